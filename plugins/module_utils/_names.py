@@ -1,0 +1,51 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: for use inside this collection only; may change without notice.
+"""User names: one rule for FTPS virtual users and SFTP accounts."""
+
+from __future__ import annotations
+
+import re
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
+
+MAX_LENGTH = 32
+"""Longest login name in characters: UT_NAMESIZE of utmp(5), the limit useradd(8) enforces."""
+
+# The portable file-name characters of POSIX.1-2017 3.282, with a first character that neither
+# an option parser (-) nor a directory listing (.) can take for something else.
+_PORTABLE = re.compile(r"[A-Za-z_0-9][A-Za-z0-9._-]*\Z")
+
+# Every name of base-passwd(8) on Debian and Ubuntu, and what the daemons of this collection add.
+RESERVED = frozenset(
+    "root daemon bin sys sync games man lp mail news uucp proxy www-data backup list irc gnats _apt"
+    " nobody ftp sshd vsftpd messagebus syslog systemd-network systemd-resolve systemd-timesync"
+    " systemd-coredump tcpdump uuidd tss landscape pollinate halt shutdown operator ubuntu debian"
+    " anonymous".split()
+)
+
+
+def validate_user_name(name: object) -> str:
+    """Return ``name`` unchanged when it is a login name every part of the server can use.
+
+    Raises SecureFtpError naming the user and the broken rule.
+    """
+    if not isinstance(name, str):
+        raise SecureFtpError(f"user name {name!r}: expected a string, found {type(name).__name__}; quote it in YAML")
+    shown = repr(name if len(name) <= 60 else name[:57] + "...")
+    if not name:
+        raise SecureFtpError("user name '': expected at least one character; give the user a name")
+    if len(name) > MAX_LENGTH:
+        raise SecureFtpError(
+            f"user name {shown}: expected at most {MAX_LENGTH} characters, found {len(name)}; choose a shorter name"
+        )
+    if not _PORTABLE.match(name):
+        raise SecureFtpError(
+            f"user name {shown}: expected only letters A-Z a-z, digits, '.', '_' and '-', starting with a letter,"
+            " a digit or '_'; choose another name"
+        )
+    if name.isdigit():
+        raise SecureFtpError(f"user name {shown}: a name of digits only is read as a user id; add a letter")
+    if name.lower() in RESERVED:
+        raise SecureFtpError(f"user name {shown}: reserved for the system; choose another name")
+    return name

@@ -1,0 +1,83 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: for use inside this collection only; may change without notice.
+"""The one list of people: its shape, its validator, and who of it uses which protocol."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Iterable, Mapping
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._keys import validate_authorized_keys
+from ansible_collections.secure_ftp.server.plugins.module_utils._names import validate_user_name
+from ansible_collections.secure_ftp.server.plugins.module_utils._passwords import validate_hash, validate_password
+
+PROTOCOLS = ("ftps", "sftp")
+
+
+@dataclass(frozen=True)
+class Person:
+    """One entry of ``ftp_users``, valid.
+
+    ``password`` and ``password_hash`` exclude each other; both None means "leave the password as it is".
+    ``authorized_keys`` is None when not given (leave the keys as they are), else the complete list.
+    """
+
+    name: str
+    present: bool = True
+    password: str | None = field(default=None, repr=False)
+    password_hash: str | None = field(default=None, repr=False)
+    protocols: tuple[str, ...] = PROTOCOLS
+    authorized_keys: tuple[str, ...] | None = None
+
+
+def person_from_options(options: Mapping[str, Any]) -> Person:
+    """Build a Person of one module or list entry; keys given as None count as not given.
+
+    Raises SecureFtpError naming the user and the rule that is broken.
+    """
+    name = validate_user_name(options.get("name"))
+    password, password_hash = options.get("password"), options.get("password_hash")
+    if password is not None and password_hash is not None:
+        raise SecureFtpError(f"user {name!r}: give password or password_hash, not both")
+    if password is not None:
+        validate_password(password, name)
+    if password_hash is not None:
+        validate_hash(password_hash, name)
+    protocols = options.get("protocols")
+    protocols = PROTOCOLS if protocols is None else tuple(protocols)
+    unknown = sorted(set(protocols) - set(PROTOCOLS))
+    if unknown:
+        raise SecureFtpError(f"user {name!r}: protocols: expected ftps and/or sftp, found {', '.join(unknown)}")
+    state = options.get("state") or "present"
+    if state not in ("present", "absent"):
+        raise SecureFtpError(f"user {name!r}: state: expected present or absent, found {state!r}")
+    keys = options.get("authorized_keys")
+    return Person(
+        name=name,
+        present=state == "present",
+        password=password,
+        password_hash=password_hash,
+        protocols=protocols,
+        authorized_keys=None if keys is None else validate_authorized_keys(keys, name),
+    )
+
+
+def people_from_list(entries: Iterable[Mapping[str, Any]]) -> list[Person]:
+    """Build every Person of a list, in its order.
+
+    Raises SecureFtpError for the first broken entry and for names listed twice.
+    """
+    people = [person_from_options(entry) for entry in entries]
+    seen: set[str] = set()
+    for person in people:
+        if person.name in seen:
+            raise SecureFtpError(f"user {person.name!r}: listed twice in users; merge the two entries")
+        seen.add(person.name)
+    return people
+
+
+def uses(person: Person, protocol: str) -> bool:
+    """Whether ``person`` is to exist on ``protocol`` ("ftps" or "sftp")."""
+    return person.present and protocol in person.protocols
