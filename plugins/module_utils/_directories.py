@@ -1,0 +1,232 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: for use inside this collection only; may change without notice.
+"""Directories of users, made and removed by file descriptor: no link a user plants is ever followed."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import stat
+from typing import Callable, Iterable, Iterator
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._atomic import file_error
+from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
+
+_OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_MAX_LINKS = 40
+
+
+def ensure_directory(path: str, uid: int, gid: int, mode: int, check_mode: bool = False) -> bool:
+    """Make ``path`` a directory with that owner and mode; missing parents become root's, 0755.
+
+    A symbolic link among the parents is followed only where nobody but its administrator could have
+    put it; ``path`` itself must not be one. Nothing inside is touched. Returns whether it changed.
+    """
+    parent, name = os.path.split(_absolute(path))
+    with _open_directory(parent, create=not check_mode) as fd:
+        return True if fd is None else _ensure_entry(fd, name, path, uid, gid, mode, check_mode)
+
+
+def ensure_home(root: str, name: str, uid: int, gid: int, mode: int = 0o700, check_mode: bool = False) -> bool:
+    """Make ``root``/``name`` a directory with that owner and mode. Returns whether it changed."""
+    return bool(ensure_homes(root, [name], lambda _name: (uid, gid), mode, check_mode))
+
+
+def ensure_homes(
+    root: str,
+    names: Iterable[str],
+    owner_of: Callable[[str], tuple[int, int]],
+    mode: int,
+    check_mode: bool = False,
+) -> list[str]:
+    """Make a directory directly under ``root`` for each name; return the names that changed.
+
+    Raises SecureFtpError when ``root`` is missing (except in check mode, where all would change).
+    """
+    with _open_directory(_absolute(root)) as fd:
+        if fd is None:
+            if check_mode:
+                return list(names)
+            raise SecureFtpError(f"{root}: expected the directory of the users' homes, found nothing; create it first")
+        return [
+            name
+            for name in names
+            if _ensure_entry(fd, _one_component(name), os.path.join(root, name), *owner_of(name), mode, check_mode)
+        ]
+
+
+def remove_home(root: str, name: str, check_mode: bool = False) -> bool:
+    """Delete ``root``/``name`` with everything in it; return whether there was anything to delete.
+
+    Links inside are removed, never followed; a file system mounted inside is refused.
+    """
+    path = os.path.join(root, _one_component(name))
+    with _open_directory(_absolute(root)) as fd:
+        if fd is None:
+            return False
+        try:
+            found = os.stat(name, dir_fd=fd, follow_symlinks=False)
+            if not stat.S_ISDIR(found.st_mode):
+                raise SecureFtpError(f"{path}: expected the user's directory, found {_kind(found)}; remove it by hand")
+            if not check_mode:
+                home = os.open(name, _OPEN, dir_fd=fd)
+                try:
+                    _empty(home, path)
+                finally:
+                    os.close(home)
+                os.rmdir(name, dir_fd=fd)
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            if error.errno == errno.EBUSY:
+                raise SecureFtpError(f"{path}: a file system is mounted on it; unmount it first") from error
+            raise file_error(path, "remove", error) from error
+        return True
+
+
+def _absolute(path: str) -> str:
+    normal = os.path.normpath(path)
+    if not os.path.isabs(path) or normal == "/" or "\0" in path:
+        raise SecureFtpError(f"directory {path!r}: expected an absolute path below /")
+    return normal
+
+
+def _one_component(name: str) -> str:
+    if not name or name in (".", "..") or "/" in name or "\0" in name:
+        raise SecureFtpError(f"directory name {name!r}: expected one path component")
+    return name
+
+
+@contextlib.contextmanager
+def _open_directory(path: str, create: bool = False) -> Iterator[int | None]:
+    """Open a directory component by component; None when a component is missing and not to be created."""
+    fd: int | None = os.open("/", _OPEN)
+    links = 0
+    todo = [part for part in path.split("/") if part]
+    try:
+        while todo and fd is not None:
+            part = todo.pop(0)
+            try:
+                child = os.open(part, _OPEN, dir_fd=fd)
+            except FileNotFoundError:
+                if not create:
+                    os.close(fd)
+                    fd = None
+                    break
+                os.mkdir(part, 0o755, dir_fd=fd)
+                child = os.open(part, _OPEN, dir_fd=fd)
+                os.fchmod(child, 0o755)
+            except OSError as error:
+                if error.errno not in (errno.ELOOP, errno.ENOTDIR):
+                    raise
+                links += 1
+                target = _trusted_link(fd, part, path, links)
+                todo = [piece for piece in target.split("/") if piece] + todo
+                child = os.open("/", _OPEN) if target.startswith("/") else os.dup(fd)
+            os.close(fd)
+            fd = child
+        yield fd
+    except OSError as error:
+        raise file_error(path, "open", error) from error
+    finally:
+        if fd is not None:
+            os.close(fd)
+
+
+def _trusted_link(fd: int, part: str, path: str, links: int) -> str:
+    """Return the target of link ``part`` when only the administrator can have made it."""
+    found = os.stat(part, dir_fd=fd, follow_symlinks=False)
+    if not stat.S_ISLNK(found.st_mode):
+        raise SecureFtpError(f"{path}: expected a directory at {part!r}, found {_kind(found)}")
+    directory = os.fstat(fd)
+    if directory.st_uid not in (0, os.geteuid()) or directory.st_mode & 0o022:
+        raise SecureFtpError(
+            f"{path}: {part!r} is a symbolic link in a directory others can write to, so anybody may have planted it;"
+            " give the real path"
+        )
+    if links > _MAX_LINKS:
+        raise SecureFtpError(f"{path}: more than {_MAX_LINKS} symbolic links; give the real path")
+    return os.readlink(part, dir_fd=fd)
+
+
+def _ensure_entry(parent: int, name: str, path: str, uid: int, gid: int, mode: int, check_mode: bool) -> bool:
+    try:
+        try:
+            found = os.stat(name, dir_fd=parent, follow_symlinks=False)
+        except FileNotFoundError:
+            if check_mode:
+                return True
+            os.mkdir(name, 0o700, dir_fd=parent)
+        else:
+            if not stat.S_ISDIR(found.st_mode):
+                raise SecureFtpError(f"{path}: expected a directory, found {_kind(found)}; remove or rename it")
+            if _matches(found, uid, gid, mode):
+                return False
+            if check_mode:
+                return True
+        fd = os.open(name, _OPEN, dir_fd=parent)
+        try:
+            found = os.fstat(fd)
+            if (found.st_uid, found.st_gid) != (uid, gid):
+                os.fchown(fd, uid, gid)
+            os.fchmod(fd, mode)
+        finally:
+            os.close(fd)
+    except OSError as error:
+        raise file_error(path, "make the directory", error) from error
+    return True
+
+
+def _matches(found: os.stat_result, uid: int, gid: int, mode: int) -> bool:
+    return (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (uid, gid, mode)
+
+
+def _kind(found: os.stat_result) -> str:
+    for test, name in (
+        (stat.S_ISLNK, "a symbolic link"),
+        (stat.S_ISREG, "a file"),
+        (stat.S_ISFIFO, "a named pipe"),
+        (stat.S_ISSOCK, "a socket"),
+        (stat.S_ISDIR, "a directory"),
+    ):
+        if test(found.st_mode):
+            return name
+    return "a device"
+
+
+def _empty(top: int, path: str) -> None:
+    """Remove everything in ``top``, however deep, with two descriptors open at a time.
+
+    Subdirectories are first moved up into ``top``, so depth costs neither descriptors nor stack.
+    """
+    device = os.fstat(top).st_dev
+    prefix, moved = f".removing-{secrets.token_hex(6)}-", 0
+    todo = os.listdir(top)
+    while todo:
+        name = todo.pop()
+        if not _remove_plain(top, name, device, path):
+            continue
+        child = os.open(name, _OPEN, dir_fd=top)
+        try:
+            for entry in os.listdir(child):
+                if _remove_plain(child, entry, device, path):
+                    moved += 1
+                    os.rename(entry, f"{prefix}{moved}", src_dir_fd=child, dst_dir_fd=top)
+                    todo.append(f"{prefix}{moved}")
+        finally:
+            os.close(child)
+        os.rmdir(name, dir_fd=top)
+
+
+def _remove_plain(fd: int, name: str, device: int, path: str) -> bool:
+    """Unlink ``name`` unless it is a directory; return whether it is one."""
+    found = os.stat(name, dir_fd=fd, follow_symlinks=False)
+    if not stat.S_ISDIR(found.st_mode):
+        os.unlink(name, dir_fd=fd)
+        return False
+    if found.st_dev != device:
+        raise SecureFtpError(f"{path}: another file system is mounted inside, at {name!r}; unmount it first")
+    return True

@@ -1,0 +1,42 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: for use inside this collection only; may change without notice.
+"""The adapter: the only part of the library that knows Ansible."""
+
+from __future__ import annotations
+
+from typing import Any, Callable
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
+
+
+def run(module_arguments: dict[str, Any], logic: Callable[[AnsibleModule], dict[str, Any]]) -> None:
+    """Build an AnsibleModule of ``module_arguments``, run ``logic`` and report what it returns.
+
+    Check mode is always supported. A SecureFtpError becomes ``fail_json`` with its message.
+    """
+    module = AnsibleModule(**{"supports_check_mode": True, **module_arguments})
+    try:
+        result = logic(module)
+    except SecureFtpError as error:
+        module.fail_json(msg=str(error))
+    else:
+        module.exit_json(**result)
+
+
+def person_options() -> dict[str, dict[str, Any]]:
+    """Argument spec of one user; name and passwords are raw so that a bare YAML number is refused, not rewritten."""
+    return {
+        "name": {"type": "raw", "required": True},
+        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        "password": {"type": "raw", "no_log": True},
+        "password_hash": {"type": "raw", "no_log": True},
+        "protocols": {"type": "list", "elements": "str", "choices": ["ftps", "sftp"]},
+        "authorized_keys": {"type": "list", "elements": "str", "no_log": False},
+    }
+
+
+def users_option() -> dict[str, Any]:
+    """Argument spec of ``users``, the list both ftp_users and sftp_users take."""
+    return {"type": "list", "elements": "dict", "required": True, "options": person_options()}
