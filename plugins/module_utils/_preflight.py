@@ -1,0 +1,389 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: for use inside this collection only; may change without notice.
+"""Everything that can be known to be wrong before anything is touched, found in one go.
+
+The checks read plain values (the variables of the roles, the list of people) and a description of the host, so that
+they can be tested without a host. Values may be strings where numbers are meant: ``-e vsftpd_port=2121`` gives one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import grp
+import os
+import posixpath
+import pwd
+import re
+from dataclasses import dataclass, field
+from typing import Any, Callable, Iterable, Mapping
+
+from ansible_collections.secure_ftp.server.plugins.module_utils import _firewall
+from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._people import Person, person_from_options
+
+SUPPORTED = {"debian": ("11", "12", "13"), "ubuntu": ("20.04", "22.04", "24.04")}
+NAMES = {"debian": "Debian", "ubuntu": "Ubuntu"}
+TLS_MODES = ("explicit", "implicit")
+PERSON_KEYS = ("name", "password", "password_hash", "protocols", "authorized_keys", "state")
+PUBLIC_KEYS = ("name", "protocols", "authorized_keys", "state")
+
+PATHS = ("vsftpd_local_root", "pam_userdb_db", "sshd_chroot_directory", "sshd_chroot_keys_directory")
+SWITCHES = ("vsftpd_pasv_enable", "firewall_enabled", "ftp_users_purge")
+
+
+@dataclass(frozen=True)
+class Host:
+    """What the checks need to know of the target."""
+
+    os_id: str
+    os_version: str
+    os_name: str = ""
+    login_users: frozenset[str] = frozenset()
+    """Who Ansible logs in as, and who became root."""
+    ssh_ports: tuple[int, ...] = ()
+    account_of: Callable[[str], tuple[str, ...] | None] = field(default=lambda name: None)
+    """The groups of a system account, the primary one first, or None when there is no such account."""
+    listener_of: Callable[[int], str | None] = field(default=lambda port: None)
+    """The program that listens on a TCP port, or None."""
+
+
+def problems(variables: Mapping[str, Any], users: object, host: Host) -> list[str]:
+    """Every problem, each a sentence that says what was expected, what was found and how to put it right."""
+    found = _check_system(host)
+    found += check_users(users, variables, host)
+    found += _check_switches(variables)
+    found += _check_ports(variables, host)
+    found += _check_paths(variables)
+    found += _check_firewall(variables)
+    return found
+
+
+def secrets_of(users: object) -> set[str]:
+    """Every string in ``users`` that is not known to be public: passwords, hashes, and whatever a typo holds."""
+    secrets: set[str] = set()
+    for entry in users if isinstance(users, (list, tuple)) else [users]:
+        if isinstance(entry, Mapping):
+            for key, value in entry.items():
+                if key not in PUBLIC_KEYS:
+                    secrets.update(_strings(value))
+        else:
+            secrets.update(_strings(entry))
+    return secrets
+
+
+def _strings(value: object) -> Iterable[str]:
+    if isinstance(value, Mapping):
+        for item in value.values():
+            yield from _strings(item)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _strings(item)
+    elif value is not None and not isinstance(value, bool) and str(value):
+        yield str(value)
+
+
+def _check_system(host: Host) -> list[str]:
+    if host.os_version in SUPPORTED.get(host.os_id, ()):
+        return []
+    supported = "; ".join(f"{NAMES[name]} {', '.join(versions)}" for name, versions in SUPPORTED.items())
+    found = host.os_name or " ".join(filter(None, (host.os_id, host.os_version))) or "an unknown system"
+    return [f"operating system: expected one of {supported}; found {found}"]
+
+
+def check_users(users: object, variables: Mapping[str, Any], host: Host) -> list[str]:
+    """Every problem of ``ftp_users``."""
+    if not isinstance(users, (list, tuple)):
+        return [f"ftp_users: expected a list of mappings, found {type(users).__name__}"]
+    found: list[str] = []
+    count: dict[str, int] = {}
+    for index, entry in enumerate(users):
+        where = f"ftp_users[{index}]"
+        if not isinstance(entry, Mapping):
+            found.append(
+                f"{where}: expected a mapping such as {{name: batman}}, found {type(entry).__name__};"
+                " write '- name: ...'"
+            )
+            continue
+        shape = _check_shape(entry, where)
+        if shape:
+            found += shape
+            continue
+        try:
+            person = person_from_options(entry)
+        except SecureFtpError as error:
+            found.append(f"{where}: {error}")
+            continue
+        count[person.name] = count.get(person.name, 0) + 1
+        found += _check_person(person, where, variables, host)
+    found += [
+        f"ftp_users: user {name!r}: listed {times} times; merge the entries"
+        for name, times in count.items()
+        if times > 1
+    ]
+    return found
+
+
+def _check_shape(entry: Mapping[str, Any], where: str) -> list[str]:
+    """What the validator of one person takes for granted."""
+    found = []
+    unknown = sorted(str(key) for key in entry if key not in PERSON_KEYS)
+    name = entry.get("name")
+    if isinstance(name, str):
+        where = f"{where} ({name[:60]!r})"
+    if unknown:
+        found.append(f"{where}: unknown key {', '.join(unknown)}; expected only {', '.join(PERSON_KEYS)}")
+    if "name" not in entry:
+        found.append(f"{where}: the name is missing")
+    for key in ("protocols", "authorized_keys"):
+        value = entry.get(key)
+        if value is not None and not isinstance(value, (list, tuple)):
+            found.append(f"{where}: {key}: expected a list, found {type(value).__name__}; write it as [...]")
+        elif value is not None and not all(isinstance(item, str) for item in value):
+            found.append(f"{where}: {key}: expected a list of strings")
+    return found
+
+
+def _check_person(person: Person, where: str, variables: Mapping[str, Any], host: Host) -> list[str]:
+    if person.name in host.login_users:
+        return [
+            f"{where}: user {person.name!r}: Ansible logs in as this user, jailing it would cut you off;"
+            " choose another name"
+        ]
+    found = []
+    if person.present and not person.protocols:
+        found.append(f"{where}: user {person.name!r}: protocols is empty; list ftps and/or sftp, or set state: absent")
+    if person.present and "sftp" in person.protocols:
+        groups = host.account_of(person.name)
+        group = str(variables.get("sshd_chroot_group") or "sftponly")
+        if groups is not None and group not in groups:
+            found.append(
+                f"{where}: user {person.name!r}: a system account of this name exists that is not in the group {group};"
+                " choose another name, or add that account to the group yourself"
+            )
+    return found
+
+
+def _integer(value: object) -> int | None:
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return value
+    if isinstance(value, str) and re.match(r"\s*[0-9]{1,9}\s*\Z", value):
+        return int(value)
+    return None
+
+
+def _boolean(value: object) -> bool | None:
+    if isinstance(value, bool):
+        return value
+    text = str(value).strip().lower()
+    if text in ("yes", "true", "on", "1", "y", "t"):
+        return True
+    return False if text in ("no", "false", "off", "0", "n", "f") else None
+
+
+def _is_on(variables: Mapping[str, Any], name: str) -> bool:
+    return _boolean(variables.get(name, True)) is not False
+
+
+def _check_switches(variables: Mapping[str, Any]) -> list[str]:
+    return [
+        f"{name}: expected true or false, found {variables[name]!r}"
+        for name in SWITCHES
+        if name in variables and _boolean(variables[name]) is None
+    ]
+
+
+def _port(variables: Mapping[str, Any], name: str, low: int, found: list[str]) -> int | None:
+    if name not in variables:
+        return None
+    port = _integer(variables[name])
+    if port is None or not low <= port <= 65535:
+        found.append(f"{name}: expected a port from {low} to 65535, found {variables[name]!r}")
+        return None
+    return port
+
+
+def _modes(variables: Mapping[str, Any], found: list[str]) -> list[str]:
+    modes = variables.get("vsftpd_tls_modes", ["explicit"])
+    if not isinstance(modes, (list, tuple)) or not modes:
+        found.append(f"vsftpd_tls_modes: expected a list of explicit and/or implicit, found {modes!r}")
+        return []
+    wrong = [mode for mode in modes if mode not in TLS_MODES]
+    if wrong:
+        found.append(f"vsftpd_tls_modes: expected explicit and/or implicit, found {', '.join(map(repr, wrong))}")
+    elif len(set(modes)) != len(modes):
+        found.append(f"vsftpd_tls_modes: expected each mode once, found {list(modes)!r}")
+    return [mode for mode in TLS_MODES if mode in modes]
+
+
+def _check_ports(variables: Mapping[str, Any], host: Host) -> list[str]:
+    found: list[str] = []
+    modes = _modes(variables, found)
+    single: list[tuple[str, int]] = []
+    for mode, name in (("explicit", "vsftpd_port"), ("implicit", "vsftpd_implicit_port")):
+        port = _port(variables, name, 1, found)
+        if port is not None and mode in modes:
+            single.append((name, port))
+    low = _port(variables, "vsftpd_pasv_min_port", 1024, found)
+    high = _port(variables, "vsftpd_pasv_max_port", 1024, found)
+    for index, (name, port) in enumerate(single):
+        for other, other_port in single[:index]:
+            if port == other_port:
+                found.append(f"{name}: {port} is the port of {other} as well; give them different ports")
+        if port in host.ssh_ports:
+            found.append(f"{name}: {port} is the port of SSH on this host; choose another")
+        program = host.listener_of(port)
+        if program and program != "vsftpd":
+            found.append(f"{name}: {program} listens on port {port} of this host; stop it or choose another port")
+    if not _is_on(variables, "vsftpd_pasv_enable") or low is None or high is None:
+        return found
+    span = f"{low}-{high} (vsftpd_pasv_min_port to vsftpd_pasv_max_port)"
+    if low > high:
+        found.append(
+            f"vsftpd_pasv_min_port: expected at most vsftpd_pasv_max_port ({high}), found {low}; swap the two values"
+        )
+    for name, port in single + [("the SSH port of this host", port) for port in host.ssh_ports]:
+        if low <= port <= high:
+            found.append(f"{name}: {port} lies in the passive range {span}; move one of the two")
+    return found
+
+
+def _check_paths(variables: Mapping[str, Any]) -> list[str]:
+    found = []
+    sound: dict[str, str] = {}
+    for name in PATHS:
+        if name not in variables:
+            continue
+        value = variables[name]
+        if not isinstance(value, str) or not value.startswith("/") or re.search(r"[\x00-\x1f\x7f]", value):
+            found.append(f"{name}: expected an absolute path, found {value!r}")
+        elif ".." in value.split("/") or posixpath.normpath(value) == "/":
+            found.append(f"{name}: expected a path below / without '..', found {value!r}")
+        elif re.search(r"\s", value):
+            found.append(f"{name}: expected a path without blanks, found {value!r}")
+        else:
+            sound[name] = posixpath.normpath(value)
+    database = sound.get("pam_userdb_db")
+    if database and not database.endswith(".db"):
+        found.append(
+            f"pam_userdb_db: expected a path that ends in .db, found {database!r}; pam_userdb always appends .db itself"
+        )
+    ftps, sftp = sound.get("vsftpd_local_root"), sound.get("sshd_chroot_directory")
+    # The directory of one user ends in /$USER.
+    ftps = posixpath.dirname(ftps) if ftps and posixpath.basename(ftps).startswith("$") else ftps
+    if ftps and sftp and (_within(ftps, sftp) or _within(sftp, ftps)):
+        found.append(
+            f"sshd_chroot_directory: {sftp} and vsftpd_local_root: {ftps} hold each other;"
+            " give each a directory of its own"
+        )
+    for jail in filter(None, (ftps, sftp)):
+        for name in ("pam_userdb_db", "sshd_chroot_keys_directory"):
+            if name in sound and _within(sound[name], jail):
+                found.append(
+                    f"{name}: {sound[name]} lies where users can reach it, below {jail}; move it, e.g. to /etc"
+                )
+    return found
+
+
+def _within(path: str, directory: str) -> bool:
+    return path == directory or path.startswith(directory.rstrip("/") + "/")
+
+
+def _check_firewall(variables: Mapping[str, Any]) -> list[str]:
+    if not _is_on(variables, "firewall_enabled"):
+        return []
+    found = []
+    ssh_port = variables.get("firewall_ssh_port", 0)
+    if not 0 <= (-1 if _integer(ssh_port) is None else int(ssh_port)) <= 65535:
+        found.append(f"firewall_ssh_port: expected a port from 1 to 65535, or 0 to find it out, found {ssh_port!r}")
+    checks: list[tuple[str, Callable[[object, str], object]]] = [
+        ("firewall_allowed_sources", _firewall.parse_sources),
+        ("firewall_ssh_allowed_sources", _firewall.parse_sources),
+    ]
+    for name, check in checks:
+        try:
+            check(variables.get(name, []), name)
+        except SecureFtpError as error:
+            found.append(str(error))
+    rules = variables.get("firewall_extra_rules", [])
+    if not isinstance(rules, (list, tuple)):
+        return found + [f"firewall_extra_rules: expected a list of rules, found {rules!r}"]
+    for index, rule in enumerate(rules):
+        try:
+            _firewall.parse_extra_rule(rule, f"firewall_extra_rules[{index}]")
+        except SecureFtpError as error:
+            found.append(str(error))
+    return found
+
+
+def message(found: list[str]) -> str:
+    """One message of all problems."""
+    title = "1 problem" if len(found) == 1 else f"{len(found)} problems"
+    return "\n".join([f"{title} found, nothing was changed:", *(f"- {problem}" for problem in found)])
+
+
+def read_os_release(path: str = "/etc/os-release") -> dict[str, str]:
+    """The settings of os-release(5)."""
+    settings: dict[str, str] = {}
+    try:
+        with open(path, encoding="utf-8", errors="replace") as stream:
+            for line in stream:
+                name, separator, value = line.strip().partition("=")
+                if separator and not name.startswith("#"):
+                    settings[name] = value.strip("\"'")
+    except OSError:
+        pass
+    return settings
+
+
+def account_groups(name: str) -> tuple[str, ...] | None:
+    """The groups of a system account, the primary one first; None when there is none."""
+    try:
+        account = pwd.getpwnam(name)
+    except KeyError:
+        return None
+    groups = [group.gr_name for group in grp.getgrall() if name in group.gr_mem]
+    with contextlib.suppress(KeyError):
+        groups.insert(0, grp.getgrgid(account.pw_gid).gr_name)
+    return tuple(groups)
+
+
+def listener(port: int, proc: str = "/proc") -> str | None:
+    """The program that listens on TCP ``port``, by the socket inodes of proc(5); None when nobody is seen to."""
+    inodes: set[str] = set()
+    for table in ("tcp", "tcp6"):
+        try:
+            with open(f"{proc}/net/{table}", encoding="ascii") as stream:
+                rows = [line.split() for line in stream][1:]
+        except OSError:
+            continue
+        # local_address is HEX:PORT in hexadecimal; st 0A is LISTEN; the tenth field is the inode.
+        inodes.update(row[9] for row in rows if row[3] == "0A" and int(row[1].rpartition(":")[2], 16) == port)
+    if not inodes:
+        return None
+    links = {f"socket:[{inode}]" for inode in inodes}
+    for pid in filter(str.isdigit, os.listdir(proc)):
+        try:
+            if any(os.readlink(entry.path) in links for entry in os.scandir(f"{proc}/{pid}/fd")):
+                with open(f"{proc}/{pid}/comm", encoding="utf-8", errors="replace") as stream:
+                    return stream.read().strip()
+        except OSError:
+            continue
+    return None
+
+
+def this_host(login_user: str, ssh_ports: Iterable[int]) -> Host:
+    """The host this code runs on. ``login_user`` is who Ansible logs in as, '' when it does not say."""
+    release = read_os_release()
+    users = {login_user, os.environ.get("SUDO_USER", ""), os.environ.get("DOAS_USER", "")} - {"", "root"}
+    return Host(
+        os_id=release.get("ID", "").lower(),
+        os_version=release.get("VERSION_ID", ""),
+        os_name=release.get("PRETTY_NAME", ""),
+        login_users=frozenset(users),
+        ssh_ports=tuple(ssh_ports),
+        account_of=account_groups,
+        listener_of=listener,
+    )

@@ -1,0 +1,114 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: preflight
+short_description: Find every problem of the variables and the host before anything is touched
+version_added: 0.1.0
+description:
+  - Checks the operating system, the list of people and the variables of the roles against each other and against the
+    host, and fails with B(all) problems in one message.
+  - Changes nothing and needs nothing but Python on the host.
+author:
+  - The secure_ftp.server founders
+options:
+  users:
+    description:
+      - The list of people, as in the variable C(ftp_users).
+      - Declared as a secret because it holds passwords. Names, protocols, keys and states are still shown in messages.
+    type: raw
+    default: []
+  variables:
+    description:
+      - The variables of the roles that depend on each other, by their public names.
+      - A variable that is not given is not checked.
+    type: dict
+    default: {}
+  login_user:
+    description:
+      - Who Ansible logs in as, a name no entry of O(users) may have.
+    type: str
+    default: ''
+attributes:
+  check_mode:
+    description: Runs in check mode without change.
+    support: full
+  diff_mode:
+    description: There is nothing to show.
+    support: none
+"""
+
+EXAMPLES = r"""
+- name: Check before anything is touched
+  secure_ftp.server.preflight:
+    users: "{{ ftp_users }}"
+    login_user: "{{ ansible_user | default('') }}"
+    variables:
+      vsftpd_tls_modes: [explicit, implicit]
+      vsftpd_port: 21
+      vsftpd_implicit_port: 990
+"""
+
+RETURN = r"""
+problems:
+  description: The problems one by one. The module fails when there are any.
+  returned: always
+  type: list
+  elements: str
+  sample: ["vsftpd_port: 22 is the port of SSH on this host; choose another"]
+ssh_ports:
+  description: The ports SSH uses on the host.
+  returned: always
+  type: list
+  elements: int
+  sample: [22]
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._module import run
+from ansible_collections.secure_ftp.server.plugins.module_utils._preflight import (
+    message,
+    problems,
+    secrets_of,
+    this_host,
+)
+from ansible_collections.secure_ftp.server.plugins.module_utils._ssh_ports import ports_in_use
+
+if TYPE_CHECKING:
+    from ansible.module_utils.basic import AnsibleModule
+
+
+def check(module: AnsibleModule) -> dict[str, Any]:
+    users = module.params["users"]
+    # no_log takes every string of the list for a secret, and would blot out the names in the messages.
+    module.no_log_values = secrets_of(users)
+    try:
+        ssh_ports, _connection = ports_in_use()
+    except SecureFtpError:
+        ssh_ports = []  # an unreadable sshd_config is reported, with sshd's words, by those who need it
+    found = problems(module.params["variables"], users, this_host(module.params["login_user"], ssh_ports))
+    if found:
+        module.fail_json(msg=message(found), problems=found, ssh_ports=ssh_ports)
+    return {"changed": False, "problems": [], "ssh_ports": ssh_ports}
+
+
+def main() -> None:
+    run(
+        {
+            "argument_spec": {
+                "users": {"type": "raw", "default": [], "no_log": True},
+                "variables": {"type": "dict", "default": {}},
+                "login_user": {"type": "str", "default": ""},
+            },
+        },
+        check,
+    )
+
+
+if __name__ == "__main__":
+    main()
