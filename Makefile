@@ -36,10 +36,10 @@ demo: venv ## a server in a container, configured and proved with real transfers
 	@$(PYTHON) tests/demo/demo.py up
 
 demo-info: ## what the demo is, as JSON
-	@$(PYTHON) tests/demo/demo.py info
+	@python3 tests/demo/demo.py info
 
 demo-down: ## remove the demo
-	@$(PYTHON) tests/demo/demo.py down
+	@python3 tests/demo/demo.py down
 
 test: lint unit molecule ## every test
 

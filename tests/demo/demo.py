@@ -1,0 +1,196 @@
+"""The demo: a server in a container, configured by playbooks/site.yml and proved with real transfers."""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import hashlib
+import json
+import os
+import secrets
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+WORK = ROOT / ".work" / "demo"
+STATE = WORK / "demo.json"
+INVENTORY = WORK / "inventory.json"
+CA_FILE = WORK / "ca.crt"
+RIG = ROOT / "tests" / "containers" / "rig"
+NAME = "secure-ftp-demo"
+PLATFORM = "debian12"
+USERS = ("batman", "robin")
+FTPS_PORT = 21
+SFTP_PORT = 22
+
+
+class DemoError(Exception):
+    """Something a person can act on."""
+
+
+def say(text: str) -> None:
+    print(f"==> {text}", file=sys.stderr, flush=True)
+
+
+def output_of(*command: str) -> str:
+    """Standard output of a command; DemoError with its last words when it fails."""
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise DemoError(f"{command[0]} failed ({done.returncode}): {(done.stderr or done.stdout).strip()[-2000:]}")
+    return done.stdout
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file only its owner can read; it holds passwords."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.touch(mode=0o600)
+    path.chmod(0o600)
+    path.write_text(text, encoding="utf-8")
+
+
+def load_users() -> list[dict[str, str]]:
+    """The demo's people; the passwords of an earlier run stay."""
+    if STATE.exists():
+        return json.loads(STATE.read_text(encoding="utf-8"))["users"]
+    return [{"name": name, "password": secrets.token_urlsafe(12)} for name in USERS]
+
+
+def configure(users: list[dict[str, str]]) -> None:
+    """Run playbooks/site.yml on the container."""
+    inventory = {
+        "all": {
+            "hosts": {NAME: {"ansible_connection": "containers.podman.podman"}},
+            "vars": {"ftp_users": users},
+        }
+    }
+    write_private(INVENTORY, json.dumps(inventory, indent=2))
+    playbook = [str(ROOT / ".venv/bin/ansible-playbook"), "-i", str(INVENTORY), "playbooks/site.yml"]
+    if subprocess.run(playbook, cwd=ROOT, check=False).returncode:
+        raise DemoError("playbooks/site.yml failed; its last task above says why. `make demo` can be run again.")
+
+
+def read_from_host(*command: str) -> str:
+    return output_of("podman", "exec", NAME, *command)
+
+
+def fetch_certificate() -> None:
+    """Copy the certificate the server really uses; it is its own issuer, so clients take it as CA file."""
+    options = dict(
+        line.split("=", 1) for line in read_from_host("cat", "/etc/vsftpd.conf").splitlines() if "=" in line
+    )
+    CA_FILE.write_text(read_from_host("cat", options["rsa_cert_file"]), encoding="utf-8")
+
+
+def checksum(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def prove_ftps(host: str, user: dict[str, str], payload: Path, back: Path) -> None:
+    """Upload and download with curl, which checks the certificate and never sends a plain-text command."""
+    url = f"ftp://{host}:{FTPS_PORT}/demo.bin"
+    # The password goes through a config file on standard input: argv is visible to every local user.
+    login = f'user = "{user["name"]}:{user["password"]}"\n'
+    base = ["curl", "--silent", "--show-error", "--ssl-reqd", "--cacert", str(CA_FILE), "--config", "-"]
+    for direction in (["--upload-file", str(payload)], ["--output", str(back)]):
+        done = subprocess.run([*base, *direction, url], input=login, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise DemoError(f"FTPS with curl failed: {done.stderr.strip()}")
+
+
+def prove_sftp(host: str, user: dict[str, str], payload: Path, back: Path) -> None:
+    """Upload and download with Paramiko, against the host key read from the container itself."""
+    import paramiko
+
+    kind, key = read_from_host("cat", "/etc/ssh/ssh_host_ed25519_key.pub").split()[:2]
+    client = paramiko.SSHClient()
+    client.get_host_keys().add(host, kind, paramiko.PKey.from_type_string(kind, base64.b64decode(key)))
+    try:
+        client.connect(
+            host, SFTP_PORT, user["name"], user["password"], allow_agent=False, look_for_keys=False, timeout=20
+        )
+        with client.open_sftp() as sftp:
+            sftp.put(str(payload), "demo.bin")
+            sftp.get("demo.bin", str(back))
+    except (paramiko.SSHException, OSError) as error:
+        raise DemoError(f"SFTP failed: {error}") from error
+    finally:
+        client.close()
+
+
+def prove(host: str, user: dict[str, str]) -> None:
+    """One file up and back over each protocol, compared by SHA-256."""
+    with tempfile.TemporaryDirectory(dir=WORK) as folder:
+        payload, back = Path(folder, "up.bin"), Path(folder, "back.bin")
+        for protocol, transfer in (("FTPS", prove_ftps), ("SFTP", prove_sftp)):
+            payload.write_bytes(os.urandom(1 << 20))
+            transfer(host, user, payload, back)
+            if checksum(payload) != checksum(back):
+                raise DemoError(f"{protocol}: the file that came back differs from the one that went up")
+            say(f"{protocol}: 1 MiB went up and came back identical (sha256 {checksum(back)[:16]}...)")
+            back.unlink()
+
+
+def summary(info: dict) -> str:
+    user = info["users"][0]
+    people = "\n".join(f"    {person['name']:<10} {person['password']}" for person in info["users"])
+    return f"""
+The server is running.
+
+  Address   {info["host"]}    FTPS port {info["ftps_port"]} (explicit TLS), SFTP port {info["sftp_port"]}
+  Users
+{people}
+
+  Try it (each asks for the password)
+    curl --ssl-reqd --cacert {info["ca_file"]} --user {user["name"]} -T README.md ftp://{info["host"]}/
+    curl --ssl-reqd --cacert {info["ca_file"]} --user {user["name"]} ftp://{info["host"]}/
+    sftp -P {info["sftp_port"]} {user["name"]}@{info["host"]}
+
+  FileZilla: Protocol "FTP", Encryption "Require explicit FTP over TLS", Host {info["host"]},
+             Port {info["ftps_port"]}; or Protocol "SFTP", Port {info["sftp_port"]}. Logon type "Normal".
+
+  make demo-info   the same as JSON
+  make demo-down   remove it
+"""
+
+
+def up() -> None:
+    say(f"starting container {NAME} ({PLATFORM})")
+    subprocess.run([str(RIG), "host", NAME, PLATFORM], cwd=ROOT, check=True)
+    host = output_of(str(RIG), "address", NAME).strip()
+    users = load_users()
+    info = {"host": host, "users": users, "ftps_port": FTPS_PORT, "sftp_port": SFTP_PORT, "ca_file": str(CA_FILE)}
+    write_private(STATE, json.dumps(info, indent=2))
+    configure(users)
+    fetch_certificate()
+    prove(host, users[0])
+    print(summary(info))
+
+
+def info() -> None:
+    if not STATE.exists():
+        raise DemoError("there is no demo; start it with: make demo")
+    print(STATE.read_text(encoding="utf-8"))
+
+
+def down() -> None:
+    subprocess.run([str(RIG), "host-down", NAME], cwd=ROOT, check=True)
+    for path in (STATE, INVENTORY, CA_FILE):
+        path.unlink(missing_ok=True)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("action", choices=("up", "info", "down"))
+    action = {"up": up, "info": info, "down": down}[parser.parse_args().action]
+    try:
+        action()
+    except (DemoError, subprocess.CalledProcessError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
