@@ -1,0 +1,213 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Write a vsftpd.conf that vsftpd accepts, or nothing."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: vsftpd_config
+short_description: Write a vsftpd.conf that vsftpd accepts
+version_added: 0.1.0
+author:
+  - The secure_ftp.server founders
+description:
+  - Writes the complete configuration of one vsftpd instance.
+  - The new configuration is checked before it replaces the old one. vsftpd itself is asked whether it accepts the
+    file and can load the certificates, and the module finds what vsftpd does not report - unknown users, missing
+    directories, numbers that are none, ports that are swapped or collide, addresses nobody can connect to.
+  - When a check fails nothing is changed and the old configuration keeps serving.
+options:
+  path:
+    description: The configuration file.
+    type: path
+    default: /etc/vsftpd.conf
+  options:
+    description:
+      - The settings, named as in vsftpd.conf(5). They become the whole content of the file, in this order.
+      - A boolean is written as C(YES) or C(NO). A setting whose value is V(null) is left out.
+      - Quote octal numbers, as in C(local_umask=077), because YAML reads a bare C(077) as the number 63.
+    type: dict
+    required: true
+  mode:
+    description: The permission bits of the file, in octal.
+    type: str
+    default: '0644'
+  backup:
+    description: Keep the old file beside the new one, under a name that carries the time.
+    type: bool
+    default: false
+  validate:
+    description:
+      - Check the configuration on this host. V(false) checks the values only.
+      - Whether or not it is set, vsftpd is asked only where O(vsftpd) exists.
+    type: bool
+    default: true
+  vsftpd:
+    description: The vsftpd program.
+    type: path
+    default: /usr/sbin/vsftpd
+attributes:
+  check_mode:
+    description: Can run in check mode and predict what would change.
+    support: full
+    details:
+      - In check mode what an earlier task of the same run may create (users, directories, certificates) is
+        returned in RV(absent) instead of failing the task.
+  diff_mode:
+    description: Shows the difference between the old and the new file.
+    support: full
+notes:
+  - The file must hold no secrets. vsftpd.conf has no setting that is one.
+"""
+
+EXAMPLES = r"""
+- name: Serve explicit FTPS to virtual users
+  secure_ftp.server.vsftpd_config:
+    options:
+      listen: true
+      anonymous_enable: false
+      local_enable: true
+      guest_enable: true
+      local_root: /home/vftp/$USER
+      user_sub_token: $USER
+      local_umask: '077'
+      pasv_min_port: 50000
+      pasv_max_port: 50999
+      ssl_enable: true
+      rsa_cert_file: /etc/vsftpd/tls/server.crt
+      rsa_private_key_file: /etc/vsftpd/tls/server.key
+"""
+
+RETURN = r"""
+path:
+  description: The configuration file.
+  returned: success
+  type: str
+  sample: /etc/vsftpd.conf
+changed_options:
+  description: Names of the settings that are new, different or gone.
+  returned: success
+  type: list
+  elements: str
+  sample: [max_per_ip]
+restart_required:
+  description:
+    - Whether one of RV(changed_options) takes effect only when vsftpd is started anew. Others need a reload.
+    - A setting of TLS is not among them where the instance makes its TLS context for each session, as the
+      instances of the P(secure_ftp.server.vsftpd#role) role do.
+  returned: success
+  type: bool
+  sample: false
+tls_changed:
+  description: Whether one of RV(changed_options) belongs to TLS. A stock instance applies it when started anew.
+  returned: success
+  type: bool
+  sample: false
+absent:
+  description: In check mode, what the configuration names and this host does not have yet.
+  returned: check mode
+  type: list
+  elements: str
+  sample: ["rsa_cert_file: /etc/vsftpd/tls/server.crt: No such file or directory"]
+backup_file:
+  description: The copy of the old file.
+  returned: changed and O(backup=true) and there was a file
+  type: str
+  sample: /etc/vsftpd.conf.12345.2026-01-31@12:00:00~
+"""
+
+import os
+import re
+import stat
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._atomic import file_error, replace_file
+from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._module import run
+from ansible_collections.secure_ftp.server.plugins.module_utils._vsftpd_check import (
+    LISTENER_OPTIONS,
+    TLS_OPTIONS,
+    ask_vsftpd,
+    check_host,
+    check_values,
+)
+from ansible_collections.secure_ftp.server.plugins.module_utils._vsftpd_conf import parse, render
+
+if TYPE_CHECKING:
+    from ansible.module_utils.basic import AnsibleModule
+
+HEADER = "# Managed by Ansible (secure_ftp.server.vsftpd_config): changes made here are lost.\n"
+
+
+def current_file(path: str) -> tuple[str | None, int]:
+    """Return the text and the permission bits of ``path``, or None and 0 when there is no such file."""
+    try:
+        with open(path, "rb") as conf:
+            return conf.read().decode("utf-8", "replace"), stat.S_IMODE(os.fstat(conf.fileno()).st_mode)
+    except FileNotFoundError:
+        return None, 0
+    except OSError as error:
+        raise file_error(path, "read", error) from error
+
+
+def configure(module: AnsibleModule) -> dict[str, Any]:
+    """Bring the file to what the parameters say, unless a check fails."""
+    path, binary = module.params["path"], module.params["vsftpd"]
+    if not re.match(r"0?[0-7]{3}\Z", module.params["mode"]):
+        raise SecureFtpError(f"mode: expected octal permission bits such as '0644', found {module.params['mode']!r}")
+    mode = int(module.params["mode"], 8)
+    text = HEADER + render(module.params["options"])
+    wanted = parse(text)
+    check_values(wanted)
+    old_text, old_mode = current_file(path)
+    absent: list[str] = []
+    installed = os.access(binary, os.X_OK)
+    if module.params["validate"] and (installed or not module.check_mode):
+        absent = check_host(wanted, module.check_mode)
+        if installed:
+            ask_vsftpd(binary, wanted, text, module.check_mode)
+
+    old = parse(old_text or "")
+    changed_options = sorted(name for name in {*old, *wanted} if old.get(name) != wanted.get(name))
+    result: dict[str, Any] = {
+        "path": path,
+        "changed": old_text != text or old_mode != mode,
+        "changed_options": changed_options,
+        "restart_required": not LISTENER_OPTIONS.isdisjoint(changed_options),
+        "tls_changed": not TLS_OPTIONS.isdisjoint(changed_options),
+        "diff": {
+            "before_header": f"{path} (mode {old_mode:04o})",
+            "before": old_text or "",
+            "after_header": f"{path} (mode {mode:04o})",
+            "after": text,
+        },
+    }
+    if module.check_mode:
+        result["absent"] = absent
+    elif result["changed"]:
+        if module.params["backup"] and old_text is not None:
+            result["backup_file"] = module.backup_local(path)
+        replace_file(path, text.encode("utf-8"), mode, 0, 0)
+    return result
+
+
+def main() -> None:
+    """Entry point."""
+    run(
+        {
+            "argument_spec": {
+                "path": {"type": "path", "default": "/etc/vsftpd.conf"},
+                "options": {"type": "dict", "required": True},
+                "mode": {"type": "str", "default": "0644"},
+                "backup": {"type": "bool", "default": False},
+                "validate": {"type": "bool", "default": True},
+                "vsftpd": {"type": "path", "default": "/usr/sbin/vsftpd"},
+            }
+        },
+        configure,
+    )
+
+
+if __name__ == "__main__":
+    main()
