@@ -77,9 +77,7 @@ def read_from_host(*command: str) -> str:
 
 def fetch_certificate() -> None:
     """Copy the certificate the server really uses; it is its own issuer, so clients take it as CA file."""
-    options = dict(
-        line.split("=", 1) for line in read_from_host("cat", "/etc/vsftpd.conf").splitlines() if "=" in line
-    )
+    options = dict(line.split("=", 1) for line in read_from_host("cat", "/etc/vsftpd.conf").splitlines() if "=" in line)
     CA_FILE.write_text(read_from_host("cat", options["rsa_cert_file"]), encoding="utf-8")
 
 
