@@ -16,13 +16,14 @@ import ssl
 
 
 class FtpsClient(ftplib.FTP_TLS):
-    """``ftplib.FTP_TLS`` with TLS session reuse, implicit TLS and a record of the passive ports used."""
+    """``ftplib.FTP_TLS`` with TLS session reuse, implicit TLS and a record of the data connections."""
 
     def __init__(self, context: ssl.SSLContext, implicit: bool = False, reuse: bool = True, timeout: float = 20):
         super().__init__(context=context, timeout=timeout)
         self.implicit = implicit
         self.reuse = reuse
         self.passive_ports: list[int] = []
+        self.data_peers: list[tuple[str, int]] = []
 
     def connect(self, host="", port=0, timeout=-999, source_address=None):
         """Connect as ftplib does; with implicit TLS the handshake comes before the greeting."""
@@ -45,6 +46,7 @@ class FtpsClient(ftplib.FTP_TLS):
     def ntransfercmd(self, cmd, rest=None):
         """Open a data connection that resumes the session of the control connection."""
         conn, size = ftplib.FTP.ntransfercmd(self, cmd, rest)
+        self.data_peers.append(conn.getpeername()[:2])
         if self._prot_p:
             session = self.sock.session if self.reuse else None
             conn = self.context.wrap_socket(conn, server_hostname=self.host, session=session)

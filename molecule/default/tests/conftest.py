@@ -1,0 +1,232 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The finished servers, and a client host beside them that everything is tried from.
+
+Servers come from the environment variable SECURE_FTP_SERVERS (container names, comma-separated), else from
+Molecule's inventory (every host in it but the client), else from the running containers named
+``secure-ftp-PLATFORM``. The client is SECURE_FTP_CLIENT, else ``secure-ftp-client``. Traffic goes over the
+containers' network; only looking at a server's state goes through the container engine.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import pytest
+import testinfra
+
+ROOT = Path(__file__).resolve().parents[3]
+SUPPORT = ROOT / "tests" / "support"
+os.environ.setdefault("CONTAINERS_CONF", str(ROOT / "tests" / "containers" / "containers.conf"))
+
+CLIENT_NAME = os.environ.get("SECURE_FTP_CLIENT", "secure-ftp-client")
+CLIENT_DIRECTORY = "/var/tmp/secure-ftp-verify"
+BIG_FILE = f"{CLIENT_DIRECTORY}/50m"
+KEY_FILE = os.environ.get("SECURE_FTP_KEY", str(ROOT / ".work" / "molecule" / "id_ed25519"))
+
+# What converge.yml asks for.
+PASSWORDS = {
+    "batman": "bat-Cave!1",
+    "robin": "Robin#2 nest",
+    "oracle": "oracle-Sees=All",
+}
+PASSIVE_PORTS = range(50000, 50010)
+MAX_PER_IP = 3
+FTPS_ROOT = "/home/vftp"
+SFTP_JAIL = "/home/sftp"
+CONTROL_PORTS = {"explicit": 21, "implicit": 990}
+
+
+def podman(*arguments: str, stdin: str | None = None, timeout: float = 180) -> subprocess.CompletedProcess:
+    """Run podman; the caller judges the result."""
+    return subprocess.run(
+        ["podman", *arguments],
+        input=stdin,
+        stdin=subprocess.DEVNULL if stdin is None else None,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+
+
+def _podman(*arguments: str, stdin: str | None = None) -> str:
+    result = podman(*arguments, stdin=stdin)
+    assert result.returncode == 0, f"podman {' '.join(arguments)}: {result.stderr.strip()}"
+    return result.stdout
+
+
+class Client:
+    """The client host: shell commands and the scenarios of tests/support/scenarios.py."""
+
+    def __init__(self, name: str):
+        self.name = name
+
+    def sh(self, script: str, check: bool = True) -> subprocess.CompletedProcess:
+        """Run a shell script handed over on standard input; with ``check`` it must succeed."""
+        result = podman("exec", "--interactive", self.name, "bash", "-s", stdin=script)
+        if check:
+            assert result.returncode == 0, f"client: rc {result.returncode}\n{result.stdout}\n{result.stderr}"
+        return result
+
+    def ask(self, scenario: str, **request):
+        """Run one scenario and return its answer; an answer that is an error fails the test."""
+        answer = self.try_(scenario, **request)
+        assert "error" not in answer, f"{scenario}: {answer['error']}"
+        return answer["answer"]
+
+    def try_(self, scenario: str, **request) -> dict:
+        """Run one scenario and return {"answer": ...} or {"error": ...}."""
+        result = podman(
+            "exec",
+            "--interactive",
+            self.name,
+            "python3",
+            f"{CLIENT_DIRECTORY}/scenarios.py",
+            stdin=json.dumps({"scenario": scenario, **request}),
+        )
+        assert result.returncode == 0, f"{scenario}: {result.stderr.strip()}"
+        return json.loads(result.stdout)
+
+
+@dataclass
+class Server:
+    """One finished server: where it is, how to look inside, and what the client needs to trust it."""
+
+    name: str
+    client: Client = field(repr=False)
+
+    @cached_property
+    def host(self):
+        """The testinfra host."""
+        return testinfra.get_host(f"podman://{self.name}")
+
+    @cached_property
+    def address(self) -> str:
+        """The address the client reaches it at."""
+        template = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
+        return _podman("container", "inspect", "--format", template, self.name).strip()
+
+    def sh(self, script: str, check: bool = True) -> subprocess.CompletedProcess:
+        """Run a shell script on the server as root; with ``check`` it must succeed."""
+        result = podman("exec", "--interactive", self.name, "bash", "-s", stdin=script)
+        if check:
+            assert result.returncode == 0, f"{self.name}: rc {result.returncode}\n{result.stdout}\n{result.stderr}"
+        return result
+
+    @property
+    def directory(self) -> str:
+        """This server's directory on the client."""
+        return f"{CLIENT_DIRECTORY}/{self.name}"
+
+    @property
+    def ca_file(self) -> str:
+        """The server's certificate, on the client."""
+        return f"{self.directory}/ca.pem"
+
+    @property
+    def known_hosts(self) -> str:
+        """The server's SSH host keys, on the client."""
+        return f"{self.directory}/known_hosts"
+
+    def ftps(self, user: str, tls: str = "explicit", **more) -> dict:
+        """Log-in arguments of the FTPS scenarios."""
+        return {
+            "host": self.address,
+            "ca_file": self.ca_file,
+            "user": user,
+            "password": PASSWORDS[user],
+            "implicit": tls == "implicit",
+            **more,
+        }
+
+    def ftps_login(self, user: str, password: str, tls: str = "explicit") -> dict:
+        """Try one FTPS login: {"granted": ..., "reply": ...}."""
+        return self.client.ask(
+            "ftps_login", host=self.address, ca_file=self.ca_file, user=user, password=password, tls=tls
+        )
+
+    def ssh(self, user: str, **more) -> dict:
+        """Log-in arguments of the SSH scenarios; the password unless ``key_file`` or ``password`` is given."""
+        credential = {} if more.keys() & {"key_file", "password"} else {"password": PASSWORDS[user]}
+        return {"host": self.address, "user": user, "known_hosts": self.known_hosts, **credential, **more}
+
+    def sftp_login(self, user: str, **more) -> dict:
+        """Try one SFTP login: {"granted": ..., "reply": ...}."""
+        return self.client.ask("sftp_login", login=self.ssh(user, **more))
+
+    def prepare_client(self) -> None:
+        """Hand the certificate and the host keys to the client, over the container engine."""
+        answer = self.sh(
+            "cat \"$(sed -n 's/^rsa_cert_file=//p' /etc/vsftpd.conf)\"; echo ---; cat /etc/ssh/ssh_host_*_key.pub"
+        ).stdout
+        certificate, keys = answer.split("---\n")
+        known = "".join(f"{self.address} {' '.join(line.split()[:2])}\n" for line in keys.splitlines() if line)
+        self.client.sh(
+            f"mkdir -p {self.directory}; cd {self.directory}\n"
+            f"cat >ca.pem <<'END'\n{certificate}END\n"
+            f"cat >known_hosts <<'END'\n{known}END\n"
+        )
+
+
+def _server_names() -> list[str]:
+    given = os.environ.get("SECURE_FTP_SERVERS", "")
+    if given:
+        return given.split(",")
+    inventory = os.environ.get("MOLECULE_INVENTORY_FILE", "")
+    if inventory and Path(inventory).exists():
+        tool = Path(sys.executable).parent / "ansible-inventory"
+        listing = subprocess.run([tool, "-i", inventory, "--list"], capture_output=True, text=True, check=True)
+        hosts = json.loads(listing.stdout)["_meta"]["hostvars"]
+        names = {facts.get("ansible_host", name) for name, facts in hosts.items()}
+    else:
+        names = set(_podman("ps", "--format", "{{.Names}}").split())
+    return sorted(name for name in names if re.fullmatch(r"secure-ftp-(debian|ubuntu)\d+", name))
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run every test that takes ``server`` once for each server; no server at all is an error."""
+    if "server" in metafunc.fixturenames:
+        names = _server_names()
+        if not names:
+            raise pytest.UsageError("no server container is running; converge the scenario first")
+        params = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in names]
+        metafunc.parametrize("server", params, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
+def client() -> Client:
+    """The client host, with the scenarios, the key and a 50 MB random file in place."""
+    client = Client(CLIENT_NAME)
+    client.sh(f"mkdir -p {CLIENT_DIRECTORY} && test -s {BIG_FILE} || head -c 50000000 /dev/urandom >{BIG_FILE}")
+    for name in ("ftps.py", "ssh.py", "scenarios.py"):
+        _podman("cp", str(SUPPORT / name), f"{CLIENT_NAME}:{CLIENT_DIRECTORY}/{name}")
+    _podman("cp", KEY_FILE, f"{CLIENT_NAME}:{CLIENT_DIRECTORY}/key")
+    client.sh(f"chown root:root {CLIENT_DIRECTORY}/key; chmod 600 {CLIENT_DIRECTORY}/key")
+    return client
+
+
+@pytest.fixture(scope="session")
+def key_file() -> str:
+    """The private key batman and alfred are authorized by, on the client."""
+    return f"{CLIENT_DIRECTORY}/key"
+
+
+_prepared: dict[str, Server] = {}
+
+
+@pytest.fixture(scope="session")
+def server(request: pytest.FixtureRequest, client: Client) -> Server:
+    """One finished server."""
+    if request.param not in _prepared:
+        server = Server(request.param, client)
+        server.prepare_client()
+        _prepared[request.param] = server
+    return _prepared[request.param]

@@ -1,0 +1,153 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""FTPS with real clients: what must work, over explicit and implicit TLS, passive and active."""
+
+from __future__ import annotations
+
+import hashlib
+import shlex
+
+import pytest
+from conftest import BIG_FILE, FTPS_ROOT, PASSIVE_PORTS, PASSWORDS
+
+both_tls_modes = pytest.mark.parametrize("tls", ["explicit", "implicit"])
+
+
+def url(server, tls: str, path: str = "") -> str:
+    """The address of a file for curl."""
+    return f"{'ftps' if tls == 'implicit' else 'ftp'}://{server.address}/{path}"
+
+
+def curl(server, user: str = "batman") -> str:
+    """A curl command line that verifies the server and insists on TLS; the password comes from a file."""
+    config = shlex.quote(f'user = "{user}:{PASSWORDS[user]}"')
+    return (
+        f"curl --silent --show-error --fail --max-time 60 --ssl-reqd --cacert {server.ca_file}"
+        f" --config <(printf '%s\\n' {config}) "
+    )
+
+
+def lftp(server, tls: str, commands: str, user: str = "batman") -> str:
+    """A shell script that runs lftp commands, each of which must succeed."""
+    return (
+        f"export LFTP_PASSWORD={shlex.quote(PASSWORDS[user])}\nlftp -f /dev/stdin <<'END'\n"
+        "set cmd:fail-exit yes; set net:max-retries 1; set net:timeout 20; set xfer:clobber yes\n"
+        f"set ssl:ca-file {server.ca_file}; set ssl:verify-certificate yes; set ssl:check-hostname yes\n"
+        "set ftp:ssl-force yes; set ftp:ssl-protect-data yes\n"
+        f"open --user {user} --env-password {url(server, tls)}\n{commands}\nEND\n"
+    )
+
+
+def sha256_on(server, path: str) -> str:
+    """The checksum of a file on the server."""
+    return server.sh(f"sha256sum < {path}").stdout.split()[0]
+
+
+@both_tls_modes
+def test_curl_uploads_lists_renames_downloads_and_deletes(server, client, tls):
+    home = f"{FTPS_ROOT}/batman"
+    there = url(server, tls)
+    client.sh(f"""set -e; cd {server.directory}; head -c 100000 /dev/urandom > curl-{tls}
+        {curl(server)} -T curl-{tls} {there}""")
+    assert server.host.file(f"{home}/curl-{tls}").size == 100000
+    answer = client.sh(f"""set -e; cd {server.directory}
+        {curl(server)} --list-only {there}
+        {curl(server)} -Q '-RNFR curl-{tls}' -Q '-RNTO renamed-{tls}' {there} >/dev/null
+        {curl(server)} {there}renamed-{tls} | cmp - curl-{tls} && echo INTACT""").stdout.split()
+    assert f"curl-{tls}" in answer
+    assert "INTACT" in answer
+    assert not server.host.file(f"{home}/curl-{tls}").exists
+    client.sh(f"{curl(server)} -Q 'DELE renamed-{tls}' {there} >/dev/null")
+    assert not server.host.file(f"{home}/renamed-{tls}").exists
+
+
+@both_tls_modes
+def test_lftp_uploads_lists_renames_downloads_and_deletes(server, client, tls):
+    answer = client.sh(
+        f"set -e; cd {server.directory}; head -c 100000 /dev/urandom > lftp-up\n"
+        + lftp(
+            server,
+            tls,
+            "mkdir lftp-d; cd lftp-d; put lftp-up -o one; ls; mv one two; cls -1; get two -o lftp-down; rm two;"
+            " cls -1; cd /; rmdir lftp-d; echo END-OF-LIST",
+        )
+        + "cmp lftp-up lftp-down && echo INTACT"
+    ).stdout
+    assert " one\n" in answer
+    assert "\ntwo\n" in answer
+    assert answer.endswith("END-OF-LIST\nINTACT\n")
+    assert not server.host.file(f"{FTPS_ROOT}/batman/lftp-d").exists
+
+
+@both_tls_modes
+def test_ftplib_uploads_lists_renames_downloads_and_deletes(server, client, tls):
+    seen = client.ask("ftps_cycle", login=server.ftps("batman", tls))
+    assert seen["pwd"] == "/"
+    assert (seen["listed"], seen["renamed"], seen["deleted"]) == (["one"], ["two"], [])
+    assert seen["size_ok"] and seen["intact"]
+    assert "cycle" not in seen["left"]
+    assert seen["tls"] in ("TLSv1.2", "TLSv1.3")
+    assert set(seen["passive_ports"]) <= set(PASSIVE_PORTS)
+    assert seen["passive_ports"]
+
+
+def test_listings_hide_the_real_owner(server, client):
+    line = client.ask("ftps_cycle", login=server.ftps("robin"))["long_list"][0].split()
+    assert line[2:4] == ["ftp", "ftp"]
+    assert line[0] == "-rw-------", "uploads must be private (umask 077)"
+
+
+@both_tls_modes
+def test_active_mode(server, client, tls):
+    seen = client.ask("ftps_cycle", login=server.ftps("robin", tls), passive=False)
+    assert seen["intact"] and seen["listed"] == ["one"]
+    assert seen["passive_ports"] == []
+    assert {address for address, _ in seen["data_peers"]} == {server.address}
+    assert {port for _, port in seen["data_peers"]} <= {20, 989}, "active mode leaves from ftp-data"
+    client.sh(f"""set -e; cd {server.directory}; head -c 5000000 /dev/urandom > active-{tls}
+        {curl(server)} --ftp-port - -T active-{tls} {url(server, tls)}
+        {curl(server)} --ftp-port - -v {url(server, tls)}active-{tls} 2>active.log | cmp - active-{tls}
+        grep -E '^> (EPRT|PORT) ' active.log
+        {curl(server)} -Q 'DELE active-{tls}' {url(server, tls)} >/dev/null""")
+
+
+@both_tls_modes
+def test_50_mb_arrive_intact(server, client, tls):
+    wanted = client.sh(f"sha256sum < {BIG_FILE}").stdout.split()[0]
+    assert wanted != hashlib.sha256(b"").hexdigest()
+    client.sh(f"{curl(server)} -T {BIG_FILE} {url(server, tls, 'big-curl')}")
+    assert sha256_on(server, f"{FTPS_ROOT}/batman/big-curl") == wanted
+    fetched = client.sh(
+        f"cd {server.directory}; {curl(server)} {url(server, tls, 'big-curl')} | sha256sum\n"
+        + lftp(server, tls, "get big-curl -o big-lftp; rm big-curl")
+        + "sha256sum < big-lftp; rm big-lftp"
+    ).stdout.split()
+    assert fetched == [wanted, "-", wanted, "-"]
+    answer = client.ask("ftps_file", login=server.ftps("batman", tls), path=BIG_FILE, name="big-ftplib")
+    assert (answer["sent"], answer["received"]) == (wanted, wanted)
+    server.host.run(f"rm {FTPS_ROOT}/batman/big-ftplib")
+
+
+@both_tls_modes
+def test_passive_ports_stay_in_range_and_the_address_is_the_servers(server, client, tls):
+    answer = client.ask("ftps_passive", login=server.ftps("batman", tls), rounds=25)
+    used = set(answer["used"]) | {answer["announced"]}
+    assert len(answer["used"]) == 25
+    assert used <= set(PASSIVE_PORTS)
+    assert len(used) > 1, "25 transfers over one port: the range is not used"
+    assert answer["address"] == server.address
+
+
+@both_tls_modes
+def test_the_certificate_is_valid_for_the_address_and_the_tls_is_modern(server, client, tls):
+    port = 990 if tls == "implicit" else 21
+    shown = client.ask(
+        "certificate", host=server.address, ca_file=server.ca_file, port=port, implicit=tls == "implicit"
+    )
+    assert ["IP Address", server.address] in shown["certificate"]["subjectAltName"]
+    assert shown["tls"] in ("TLSv1.2", "TLSv1.3")
+
+
+def test_users_with_one_protocol_have_that_one(server, client):
+    answer = server.ftps_login("oracle", PASSWORDS["oracle"])
+    assert answer == {"granted": True, "reply": "/"}

@@ -1,0 +1,367 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the client host does with ftplib, Paramiko and plain sockets: one JSON request in, one JSON answer out.
+
+    echo '{"scenario": "ftps_cycle", "host": ...}' | python3 scenarios.py
+
+Each function is one scenario; it reports what happened and judges nothing. Runs beside ``ftps.py`` and
+``ssh.py``; passwords arrive on standard input and stay out of the process list.
+"""
+
+from __future__ import annotations
+
+import ftplib
+import hashlib
+import io
+import json
+import socket
+import ssl
+import sys
+import time
+
+import ftps
+
+
+def _sha256(path):
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        for chunk in iter(lambda: file.read(1 << 20), b""):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _text(data):
+    return data.decode("utf-8", errors="replace")
+
+
+# FTPS ----------------------------------------------------------------------------------------------------------
+
+
+def ftps_cycle(login, passive=True):
+    """Upload, list, rename, download, delete: the whole life of one file and one directory."""
+    ftp = ftps.connect(**login)
+    ftp.set_pasv(passive)
+    content = b"ftplib\0\xff\r\n" * 500
+    seen = {"tls": ftp.sock.version(), "pwd": ftp.pwd()}
+    seen["made"] = ftp.mkd("cycle")
+    ftp.cwd("cycle")
+    ftp.storbinary("STOR one", io.BytesIO(content))
+    seen["listed"] = ftp.nlst()
+    seen["size_ok"] = ftp.size("one") == len(content)
+    ftp.rename("one", "two")
+    seen["renamed"] = ftp.nlst()
+    received = []
+    ftp.retrbinary("RETR two", received.append)
+    seen["intact"] = b"".join(received) == content
+    long_lines = []
+    ftp.retrlines("LIST", long_lines.append)
+    seen["long_list"] = long_lines
+    ftp.delete("two")
+    seen["deleted"] = ftp.nlst()
+    ftp.cwd("/")
+    ftp.rmd("cycle")
+    seen["left"] = ftp.nlst()
+    seen.update(passive_ports=ftp.passive_ports, data_peers=ftp.data_peers)
+    ftp.quit()
+    return seen
+
+
+def ftps_file(login, path, name):
+    """Send the local file ``path``, fetch it back, and say what came back."""
+    ftp = ftps.connect(**login)
+    with open(path, "rb") as file:
+        ftp.storbinary("STOR " + name, file, blocksize=1 << 18)
+    digest = hashlib.sha256()
+    ftp.retrbinary("RETR " + name, digest.update, blocksize=1 << 18)
+    ftp.quit()
+    return {"sent": _sha256(path), "received": digest.hexdigest(), "passive_ports": ftp.passive_ports}
+
+
+def ftps_passive(login, rounds):
+    """Which passive ports the server picks, and which address it announces."""
+    ftp = ftps.connect(**login)
+    for _ in range(rounds):
+        ftp.nlst()
+    address, port = ftp.announced_passive_address()
+    ftp.close()
+    return {"used": ftp.passive_ports, "address": address, "announced": port}
+
+
+def ftps_login(host, ca_file, user, password, tls="explicit", port=0):
+    """Try to log in, once; ``tls`` is explicit, implicit or none. Nothing but a login is attempted."""
+    if tls == "none":
+        ftp = ftplib.FTP(timeout=20)
+        ftp.connect(host, port or 21)
+    else:
+        ftp = ftps.FtpsClient(ftps.trusting(ca_file), implicit=tls == "implicit")
+        ftp.connect(host, port or (990 if tls == "implicit" else 21))
+    try:
+        ftp.login(user, password)
+        return {"granted": True, "reply": ftp.pwd()}
+    except (ftplib.Error, EOFError, OSError) as error:
+        return {"granted": False, "reply": str(error)}
+    finally:
+        ftp.close()
+
+
+def _ftps_step(ftp, step):
+    verb, path = step[0], step[1]
+    if verb == "cwd":
+        ftp.cwd(path)
+        return ftp.pwd()
+    if verb == "get":
+        received = []
+        ftp.retrbinary("RETR " + path, received.append)
+        return _text(b"".join(received))
+    if verb == "put":
+        return ftp.storbinary("STOR " + path, io.BytesIO(step[2].encode()))
+    if verb == "list":
+        return sorted(ftp.nlst(path))
+    if verb == "rename":
+        return ftp.rename(path, step[2])
+    if verb == "delete":
+        return ftp.delete(path)
+    if verb == "raw":
+        return ftp.sendcmd(path)
+    raise ValueError(verb)
+
+
+def ftps_steps(login, steps):
+    """Do each step from the start directory of one session; report its result or the server's refusal."""
+    ftp = ftps.connect(**login)
+    answers = []
+    for step in steps:
+        ftp.cwd("/")
+        try:
+            answers.append({"done": True, "result": _ftps_step(ftp, step)})
+        except ftplib.Error as error:
+            answers.append({"done": False, "result": str(error)})
+    ftp.close()
+    return answers
+
+
+def ftps_clear_data(login):
+    """Ask for a listing over an unencrypted data connection, and for one that resumes no session."""
+    ftp = ftps.connect(**login)
+    answers = {}
+    try:
+        ftp.prot_c()
+        answers["clear"] = ftp.nlst()
+    except ftplib.Error as error:
+        answers["clear"] = str(error)
+    ftp.close()
+    ftp = ftps.connect(**dict(login, reuse=False))
+    try:
+        answers["no_reuse"] = ftp.nlst()
+    except (ftplib.Error, OSError, EOFError) as error:
+        answers["no_reuse"] = str(error)
+    ftp.close()
+    return answers
+
+
+def ftps_connections(login, limit):
+    """Hold ``limit`` sessions, ask for one more, give one back, ask again."""
+    deadline = time.monotonic() + 20
+    while True:  # the sessions of earlier tests take a moment to end
+        held = []
+        try:
+            for _ in range(limit):
+                held.append(ftps.connect(**login))
+            break
+        except (ftplib.Error, EOFError, OSError):
+            for ftp in held:
+                ftp.close()
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.5)
+    answer = {"held": len(held)}
+    try:
+        ftps.connect(**login).close()
+        answer["extra"] = "granted"
+    except (ftplib.Error, EOFError, OSError) as error:
+        answer["extra"] = str(error) or type(error).__name__
+    answer["held_work"] = [ftp.pwd() for ftp in held]
+    held.pop().quit()
+    deadline = time.monotonic() + 10
+    while "again" not in answer:
+        try:
+            ftp = ftps.connect(**login)
+            answer["again"] = ftp.pwd()
+            ftp.quit()
+        except (ftplib.Error, EOFError, OSError) as error:
+            if time.monotonic() > deadline:
+                answer["again"] = str(error)
+            time.sleep(0.2)
+    for ftp in held:
+        ftp.quit()
+    return answer
+
+
+# SFTP ----------------------------------------------------------------------------------------------------------
+
+
+def sftp_cycle(login):
+    """Upload, list, rename, download, delete with Paramiko."""
+    import ssh
+
+    client = ssh.connect(**login)
+    sftp = client.open_sftp()
+    content = b"paramiko\0\xff\r\n" * 500
+    seen = {"pwd": sftp.normalize(".")}
+    sftp.mkdir("cycle")
+    with sftp.open("cycle/one", "wb") as file:
+        file.write(content)
+    seen["listed"] = sftp.listdir("cycle")
+    seen["size_ok"] = sftp.stat("cycle/one").st_size == len(content)
+    sftp.rename("cycle/one", "cycle/two")
+    seen["renamed"] = sftp.listdir("cycle")
+    with sftp.open("cycle/two", "rb") as file:
+        seen["intact"] = file.read() == content
+    sftp.remove("cycle/two")
+    seen["deleted"] = sftp.listdir("cycle")
+    sftp.rmdir("cycle")
+    seen["left"] = sftp.listdir(".")
+    client.close()
+    return seen
+
+
+def sftp_file(login, path, name):
+    """Send the local file ``path``, fetch it back, and say what came back."""
+    import ssh
+
+    client = ssh.connect(**login)
+    sftp = client.open_sftp()
+    sftp.put(path, name)
+    sink = path + ".paramiko"
+    sftp.get(name, sink)
+    client.close()
+    return {"sent": _sha256(path), "received": _sha256(sink)}
+
+
+def sftp_login(login):
+    """Try to log in, once."""
+    import paramiko
+    import ssh
+
+    try:
+        client = ssh.connect(**login)
+    except (paramiko.AuthenticationException, paramiko.BadAuthenticationType) as error:
+        return {"granted": False, "reply": str(error)}
+    try:
+        return {"granted": True, "reply": client.open_sftp().normalize(".")}
+    finally:
+        client.close()
+
+
+def _sftp_step(sftp, step):
+    verb, path = step[0], step[1]
+    if verb == "get":
+        with sftp.open(path, "rb") as file:
+            return _text(file.read())
+    if verb == "put":
+        with sftp.open(path, "wb") as file:
+            file.write(step[2].encode())
+        return "written"
+    if verb == "append":
+        with sftp.open(path, "ab") as file:
+            file.write(step[2].encode())
+        return "written"
+    if verb == "list":
+        return sorted(sftp.listdir(path))
+    if verb == "cwd":
+        sftp.chdir(path)
+        return sftp.getcwd()
+    if verb == "hardlink":
+        import paramiko.sftp
+
+        return str(sftp._request(paramiko.sftp.CMD_EXTENDED, "hardlink@openssh.com", path, step[2]))
+    actions = {"symlink": sftp.symlink, "rename": sftp.rename, "mkdir": sftp.mkdir, "chmod": sftp.chmod}
+    actions.update(delete=sftp.remove, stat=sftp.stat, rmdir=sftp.rmdir)
+    return str(actions[verb](*step[1:]))
+
+
+def sftp_steps(login, steps):
+    """Do each step from the start directory of one session; report its result or the server's refusal."""
+    import ssh
+
+    client = ssh.connect(**login)
+    answers = []
+    for step in steps:
+        sftp = client.open_sftp()
+        try:
+            answers.append({"done": True, "result": _sftp_step(sftp, step)})
+        except OSError as error:
+            answers.append({"done": False, "result": str(error)})
+        finally:
+            sftp.close()
+    client.close()
+    return answers
+
+
+def ssh_powers(login, listening_port, socket_path, new_socket_path):
+    """Ask for everything SSH offers beyond SFTP."""
+    import ssh
+
+    client = ssh.connect(**login)
+    try:
+        return ssh.powers(client, listening_port, socket_path, new_socket_path)
+    finally:
+        client.close()
+
+
+# The network -----------------------------------------------------------------------------------------------------
+
+
+def ports(host, numbers, timeout=2):
+    """Which TCP ports answer: "open", "refused" or "silent"."""
+    answers = {}
+    for number in numbers:
+        try:
+            socket.create_connection((host, number), timeout).close()
+            answers[str(number)] = "open"
+        except ConnectionRefusedError:
+            answers[str(number)] = "refused"
+        except (socket.timeout, OSError):
+            answers[str(number)] = "silent"
+    return answers
+
+
+def banner(host, port=22, timeout=45):
+    """Wait until a server greets; an SSH server that has penalised this address does so later."""
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            with socket.create_connection((host, port), 5) as connection:
+                greeting = _text(connection.recv(100))
+        except OSError as error:
+            greeting = f"({error})"
+        if greeting.startswith("SSH-") or time.monotonic() > deadline:
+            return greeting
+        time.sleep(1)
+
+
+def certificate(host, ca_file, port=990, implicit=True):
+    """The certificate a verified handshake shows."""
+    ftp = ftps.FtpsClient(ftps.trusting(ca_file), implicit=implicit)
+    ftp.connect(host, port)
+    if not implicit:
+        ftp.auth()
+    try:
+        return {"certificate": ftp.sock.getpeercert(), "tls": ftp.sock.version(), "cipher": ftp.sock.cipher()}
+    finally:
+        ftp.close()
+
+
+def main():
+    """Answer the request on standard input."""
+    request = json.load(sys.stdin)
+    scenario = globals()[request.pop("scenario")]
+    try:
+        answer = {"answer": scenario(**request)}
+    except (ftplib.Error, ssl.SSLError, OSError, EOFError) as error:
+        answer = {"error": f"{type(error).__name__}: {error}"}
+    json.dump(answer, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()
