@@ -26,24 +26,60 @@ from typing import Iterator, Mapping
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
 
 LISTENER_OPTIONS = frozenset(
-    "listen listen_ipv6 listen_port listen_address listen_address6 background setproctitle_enable"
-    " run_as_launching_user".split()
+    [
+        "listen",
+        "listen_ipv6",
+        "listen_port",
+        "listen_address",
+        "listen_address6",
+        "background",
+        "setproctitle_enable",
+        "run_as_launching_user",
+    ]
 )
 """Options only a restart applies: read when the listening socket is made."""
 
 TLS_OPTIONS = frozenset(
-    "ssl_enable ssl_sslv2 ssl_sslv3 ssl_tlsv1 ssl_tlsv11 ssl_tlsv12 ssl_tlsv13 ssl_ciphers rsa_cert_file"
-    " rsa_private_key_file dsa_cert_file dsa_private_key_file ca_certs_file require_cert ssl_request_cert"
-    " require_ssl_reuse".split()
+    [
+        "ssl_enable",
+        "ssl_sslv2",
+        "ssl_sslv3",
+        "ssl_tlsv1",
+        "ssl_tlsv11",
+        "ssl_tlsv12",
+        "ssl_tlsv13",
+        "ssl_ciphers",
+        "rsa_cert_file",
+        "rsa_private_key_file",
+        "dsa_cert_file",
+        "dsa_private_key_file",
+        "ca_certs_file",
+        "require_cert",
+        "ssl_request_cert",
+        "require_ssl_reuse",
+    ]
 )
 """Options of the TLS context: a listener that made its context at start keeps it across a reload."""
 
 _PORTS = ("listen_port", "ftp_data_port")
-_OCTAL = frozenset("local_umask anon_umask file_open_mode chown_upload_mode".split())
+_OCTAL = frozenset(["local_umask", "anon_umask", "file_open_mode", "chown_upload_mode"])
 _NUMBERS = frozenset(
-    "accept_timeout connect_timeout idle_session_timeout data_connection_timeout pasv_min_port pasv_max_port"
-    " anon_max_rate local_max_rate max_clients max_per_ip trans_chunk_size delay_failed_login"
-    " delay_successful_login max_login_fails".split()
+    [
+        "accept_timeout",
+        "connect_timeout",
+        "idle_session_timeout",
+        "data_connection_timeout",
+        "pasv_min_port",
+        "pasv_max_port",
+        "anon_max_rate",
+        "local_max_rate",
+        "max_clients",
+        "max_per_ip",
+        "trans_chunk_size",
+        "delay_failed_login",
+        "delay_successful_login",
+        "max_login_fails",
+    ]
 ) | frozenset(_PORTS)
 
 # What the distributions' builds assume where the file is silent.
