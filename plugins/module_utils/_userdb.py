@@ -1,0 +1,358 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: for use inside this collection only; may change without notice.
+"""The store of FTPS users: a Berkeley DB hash file that is replaced whole or not at all.
+
+pam_userdb opens the file anew for each login, so a rename is seen by the next login and never half
+done. Every writer holds ``flock`` on a sibling lock file, works on a private copy and renames it in.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import importlib
+import os
+import re
+import secrets
+import sys
+import time
+from typing import Any, Callable, Iterator, Mapping
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._atomic import file_error, fsync_directory, write_all
+from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._hashfile import (
+    HashFile,
+    Identity,
+    identity_of,
+    open_hash_file,
+    salvage,
+)
+
+LOCK_TIMEOUT = 30.0
+"""Seconds to wait for another writer."""
+
+Changes = Mapping[bytes, "bytes | None"]
+"""What to write: the new value of each key, None to remove it."""
+
+_SUFFIX = ".db"
+_NEW_MODE = 0o600
+_POLL = 0.05
+_ATTEMPTS = 5
+_FEW = 16
+_MIN_CACHE, _MAX_CACHE = 1 << 20, 64 << 20
+_PAGE_SIZE = 4096
+_MAX_LIBDB = (6, 0)
+
+
+def database_path(path: str) -> str:
+    """Return the file of a database named with or without ``.db``, as pam_userdb's ``db=`` names it without."""
+    if not os.path.isabs(path) or "\0" in path or path.endswith("/"):
+        raise SecureFtpError(f"db: expected the absolute path of a file, found {path!r}")
+    return path if path.endswith(_SUFFIX) else path + _SUFFIX
+
+
+class View:
+    """The records at one moment, read as far as they are asked for."""
+
+    def __init__(self, file: HashFile | None) -> None:
+        self._file = file
+
+    @property
+    def identity(self) -> Identity | None:
+        """The version of the file; None when there is none."""
+        return self._file.identity if self._file else None
+
+    @property
+    def file(self) -> HashFile | None:
+        """The file; None when there is none."""
+        return self._file
+
+    def all(self) -> dict[bytes, bytes]:
+        """Every record; not to be modified."""
+        return self._file.records() if self._file else {}
+
+    def select(self, keys: list[bytes]) -> Mapping[bytes, bytes]:
+        """At least the records of ``keys`` that are there."""
+        if self._file is None or len(keys) > _FEW:
+            return self.all()
+        found = ((key, self._file.get(key)) for key in keys)
+        return {key: value for key, value in found if value is not None}
+
+
+def read(path: str) -> View:
+    """Read the database at ``path`` (empty when there is none) without a lock: renames keep it whole.
+
+    Raises SecureFtpError naming what is wrong with the file.
+    """
+    return View(open_hash_file(path))
+
+
+def update(
+    path: str,
+    decide: Callable[[View], Changes],
+    check_mode: bool = False,
+    lock_timeout: float = LOCK_TIMEOUT,
+) -> Changes:
+    """Apply what ``decide`` wants changed, in one transaction; return what differed.
+
+    ``decide`` may be called again with newer records when another writer was faster. Raises
+    SecureFtpError, with the database as it was, whenever it cannot be written.
+    """
+    for _attempt in range(_ATTEMPTS):
+        view = read(path)
+        changes = _differences(view, decide(view))
+        if not changes or check_mode:
+            return changes
+        driver = _driver()
+        with _lock(path, lock_timeout):
+            if _identity(path) != view.identity:
+                view = read(path)
+                changes = _differences(view, decide(view))
+                if not changes:
+                    return changes
+            if _replace(path, view, changes, driver):
+                return changes
+    raise SecureFtpError(f"{path}: another program keeps writing it without the lock; stop that program and try again")
+
+
+def salvage_database(path: str, check_mode: bool = False, lock_timeout: float = LOCK_TIMEOUT) -> tuple[int, str | None]:
+    """Replace a damaged database by what is readable of it; return the number of records and the kept file.
+
+    A sound database is left alone: (its number of records, None). Keys and values that are no
+    printable text are dropped. The damaged file stays beside it as ``.damaged-<time>``.
+    """
+    with contextlib.suppress(SecureFtpError):
+        return len(read(path).all()), None
+    records = {key: value for key, value in salvage(path).items() if _printable(key) and _printable(value)}
+    backup = f"{path}.damaged-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
+    if check_mode:
+        return len(records), backup
+    driver = _driver()
+    with _lock(path, lock_timeout):
+        try:
+            os.link(path, backup, follow_symlinks=False)
+        except OSError as error:
+            raise file_error(backup, "write", error) from error
+        _replace(path, None, records, driver, owner=os.lstat(path))
+    return len(records), backup
+
+
+def _printable(value: bytes) -> bool:
+    try:
+        return bool(value) and value.decode("utf-8").isprintable()
+    except UnicodeDecodeError:
+        return False
+
+
+def _differences(view: View, changes: Changes) -> Changes:
+    current = view.select(list(changes))
+    return {key: value for key, value in changes.items() if current.get(key) != value}
+
+
+def _identity(path: str) -> Identity | None:
+    try:
+        return identity_of(os.lstat(path))
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise file_error(path, "read", error) from error
+
+
+def _driver() -> Any:
+    """Return the ``db`` module of the Berkeley DB binding. Raises SecureFtpError naming the package to install."""
+    for name in ("berkeleydb", "bsddb3"):
+        try:
+            driver = importlib.import_module(name + ".db")
+        except ImportError:
+            continue
+        version = tuple(driver.version()[:2])
+        if version >= _MAX_LIBDB:
+            raise SecureFtpError(
+                f"the Python module {name} uses libdb {version[0]}.{version[1]}, whose files pam_userdb (libdb 5.3)"
+                f" cannot read; install the distribution's package {_package()} instead"
+            )
+        return driver
+    raise SecureFtpError(
+        f"the Python module berkeleydb (or bsddb3) is missing for {sys.executable};"
+        f" install the package {_package()} on the host"
+    )
+
+
+def _package() -> str:
+    """Name the distribution's package of the binding: it was renamed in Debian 13 and Ubuntu 24.04."""
+    release: dict[str, str] = {}
+    with contextlib.suppress(OSError), open("/etc/os-release", encoding="utf-8", errors="replace") as file:
+        release = dict(re.findall(r'^(ID|VERSION_ID)="?([^"\n]*)"?$', file.read(), re.MULTILINE))
+    renamed = {"debian": 13.0, "ubuntu": 24.04}.get(release.get("ID", ""))
+    if renamed is None:
+        return "python3-berkeleydb (Debian 13, Ubuntu 24.04) or python3-bsddb3 (older)"
+    try:
+        return "python3-berkeleydb" if float(release.get("VERSION_ID", "")) >= renamed else "python3-bsddb3"
+    except ValueError:
+        return "python3-berkeleydb"
+
+
+@contextlib.contextmanager
+def _lock(path: str, timeout: float) -> Iterator[None]:
+    """Hold the writers' lock. The file stays: removing it would let two writers lock two files."""
+    lock = path + ".lock"
+    try:
+        fd = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise file_error(path, "lock", error) from error
+    try:
+        deadline = time.monotonic() + timeout
+        while True:
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    raise SecureFtpError(
+                        f"{path}: another writer{_holder(fd)} has held {lock} for {timeout:g} seconds;"
+                        " wait for it or end it, then try again"
+                    ) from None
+                time.sleep(_POLL)
+            except OSError as error:
+                raise file_error(path, "lock", error) from error
+        with contextlib.suppress(OSError):  # only a help for the message above
+            os.ftruncate(fd, 0)
+            os.pwrite(fd, b"%d\n" % os.getpid(), 0)
+        yield
+    finally:
+        os.close(fd)
+
+
+def _holder(fd: int) -> str:
+    """Describe the process that holds the lock, as far as it can be known."""
+    with contextlib.suppress(OSError, ValueError):
+        pid = int(os.pread(fd, 32, 0))
+        with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as file:
+            return f", process {pid} ({file.read().strip()}),"
+    return ""
+
+
+def _replace(path: str, view: View | None, changes: Changes, driver: Any, owner: os.stat_result | None = None) -> bool:
+    """Write the changed database beside ``path`` and rename it in; False when ``path`` changed meanwhile.
+
+    Without ``view`` the new database holds ``changes`` alone, whatever is at ``path``. The caller
+    holds the lock.
+    """
+    directory, base = os.path.split(path)
+    file = view.file if view else None
+    expected = view.identity if view else _identity(path)
+    mode, uid, gid = (file.mode, file.uid, file.gid) if file else (_NEW_MODE, os.geteuid(), os.getegid())
+    if owner is not None:
+        mode, uid, gid = owner.st_mode & 0o7777, owner.st_uid, owner.st_gid
+    workshop = os.path.join(directory, f".{base}.{secrets.token_hex(6)}.tmp")
+    new = os.path.join(workshop, "new.db")
+    try:
+        _clean(directory, base)
+        os.mkdir(workshop, 0o700)
+        try:
+            if file is None:
+                _build(new, {key: value for key, value in changes.items() if value is not None}, driver)
+            else:
+                _copy(new, file.data)
+                _apply(new, changes, driver)
+            _finish(new, mode, uid, gid)
+            if _identity(path) != expected:
+                return False
+            os.rename(new, path)
+        finally:
+            _remove_workshop(workshop)
+    except OSError as error:
+        raise file_error(path, "write", error) from error
+    except driver.DBError as error:
+        raise _database_error(path, error) from error
+    try:
+        fsync_directory(directory)
+    except OSError as error:
+        raise SecureFtpError(
+            f"{path}: the new database is in place, but the directory could not be flushed to disk:"
+            f" {error.strerror}; check the disk, then run again"
+        ) from error
+    return True
+
+
+def _copy(path: str, data: bytes) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _NEW_MODE)
+    try:
+        write_all(fd, data)
+    finally:
+        os.close(fd)
+
+
+def _apply(path: str, changes: Changes, driver: Any) -> None:
+    with _opened(path, driver, cache=_cache(sum(map(_size, changes.items())))) as database:
+        for key, value in changes.items():
+            if value is None:
+                database.delete(key)
+            else:
+                database.put(key, value)
+
+
+def _build(path: str, records: Mapping[bytes, bytes], driver: Any) -> None:
+    # Buckets are left to libdb: telling it the number of records beforehand is faster, but makes the
+    # file, and with it every later change, nearly twice as large (measured).
+    with _opened(path, driver, cache=_cache(sum(map(_size, records.items()))), create=True) as database:
+        for key, value in records.items():
+            database.put(key, value)
+
+
+def _size(record: tuple[bytes, bytes | None]) -> int:
+    return len(record[0]) + len(record[1] or b"") + 6
+
+
+def _cache(content: int) -> int:
+    return min(max(2 * content, _MIN_CACHE), _MAX_CACHE)
+
+
+@contextlib.contextmanager
+def _opened(path: str, driver: Any, cache: int, create: bool = False) -> Iterator[Any]:
+    database = driver.DB()
+    try:
+        database.set_cachesize(0, cache)
+        if create:
+            database.set_pagesize(_PAGE_SIZE)
+        database.open(path, dbtype=driver.DB_HASH, flags=driver.DB_CREATE if create else 0, mode=_NEW_MODE)
+        yield database
+        database.sync()
+    finally:
+        database.close()
+
+
+def _finish(path: str, mode: int, uid: int, gid: int) -> None:
+    fd = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        found = os.fstat(fd)
+        if (found.st_uid, found.st_gid) != (uid, gid):
+            os.fchown(fd, uid, gid)
+        os.fchmod(fd, mode)
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _clean(directory: str, base: str) -> None:
+    """Remove what killed writers left; the lock says that nobody is using it."""
+    litter = re.compile(re.escape(f".{base}.") + r"[0-9a-f]{12}\.tmp\Z")
+    for entry in os.listdir(directory):
+        if litter.match(entry):
+            _remove_workshop(os.path.join(directory, entry))
+
+
+def _remove_workshop(path: str) -> None:
+    with contextlib.suppress(OSError):
+        for entry in os.listdir(path):
+            os.unlink(os.path.join(path, entry))
+        os.rmdir(path)
+
+
+def _database_error(path: str, error: Exception) -> SecureFtpError:
+    number = error.args[0] if error.args and isinstance(error.args[0], int) else 0
+    if number in errno.errorcode:
+        return file_error(path, "write", OSError(number, os.strerror(number)))
+    return SecureFtpError(f"{path}: libdb could not write the new database: {error}; nothing was changed")
