@@ -1,0 +1,168 @@
+#!/usr/bin/env python3
+"""Fill the generated parts of README.md from the roles' argument specs and the modules' documentation.
+
+    .venv/bin/python docs/generate.py            rewrite them
+    .venv/bin/python docs/generate.py --check    fail when they are stale
+
+A part lies between the lines ``<!-- NAME:begin -->`` and ``<!-- NAME:end -->``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+README = ROOT / "README.md"
+ROLE_ORDER = ("vsftpd", "pam_userdb", "sshd_chroot", "firewall")
+MAX_DEFAULT = 60
+
+# Semantic markup of Ansible's documentation; what is inside keeps its text.
+_CODE = re.compile(r"\b(?:C|V|O|E|RV)\(((?:\\.|[^\\)])*)\)")
+_BOLD = re.compile(r"\bB\(([^)]*)\)")
+_ITALIC = re.compile(r"\bI\(([^)]*)\)")
+_NAME = re.compile(r"\b[MP]\(([^)#]*)(?:#[a-z]+)?\)")
+_LINK = re.compile(r"\bL\(([^,)]*),\s*([^)]*)\)")
+_URL = re.compile(r"\bU\(([^)]*)\)")
+
+
+class StaleError(Exception):
+    """README.md cannot be filled, or is not what it would be filled with."""
+
+
+def markdown(text: str) -> str:
+    """One line of Markdown for a table cell."""
+    text = _CODE.sub(lambda match: "`" + re.sub(r"\\(.)", r"\1", match.group(1)) + "`", text)
+    text = _BOLD.sub(r"**\1**", text)
+    text = _ITALIC.sub(r"*\1*", text)
+    text = _NAME.sub(r"`\1`", text)
+    text = _LINK.sub(r"[\1](\2)", text)
+    text = _URL.sub(r"<\1>", text)
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def paragraphs(description: str | list[str]) -> str:
+    return " ".join(map(markdown, [description] if isinstance(description, str) else description))
+
+
+def load_yaml(path: Path) -> Any:
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def roles() -> list[str]:
+    """Every role with an argument spec, those of site.yml first."""
+    names = [path.parent.parent.name for path in ROOT.glob("roles/*/meta/argument_specs.yml")]
+    return sorted(names, key=lambda name: (ROLE_ORDER.index(name) if name in ROLE_ORDER else len(ROLE_ORDER), name))
+
+
+def role_options(role: str) -> dict[str, dict[str, Any]]:
+    """The public variables of a role."""
+    path = ROOT / "roles" / role / "meta" / "argument_specs.yml"
+    return load_yaml(path)["argument_specs"]["main"].get("options") or {}
+
+
+def show_default(option: dict[str, Any]) -> str:
+    if option.get("required"):
+        return "**required**"
+    value = option.get("default")
+    if value is None:
+        return ""
+    text = yaml.safe_dump(value, default_flow_style=True, width=10_000, allow_unicode=True).strip()
+    text = text.splitlines()[0] if text.endswith("\n...") else text
+    text = '""' if value == "" else text
+    if len(text) > MAX_DEFAULT:
+        text = (
+            f"({len(value)} entries, see the role)" if isinstance(value, (dict, list)) else text[:MAX_DEFAULT] + "..."
+        )
+        return text
+    return "`" + text.replace("|", "\\|") + "`"
+
+
+def show_type(option: dict[str, Any]) -> str:
+    kind = option.get("type", "str")
+    return f"{kind} of {option['elements']}" if kind == "list" and "elements" in option else kind
+
+
+def rows(options: dict[str, dict[str, Any]], prefix: str = "") -> list[str]:
+    lines = []
+    for name, option in options.items():
+        text = paragraphs(option["description"])
+        if "choices" in option:
+            text += " One of " + ", ".join(f"`{choice}`" for choice in option["choices"]) + "."
+        lines.append(f"| `{prefix}{name}` | {show_type(option)} | {show_default(option)} | {text} |")
+        lines += rows(option.get("options") or {}, f"{prefix}{name}{'[]' if option.get('type') == 'list' else ''}.")
+    return lines
+
+
+def variables() -> str:
+    """A table for each role; a variable that several roles declare is shown with the first."""
+    blocks = []
+    shown: set[str] = set()
+    for role in roles():
+        options = {name: option for name, option in role_options(role).items() if name not in shown}
+        shown.update(options)
+        table = rows(options)
+        if table:
+            head = [f"### Role `{role}`", "", "| Variable | Type | Default | Meaning |", "|---|---|---|---|"]
+            blocks.append("\n".join(head + table))
+    return "\n\n".join(blocks)
+
+
+def documentation(path: Path) -> dict[str, Any]:
+    """The DOCUMENTATION of a module, read without importing it."""
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "DOCUMENTATION":
+            return yaml.safe_load(ast.literal_eval(node.value))
+    raise StaleError(f"{path.relative_to(ROOT)}: DOCUMENTATION is missing; add it")
+
+
+def modules() -> str:
+    lines = ["| Module | What it does |", "|---|---|"]
+    for path in sorted(ROOT.glob("plugins/modules/*.py")):
+        if path.stem != "__init__":
+            lines.append(f"| `secure_ftp.server.{path.stem}` | {markdown(documentation(path)['short_description'])} |")
+    return "\n".join(lines)
+
+
+PARTS = {"variables": variables, "modules": modules}
+
+
+def fill(text: str) -> str:
+    """``text`` with every part filled."""
+    for name, make in PARTS.items():
+        begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
+        if text.count(begin) != 1 or text.count(end) != 1 or text.index(begin) > text.index(end):
+            raise StaleError(f"README.md: expected the lines '{begin}' and '{end}' once each, in this order; add them")
+        before, rest = text.split(begin)
+        after = rest.split(end)[1]
+        text = f"{before}{begin}\n{make()}\n{end}{after}"
+    return text
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="change nothing, fail when README.md is stale")
+    check = parser.parse_args(arguments).check
+    try:
+        if not README.is_file():
+            raise StaleError("README.md is missing; write it with the markers named in docs/generate.py")
+        old = README.read_text(encoding="utf-8")
+        new = fill(old)
+        if check and new != old:
+            raise StaleError("README.md is stale; run: .venv/bin/python docs/generate.py")
+    except StaleError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    if new != old:
+        README.write_text(new, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,83 @@
+"""The documentation says what the code does: README, defaults, argument specs, example inventory."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+ROLES = sorted(path.parent.name for path in ROOT.glob("roles/*/tasks"))
+
+_spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
+generate = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(generate)
+
+
+def test_readme_is_not_stale(capsys):
+    assert generate.main(["--check"]) == 0, capsys.readouterr().err
+
+
+def test_a_stale_or_unmarked_readme_is_an_error(tmp_path, monkeypatch, capsys):
+    readme = tmp_path / "README.md"
+    monkeypatch.setattr(generate, "README", readme)
+    assert generate.main(["--check"]) == 1 and "missing" in capsys.readouterr().err
+    readme.write_text("no markers\n")
+    assert generate.main([]) == 1 and "variables:begin" in capsys.readouterr().err
+    readme.write_text("".join(f"<!-- {name}:begin -->\nold\n<!-- {name}:end -->\n" for name in generate.PARTS))
+    assert generate.main(["--check"]) == 1 and "stale" in capsys.readouterr().err
+    assert "old" in readme.read_text()
+    assert generate.main([]) == 0 and "old" not in readme.read_text()
+    assert generate.main(["--check"]) == 0
+
+
+def test_markup():
+    text = "Set O(name=a) or V(b|c) with M(x.y.z) of P(x.y.z#role), see L(here,https://example.org)."
+    assert generate.markdown(text) == (
+        "Set `name=a` or `b\\|c` with `x.y.z` of `x.y.z`, see [here](https://example.org)."
+    )
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_defaults_are_those_of_the_argument_spec(role):
+    defaults = generate.load_yaml(ROOT / "roles" / role / "defaults" / "main.yml") or {}
+    options = generate.role_options(role)
+    documented = {name: option["default"] for name, option in options.items() if "default" in option}
+    assert defaults == documented, "defaults/main.yml (left) and meta/argument_specs.yml (right) differ"
+    for name, option in options.items():
+        assert option.get("description"), f"{name} has no description"
+        assert "type" in option, f"{name} has no type"
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_every_role_has_a_readme_and_a_description(role):
+    assert (ROOT / "roles" / role / "README.md").is_file()
+    assert generate.load_yaml(ROOT / "roles" / role / "meta" / "argument_specs.yml")["argument_specs"]["main"][
+        "short_description"
+    ]
+
+
+def example_text() -> str:
+    return "\n".join(
+        path.read_text(encoding="utf-8") for path in sorted(ROOT.glob("inventories/example/group_vars/all/*.yml"))
+    )
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_the_example_inventory_shows_every_public_variable(role):
+    shown = set(re.findall(r"^(?:# ?)?([a-z_0-9]+):", example_text(), re.MULTILINE))
+    assert set(generate.role_options(role)) <= shown
+
+
+def test_the_example_inventory_knows_no_other_variable():
+    public = {name for role in ROLES for name in generate.role_options(role)}
+    active = set()
+    for path in ROOT.glob("inventories/example/group_vars/all/*.yml"):
+        active |= set(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
+    commented = set(
+        re.findall(r"^# ?((?:ftp|vsftpd|pam_userdb|sshd_chroot|firewall)_[a-z_0-9]+):", example_text(), re.M)
+    )
+    assert {name for name in active | commented if not name.startswith("vault_")} <= public
