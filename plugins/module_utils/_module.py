@@ -9,6 +9,8 @@ from typing import Any, Callable
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._passwords import DEFAULT_ROUNDS
+from ansible_collections.secure_ftp.server.plugins.module_utils._userdb import LOCK_TIMEOUT
 
 
 def run(module_arguments: dict[str, Any], logic: Callable[[AnsibleModule], dict[str, Any]]) -> None:
@@ -40,3 +42,25 @@ def person_options() -> dict[str, dict[str, Any]]:
 def users_option() -> dict[str, Any]:
     """Argument spec of ``users``, the list both ftp_users and sftp_users take."""
     return {"type": "list", "elements": "dict", "required": True, "options": person_options()}
+
+
+def store_options() -> dict[str, dict[str, Any]]:
+    """Argument spec of where FTPS users are kept; what is left out is discovered."""
+    return {
+        "db": {"type": "path"},
+        "config": {"type": "path"},
+        "pam_service": {"type": "str"},
+        "local_root": {"type": "path"},
+        "guest_username": {"type": "str"},
+    }
+
+
+def write_options() -> dict[str, dict[str, Any]]:
+    """Argument spec of how FTPS users are written."""
+    return {
+        "update_password": {"type": "str", "choices": ["always", "on_create"], "default": "always", "no_log": False},
+        "create_home": {"type": "bool", "default": True},
+        "remove_home": {"type": "bool", "default": False},
+        "rounds": {"type": "int", "default": DEFAULT_ROUNDS},
+        "lock_timeout": {"type": "float", "default": LOCK_TIMEOUT},
+    }

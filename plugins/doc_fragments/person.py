@@ -1,0 +1,52 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The list of people, which ftp_users and sftp_users share."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """Options that describe people."""
+
+    USERS = r"""
+options:
+  users:
+    description:
+      - The people, one list for both protocols. Both M(secure_ftp.server.ftp_users) and
+        M(secure_ftp.server.sftp_users) take it whole.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description:
+          - Login name. Letters, digits, C(.), C(_) and C(-), at most 32 characters, not reserved for the system.
+        type: raw
+        required: true
+      state:
+        description:
+          - Whether the user exists. V(absent) keeps the user's files unless the module is told otherwise.
+        type: str
+        choices: [present, absent]
+        default: present
+      password:
+        description:
+          - The password, as a quoted string of at most 511 bytes without control characters.
+          - Kept hashed as it is stored when it verifies, so running again changes nothing.
+        type: raw
+      password_hash:
+        description:
+          - The password as a hash of crypt(3), such as C($6$...) or C($y$...). Excludes O(users[].password).
+        type: raw
+      protocols:
+        description:
+          - What the user may use. Without it, both. A user is absent from a protocol that is not listed.
+        type: list
+        elements: str
+        choices: [ftps, sftp]
+      authorized_keys:
+        description:
+          - The complete list of public keys for SFTP. Without it, keys stay as they are.
+        type: list
+        elements: str
+"""

@@ -1,0 +1,327 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: for use inside this collection only; may change without notice.
+"""FTPS users as they should be: one transaction on the database, and the directories to go with it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import Any, Mapping, Sequence
+
+from ansible_collections.secure_ftp.server.plugins.module_utils import _passwords as passwords
+from ansible_collections.secure_ftp.server.plugins.module_utils._directories import (
+    ensure_directory,
+    ensure_homes,
+    remove_home,
+)
+from ansible_collections.secure_ftp.server.plugins.module_utils._discovery import Server, guest_ids
+from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._pam import allow_both, allow_hashes_only, restore
+from ansible_collections.secure_ftp.server.plugins.module_utils._people import Person, uses
+from ansible_collections.secure_ftp.server.plugins.module_utils._userdb import LOCK_TIMEOUT, Changes, View, read, update
+
+ROOT_MODE = 0o555
+HOME_MODE = 0o700
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How to treat people and what belongs to them."""
+
+    purge: bool = False
+    update_password: str = "always"
+    hash_plaintext: bool = False
+    create_home: bool = True
+    remove_home: bool = False
+    rounds: int = passwords.DEFAULT_ROUNDS
+    lock_timeout: float = LOCK_TIMEOUT
+    check_mode: bool = False
+
+
+@dataclass
+class Outcome:
+    """What was (or in check mode would be) done; names only, each list sorted."""
+
+    added: list[str] = field(default_factory=list)
+    changed_users: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    unchanged: list[str] = field(default_factory=list)
+    hashed: list[str] = field(default_factory=list)
+    homes: list[str] = field(default_factory=list)
+    homes_removed: list[str] = field(default_factory=list)
+    pam_changed: bool = False
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything differs from before."""
+        lists = (self.added, self.changed_users, self.removed, self.hashed, self.homes, self.homes_removed)
+        return self.pam_changed or any(lists)
+
+    def diff(self, database: str) -> dict[str, str]:
+        """Describe the change for Ansible's --diff: who, and that a password changed, never what it is."""
+        before, after = [], []
+        for names, old, new in (
+            (self.added, None, ""),
+            (self.changed_users, "", " (password changed)"),
+            (self.hashed, " (plaintext)", " (hashed)"),
+            (self.removed, "", None),
+        ):
+            before += [name + old + "\n" for name in names if old is not None]
+            after += [name + new + "\n" for name in names if new is not None]
+        after += [f"directory {path}\n" for path in self.homes]
+        before += [f"directory {path}\n" for path in self.homes_removed]
+        return {
+            "before_header": database,
+            "after_header": database,
+            "before": "".join(sorted(before)),
+            "after": "".join(sorted(after)),
+        }
+
+
+def reconcile(people: Sequence[Person], server: Server, rules: Rules) -> Outcome:
+    """Make FTPS users what ``people`` says; who is not in it stays, unless ``rules.purge``.
+
+    Directories are there before their users and go after them. Raises SecureFtpError, with the
+    database untouched, for whatever keeps it from being written.
+    """
+    passwords.validate_rounds(rules.rounds)
+    plaintext_service = bool(server.service and server.service.plaintext)
+    decision = _Decision(people, server, rules)
+    planned = update(server.database, decision, check_mode=True)
+    outcome = Outcome(pam_changed=rules.hash_plaintext and plaintext_service)
+    present = [person.name for person in people if uses(person, "ftps")]
+    if rules.create_home and server.homes:
+        outcome.homes = _create_homes(present, server, rules.check_mode)
+    if not rules.check_mode and (planned or outcome.pam_changed):
+        decision.final = True
+        switching = allow_both(server.service) if outcome.pam_changed and server.service else None
+        try:
+            planned = update(server.database, decision, lock_timeout=rules.lock_timeout)
+        except SecureFtpError:
+            if switching is not None and server.service:
+                restore(server.service, switching)
+            raise
+        if outcome.pam_changed and server.service:
+            allow_hashes_only(server.service)
+    decision.report(planned, outcome)
+    if rules.remove_home:
+        gone = [person.name for person in people if not uses(person, "ftps")]
+        outcome.homes_removed = _remove_homes(sorted({*outcome.removed, *gone}), server, rules.check_mode)
+    return outcome
+
+
+def describe(server: Server, name: str | None = None) -> dict[str, Any]:
+    """Return who exists: name, scheme and directory of each, and who has a plaintext password."""
+    view = read(server.database)
+    records: Mapping[bytes, bytes] = view.all()
+    plain = _plaintext_keys(records, server)
+    if name is not None:
+        records = {key: value for key, value in records.items() if key == name.encode("utf-8")}
+    users = [
+        {
+            "name": _text(key),
+            "scheme": passwords.PLAINTEXT if key in plain else passwords.scheme(_text(value)),
+            "home": server.homes.of(_text(key)) if server.homes else None,
+        }
+        for key, value in sorted(records.items())
+    ]
+    return {
+        "users": users,
+        "plaintext": [user["name"] for user in users if user["scheme"] == passwords.PLAINTEXT],
+        "db": server.database,
+        "exists": view.identity is not None,
+        "pam_crypt": server.service.hashed and not server.service.plaintext if server.service else None,
+    }
+
+
+class _Decision:
+    """Decides the changes for a view; what was hashed or verified once is not computed again."""
+
+    def __init__(self, people: Sequence[Person], server: Server, rules: Rules) -> None:
+        self.final = False
+        self._people = {person.name.encode("utf-8"): person for person in people}
+        self._server, self._rules = server, rules
+        self._verified: dict[tuple[bytes, bytes], bool] = {}
+        self._hashes: dict[bytes, bytes] = {}
+        self._current: Mapping[bytes, bytes] = {}
+        self._to_hash: dict[bytes, str] = {}
+        self._plaintext: set[bytes] = set()
+
+    def __call__(self, view: View) -> Changes:
+        everything = self._rules.purge or self._rules.hash_plaintext
+        current = self._current = view.all() if everything else view.select(list(self._people))
+        self._plaintext = _plaintext_keys(current, self._server)
+        self._verify(current)
+        changes: dict[bytes, bytes | None] = {}
+        self._to_hash = {}
+        for key, person in self._people.items():
+            if not uses(person, "ftps"):
+                if key in current:
+                    changes[key] = None
+            else:
+                self._decide_present(key, person, current.get(key), changes)
+        if self._rules.purge:
+            changes.update((key, None) for key in current if key not in self._people)
+        if self._rules.hash_plaintext:
+            for key in self._plaintext - set(changes) - set(self._to_hash):
+                self._to_hash[key] = _text(current[key])
+        self._refuse_hashes_for_plaintext_service(changes)
+        changes.update(self._hashed())
+        return changes
+
+    def report(self, changes: Changes, outcome: Outcome) -> None:
+        """Sort the names into ``outcome``."""
+        for key, value in changes.items():
+            if value is None:
+                names = outcome.removed
+            elif key not in self._current:
+                names = outcome.added
+            elif key in self._plaintext and self._same_password(key):
+                names = outcome.hashed
+            else:
+                names = outcome.changed_users
+            names.append(_text(key))
+        outcome.unchanged = [
+            person.name for key, person in self._people.items() if uses(person, "ftps") and key not in changes
+        ]
+        for names in (outcome.added, outcome.changed_users, outcome.removed, outcome.hashed, outcome.unchanged):
+            names.sort()
+        unsafe = [
+            p.name for p in self._people.values() if p.password_hash and passwords.has_unsafe_length(p.password_hash)
+        ]
+        if unsafe:
+            outcome.warnings.append(
+                f"password_hash of {_some(unsafe)}: its length is 8 modulo 16, which Linux-PAM before 1.5.2 (Ubuntu"
+                " 22.04) cannot verify: log-in may fail; use rounds of four or five digits"
+            )
+        left = sorted(_text(key) for key in self._plaintext if key not in changes)
+        if left:
+            outcome.warnings.append(
+                f"{self._server.database}: plaintext password stored for {_some(left)}; set hash_plaintext: true on"
+                " ftp_users"
+            )
+
+    def _decide_present(
+        self, key: bytes, person: Person, stored: bytes | None, changes: dict[bytes, bytes | None]
+    ) -> None:
+        if stored is None:
+            if person.password is None and person.password_hash is None:
+                raise SecureFtpError(
+                    f"user {person.name!r}: not in {self._server.database} yet, so expected password or password_hash,"
+                    " found neither; give one (or protocols: [sftp] for a user of SFTP alone)"
+                )
+        elif self._rules.update_password == "on_create":
+            return
+        if person.password_hash is not None:
+            if stored != person.password_hash.encode("utf-8"):
+                changes[key] = person.password_hash.encode("utf-8")
+        elif person.password is not None and (stored is None or not self._verified[key, stored]):
+            self._to_hash[key] = person.password
+
+    def _same_password(self, key: bytes) -> bool:
+        person = self._people.get(key)
+        if person is None or self._rules.update_password == "on_create":
+            return True
+        if person.password is not None:
+            return self._verified[key, self._current[key]]
+        return person.password_hash is None
+
+    def _verify(self, current: Mapping[bytes, bytes]) -> None:
+        """Verify every given password that is not known yet, on every core."""
+        if self._rules.update_password == "on_create":
+            return
+        pairs: dict[tuple[bytes, bytes], tuple[str, str]] = {}
+        for key, person in self._people.items():
+            stored = current.get(key)
+            if stored is None or person.password is None or not uses(person, "ftps") or (key, stored) in self._verified:
+                continue
+            if key in self._plaintext:
+                self._verified[key, stored] = stored == person.password.encode("utf-8")
+            else:
+                pairs[key, stored] = (person.password, _text(stored))
+        self._verified.update(zip(pairs, passwords.verify_many(list(pairs.values()))))
+
+    def _hashed(self) -> dict[bytes, bytes | None]:
+        """Hash what is to be hashed, on every core; a stand-in while nothing is going to be written."""
+        if not self.final:
+            return {key: b"" for key in self._to_hash}
+        missing = [key for key in self._to_hash if key not in self._hashes]
+        made = passwords.hash_many([self._to_hash[key] for key in missing], self._rules.rounds)
+        self._hashes.update((key, value.encode("ascii")) for key, value in zip(missing, made))
+        return {key: self._hashes[key] for key in self._to_hash}
+
+    def _refuse_hashes_for_plaintext_service(self, changes: Changes) -> None:
+        service = self._server.service
+        if service is None or service.hashed or self._rules.hash_plaintext:
+            return
+        if self._to_hash or any(value is not None for value in changes.values()):
+            raise SecureFtpError(
+                f"{service.path}: pam_userdb compares plaintext passwords (no crypt=crypt on its auth line), so a"
+                " stored hash would lock its user out; run ftp_users with hash_plaintext: true to hash the database"
+                " and switch the service over"
+            )
+
+
+def _plaintext_keys(records: Mapping[bytes, bytes], server: Server) -> set[bytes]:
+    """Return whose record is a plaintext password.
+
+    A DES hash looks like a password of 13 letters: it counts as one where the service compares
+    plaintext, or where other records are certainly plaintext.
+    """
+    certain, ambiguous = set(), set()
+    for key, value in records.items():
+        if value[:1] == b"$" and value[:3] == b"$6$" and len(value) >= 91:
+            continue  # the common case; a damaged one still cannot be taken for a password worth keeping
+        found = passwords.scheme(_text(value))
+        if found == passwords.PLAINTEXT:
+            certain.add(key)
+        elif found in passwords.AMBIGUOUS:
+            ambiguous.add(key)
+    service = server.service
+    return certain | ambiguous if certain or (service and not service.hashed) else certain
+
+
+def _create_homes(names: Sequence[str], server: Server, check_mode: bool) -> list[str]:
+    homes = server.homes
+    if homes is None or homes.shared or not names:
+        return []
+    ids = guest_ids(server.guest)
+    if ids is None:
+        if check_mode:
+            return sorted(homes.of(name) for name in names)
+        raise SecureFtpError(
+            f"guest_username: the system user {server.guest!r} who owns the directories does not exist; install vsftpd,"
+            " name another user, or set create_home: false"
+        )
+    root = homes.root
+    if root is None:
+        paths = (homes.of(name) for name in names)
+        return sorted(path for path in paths if ensure_directory(path, *ids, HOME_MODE, check_mode))
+    if not check_mode and not os.path.lexists(root):
+        ensure_directory(root, 0, 0, ROOT_MODE)
+    made = ensure_homes(root, names, lambda _name: ids, HOME_MODE, check_mode)
+    return sorted(homes.of(name) for name in made)
+
+
+def _remove_homes(names: Sequence[str], server: Server, check_mode: bool) -> list[str]:
+    homes = server.homes
+    if homes is None or homes.shared or not names:
+        return []
+    if homes.root is None:
+        raise SecureFtpError(
+            f"remove_home: {homes.pattern!r} does not end in {homes.token!r}, so what else is in it is unknown;"
+            " remove the directories by hand"
+        )
+    return sorted(homes.of(name) for name in names if remove_home(homes.root, name, check_mode))
+
+
+def _text(value: bytes) -> str:
+    return value.decode("utf-8", "backslashreplace")
+
+
+def _some(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:_SHOWN])
+    return shown if len(names) <= _SHOWN else f"{shown} and {len(names) - _SHOWN} more"

@@ -1,0 +1,134 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One FTPS virtual user."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: ftp_user
+short_description: Manage one FTPS virtual user
+version_added: 0.1.0
+description:
+  - Manages the record of a virtual user in the Berkeley DB database that C(pam_userdb) reads, and the user's directory.
+  - For a whole list use M(secure_ftp.server.ftp_users), which writes once.
+author: secure_ftp.server contributors (@secure_ftp)
+extends_documentation_fragment:
+  - secure_ftp.server.store
+  - secure_ftp.server.store.write
+  - secure_ftp.server.attributes
+  - secure_ftp.server.attributes.actiongroup_users
+options:
+  name:
+    description:
+      - Login name. Letters, digits, C(.), C(_) and C(-), at most 32 characters, not reserved for the system.
+    type: raw
+    required: true
+  state:
+    description:
+      - Whether the user exists.
+    type: str
+    choices: [present, absent]
+    default: present
+  password:
+    description:
+      - The password, as a quoted string of at most 511 bytes without control characters. A new user needs it
+        or O(password_hash).
+      - An existing user keeps the stored hash when the password verifies against it.
+    type: raw
+  password_hash:
+    description:
+      - The password as a hash of crypt(3), such as C($6$...) or C($y$...). Excludes O(password).
+    type: raw
+seealso:
+  - module: secure_ftp.server.ftp_users
+  - module: secure_ftp.server.ftp_user_info
+  - module: secure_ftp.server.sftp_user
+"""
+
+EXAMPLES = r"""
+- name: Let batman in; everything else is discovered
+  secure_ftp.server.ftp_user:
+    name: batman
+    password: "{{ vault_batman }}"
+
+- name: Remove robin together with his files
+  secure_ftp.server.ftp_user:
+    name: robin
+    state: absent
+    remove_home: true
+
+- name: Write a database on a host without vsftpd
+  secure_ftp.server.ftp_user:
+    name: batman
+    password_hash: "{{ vault_batman_hash }}"
+    db: /srv/build/users
+    create_home: false
+"""
+
+RETURN = r"""
+name:
+  description: The user.
+  returned: success
+  type: str
+  sample: batman
+state:
+  description: V(present) or V(absent).
+  returned: success
+  type: str
+  sample: present
+db:
+  description: The database file.
+  returned: success
+  type: str
+  sample: /etc/vsftpd/users.db
+home:
+  description: The directory the user starts in, when it is known.
+  returned: success
+  type: str
+  sample: /home/vftp/batman
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.secure_ftp.server.plugins.module_utils._discovery import discover
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftp_people import Rules, reconcile
+from ansible_collections.secure_ftp.server.plugins.module_utils._module import (
+    person_options,
+    run,
+    store_options,
+    write_options,
+)
+from ansible_collections.secure_ftp.server.plugins.module_utils._people import person_from_options
+
+_PERSON = ("name", "state", "password", "password_hash")
+
+
+def _logic(module: AnsibleModule) -> dict[str, Any]:
+    params = module.params
+    person = person_from_options({key: params[key] for key in _PERSON})
+    server = discover(**{key: params[key] for key in store_options()})
+    rules = Rules(check_mode=module.check_mode, **{key: params[key] for key in write_options()})
+    outcome = reconcile([person], server, rules)
+    for warning in outcome.warnings:
+        module.warn(warning)
+    return {
+        "changed": outcome.changed,
+        "name": person.name,
+        "state": params["state"],
+        "db": server.database,
+        "home": server.homes.of(person.name) if server.homes else None,
+        "diff": outcome.diff(server.database),
+    }
+
+
+def main() -> None:
+    """Run the module."""
+    options = person_options()
+    spec = {**{key: options[key] for key in _PERSON}, **store_options(), **write_options()}
+    run({"argument_spec": spec, "mutually_exclusive": [("password", "password_hash")]}, _logic)
+
+
+if __name__ == "__main__":
+    main()
