@@ -25,62 +25,13 @@ from typing import Iterator, Mapping
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
 
-LISTENER_OPTIONS = frozenset(
-    [
-        "listen",
-        "listen_ipv6",
-        "listen_port",
-        "listen_address",
-        "listen_address6",
-        "background",
-        "setproctitle_enable",
-        "run_as_launching_user",
-    ]
+_RESTART = re.compile(
+    r"listen.*|ssl_.*|[rd]sa_.*|ca_certs_file|require_cert|require_ssl_reuse"
+    r"|background|setproctitle_enable|run_as_launching_user"
 )
-"""Options only a restart applies: read when the listening socket is made."""
-
-TLS_OPTIONS = frozenset(
-    [
-        "ssl_enable",
-        "ssl_sslv2",
-        "ssl_sslv3",
-        "ssl_tlsv1",
-        "ssl_tlsv11",
-        "ssl_tlsv12",
-        "ssl_tlsv13",
-        "ssl_ciphers",
-        "rsa_cert_file",
-        "rsa_private_key_file",
-        "dsa_cert_file",
-        "dsa_private_key_file",
-        "ca_certs_file",
-        "require_cert",
-        "ssl_request_cert",
-        "require_ssl_reuse",
-    ]
-)
-"""Options of the TLS context: a listener that made its context at start keeps it across a reload."""
-
 _PORTS = ("listen_port", "ftp_data_port")
-_OCTAL = frozenset(["local_umask", "anon_umask", "file_open_mode", "chown_upload_mode"])
-_NUMBERS = frozenset(
-    [
-        "accept_timeout",
-        "connect_timeout",
-        "idle_session_timeout",
-        "data_connection_timeout",
-        "pasv_min_port",
-        "pasv_max_port",
-        "anon_max_rate",
-        "local_max_rate",
-        "max_clients",
-        "max_per_ip",
-        "trans_chunk_size",
-        "delay_failed_login",
-        "delay_successful_login",
-        "max_login_fails",
-    ]
-) | frozenset(_PORTS)
+_OCTAL = re.compile(r"(local|anon)_umask|file_open_mode|chown_upload_mode")
+_NUMBER = re.compile(r".*_(port|timeout|rate)|max_.*|delay_.*|trans_chunk_size")
 
 # What the distributions' builds assume where the file is silent.
 _DEFAULTS = {
@@ -103,6 +54,11 @@ _DEFAULTS = {
 }
 _INETD = "must be started from inetd"
 _LARGEST = 2**31 - 1
+
+
+def needs_restart(name: str) -> bool:
+    """Whether a reload does not apply option ``name``: the listener makes its socket and its TLS context once."""
+    return _RESTART.fullmatch(name) is not None
 
 
 def check_values(options: Mapping[str, str]) -> None:
@@ -170,9 +126,9 @@ def _get(options: Mapping[str, str], name: str) -> str:
 
 def _value_findings(options: Mapping[str, str]) -> Iterator[str]:
     for name, value in options.items():
-        if name in _OCTAL and not re.match(r"0[0-7]{0,4}\Z", value):
+        if _OCTAL.fullmatch(name) and not re.match(r"0[0-7]{0,4}\Z", value):
             yield f"{name}: expected an octal number starting with 0, such as '077', found {value!r}; quote it in YAML"
-        elif name in _NUMBERS and not (re.match(r"(0|[1-9][0-9]*)\Z", value) and int(value) <= _LARGEST):
+        elif _NUMBER.fullmatch(name) and not (re.match(r"(0|[1-9][0-9]*)\Z", value) and int(value) <= _LARGEST):
             yield f"{name}: expected a number from 0 to {_LARGEST} without leading zeros, found {value!r}"
         elif name in _PORTS and not 1 <= int(value) <= 65535:
             yield f"{name}: expected a port from 1 to 65535, found {value}"

@@ -93,14 +93,8 @@ changed_options:
   sample: [max_per_ip]
 restart_required:
   description:
-    - Whether one of RV(changed_options) takes effect only when vsftpd is started anew. Others need a reload.
-    - A setting of TLS is not among them where the instance makes its TLS context for each session, as the
-      instances of the P(secure_ftp.server.vsftpd#role) role do.
-  returned: success
-  type: bool
-  sample: false
-tls_changed:
-  description: Whether one of RV(changed_options) belongs to TLS. A stock instance applies it when started anew.
+    - Whether one of RV(changed_options) takes effect only when vsftpd is started anew, because it belongs to the
+      listening socket or to TLS. The others need a reload.
   returned: success
   type: bool
   sample: false
@@ -126,11 +120,10 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._atomic import f
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._module import run
 from ansible_collections.secure_ftp.server.plugins.module_utils._vsftpd_check import (
-    LISTENER_OPTIONS,
-    TLS_OPTIONS,
     ask_vsftpd,
     check_host,
     check_values,
+    needs_restart,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._vsftpd_conf import parse, render
 
@@ -174,8 +167,7 @@ def configure(module: AnsibleModule) -> dict[str, Any]:
         "path": path,
         "changed": old_text != text or old_mode != mode,
         "changed_options": changed_options,
-        "restart_required": not LISTENER_OPTIONS.isdisjoint(changed_options),
-        "tls_changed": not TLS_OPTIONS.isdisjoint(changed_options),
+        "restart_required": any(needs_restart(name) for name in changed_options),
         "diff": {
             "before_header": f"{path} (mode {old_mode:04o})",
             "before": old_text or "",

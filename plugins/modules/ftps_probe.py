@@ -1,0 +1,188 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""See whether FTPS servers of this host really serve."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: ftps_probe
+short_description: See whether FTPS servers of this host really serve
+version_added: 0.1.0
+author:
+  - The secure_ftp.server founders
+description:
+  - Connects to each server, reads its greeting and completes a TLS handshake with it. Nobody is logged in.
+  - Waits for a server that is still starting. When one does not serve in time, the error holds what systemd and the
+    journal know of it.
+  - Changes nothing.
+options:
+  instances:
+    description: The servers.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      port:
+        description: The port the server listens on.
+        type: int
+        required: true
+      host:
+        description: The address to connect to.
+        type: str
+        default: 127.0.0.1
+      implicit:
+        description: Whether TLS starts with the first byte, instead of when the client asks for it.
+        type: bool
+        default: false
+      unit:
+        description: The systemd unit of the server, for the error message.
+        type: str
+        default: vsftpd
+  timeout:
+    description: How many seconds each server has to come up.
+    type: int
+    default: 10
+attributes:
+  check_mode:
+    description: Can run in check mode.
+    support: full
+  diff_mode:
+    description: Shows differences.
+    support: none
+"""
+
+EXAMPLES = r"""
+- name: See that explicit and implicit TLS work
+  secure_ftp.server.ftps_probe:
+    instances:
+      - port: 21
+      - port: 990
+        implicit: true
+        unit: vsftpd-implicit
+"""
+
+RETURN = r"""
+servers:
+  description: What was found, in the order of O(instances).
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    port:
+      description: The port.
+      type: int
+      returned: success
+    greeting:
+      description: The first line the server sent.
+      type: str
+      returned: success
+    tls:
+      description: The TLS version that was agreed on.
+      type: str
+      returned: success
+  sample:
+    - port: 21
+      greeting: 220 (vsFTPd 3.0.5)
+      tls: TLSv1.3
+"""
+
+import socket
+import ssl
+import time
+from typing import TYPE_CHECKING, Any, Mapping
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._module import run
+
+if TYPE_CHECKING:
+    from ansible.module_utils.basic import AnsibleModule
+
+_STEP_SECONDS = 5
+"""How long one answer may take."""
+
+
+def probe(instance: Mapping[str, Any]) -> dict[str, Any]:
+    """Greet one server; raises OSError (ssl.SSLError is one) when it does not answer as an FTPS server does."""
+    context = ssl.create_default_context()
+    # Only whether TLS works is asked here; nothing is sent that a stranger must not see.
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    with socket.create_connection((instance["host"], instance["port"]), timeout=_STEP_SECONDS) as plain:
+        if instance["implicit"]:
+            with context.wrap_socket(plain) as tls:
+                greeting = expect(tls, "220")
+                return {"port": instance["port"], "greeting": greeting, "tls": tls.version()}
+        greeting = expect(plain, "220")
+        plain.sendall(b"AUTH TLS\r\n")
+        expect(plain, "234")
+        with context.wrap_socket(plain) as tls:
+            return {"port": instance["port"], "greeting": greeting, "tls": tls.version()}
+
+
+def expect(connection: socket.socket, code: str) -> str:
+    """Return the next answer's last line; raises OSError when its code is another."""
+    received = b""
+    while True:
+        lines = received.decode("utf-8", "replace").splitlines()
+        if received.endswith(b"\n") and lines[-1][3:4] == " ":
+            break
+        part = connection.recv(4096)
+        if not part:
+            raise OSError(f"expected an answer {code}, but it closed the connection after {received!r}")
+        received += part
+        if len(received) > 65536:
+            raise OSError(f"expected an answer {code}, found no end of it in {len(received)} bytes")
+    if not lines[-1].startswith(code):
+        raise OSError(f"expected an answer {code}, found {lines[-1]!r}")
+    return lines[-1]
+
+
+def wait_for(module: AnsibleModule, instance: Mapping[str, Any]) -> dict[str, Any]:
+    """Probe one server until it serves or its time is over."""
+    deadline = time.monotonic() + module.params["timeout"]
+    while True:
+        try:
+            return probe(instance)
+        except OSError as error:
+            if time.monotonic() >= deadline:
+                raise SecureFtpError(
+                    f"{instance['unit']} does not serve on port {instance['port']}: {error};"
+                    f" {what_is_known(module, instance)}"
+                ) from error
+        time.sleep(0.2)
+
+
+def what_is_known(module: AnsibleModule, instance: Mapping[str, Any]) -> str:
+    """Return the unit's state and the end of its journal."""
+    unit = instance["unit"]
+    _rc, state, _err = module.run_command(["systemctl", "is-active", unit])
+    _rc, lines, _err = module.run_command(["journalctl", "--unit", unit, "--lines=12", "--no-pager", "--output=cat"])
+    return f"the unit is {state.strip() or 'unknown'}, and its journal ends with: {lines.strip() or '(nothing)'}"
+
+
+def main() -> None:
+    """Entry point."""
+    run(
+        {
+            "argument_spec": {
+                "instances": {
+                    "type": "list",
+                    "elements": "dict",
+                    "required": True,
+                    "options": {
+                        "port": {"type": "int", "required": True},
+                        "host": {"type": "str", "default": "127.0.0.1"},
+                        "implicit": {"type": "bool", "default": False},
+                        "unit": {"type": "str", "default": "vsftpd"},
+                    },
+                },
+                "timeout": {"type": "int", "default": 10},
+            }
+        },
+        lambda module: {"changed": False, "servers": [wait_for(module, item) for item in module.params["instances"]]},
+    )
+
+
+if __name__ == "__main__":
+    main()
