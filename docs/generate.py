@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Fill the generated parts of README.md from the roles' argument specs and the modules' documentation.
+"""Write what is generated from the roles' argument specs and the modules' documentation.
 
     .venv/bin/python docs/generate.py            rewrite them
     .venv/bin/python docs/generate.py --check    fail when they are stale
 
-A part lies between the lines ``<!-- NAME:begin -->`` and ``<!-- NAME:end -->``.
+In README.md a part lies between the lines ``<!-- NAME:begin -->`` and ``<!-- NAME:end -->``. The example inventory has
+one generated file for each role, group_vars/all/ROLE.yml; what is beside them there is written by hand.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import argparse
 import ast
 import re
 import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +22,11 @@ import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
+EXAMPLE = ROOT / "inventories" / "example" / "group_vars" / "all"
 ROLE_ORDER = ("vsftpd", "pam_userdb", "sshd_chroot", "firewall")
 MAX_DEFAULT = 60
+BY_HAND = {"ftp_users", "ftp_users_purge"}
+"""Variables the example inventory shows in files written by hand."""
 
 # Semantic markup of Ansible's documentation; what is inside keeps its text.
 _CODE = re.compile(r"\b(?:C|V|O|E|RV)\(((?:\\.|[^\\)])*)\)")
@@ -67,15 +72,19 @@ def role_options(role: str) -> dict[str, dict[str, Any]]:
     return load_yaml(path)["argument_specs"]["main"].get("options") or {}
 
 
+def inline(value: object) -> str:
+    """``value`` as YAML on one line."""
+    text = yaml.safe_dump(value, default_flow_style=True, width=10_000, allow_unicode=True).strip()
+    return text[: -len("\n...")] if text.endswith("\n...") else text
+
+
 def show_default(option: dict[str, Any]) -> str:
     if option.get("required"):
         return "**required**"
     value = option.get("default")
     if value is None:
         return ""
-    text = yaml.safe_dump(value, default_flow_style=True, width=10_000, allow_unicode=True).strip()
-    text = text.splitlines()[0] if text.endswith("\n...") else text
-    text = '""' if value == "" else text
+    text = inline(value)
     if len(text) > MAX_DEFAULT:
         text = (
             f"({len(value)} entries, see the role)" if isinstance(value, (dict, list)) else text[:MAX_DEFAULT] + "..."
@@ -114,6 +123,48 @@ def variables() -> str:
     return "\n\n".join(blocks)
 
 
+def plain(text: str) -> str:
+    """The text without markup, for a comment."""
+    return re.sub(r"`([^`]*)`|\*\*([^*]*)\*\*", lambda match: match.group(1) or match.group(2), markdown(text)).replace(
+        "\\|", "|"
+    )
+
+
+def comment(text: str) -> list[str]:
+    return [f"# {line}" for line in textwrap.wrap(text, 116, break_long_words=False, break_on_hyphens=False)]
+
+
+def example(options: dict[str, dict[str, Any]]) -> str:
+    """A file of commented variables with their defaults: nothing in it changes anything until it is uncommented."""
+    blocks = ["---\n# Made by docs/generate.py. Every value is the default: uncomment what you change."]
+    for name, option in options.items():
+        description = option["description"]
+        text = " ".join(map(plain, [description] if isinstance(description, str) else description))
+        lines = comment(text)
+        if "choices" in option:
+            lines += comment("One of: " + ", ".join(map(str, option["choices"])))
+        for key, inner in (option.get("options") or {}).items():
+            text = " ".join(
+                map(plain, [inner["description"]] if isinstance(inner["description"], str) else inner["description"])
+            )
+            lines += comment(f"- {key}: {text}")
+        lines.append(f"# {name}: {inline(option.get('default'))}")
+        blocks.append("\n".join(lines))
+    return "\n\n".join(blocks) + "\n"
+
+
+def examples() -> dict[Path, str]:
+    """The generated files of the example inventory; a variable that several roles declare is shown with the first."""
+    files: dict[Path, str] = {}
+    shown: set[str] = set()
+    for role in roles():
+        options = {name: option for name, option in role_options(role).items() if name not in shown | BY_HAND}
+        shown.update(options)
+        if options:
+            files[EXAMPLE / f"{role}.yml"] = example(options)
+    return files
+
+
 def documentation(path: Path) -> dict[str, Any]:
     """The DOCUMENTATION of a module, read without importing it."""
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
@@ -147,20 +198,23 @@ def fill(text: str) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="change nothing, fail when README.md is stale")
+    parser.add_argument("--check", action="store_true", help="change nothing, fail when something is stale")
     check = parser.parse_args(arguments).check
     try:
         if not README.is_file():
             raise StaleError("README.md is missing; write it with the markers named in docs/generate.py")
-        old = README.read_text(encoding="utf-8")
-        new = fill(old)
-        if check and new != old:
-            raise StaleError("README.md is stale; run: .venv/bin/python docs/generate.py")
+        wanted = {README: fill(README.read_text(encoding="utf-8")), **examples()}
+        stale = [
+            path for path, text in wanted.items() if not path.is_file() or path.read_text(encoding="utf-8") != text
+        ]
+        if check and stale:
+            raise StaleError(f"{', '.join(path.name for path in stale)}: stale; run: .venv/bin/python docs/generate.py")
     except StaleError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    if new != old:
-        README.write_text(new, encoding="utf-8")
+    for path in stale:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(wanted[path], encoding="utf-8")
     return 0
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import grp
+import ipaddress
 import os
 import posixpath
 import pwd
@@ -28,8 +29,38 @@ TLS_MODES = ("explicit", "implicit")
 PERSON_KEYS = ("name", "password", "password_hash", "protocols", "authorized_keys", "state")
 PUBLIC_KEYS = ("name", "protocols", "authorized_keys", "state")
 
-PATHS = ("vsftpd_local_root", "pam_userdb_db", "sshd_chroot_directory", "sshd_chroot_keys_directory")
-SWITCHES = ("vsftpd_pasv_enable", "firewall_enabled", "ftp_users_purge")
+PATHS = (
+    "vsftpd_local_root",
+    "vsftpd_rsa_cert_file",
+    "vsftpd_rsa_private_key_file",
+    "pam_userdb_db",
+    "sshd_chroot_directory",
+    "sshd_chroot_keys_directory",
+)
+SWITCHES = (
+    "ftp_users_purge",
+    "vsftpd_listen",
+    "vsftpd_listen_ipv6",
+    "vsftpd_guest_enable",
+    "vsftpd_pasv_enable",
+    "vsftpd_port_enable",
+    "vsftpd_ssl_enable",
+    "firewall_enabled",
+)
+OPTIONS_OF_OTHERS = {
+    "listen": "vsftpd_listen",
+    "listen_ipv6": "vsftpd_listen_ipv6",
+    "listen_port": "vsftpd_port or vsftpd_implicit_port",
+    "implicit_ssl": "vsftpd_tls_modes",
+    "pasv_enable": "vsftpd_pasv_enable",
+    "pasv_min_port": "vsftpd_pasv_min_port",
+    "pasv_max_port": "vsftpd_pasv_max_port",
+    "local_root": "vsftpd_local_root",
+    "user_sub_token": "vsftpd_user_sub_token",
+    "guest_username": "vsftpd_guest_username",
+    "pam_service_name": "vsftpd_pam_service",
+}
+"""Settings of vsftpd.conf(5) about ports, directories or PAM, and the variables other roles read them from."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +85,7 @@ def problems(variables: Mapping[str, Any], users: object, host: Host) -> list[st
     found += check_users(users, variables, host)
     found += _check_switches(variables)
     found += _check_ports(variables, host)
+    found += _check_vsftpd(variables)
     found += _check_paths(variables)
     found += _check_firewall(variables)
     return found
@@ -151,6 +183,8 @@ def _check_person(person: Person, where: str, variables: Mapping[str, Any], host
             " choose another name"
         ]
     found = []
+    if person.name == variables.get("vsftpd_guest_username"):
+        found.append(f"{where}: user {person.name!r}: is vsftpd_guest_username too; choose another name")
     if person.present and not person.protocols:
         found.append(f"{where}: user {person.name!r}: protocols is empty; list ftps and/or sftp, or set state: absent")
     if person.present and "sftp" in person.protocols:
@@ -247,6 +281,76 @@ def _check_ports(variables: Mapping[str, Any], host: Host) -> list[str]:
     for name, port in single + [("the SSH port of this host", port) for port in host.ssh_ports]:
         if low <= port <= high:
             found.append(f"{name}: {port} lies in the passive range {span}; move one of the two")
+    return found
+
+
+def _check_vsftpd(variables: Mapping[str, Any]) -> list[str]:
+    """Settings of vsftpd that exclude each other."""
+    found = []
+    if {"vsftpd_listen", "vsftpd_listen_ipv6"} <= set(variables):
+        ipv4, ipv6 = _is_on(variables, "vsftpd_listen"), _is_on(variables, "vsftpd_listen_ipv6")
+        if ipv4 == ipv6:
+            found.append(
+                "vsftpd_listen and vsftpd_listen_ipv6: expected one of the two to be true, found both"
+                f" {str(ipv4).lower()}; vsftpd_listen_ipv6 alone serves IPv4 too"
+            )
+    if not _is_on(variables, "vsftpd_pasv_enable") and not _is_on(variables, "vsftpd_port_enable"):
+        found.append(
+            "vsftpd_pasv_enable and vsftpd_port_enable: both are false, no file could be transferred; allow one"
+        )
+    if not _is_on(variables, "vsftpd_ssl_enable") and "implicit" in _modes(variables, []):
+        found.append("vsftpd_ssl_enable: is false, but vsftpd_tls_modes lists implicit; choose one")
+    address = variables.get("vsftpd_pasv_address") or ""
+    if address:
+        try:
+            if ipaddress.IPv4Address(address if isinstance(address, str) else "").is_unspecified:
+                found.append(
+                    f"vsftpd_pasv_address: {address} is announced to clients literally; give the public address of the"
+                    " NAT, or leave it empty without NAT"
+                )
+        except ValueError:
+            found.append(f"vsftpd_pasv_address: expected an IPv4 address or nothing, found {address!r}")
+    guest = variables.get("vsftpd_guest_username")
+    if guest == "root":
+        found.append("vsftpd_guest_username: found root, which would give every user every right; use ftp")
+    found += _check_certificate(variables)
+    options = variables.get("vsftpd_options", {})
+    if not isinstance(options, Mapping):
+        return found + [f"vsftpd_options: expected a mapping, found {type(options).__name__}"]
+    found += [
+        f"vsftpd_options: {name} is read by other roles too; set {OPTIONS_OF_OTHERS[name]} instead"
+        for name in sorted(map(str, options))
+        if name in OPTIONS_OF_OTHERS
+    ]
+    root, token = variables.get("vsftpd_local_root"), variables.get("vsftpd_user_sub_token")
+    virtual = isinstance(root, str) and isinstance(token, str) and token and _is_on(variables, "vsftpd_guest_enable")
+    if virtual and posixpath.basename(root) != token:
+        found.append(
+            f"vsftpd_local_root: expected a path that ends in /{token} (vsftpd_user_sub_token), found {root!r};"
+            " without it all users would share one directory"
+        )
+    return found
+
+
+def _check_certificate(variables: Mapping[str, Any]) -> list[str]:
+    source = variables.get("vsftpd_certificate_source", "self_signed")
+    sources = ("self_signed", "content", "files")
+    if source not in sources:
+        return [f"vsftpd_certificate_source: expected one of {', '.join(sources)}, found {source!r}"]
+    found = []
+    if source == "content":
+        found += [
+            f"{name}: is empty, but vsftpd_certificate_source is content; give the PEM text"
+            for name in ("vsftpd_certificate_content", "vsftpd_private_key_content")
+            if name in variables and not variables[name]
+        ]
+    days = _integer(variables.get("vsftpd_certificate_days", 825))
+    renew = _integer(variables.get("vsftpd_certificate_renew_days", 30))
+    if source == "self_signed" and days is not None and renew is not None and renew >= days:
+        found.append(
+            f"vsftpd_certificate_renew_days: expected less than vsftpd_certificate_days ({days}), found {renew};"
+            " the certificate would be renewed at every run"
+        )
     return found
 
 

@@ -17,20 +17,23 @@ generate = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(generate)
 
 
-def test_readme_is_not_stale(capsys):
+def test_nothing_generated_is_stale(capsys):
     assert generate.main(["--check"]) == 0, capsys.readouterr().err
 
 
 def test_a_stale_or_unmarked_readme_is_an_error(tmp_path, monkeypatch, capsys):
     readme = tmp_path / "README.md"
     monkeypatch.setattr(generate, "README", readme)
+    monkeypatch.setattr(generate, "EXAMPLE", tmp_path / "all")
     assert generate.main(["--check"]) == 1 and "missing" in capsys.readouterr().err
     readme.write_text("no markers\n")
     assert generate.main([]) == 1 and "variables:begin" in capsys.readouterr().err
-    readme.write_text("".join(f"<!-- {name}:begin -->\nold\n<!-- {name}:end -->\n" for name in generate.PARTS))
+    readme.write_text(
+        "".join(f"<!-- {name}:begin -->\nthe text before\n<!-- {name}:end -->\n" for name in generate.PARTS)
+    )
     assert generate.main(["--check"]) == 1 and "stale" in capsys.readouterr().err
-    assert "old" in readme.read_text()
-    assert generate.main([]) == 0 and "old" not in readme.read_text()
+    assert "the text before" in readme.read_text()
+    assert generate.main([]) == 0 and "the text before" not in readme.read_text()
     assert generate.main(["--check"]) == 0
 
 
