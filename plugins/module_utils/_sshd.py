@@ -1,0 +1,410 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: for use inside this collection only; may change without notice.
+"""sshd_config: where the SFTP jail is, putting it there, and asking sshd whether it holds.
+
+Facts: sshd_config(5) (the first value of a keyword wins; a Match block lasts until the next Match or the end of its
+file), sshd(8) -T and -C. OpenSSH 8.2 ignores a Match block in a drop-in (bugzilla 3122), so the block goes into the
+main file. Versions before 9.5 refuse a second ``Subsystem sftp`` line.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import glob
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass
+from typing import Iterable, Mapping, Sequence
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._atomic import replace_file
+from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
+
+CONFIG = "/etc/ssh/sshd_config"
+DEFAULT_GROUP = "sftponly"
+DEFAULT_DIRECTORY = "/home/sftp"
+DEFAULT_KEYS_DIRECTORY = "/etc/ssh/sftponly_keys"
+
+LOG_LEVELS = ("QUIET", "FATAL", "ERROR", "INFO", "VERBOSE", "DEBUG", "DEBUG1", "DEBUG2", "DEBUG3")
+LOG_FACILITIES = ("DAEMON", "USER", "AUTH", *(f"LOCAL{number}" for number in range(8)))
+
+CLOSED = {
+    "AllowAgentForwarding": "no",
+    "AllowTcpForwarding": "no",
+    "AllowStreamLocalForwarding": "no",
+    "GatewayPorts": "no",
+    "PermitTunnel": "no",
+    "PermitTTY": "no",
+    "PermitUserRC": "no",
+    "X11Forwarding": "no",
+}
+"""What a jailed user could otherwise do beside transferring files."""
+
+BEGIN = "# BEGIN secure_ftp.server sshd_chroot (managed by Ansible; edit the variables, not this block)"
+END = "# END secure_ftp.server sshd_chroot"
+_BLOCK = re.compile(
+    r"^# BEGIN secure_ftp\.server sshd_chroot.*?^# END secure_ftp\.server sshd_chroot[^\n]*\n?", re.M | re.S
+)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One line of sshd_config; ``match`` is the argument of the Match line it stands under, else None."""
+
+    path: str
+    number: int
+    keyword: str
+    value: str
+    match: str | None
+
+    @property
+    def where(self) -> str:
+        return f"{self.path}:{self.number}"
+
+
+@dataclass(frozen=True)
+class Jail:
+    """What the role writes and what a hand-made server is found to have."""
+
+    group: str = DEFAULT_GROUP
+    directory: str = DEFAULT_DIRECTORY
+    keys_directory: str = DEFAULT_KEYS_DIRECTORY
+    password_authentication: bool = True
+    log_level: str | None = None
+    log_facility: str | None = None
+    start_directory: str = "/%u"
+
+    def settings(self) -> dict[str, str]:
+        """The options of the Match block, in the order they are written."""
+        return {
+            "ForceCommand": f"{self.internal_sftp()} -d {self.start_directory}",
+            "ChrootDirectory": self.directory,
+            "PasswordAuthentication": "yes" if self.password_authentication else "no",
+            # PAM would otherwise ask for the password under this second name.
+            "KbdInteractiveAuthentication": "no",
+            "PermitEmptyPasswords": "no",
+            "AuthorizedKeysFile": f"{self.keys_directory}/%u",
+            **CLOSED,
+        }
+
+    def internal_sftp(self) -> str:
+        """The in-process server with its logging options."""
+        words = ["internal-sftp"]
+        if self.log_facility:
+            words += ["-f", self.log_facility]
+        if self.log_level:
+            words += ["-l", self.log_level]
+        return " ".join(words)
+
+
+# --- reading -------------------------------------------------------------------------------------------------------
+
+
+def parse(text: str, path: str = CONFIG, match: str | None = None, depth: int = 0) -> list[Setting]:
+    """Every setting of a configuration in the order sshd reads it, files of Include lines in their place."""
+    settings = []
+    for number, line in enumerate(text.splitlines(), 1):
+        words = re.match(r"\s*([A-Za-z][A-Za-z0-9]*)(?:\s*=\s*|\s+)(.*?)\s*$", line)
+        if not words:
+            continue
+        keyword, value = words.group(1).lower(), words.group(2)
+        if keyword == "match":
+            match = value
+        settings.append(Setting(path, number, keyword, value, match))
+        if keyword == "include" and depth < 16:
+            for pattern in value.replace('"', "").split():
+                for included in sorted(glob.glob(os.path.join(os.path.dirname(path), pattern))):
+                    settings += parse(_read(included), included, match, depth + 1)
+    return settings
+
+
+def _read(path: str) -> str:
+    with open(path, encoding="utf-8", errors="surrogateescape") as file:
+        return file.read()
+
+
+def read_config(path: str = CONFIG) -> str | None:
+    """Text of the main file, or None where OpenSSH's server is not installed."""
+    try:
+        return _read(path)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise SecureFtpError(
+            f"{path}: expected to read it, found: {error.strerror}; run as root (become: true)"
+        ) from error
+
+
+def group_patterns(match: str | None) -> list[str]:
+    """The patterns of a Match line that selects by group alone, else an empty list."""
+    words = (match or "").replace('"', "").split()
+    return words[1].split(",") if len(words) == 2 and words[0].lower() == "group" else []
+
+
+def find_jail(settings: Iterable[Setting], group: str) -> dict[str, Setting]:
+    """First value of each keyword in the ``Match Group`` blocks for ``group``; empty when there is none."""
+    found: dict[str, Setting] = {}
+    for setting in settings:
+        if group in group_patterns(setting.match) and setting.keyword != "match":
+            found.setdefault(setting.keyword, setting)
+    return found
+
+
+def discovered_directory(jail: Mapping[str, Setting], group: str) -> str | None:
+    """The jail of ``find_jail``'s result; SecureFtpError for a directory per user, which this library cannot fill."""
+    setting = jail.get("chrootdirectory")
+    if setting is None or setting.value.lower() == "none":
+        return None
+    directory = setting.value.strip('"').rstrip("/") or "/"
+    if "%" in directory:
+        raise SecureFtpError(
+            f"{setting.where}: ChrootDirectory of group {group!r}: expected one directory for all users, found"
+            f" {directory}; apply the role sshd_chroot or give another group"
+        )
+    return directory
+
+
+def discovered_keys_directory(jail: Mapping[str, Setting]) -> str | None:
+    """DIR of ``AuthorizedKeysFile DIR/%u``, else None."""
+    setting = jail.get("authorizedkeysfile")
+    words = setting.value.replace('"', "").split() if setting else []
+    if len(words) == 1 and words[0].startswith("/") and words[0].endswith("/%u") and "%" not in words[0][:-3]:
+        return words[0][:-3]
+    return None
+
+
+# --- writing -------------------------------------------------------------------------------------------------------
+
+
+def with_jail(text: str, jail: Jail, path: str = CONFIG) -> str:
+    """Return ``text`` with one ``Subsystem sftp`` line and, at its end, the marked block of ``jail``."""
+    text = without_jail(text)
+    text = _superseded_removed(text, jail)
+    text = _one_subsystem(text, jail.internal_sftp(), path)
+    width = max(map(len, jail.settings())) + 1
+    lines = [f"    {keyword:<{width}}{value}" for keyword, value in jail.settings().items()]
+    block = "\n".join([BEGIN, f"Match Group {jail.group}", *lines, "Match all", END])
+    text = text.rstrip("\n")
+    return f"{text}\n\n{block}\n" if text else f"{block}\n"
+
+
+def without_jail(text: str) -> str:
+    """Return ``text`` without the marked block."""
+    return _BLOCK.sub("", text)
+
+
+def _superseded_removed(text: str, jail: Jail) -> str:
+    """Drop a hand-made ``Match Group`` block of the same group when ours sets everything that it sets."""
+    ours = {keyword.lower() for keyword in jail.settings()}
+    lines = text.splitlines(keepends=True)
+    settings = parse(text, os.devnull)
+    starts = [setting for setting in settings if setting.keyword == "match"]
+    for index in range(len(starts) - 1, -1, -1):
+        start = starts[index].number
+        end = starts[index + 1].number if index + 1 < len(starts) else len(lines) + 1
+        inside = [setting for setting in settings if start < setting.number < end]
+        if group_patterns(starts[index].value) != [jail.group] or not inside:
+            continue
+        if {setting.keyword for setting in inside} <= ours:
+            del lines[start - 1 : max(setting.number for setting in inside)]
+    return "".join(lines)
+
+
+def _one_subsystem(text: str, command: str, path: str) -> str:
+    settings = [
+        setting
+        for setting in parse(text, path)
+        if setting.keyword == "subsystem" and setting.value.split()[:1] == ["sftp"]
+    ]
+    here = [setting.number for setting in settings if setting.path == path]
+    wanted = f"Subsystem sftp {command}"
+    lines = text.splitlines()
+    if here:
+        kept = lines[here[0] - 1]
+        if kept.split()[1:] != wanted.split()[1:]:
+            lines[here[0] - 1] = wanted
+        for number in reversed(here[1:]):
+            del lines[number - 1]
+    elif not settings:
+        first = next((n for n, line in enumerate(lines) if re.match(r"\s*match\s", line, re.I)), len(lines))
+        lines.insert(first, wanted)
+    return "\n".join(lines) + "\n"
+
+
+def prepare_host(run_directory: str = "/run/sshd", keys: str = "/etc/ssh/ssh_host_*_key") -> None:
+    """Make what ``sshd -t`` insists on: a host key, and the directory a socket-activated sshd may not have yet."""
+    if not glob.glob(keys):
+        subprocess.run(["ssh-keygen", "-A"], capture_output=True, check=False)
+    os.makedirs(run_directory, mode=0o755, exist_ok=True)
+
+
+def replace_config(path: str, text: str, unaffected_user: str = "root") -> None:
+    """Put ``text`` in place of ``path`` once sshd accepts it and it changes nothing for ``unaffected_user``."""
+    found = os.stat(path)
+    handle, candidate = tempfile.mkstemp(prefix=".sshd_config-", dir=os.path.dirname(path))
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape") as file:
+            file.write(text)
+        result = _sshd(["-t", "-f", candidate])
+        if result.returncode:
+            said = "; ".join(result.stderr.replace(candidate, path).strip().splitlines()[-3:])
+            raise SecureFtpError(
+                f"{path}: expected sshd -t to accept the new configuration, found: {said}; the old one is untouched"
+            )
+        before, after = effective(unaffected_user, path), effective(unaffected_user, candidate)
+        changed = sorted(
+            keyword for keyword in {*before, *after} - {"subsystem"} if before.get(keyword) != after.get(keyword)
+        )
+        if changed:
+            raise SecureFtpError(
+                f"{path}: expected the settings of {unaffected_user} to stay, found {', '.join(changed)} would"
+                " change; the old configuration is untouched; take that user out of the jail's group"
+            )
+    finally:
+        os.unlink(candidate)
+    replace_file(
+        path, text.encode("utf-8", "surrogateescape"), mode=found.st_mode & 0o7777, uid=found.st_uid, gid=found.st_gid
+    )
+
+
+# --- asking sshd ---------------------------------------------------------------------------------------------------
+
+
+def effective(user: str, path: str = CONFIG) -> dict[str, list[str]]:
+    """What ``sshd -T -C user=...`` says: values by lower-case keyword."""
+    result = _sshd(["-T", "-f", path, "-C", f"user={user},host=localhost,addr=127.0.0.1,laddr=127.0.0.1,lport=22"])
+    if result.returncode:
+        said = "; ".join(result.stderr.strip().splitlines()[-3:])
+        raise SecureFtpError(f"sshd -T -C user={user}: expected its settings, found: {said}")
+    values: dict[str, list[str]] = {}
+    for line in result.stdout.splitlines():
+        keyword, _blank, value = line.partition(" ")
+        values.setdefault(keyword.lower(), []).append(value)
+    return values
+
+
+def _sshd(arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    binary = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:/sbin:/usr/bin")
+    if binary is None:
+        raise SecureFtpError("sshd: expected the Debian package openssh-server, found no sshd; install it")
+    return subprocess.run([binary, *arguments], capture_output=True, text=True, errors="surrogateescape", check=False)
+
+
+def jail_problems(
+    user: str, groups: Sequence[str], values: Mapping[str, Sequence[str]], jail: Jail, by_password: bool, by_key: bool
+) -> tuple[list[str], list[str]]:
+    """Compare ``effective``'s ``values`` of ``user`` with ``jail``.
+
+    Returns what lets the user out of the jail or keeps the user out of the server, and what the user could do beside
+    transferring files; each as "keyword: expected ..., found ...".
+    """
+
+    def found(keyword: str) -> str:
+        return " ".join(values.get(keyword, ["nothing"]))
+
+    def difference(keyword: str, expected: str) -> list[str]:
+        return [] if found(keyword) == expected else [f"{keyword}: expected {expected}, found {found(keyword)}"]
+
+    fatal = difference("chrootdirectory", jail.directory)
+    if found("forcecommand").split()[:1] != ["internal-sftp"]:
+        fatal.append(f"forcecommand: expected internal-sftp, found {found('forcecommand')}")
+    if by_password:
+        fatal += difference("passwordauthentication", "yes")
+    if by_key:
+        fatal += difference("pubkeyauthentication", "yes")
+        fatal += difference("authorizedkeysfile", f"{jail.keys_directory}/%u")
+    fatal += _method_problems(found("authenticationmethods"), by_password, by_key)
+    fatal += _access_problems(user, groups, values)
+    open_doors = [
+        problem
+        for keyword, expected in CLOSED.items()
+        # The PermitTunnel of a 'no' prints as no; a keyword this sshd does not print cannot be judged.
+        if keyword.lower() in values
+        for problem in difference(keyword.lower(), expected)
+    ]
+    return fatal, open_doors
+
+
+def _method_problems(methods: str, by_password: bool, by_key: bool) -> list[str]:
+    accepted = [alternative.split(",") for alternative in methods.split()]
+    if not accepted or ["any"] in accepted or methods == "nothing":
+        return []
+    missing = []
+    for wanted, method in ((by_password, "password"), (by_key, "publickey")):
+        if wanted and [method] not in accepted:
+            missing.append(method)
+    return [f"authenticationmethods: expected {name} alone to suffice, found {methods}" for name in missing]
+
+
+def _access_problems(user: str, groups: Sequence[str], values: Mapping[str, Sequence[str]]) -> list[str]:
+    def listed(keyword: str) -> list[str]:
+        return [word for value in values.get(keyword, ()) for word in value.split()]
+
+    def matches(pattern: str, name: str) -> bool:
+        return fnmatch.fnmatchcase(name, pattern.split("@")[0])
+
+    problems = []
+    for pattern in listed("denyusers"):
+        if matches(pattern, user):
+            problems.append(f"denyusers: expected {user} not to match, found {pattern}")
+    for pattern in listed("denygroups"):
+        problems += [f"denygroups: expected {g} not to match, found {pattern}" for g in groups if matches(pattern, g)]
+    users = listed("allowusers")
+    if users and not any(matches(pattern, user) for pattern in users):
+        problems.append(f"allowusers: expected {user} or a pattern for it, found {' '.join(users)}")
+    allowed = listed("allowgroups")
+    if allowed and not any(matches(pattern, name) for pattern in allowed for name in groups):
+        problems.append(f"allowgroups: expected one of {' '.join(groups)}, found {' '.join(allowed)}")
+    return problems
+
+
+def where_set(keyword: str, settings: Iterable[Setting], group: str) -> str:
+    """Where else ``keyword`` is set, for an error message: " (set at FILE:LINE)" or nothing."""
+    places = [
+        setting.where for setting in settings if setting.keyword == keyword and group_patterns(setting.match) != [group]
+    ]
+    return f" (set at {', '.join(places[:3])})" if places else ""
+
+
+def unsafe_component(directory: str) -> str | None:
+    """Why sshd would refuse ``directory`` as ChrootDirectory: every component root's and writable by root only."""
+    path = "/"
+    for part in ["", *directory.strip("/").split("/")]:
+        path = os.path.join(path, part)
+        try:
+            found = os.stat(path)
+        except FileNotFoundError:
+            return None
+        if found.st_uid != 0:
+            return f"{path}: expected owner root, found user id {found.st_uid}; chown it, or choose another directory"
+        if found.st_mode & 0o022 and path != directory:
+            return (
+                f"{path}: expected to be writable by root only, found mode {found.st_mode & 0o7777:04o}; chmod it, or"
+                " choose another directory"
+            )
+    return None
+
+
+def reload_pending(path: str = CONFIG, unit: str = "ssh.service") -> bool:
+    """Whether the running daemon last read its configuration before ``path`` was written.
+
+    False where systemd does not run the daemon: then there is nothing to reload (or nothing to tell).
+    """
+    try:
+        result = subprocess.run(
+            ["systemctl", "show", unit, "--property=ActiveState,StateChangeTimestampMonotonic"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        shown = dict(line.partition("=")[::2] for line in result.stdout.splitlines())
+        if shown.get("ActiveState") != "active":
+            return False
+        age = time.clock_gettime(time.CLOCK_MONOTONIC) - int(shown["StateChangeTimestampMonotonic"]) / 1e6
+        return os.stat(path).st_mtime > time.time() - age
+    except (OSError, KeyError, ValueError):
+        return False
