@@ -70,8 +70,8 @@ options:
     default: 30.0
 requirements:
   - >-
-    berkeleydb or bsddb3, the Python binding of Berkeley DB, to write: package C(python3-berkeleydb) on Debian 13 and
-    Ubuntu 24.04, C(python3-bsddb3) on older releases. Reading and check mode need neither.
+    bsddb3 or its successor berkeleydb, the Python binding of Berkeley DB, to write (package C(python3-bsddb3)). Reading
+    and check mode need neither.
 notes:
   - The database is never changed in place. A copy is changed, flushed to disk and renamed over it, keeping owner and
     mode, so that a log-in at any moment sees the old or the new database whole. Writers wait for each other on

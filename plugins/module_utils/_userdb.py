@@ -30,6 +30,9 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._hashfile import
     salvage,
 )
 
+PACKAGE = "python3-bsddb3"
+"""The binding's package, by that name in every supported Debian and Ubuntu release."""
+
 LOCK_TIMEOUT = 30.0
 """Seconds to wait for another writer."""
 
@@ -171,27 +174,13 @@ def _driver() -> Any:
         if version >= _MAX_LIBDB:
             raise SecureFtpError(
                 f"the Python module {name} uses libdb {version[0]}.{version[1]}, whose files pam_userdb (libdb 5.3)"
-                f" cannot read; install the distribution's package {_package()} instead"
+                f" cannot read; install the distribution's package {PACKAGE} instead"
             )
         return driver
     raise SecureFtpError(
         f"the Python module berkeleydb (or bsddb3) is missing for {sys.executable};"
-        f" install the package {_package()} on the host"
+        f" install the package {PACKAGE} on the host"
     )
-
-
-def _package() -> str:
-    """Name the distribution's package of the binding: it was renamed in Debian 13 and Ubuntu 24.04."""
-    release: dict[str, str] = {}
-    with contextlib.suppress(OSError), open("/etc/os-release", encoding="utf-8", errors="replace") as file:
-        release = dict(re.findall(r'^(ID|VERSION_ID)="?([^"\n]*)"?$', file.read(), re.MULTILINE))
-    renamed = {"debian": 13.0, "ubuntu": 24.04}.get(release.get("ID", ""))
-    if renamed is None:
-        return "python3-berkeleydb (Debian 13, Ubuntu 24.04) or python3-bsddb3 (older)"
-    try:
-        return "python3-berkeleydb" if float(release.get("VERSION_ID", "")) >= renamed else "python3-bsddb3"
-    except ValueError:
-        return "python3-berkeleydb"
 
 
 @contextlib.contextmanager

@@ -1,0 +1,45 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the unit tests share."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Callable, Mapping
+
+import pytest
+
+HASH = "$6$rounds=50000$abcdefghijklmnop$" + "h" * 86
+"""A well-formed sha512_crypt hash of nothing in particular."""
+
+
+def load(path: Path, records: Mapping[str, str], *options: str) -> Path:
+    """Make a database with db_load, the peer."""
+    text = "".join(f"{key}\n{value}\n" for key, value in records.items())
+    subprocess.run(["db_load", "-T", "-t", "hash", *options, str(path)], input=text, text=True, check=True)
+    return path
+
+
+def dump(path: Path) -> dict[str, str]:
+    """Read a database with db_dump, the peer."""
+    subprocess.run(["db_verify", "-q", str(path)], check=True)
+    output = subprocess.run(["db_dump", "-p", str(path)], capture_output=True, text=True, check=True).stdout
+    lines = [line[1:] for line in output.splitlines() if line.startswith(" ")]
+    return dict(zip(lines[::2], lines[1::2]))
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Path:
+    """The path of a database that is not there yet."""
+    return tmp_path / "users.db"
+
+
+@pytest.fixture
+def loaded(db: Path) -> Callable[..., Path]:
+    """Make the database with db_load."""
+
+    def make(records: Mapping[str, str], *options: str) -> Path:
+        return load(db, records, *options)
+
+    return make

@@ -1,0 +1,148 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Directories of users, among users who plant links."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+from ansible_collections.secure_ftp.server.plugins.module_utils import _directories as directories
+from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
+
+OWNER = (33, 34)
+
+
+def facts(path: Path) -> tuple[int, int, int]:
+    found = path.lstat()
+    return stat.S_IMODE(found.st_mode), found.st_uid, found.st_gid
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    tmp_path.chmod(0o755)
+    path = tmp_path / "homes"
+    assert directories.ensure_directory(str(path), 0, 0, 0o555)
+    return path
+
+
+def test_a_directory_is_made_once_whatever_the_umask(tmp_path: Path) -> None:
+    old = os.umask(0o077)
+    try:
+        path = tmp_path / "a" / "b"
+        assert directories.ensure_directory(str(path), *OWNER, 0o750)
+    finally:
+        os.umask(old)
+    assert facts(path) == (0o750, *OWNER) and facts(path.parent) == (0o755, 0, 0)
+    assert not directories.ensure_directory(str(path), *OWNER, 0o750)
+
+
+def test_mode_and_owner_are_corrected_but_nothing_inside(root: Path) -> None:
+    directories.ensure_home(str(root), "robin", *OWNER)
+    inside = root / "robin" / "file"
+    inside.write_text("x")
+    (root / "robin").chmod(0o777)
+    os.chown(root / "robin", 0, 0)
+    before = facts(inside)
+    assert directories.ensure_home(str(root), "robin", *OWNER)
+    assert facts(root / "robin") == (0o700, *OWNER) and facts(inside) == before
+
+
+def test_check_mode_only_predicts(tmp_path: Path, root: Path) -> None:
+    assert directories.ensure_directory(str(tmp_path / "x" / "y"), 0, 0, 0o755, check_mode=True)
+    assert not (tmp_path / "x").exists()
+    assert directories.ensure_homes(str(tmp_path / "x"), ["a", "b"], lambda _n: OWNER, 0o700, True) == ["a", "b"]
+    assert directories.ensure_homes(str(root), ["a"], lambda _n: OWNER, 0o700, True) == ["a"]
+    assert os.listdir(root) == []
+
+
+def test_a_batch_reports_who_changed(root: Path) -> None:
+    directories.ensure_home(str(root), "b", *OWNER)
+    assert directories.ensure_homes(str(root), ["a", "b", "c"], lambda _name: OWNER, 0o700) == ["a", "c"]
+
+
+@pytest.mark.parametrize("plant", ["link", "file", "fifo"])
+def test_a_home_that_is_something_else_is_refused(root: Path, tmp_path: Path, plant: str) -> None:
+    target = tmp_path / "target"
+    target.mkdir()
+    before = facts(target)
+    if plant == "link":
+        (root / "robin").symlink_to(target)
+    elif plant == "file":
+        (root / "robin").write_text("")
+    else:
+        os.mkfifo(root / "robin")
+    with pytest.raises(SecureFtpError, match="expected a directory"):
+        directories.ensure_home(str(root), "robin", *OWNER)
+    with pytest.raises(SecureFtpError, match="expected the user's directory"):
+        directories.remove_home(str(root), "robin")
+    assert facts(target) == before
+
+
+def test_a_link_among_the_parents_is_followed_only_where_nobody_else_can_plant_one(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "home").symlink_to("data")
+    assert directories.ensure_directory(str(tmp_path / "home" / "vftp"), 0, 0, 0o755)
+    assert (tmp_path / "data" / "vftp").is_dir()
+    tmp_path.chmod(0o1777)
+    with pytest.raises(SecureFtpError, match="planted"):
+        directories.ensure_directory(str(tmp_path / "home" / "vftp2"), 0, 0, 0o755)
+
+
+def test_links_in_a_circle_end(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    with pytest.raises(SecureFtpError, match="symbolic links"):
+        directories.ensure_directory(str(tmp_path / "a" / "x"), 0, 0, 0o755)
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "/etc"])
+def test_only_one_component_is_a_home(root: Path, name: str) -> None:
+    with pytest.raises(SecureFtpError, match="one path component"):
+        directories.ensure_home(str(root), name, *OWNER)
+    with pytest.raises(SecureFtpError, match="one path component"):
+        directories.remove_home(str(root), name)
+
+
+@pytest.mark.parametrize("path", ["relative/x", "/", ""])
+def test_only_absolute_paths_below_the_root(path: str) -> None:
+    with pytest.raises(SecureFtpError, match="absolute path"):
+        directories.ensure_directory(path, 0, 0, 0o755)
+
+
+def test_a_missing_root_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SecureFtpError, match="create it first"):
+        directories.ensure_home(str(tmp_path / "none"), "robin", *OWNER)
+
+
+def test_removal_takes_links_but_not_their_targets(root: Path, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "file").write_text("x")
+    home = root / "robin"
+    directories.ensure_home(str(root), "robin", *OWNER)
+    (home / "a" / "b").mkdir(parents=True)
+    (home / "a" / "dir-link").symlink_to(outside)
+    (home / "file-link").symlink_to(outside / "file")
+    os.mkfifo(home / "fifo")
+    assert directories.remove_home(str(root), "robin", check_mode=True) and home.exists()
+    assert directories.remove_home(str(root), "robin")
+    assert not home.exists() and (outside / "file").read_text() == "x"
+    assert not directories.remove_home(str(root), "robin")
+
+
+def test_removal_of_a_tree_deeper_than_any_limit(root: Path) -> None:
+    directories.ensure_home(str(root), "robin", *OWNER)
+    fd = os.open(root / "robin", os.O_RDONLY)
+    for _ in range(1500):
+        os.mkdir("d" * 200, dir_fd=fd)
+        child = os.open("d" * 200, os.O_RDONLY, dir_fd=fd)
+        os.close(fd)
+        fd = child
+    os.close(fd)
+    assert directories.remove_home(str(root), "robin")
+    assert os.listdir(root) == []
