@@ -1,0 +1,45 @@
+"""pam_userdb itself, logging people in while the database is rewritten again and again."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pam
+import pytest
+from store_tools import PASSWORD, PASSWORD_HASH, Child, people, write
+
+UPDATES = 500
+READERS = 2
+
+pytestmark = pytest.mark.skipif(not pam.available(), reason="libpam 1.4 or pam_userdb is not installed")
+
+
+def test_no_login_is_refused_during_500_updates(tmp_path: Path) -> None:
+    database, stop = tmp_path / "users.db", tmp_path / "stop"
+    batman = {b"batman": PASSWORD_HASH.encode()}
+    write(database, {**people(0, 1000), **batman})
+    pam.write_service(tmp_path, database)
+
+    def read() -> list[int]:
+        logins = refused = 0
+        while not stop.exists():
+            refused += pam.log_in(tmp_path, "batman", PASSWORD) != 0
+            logins += 1
+        assert pam.log_in(tmp_path, "batman", "wrong") != 0
+        return [logins, refused]
+
+    readers = [Child(read) for _ in range(READERS)]
+    started = time.monotonic()
+    for number in range(UPDATES):
+        bulk = people(1000, 1200, number)
+        changes = dict.fromkeys(bulk) if number % 2 else bulk
+        write(database, changes if number % 4 > 1 else people(number, number + 1, number))
+    seconds = time.monotonic() - started
+    stop.touch()
+    counts = [reader.result() for reader in readers]
+    logins, refused = (sum(column) for column in zip(*counts))
+    print(f"{logins} log-ins during {UPDATES} updates in {seconds:.1f} s, {refused} refused, {os.cpu_count()} cores")
+    assert refused == 0
+    assert logins >= UPDATES
