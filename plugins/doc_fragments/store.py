@@ -29,7 +29,7 @@ options:
       - Where users start, as in C(local_root) of vsftpd.conf. C($USER) stands for the name of the user; without it
         all users share one directory.
       - Without this option, C(local_root) and C(user_sub_token) of O(config).
-    type: path
+    type: str
   guest_username:
     description:
       - The system user all FTPS users act as and who owns their directories.

@@ -50,7 +50,7 @@ def store_options() -> dict[str, dict[str, Any]]:
         "db": {"type": "path"},
         "config": {"type": "path"},
         "pam_service": {"type": "str"},
-        "local_root": {"type": "path"},
+        "local_root": {"type": "str"},  # a path would have its $USER expanded
         "guest_username": {"type": "str"},
     }
 
