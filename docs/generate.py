@@ -85,11 +85,8 @@ def show_default(option: dict[str, Any]) -> str:
     if value is None:
         return ""
     text = inline(value)
-    if len(text) > MAX_DEFAULT:
-        text = (
-            f"({len(value)} entries, see the role)" if isinstance(value, (dict, list)) else text[:MAX_DEFAULT] + "..."
-        )
-        return text
+    if len(text) > MAX_DEFAULT and isinstance(value, (dict, list)):
+        return f"({len(value)} entries, see the role)"
     return "`" + text.replace("|", "\\|") + "`"
 
 

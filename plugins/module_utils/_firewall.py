@@ -70,8 +70,9 @@ class Rule:
     def __str__(self) -> str:
         """The command of ufw(8) that adds the rule."""
         if self.source == ANYWHERE:
-            return f"ufw {self.action} {self.ports}/{self.proto}"
-        return f"ufw {self.action} from {self.source} to any port {self.ports} proto {self.proto}"
+            return f"ufw {self.action} {self.ports}" + (f"/{self.proto}" if self.proto != ANYWHERE else "")
+        proto = f" proto {self.proto}" if self.proto != ANYWHERE else ""
+        return f"ufw {self.action} from {self.source} to any port {self.ports}{proto}"
 
 
 @dataclass(frozen=True)

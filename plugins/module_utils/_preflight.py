@@ -19,7 +19,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Callable, Iterable, Mapping
 
-from ansible_collections.secure_ftp.server.plugins.module_utils import _firewall
+from ansible_collections.secure_ftp.server.plugins.module_utils import _firewall, _ssh_ports
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._people import Person, person_from_options
 
@@ -268,6 +268,7 @@ def _check_ports(variables: Mapping[str, Any], host: Host) -> list[str]:
                 found.append(f"{name}: {port} is the port of {other} as well; give them different ports")
         if port in host.ssh_ports:
             found.append(f"{name}: {port} is the port of SSH on this host; choose another")
+            continue
         program = host.listener_of(port)
         if program and program != "vsftpd":
             found.append(f"{name}: {program} listens on port {port} of this host; stop it or choose another port")
@@ -455,26 +456,14 @@ def account_groups(name: str) -> tuple[str, ...] | None:
 
 
 def listener(port: int, proc: str = "/proc") -> str | None:
-    """The program that listens on TCP ``port``, by the socket inodes of proc(5); None when nobody is seen to."""
-    inodes: set[str] = set()
-    for table in ("tcp", "tcp6"):
-        try:
-            with open(f"{proc}/net/{table}", encoding="ascii") as stream:
-                rows = [line.split() for line in stream][1:]
-        except OSError:
-            continue
-        # local_address is HEX:PORT in hexadecimal; st 0A is LISTEN; the tenth field is the inode.
-        inodes.update(row[9] for row in rows if row[3] == "0A" and int(row[1].rpartition(":")[2], 16) == port)
+    """The program that listens on TCP ``port``; None when nobody is seen to."""
+    inodes = {inode for inode, (number, _) in _ssh_ports.listening_sockets(proc).items() if number == port}
     if not inodes:
         return None
-    links = {f"socket:[{inode}]" for inode in inodes}
     for pid in filter(str.isdigit, os.listdir(proc)):
-        try:
-            if any(os.readlink(entry.path) in links for entry in os.scandir(f"{proc}/{pid}/fd")):
-                with open(f"{proc}/{pid}/comm", encoding="utf-8", errors="replace") as stream:
-                    return stream.read().strip()
-        except OSError:
-            continue
+        if inodes & _ssh_ports.socket_inodes(pid, proc):
+            with contextlib.suppress(OSError), open(f"{proc}/{pid}/comm", encoding="utf-8", errors="replace") as stream:
+                return stream.read().strip()
     return None
 
 

@@ -97,17 +97,63 @@ def current_connection(proc: str = "/proc", pid: int | None = None) -> Connectio
     return None
 
 
+def listening_sockets(proc: str = "/proc") -> dict[str, tuple[int, bool]]:
+    """Inode -> port and whether other hosts can reach it, of every listening TCP socket of proc(5)."""
+    sockets: dict[str, tuple[int, bool]] = {}
+    for table in ("tcp", "tcp6"):
+        try:
+            with open(f"{proc}/net/{table}", encoding="ascii") as stream:
+                rows = [line.split() for line in stream][1:]
+        except OSError:
+            continue
+        for row in rows:
+            if row[3] == "0A":  # LISTEN
+                address, _, port = row[1].partition(":")
+                # Each group of eight digits is one 32-bit word in the byte order of the host.
+                loopback = address[-2:] == "7F" and len(address) == 8 or address == "0" * 24 + "01000000"
+                sockets[row[9]] = (int(port, 16), not loopback)
+    return sockets
+
+
+def socket_inodes(pid: str, proc: str = "/proc") -> set[str]:
+    """The inodes of the sockets a process holds; none when it is gone or not ours to look at."""
+    try:
+        links = [os.readlink(entry.path) for entry in os.scandir(f"{proc}/{pid}/fd")]
+    except OSError:
+        return set()
+    return {link[len("socket:[") : -1] for link in links if link.startswith("socket:[")}
+
+
+def served_ports(proc: str = "/proc") -> set[int]:
+    """The ports the running sshd listens on: until it is restarted they may differ from its configuration.
+
+    Only the server itself counts, a child of init: a session's process listens for the ports its user forwards.
+    """
+    ports: set[int] = set()
+    sockets = listening_sockets(proc)
+    for pid in filter(str.isdigit, os.listdir(proc)):
+        try:
+            with open(f"{proc}/{pid}/stat", encoding="utf-8", errors="replace") as stream:
+                name, _, rest = stream.read().partition("(")[2].rpartition(")")
+        except OSError:
+            continue
+        if name == "sshd" and (pid == "1" or rest.split()[1] == "1"):
+            inodes = socket_inodes(pid, proc)
+            ports |= {port for inode, (port, reachable) in sockets.items() if reachable and inode in inodes}
+    return ports
+
+
 def listening_ports(run: Run = run_command, sshd: str | None = None) -> set[int]:
     """What sshd and ssh.socket listen on; the empty set when there is no sshd.
 
-    Raises SecureFtpError when sshd refuses its configuration and no socket tells the port.
+    Raises SecureFtpError when sshd refuses its configuration and nothing that listens tells the port.
     """
     sshd = sshd if sshd is not None else (shutil.which("sshd") or (SSHD if os.path.exists(SSHD) else ""))
     if not sshd:
         return set()
-    ports: set[int] = set()
+    ports = served_ports()
     if shutil.which("systemctl"):
-        ports = socket_ports(run(["systemctl", "show", "--property=ActiveState,Listen", "ssh.socket"]).out)
+        ports |= socket_ports(run(["systemctl", "show", "--property=ActiveState,Listen", "ssh.socket"]).out)
     configured = run([sshd, "-T"])
     if configured.rc == 0:
         return ports | configured_ports(configured.out)

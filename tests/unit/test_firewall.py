@@ -150,7 +150,8 @@ def test_a_foreign_rule_that_lets_it_in_is_neither_repeated_nor_taken_over(actio
 def test_a_foreign_rule_that_shuts_ssh_is_an_error_with_the_remedy(line):
     with pytest.raises(SecureFtpError) as caught:
         plan(wanted(), parse_added(f"ufw {line}"))
-    assert "22" in str(caught.value) and "ufw delete" in str(caught.value)
+    rule = line.partition(" comment")[0]
+    assert "22" in str(caught.value) and f"(ufw delete {rule})" in str(caught.value)
 
 
 def test_a_foreign_deny_behind_our_rule_or_for_one_address_is_no_error():

@@ -48,12 +48,14 @@ def runner(sshd, socket=""):
 
 def test_sshd_and_socket_together(monkeypatch):
     monkeypatch.setattr(_ssh_ports.shutil, "which", lambda name: f"/bin/{name}")
+    monkeypatch.setattr(_ssh_ports, "served_ports", set)
     run = runner(Output(0, "port 22\n"), "ActiveState=active\nListen=[::]:2222 (Stream)\n")
     assert _ssh_ports.listening_ports(run) == {22, 2222}
 
 
 def test_sshd_that_refuses_its_configuration(monkeypatch):
     monkeypatch.setattr(_ssh_ports.shutil, "which", lambda name: f"/bin/{name}")
+    monkeypatch.setattr(_ssh_ports, "served_ports", set)
     broken = Output(255, "", "line 3: Bad configuration option: Prot")
     with pytest.raises(SecureFtpError, match="Bad configuration option: Prot.*firewall_ssh_port"):
         _ssh_ports.listening_ports(runner(broken))
@@ -77,6 +79,27 @@ def test_a_host_without_sshd():
 )
 def test_connection(value, expected):
     assert _ssh_ports.parse_connection(value) == expected
+
+
+TCP = """  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
+   0: 00000000:0016 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 100 1 0
+   1: 0100007F:177A 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 101 1 0
+   2: 00000000:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 102 1 0
+   3: 0200000A:0016 0100000A:C350 01 00000000:00000000 00:00000000 00000000     0        0 103 1 0
+"""
+
+
+def test_the_running_sshd_but_not_what_its_users_forward(tmp_path):
+    (tmp_path / "net").mkdir()
+    (tmp_path / "net" / "tcp").write_text(TCP)
+    assert _ssh_ports.listening_sockets(str(tmp_path)) == {"100": (22, True), "101": (6010, False), "102": (8080, True)}
+    for pid, parent, name, inodes in ((10, 1, "sshd", [100, 101]), (11, 10, "sshd", [102]), (12, 1, "nginx", [102])):
+        process(tmp_path, pid, parent, [b""], name)
+        (tmp_path / str(pid) / "fd").mkdir()
+        for number, inode in enumerate(inodes):
+            (tmp_path / str(pid) / "fd" / str(number)).symlink_to(f"socket:[{inode}]")
+        (tmp_path / str(pid) / "fd" / "9").symlink_to("/dev/null")
+    assert _ssh_ports.served_ports(str(tmp_path)) == {22}
 
 
 def process(proc, pid, parent, environ, name="x"):
