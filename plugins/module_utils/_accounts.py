@@ -56,7 +56,7 @@ class Group:
 
     name: str
     gid: int
-    members: tuple[str, ...]
+    members: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,7 @@ class Accounts:
         found = self.groups.get(group)
         if found is None:
             return []
-        named = set(found.members)
-        return sorted(user.name for user in self.users.values() if user.gid == found.gid or user.name in named)
+        return sorted(user.name for user in self.users.values() if user.gid == found.gid or user.name in found.members)
 
     def groups_of(self, name: str) -> list[str]:
         """Names of every group ``name`` is in."""
@@ -92,7 +91,7 @@ def read_accounts(etc: str = "/etc") -> Accounts:
     groups = {}
     for row in _rows(os.path.join(etc, "group"), 4):
         if row[2].isdigit():
-            groups.setdefault(row[0], Group(row[0], int(row[2]), tuple(name for name in row[3].split(",") if name)))
+            groups.setdefault(row[0], Group(row[0], int(row[2]), frozenset(name for name in row[3].split(",") if name)))
     passwords: dict[str, str] = {}
     for row in _rows(os.path.join(etc, "shadow"), 2):
         passwords.setdefault(row[0], row[1])
@@ -137,6 +136,19 @@ def accounts_lock(path: str = LOCK_FILE, seconds: float = 60.0) -> Iterator[None
         yield
     finally:
         os.close(descriptor)
+
+
+def login_names() -> set[str]:
+    """Names this run logged in as: sudo's variable, and the audit session's user id where the kernel keeps one."""
+    names = {os.environ.get("SUDO_USER", "")}
+    with contextlib.suppress(OSError, ValueError, KeyError):
+        import pwd
+
+        with open("/proc/self/loginuid", encoding="ascii") as file:
+            uid = int(file.read())
+        if uid not in (0, 2**32 - 1):
+            names.add(pwd.getpwuid(uid).pw_name)
+    return names - {""}
 
 
 def known_elsewhere(names: Iterable[str], etc: str = "/etc") -> list[str]:

@@ -235,6 +235,22 @@ def _one_subsystem(text: str, command: str, path: str) -> str:
     return "\n".join(lines) + "\n"
 
 
+def validate_jail(jail: Jail) -> Jail:
+    """Return ``jail`` when sshd can use it as it stands; the directories' names go into the file unquoted."""
+    if not re.match(r"[A-Za-z_][A-Za-z0-9_-]{0,31}\Z", jail.group):
+        raise SecureFtpError(f"group {jail.group!r}: expected a group name of letters, digits, '_' and '-'")
+    for what, path in (("directory", jail.directory), ("keys_directory", jail.keys_directory)):
+        if not re.match(r"(/[A-Za-z0-9._+@:,-]+)+\Z", path) or os.path.normpath(path) != path:
+            raise SecureFtpError(
+                f"{what} {path!r}: expected an absolute path of letters, digits and . _ + @ : , - without '..';"
+                " choose another one"
+            )
+        problem = unsafe_component(path)
+        if problem:
+            raise SecureFtpError(problem)
+    return jail
+
+
 def prepare_host(run_directory: str = "/run/sshd", keys: str = "/etc/ssh/ssh_host_*_key") -> None:
     """Make what ``sshd -t`` insists on: a host key, and the directory a socket-activated sshd may not have yet."""
     if not glob.glob(keys):
@@ -242,8 +258,8 @@ def prepare_host(run_directory: str = "/run/sshd", keys: str = "/etc/ssh/ssh_hos
     os.makedirs(run_directory, mode=0o755, exist_ok=True)
 
 
-def replace_config(path: str, text: str, unaffected_user: str = "root") -> None:
-    """Put ``text`` in place of ``path`` once sshd accepts it and it changes nothing for ``unaffected_user``."""
+def replace_config(path: str, text: str, unaffected: Iterable[str] = ("root",)) -> None:
+    """Put ``text`` in place of ``path`` once sshd accepts it and it changes nothing for the users ``unaffected``."""
     found = os.stat(path)
     handle, candidate = tempfile.mkstemp(prefix=".sshd_config-", dir=os.path.dirname(path))
     try:
@@ -255,15 +271,17 @@ def replace_config(path: str, text: str, unaffected_user: str = "root") -> None:
             raise SecureFtpError(
                 f"{path}: expected sshd -t to accept the new configuration, found: {said}; the old one is untouched"
             )
-        before, after = effective(unaffected_user, path), effective(unaffected_user, candidate)
-        changed = sorted(
-            keyword for keyword in {*before, *after} - {"subsystem"} if before.get(keyword) != after.get(keyword)
-        )
-        if changed:
-            raise SecureFtpError(
-                f"{path}: expected the settings of {unaffected_user} to stay, found {', '.join(changed)} would"
-                " change; the old configuration is untouched; take that user out of the jail's group"
-            )
+        # A configuration that sshd refuses already has no settings to compare with.
+        comparable = _sshd(["-t", "-f", path]).returncode == 0
+        for user in unaffected if comparable else ():
+            before, after = effective(user, path), effective(user, candidate)
+            # One process-wide line for everybody; sshd -t has just accepted it.
+            changed = sorted(word for word in {*before, *after} - {"subsystem"} if before.get(word) != after.get(word))
+            if changed:
+                raise SecureFtpError(
+                    f"{path}: expected the settings of user {user!r} to stay, found {', '.join(changed)} would change;"
+                    " the old configuration is untouched; take that user out of the group of the SFTP users"
+                )
     finally:
         os.unlink(candidate)
     replace_file(
@@ -299,8 +317,9 @@ def jail_problems(
 ) -> tuple[list[str], list[str]]:
     """Compare ``effective``'s ``values`` of ``user`` with ``jail``.
 
-    Returns what lets the user out of the jail or keeps the user out of the server, and what the user could do beside
-    transferring files; each as "keyword: expected ..., found ...".
+    ``by_password`` counts only where the jail's own block allows passwords. Returns what lets the user out of the
+    jail or keeps the user out of the server, and what the user could do beside transferring files; each as
+    "keyword: expected ..., found ...".
     """
 
     def found(keyword: str) -> str:
@@ -312,6 +331,7 @@ def jail_problems(
     fatal = difference("chrootdirectory", jail.directory)
     if found("forcecommand").split()[:1] != ["internal-sftp"]:
         fatal.append(f"forcecommand: expected internal-sftp, found {found('forcecommand')}")
+    by_password = by_password and jail.password_authentication
     if by_password:
         fatal += difference("passwordauthentication", "yes")
     if by_key:
@@ -322,7 +342,7 @@ def jail_problems(
     open_doors = [
         problem
         for keyword, expected in CLOSED.items()
-        # The PermitTunnel of a 'no' prints as no; a keyword this sshd does not print cannot be judged.
+        # A keyword this sshd does not print cannot be judged.
         if keyword.lower() in values
         for problem in difference(keyword.lower(), expected)
     ]
@@ -371,9 +391,9 @@ def where_set(keyword: str, settings: Iterable[Setting], group: str) -> str:
 
 
 def unsafe_component(directory: str) -> str | None:
-    """Why sshd would refuse ``directory`` as ChrootDirectory: every component root's and writable by root only."""
+    """Why sshd would refuse ``directory``: a component above it that others than root could change."""
     path = "/"
-    for part in ["", *directory.strip("/").split("/")]:
+    for part in ["", *directory.strip("/").split("/")[:-1]]:
         path = os.path.join(path, part)
         try:
             found = os.stat(path)
@@ -381,7 +401,7 @@ def unsafe_component(directory: str) -> str | None:
             return None
         if found.st_uid != 0:
             return f"{path}: expected owner root, found user id {found.st_uid}; chown it, or choose another directory"
-        if found.st_mode & 0o022 and path != directory:
+        if found.st_mode & 0o022:
             return (
                 f"{path}: expected to be writable by root only, found mode {found.st_mode & 0o7777:04o}; chmod it, or"
                 " choose another directory"

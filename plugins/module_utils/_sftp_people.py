@@ -1,0 +1,456 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: for use inside this collection only; may change without notice.
+"""Bring the SFTP accounts of a host to a list of people.
+
+Every decision is taken from what is found on the host, and credentials come last, so a run that was killed between
+two steps leaves nobody half-open and the next run finishes the work:
+
+remove: password taken, keys taken, sessions ended, account deleted, home deleted where asked for.
+add: account without credentials, jail asserted, home, keys, password.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from dataclasses import dataclass, field
+from typing import Mapping, Sequence
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._accounts import (
+    NO_PASSWORD,
+    PENDING,
+    Accounts,
+    accounts_lock,
+    choose_uids,
+    create_accounts,
+    delete_account,
+    known_elsewhere,
+    login_names,
+    read_accounts,
+    set_passwords,
+    set_shell,
+    uid_range,
+)
+from ansible_collections.secure_ftp.server.plugins.module_utils._atomic import replace_file
+from ansible_collections.secure_ftp.server.plugins.module_utils._directories import (
+    ensure_directory,
+    ensure_homes,
+    remove_home,
+)
+from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._passwords import hash_many, verify_many
+from ansible_collections.secure_ftp.server.plugins.module_utils._people import Person, uses
+from ansible_collections.secure_ftp.server.plugins.module_utils._sshd import (
+    CONFIG,
+    DEFAULT_DIRECTORY,
+    DEFAULT_GROUP,
+    DEFAULT_KEYS_DIRECTORY,
+    Jail,
+    Setting,
+    discovered_directory,
+    discovered_keys_directory,
+    effective,
+    find_jail,
+    jail_problems,
+    parse,
+    prepare_host,
+    read_config,
+    where_set,
+)
+
+HOME_MODE = 0o700
+KEY_FILE_MODE = 0o644
+KEY_FILE_HEADER = "# Managed by secure_ftp.server: the complete list of this user's keys.\n"
+NO_SHELLS = ("/usr/sbin/nologin", "/sbin/nologin", "/bin/false", "/usr/bin/false")
+JAIL_CHECKS = ("full", "chroot", "none")
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Options of the modules; ``directory`` and ``keys_directory`` None means: discover."""
+
+    group: str = DEFAULT_GROUP
+    directory: str | None = None
+    keys_directory: str | None = None
+    shell: str = NO_SHELLS[0]
+    update_password: str = "always"
+    rounds: int = 50000
+    purge: bool = False
+    remove_home: bool = False
+    jail_check: str = "chroot"
+    config: str = CONFIG
+    check_mode: bool = False
+
+
+@dataclass
+class Outcome:
+    """Who was, or in check mode would be, affected; never a password, a hash or a key."""
+
+    directory: str = ""
+    keys_directory: str = ""
+    added: list[str] = field(default_factory=list)
+    changed_users: dict[str, list[str]] = field(default_factory=dict)
+    removed: list[str] = field(default_factory=list)
+    unchanged: list[str] = field(default_factory=list)
+    homes: list[str] = field(default_factory=list)
+    homes_removed: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    before: list[str] = field(default_factory=list)
+    after: list[str] = field(default_factory=list)
+
+    @property
+    def changed(self) -> bool:
+        return bool(self.added or self.changed_users or self.removed or self.homes_removed)
+
+    def diff(self) -> dict[str, str]:
+        """One line per user; says that something changed, never what it is."""
+        return {
+            "before_header": "SFTP users",
+            "after_header": "SFTP users",
+            "before": "".join(f"{line}\n" for line in self.before),
+            "after": "".join(f"{line}\n" for line in self.after),
+        }
+
+
+@dataclass
+class _Plan:
+    add: list[Person] = field(default_factory=list)
+    keep: list[Person] = field(default_factory=list)
+    remove: list[str] = field(default_factory=list)
+    key_files: dict[str, bytes | None] = field(default_factory=dict)
+    ready_hashes: dict[str, str] = field(default_factory=dict, repr=False)
+    to_hash: dict[str, str] = field(default_factory=dict, repr=False)
+    shells: list[str] = field(default_factory=list)
+
+
+def reconcile(people: Sequence[Person], rules: Rules, etc: str = "/etc") -> Outcome:
+    """Make the members of ``rules.group`` those of ``people`` who use SFTP.
+
+    Raises SecureFtpError before anything is changed when the input or the host does not allow it, and before any
+    credential is stored when sshd would not jail the accounts.
+    """
+    # Nothing is written in check mode, so it needs no lock either.
+    with contextlib.nullcontext() if rules.check_mode else accounts_lock():
+        accounts = read_accounts(etc)
+        settings = _settings(rules)
+        found = find_jail(settings, rules.group)
+        directory = os.path.normpath(rules.directory or discovered_directory(found, rules.group) or DEFAULT_DIRECTORY)
+        keys_directory = os.path.normpath(
+            rules.keys_directory or discovered_keys_directory(found) or DEFAULT_KEYS_DIRECTORY
+        )
+        by_password = "passwordauthentication" not in found or found["passwordauthentication"].value.lower() != "no"
+        jail = Jail(rules.group, directory, keys_directory, by_password)
+        members = accounts.members(rules.group)
+        _refuse_strangers(people, rules, accounts, members, etc)
+        plan = _plan(people, rules, accounts, members, jail)
+        outcome = _outcome(people, plan, rules, accounts, jail)
+        if rules.check_mode:
+            return outcome
+        _refuse_unready_host(rules, accounts, found, plan, jail)
+        _remove(plan, accounts, jail)
+        _add(plan, rules, accounts, jail, etc)
+        accounts = read_accounts(etc) if plan.add else accounts
+        outcome.warnings += _assert_jail([*plan.add, *plan.keep], rules, accounts, jail, settings)
+        _provide(plan, rules, accounts, jail)
+        for home in outcome.homes_removed:
+            remove_home(jail.directory, os.path.basename(home))
+        return outcome
+
+
+def _settings(rules: Rules) -> list[Setting]:
+    text = read_config(rules.config)
+    return [] if text is None else parse(text, rules.config)
+
+
+def _refuse_strangers(
+    people: Sequence[Person], rules: Rules, accounts: Accounts, members: Sequence[str], etc: str
+) -> None:
+    group, inside, operator = rules.group, set(members), login_names()
+    wanted = [person.name for person in people if uses(person, "sftp")]
+    for name in wanted:
+        if name == group:
+            raise SecureFtpError(f"user {name!r}: is the name of the SFTP group too; choose another name")
+        if name in accounts.users and name not in inside:
+            raise SecureFtpError(
+                f"user {name!r}: expected a new name or a member of the group {group}, found another system account of"
+                f" this name; choose another name, or, when it really is to become an SFTP-only user, run: usermod"
+                f" -a -G {group} {name}"
+            )
+    for name in inside:
+        if accounts.users[name].uid == 0 or name in operator:
+            raise SecureFtpError(
+                f"user {name!r}: expected only SFTP users in the group {group}, found"
+                f" {'an account with user id 0' if accounts.users[name].uid == 0 else 'the account you log in with'};"
+                f" take it out first: gpasswd -d {name} {group}"
+            )
+    for name in known_elsewhere((name for name in wanted if name not in accounts.users), etc):
+        raise SecureFtpError(
+            f"user {name!r}: expected a new name, found an account of this name in a directory service of"
+            " /etc/nsswitch.conf; choose another name"
+        )
+
+
+def _plan(people: Sequence[Person], rules: Rules, accounts: Accounts, members: Sequence[str], jail: Jail) -> _Plan:
+    plan, inside = _Plan(), set(members)
+    to_verify: list[tuple[Person, str]] = []
+    for person in people:
+        if not uses(person, "sftp"):
+            continue
+        new = person.name not in inside
+        (plan.add if new else plan.keep).append(person)
+        stored = accounts.passwords.get(person.name, "!")
+        if new or stored in PENDING:
+            _first_password(plan, person)
+        elif rules.update_password == "always":
+            if person.password_hash is not None and person.password_hash != stored:
+                plan.ready_hashes[person.name] = person.password_hash
+            elif person.password is not None:
+                to_verify.append((person, stored))
+        if not new and not _is_no_shell(accounts.users[person.name].shell, rules.shell):
+            plan.shells.append(person.name)
+        _plan_keys(plan, person, new, jail)
+    verified = verify_many([(person.password or "", stored) for person, stored in to_verify])
+    for (person, _stored), right in zip(to_verify, verified):
+        if not right:
+            plan.to_hash[person.name] = person.password or ""
+    wanted = {person.name for person in (*plan.add, *plan.keep)}
+    unwanted = {person.name for person in people} - wanted
+    plan.remove = sorted((inside - wanted) & unwanted if not rules.purge else inside - wanted)
+    for name in sorted(unwanted | set(plan.remove)):
+        # A key file without an account is what a killed removal leaves; another account's file is not ours.
+        if (name in inside or name not in accounts.users) and os.path.lexists(_key_path(jail, name)):
+            plan.key_files[name] = None
+    return plan
+
+
+def _first_password(plan: _Plan, person: Person) -> None:
+    if person.password is not None:
+        plan.to_hash[person.name] = person.password
+    else:
+        plan.ready_hashes[person.name] = NO_PASSWORD if person.password_hash is None else person.password_hash
+
+
+def _is_no_shell(found: str, wanted: str) -> bool:
+    return found == wanted or (wanted in NO_SHELLS and found in NO_SHELLS)
+
+
+def _key_path(jail: Jail, name: str) -> str:
+    return os.path.join(jail.keys_directory, name)
+
+
+def _plan_keys(plan: _Plan, person: Person, new: bool, jail: Jail) -> None:
+    """Plan the key file; a new account never inherits the file of an earlier one of its name."""
+    path = _key_path(jail, person.name)
+    if person.authorized_keys:
+        data = (KEY_FILE_HEADER + "".join(f"{key}\n" for key in person.authorized_keys)).encode()
+        if not _is_key_file(path, data):
+            plan.key_files[person.name] = data
+    elif (new or person.authorized_keys is not None) and os.path.lexists(path):
+        plan.key_files[person.name] = None
+
+
+def _is_key_file(path: str, data: bytes) -> bool:
+    try:
+        found = os.lstat(path)
+        if not stat.S_ISREG(found.st_mode) or (found.st_uid, found.st_gid) != (0, 0):
+            return False
+        if stat.S_IMODE(found.st_mode) != KEY_FILE_MODE or found.st_size != len(data):
+            return False
+        with open(path, "rb") as file:
+            return file.read() == data
+    except FileNotFoundError:
+        return False
+
+
+def _outcome(people: Sequence[Person], plan: _Plan, rules: Rules, accounts: Accounts, jail: Jail) -> Outcome:
+    outcome = Outcome(directory=jail.directory, keys_directory=jail.keys_directory)
+    outcome.added = [person.name for person in plan.add]
+    outcome.removed = list(plan.remove)
+    kept = [person.name for person in plan.keep]
+    homes = set(_homes(jail, kept, accounts, check_mode=True))
+    for name in kept:
+        parts = []
+        if name in plan.to_hash or name in plan.ready_hashes:
+            parts.append("password")
+        if name in plan.key_files:
+            parts.append("authorized_keys")
+        if name in plan.shells:
+            parts.append("shell")
+        if name in homes:
+            parts.append("home")
+        if parts:
+            outcome.changed_users[name] = parts
+        outcome.before.append(f"{name}: present")
+        outcome.after.append(f"{name}: present" + (f", changed: {', '.join(parts)}" if parts else ""))
+    outcome.homes = [
+        os.path.join(jail.directory, name) for name in (*outcome.added, *kept) if name not in kept or name in homes
+    ]
+    for person in plan.add:
+        credentials = "password" if person.password is not None or person.password_hash is not None else "no password"
+        outcome.after.append(f"{person.name}: present, {credentials}, keys: {len(person.authorized_keys or ())}")
+        if credentials == "no password" and not person.authorized_keys:
+            outcome.warnings.append(
+                f"user {person.name!r}: has neither a password nor authorized_keys, so it cannot log in by SFTP"
+            )
+    gone = {person.name for person in people if not uses(person, "sftp")} | set(plan.remove)
+    for name in plan.remove:
+        outcome.before.append(f"{name}: present")
+    for name, data in plan.key_files.items():
+        # Left over from a removal that was cut short.
+        if data is None and name in gone and name not in plan.remove:
+            outcome.removed.append(name)
+            outcome.before.append(f"{name}: key file without an account")
+    if rules.remove_home:
+        for name in sorted(gone):
+            ours = name in plan.remove or name not in accounts.users
+            if ours and remove_home(jail.directory, name, check_mode=True):
+                outcome.homes_removed.append(os.path.join(jail.directory, name))
+    outcome.unchanged = [person.name for person in people if not (_affected(outcome, person.name))]
+    outcome.before.sort()
+    outcome.after.sort()
+    return outcome
+
+
+def _affected(outcome: Outcome, name: str) -> bool:
+    return (
+        name in outcome.changed_users
+        or name in outcome.added
+        or name in outcome.removed
+        or os.path.join(outcome.directory, name) in outcome.homes_removed
+    )
+
+
+def _homes(jail: Jail, names: Sequence[str], accounts: Accounts, check_mode: bool) -> list[str]:
+    def owner(name: str) -> tuple[int, int]:
+        account = accounts.users[name]
+        return account.uid, account.gid
+
+    return ensure_homes(jail.directory, names, owner, HOME_MODE, check_mode) if names else []
+
+
+def _refuse_unready_host(
+    rules: Rules, accounts: Accounts, found: Mapping[str, Setting], plan: _Plan, jail: Jail
+) -> None:
+    if not plan.add and not plan.keep:
+        return
+    if not os.path.isdir(jail.directory):
+        raise SecureFtpError(
+            f"{jail.directory}: expected the directory of the jail, found none; apply the role sshd_chroot first"
+        )
+    if rules.group not in accounts.groups:
+        raise SecureFtpError(
+            f"group {rules.group!r}: expected it to exist, found none; apply the role sshd_chroot first"
+        )
+    if rules.jail_check != "none" and "chrootdirectory" not in found and plan.add:
+        raise SecureFtpError(
+            f"{rules.config}: expected a block 'Match Group {rules.group}' with ChrootDirectory, found none, so new"
+            " accounts would not be jailed; apply the role sshd_chroot first"
+        )
+    if any(plan.key_files.values()) and not rules.keys_directory and discovered_keys_directory(found) is None:
+        raise SecureFtpError(
+            f"{rules.config}: group {rules.group!r}: expected AuthorizedKeysFile with one directory for all users and"
+            f" %u, such as {DEFAULT_KEYS_DIRECTORY}/%u, found none, so sshd would not read the keys; apply the role"
+            " sshd_chroot first"
+        )
+
+
+def _remove(plan: _Plan, accounts: Accounts, jail: Jail) -> None:
+    set_passwords({name: "!*" for name in plan.remove})
+    for name, data in plan.key_files.items():
+        if data is None:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(_key_path(jail, name))
+    uids = [user.uid for user in accounts.users.values()]
+    for name in plan.remove:
+        account = accounts.users[name]
+        delete_account(account, shared_uid=uids.count(account.uid) > 1)
+
+
+def _add(plan: _Plan, rules: Rules, accounts: Accounts, jail: Jail, etc: str) -> None:
+    if not plan.add:
+        return
+    names = [person.name for person in plan.add]
+    used = {user.uid for user in accounts.users.values()}
+    uids = choose_uids(names, used, _former_owners(jail.directory), uid_range(etc))
+    create_accounts(uids, rules.group, jail.directory, rules.shell)
+
+
+def _former_owners(directory: str) -> dict[str, int]:
+    """Who owns the homes that are there: an account's id must not open the files of one that is gone."""
+    try:
+        with os.scandir(directory) as entries:
+            return {entry.name: entry.stat(follow_symlinks=False).st_uid for entry in entries}
+    except FileNotFoundError:
+        return {}
+
+
+def _provide(plan: _Plan, rules: Rules, accounts: Accounts, jail: Jail) -> None:
+    for name in plan.shells:
+        set_shell(name, rules.shell)
+    _homes(jail, [person.name for person in (*plan.add, *plan.keep)], accounts, check_mode=False)
+    if any(plan.key_files.values()):
+        ensure_directory(jail.keys_directory, 0, 0, 0o755)
+    for name, data in plan.key_files.items():
+        if data is not None:
+            replace_file(_key_path(jail, name), data, KEY_FILE_MODE, 0, 0)
+    hashed = hash_many(list(plan.to_hash.values()), rounds=rules.rounds)
+    set_passwords({**plan.ready_hashes, **dict(zip(plan.to_hash, hashed))})
+
+
+def _assert_jail(
+    people: Sequence[Person], rules: Rules, accounts: Accounts, jail: Jail, settings: Sequence[Setting]
+) -> list[str]:
+    """Ask sshd what it would do with one user of each class; warnings for what ``chroot`` lets pass.
+
+    A class is: logs in by password, by key, by both or by neither; and the set of its groups.
+    """
+    if rules.jail_check == "none":
+        return []
+    classes: dict[tuple[object, ...], Person] = {}
+    for person in people:
+        stored = accounts.passwords.get(person.name, "!")
+        by_password = (
+            person.password is not None
+            or person.password_hash is not None
+            or not (stored in PENDING or stored == NO_PASSWORD)
+        )
+        by_key = bool(person.authorized_keys) or (
+            person.authorized_keys is None and os.path.exists(_key_path(jail, person.name))
+        )
+        groups = tuple(accounts.groups_of(person.name))
+        classes.setdefault((by_password, by_key, groups if len(groups) > 1 else rules.group), person)
+    warnings = []
+    if classes:
+        prepare_host()
+    for (by_password, by_key, _groups), person in classes.items():
+        values = effective(person.name, rules.config)
+        fatal, open_doors = jail_problems(
+            person.name, accounts.groups_of(person.name), values, jail, bool(by_password), bool(by_key)
+        )
+        if rules.jail_check == "full":
+            fatal += open_doors
+        if fatal:
+            said = [problem + where_set(problem.split(":")[0], settings, rules.group) for problem in fatal]
+            raise SecureFtpError(
+                f"sshd, for user {person.name!r}: {'; '.join(said)}. Correct {rules.config} (an earlier Match block or"
+                " a global line wins over the block of the role sshd_chroot). No password or key was stored"
+            )
+        warnings += [f"sshd, for user {person.name!r}: {problem}; apply the role sshd_chroot" for problem in open_doors]
+    return warnings
+
+
+def sftp_options() -> dict[str, dict[str, object]]:
+    """Argument spec shared by sftp_user and sftp_users; its keys are fields of Rules."""
+    return {
+        "group": {"type": "str", "default": DEFAULT_GROUP},
+        "directory": {"type": "path"},
+        "keys_directory": {"type": "path", "no_log": False},
+        "config": {"type": "path", "default": CONFIG},
+        "shell": {"type": "path", "default": NO_SHELLS[0]},
+        "update_password": {"type": "str", "choices": ["always", "on_create"], "default": "always", "no_log": False},
+        "remove_home": {"type": "bool", "default": False},
+        "rounds": {"type": "int", "default": Rules.rounds},
+        "jail_check": {"type": "str", "choices": list(JAIL_CHECKS), "default": "chroot"},
+    }

@@ -1,0 +1,128 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One SFTP user."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: sftp_user
+short_description: Manage one SFTP user
+version_added: 0.1.0
+description:
+  - Manages a jailed system account without a shell, its home, its password and its public keys.
+  - For a whole list use M(secure_ftp.server.sftp_users), which creates all accounts in one pass.
+author: secure_ftp.server contributors (@secure_ftp)
+extends_documentation_fragment:
+  - secure_ftp.server.sftp
+  - secure_ftp.server.attributes
+  - secure_ftp.server.attributes.actiongroup_users
+options:
+  name:
+    description:
+      - Login name. Letters, digits, C(.), C(_) and C(-), at most 32 characters, not reserved for the system.
+    type: raw
+    required: true
+  state:
+    description:
+      - Whether the account exists. V(absent) keeps the home unless O(remove_home=true).
+    type: str
+    choices: [present, absent]
+    default: present
+  password:
+    description:
+      - The password, as a quoted string of at most 511 bytes without control characters.
+      - An existing user keeps the stored hash when the password verifies against it.
+    type: raw
+  password_hash:
+    description:
+      - The password as a hash of crypt(3), such as C($6$...) or C($y$...). Excludes O(password).
+    type: raw
+  authorized_keys:
+    description:
+      - The complete list of public keys. Without it, keys stay as they are.
+    type: list
+    elements: str
+seealso:
+  - module: secure_ftp.server.sftp_users
+  - module: secure_ftp.server.ftp_user
+"""
+
+EXAMPLES = r"""
+- name: Let batman in; everything else is discovered
+  secure_ftp.server.sftp_user:
+    name: batman
+    password: "{{ vault_batman }}"
+
+- name: Let robin in by key only
+  secure_ftp.server.sftp_user:
+    name: robin
+    authorized_keys:
+      - "{{ lookup('ansible.builtin.file', 'robin.pub') }}"
+
+- name: Remove robin together with his files
+  secure_ftp.server.sftp_user:
+    name: robin
+    state: absent
+    remove_home: true
+"""
+
+RETURN = r"""
+name:
+  description: The user.
+  returned: success
+  type: str
+  sample: batman
+state:
+  description: V(present) or V(absent).
+  returned: success
+  type: str
+  sample: present
+changes:
+  description: What changed of an existing user. Any of password, authorized_keys, shell and home.
+  returned: success
+  type: list
+  elements: str
+home:
+  description: The directory the user starts in, as seen on the host.
+  returned: success
+  type: str
+  sample: /home/sftp/batman
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.secure_ftp.server.plugins.module_utils._module import person_options, run
+from ansible_collections.secure_ftp.server.plugins.module_utils._people import person_from_options
+from ansible_collections.secure_ftp.server.plugins.module_utils._sftp_people import Rules, reconcile, sftp_options
+
+_PERSON = ("name", "state", "password", "password_hash", "authorized_keys")
+
+
+def _logic(module: AnsibleModule) -> dict[str, Any]:
+    params = module.params
+    person = person_from_options({key: params[key] for key in _PERSON})
+    rules = Rules(check_mode=module.check_mode, **{key: params[key] for key in sftp_options()})
+    outcome = reconcile([person], rules)
+    for warning in outcome.warnings:
+        module.warn(warning)
+    return {
+        "changed": outcome.changed,
+        "name": person.name,
+        "state": params["state"],
+        "changes": outcome.changed_users.get(person.name, []),
+        "home": f"{outcome.directory}/{person.name}",
+        "diff": outcome.diff(),
+    }
+
+
+def main() -> None:
+    """Run the module."""
+    options = person_options()
+    spec = {**{key: options[key] for key in _PERSON}, **sftp_options()}
+    run({"argument_spec": spec, "mutually_exclusive": [("password", "password_hash")]}, _logic)
+
+
+if __name__ == "__main__":
+    main()

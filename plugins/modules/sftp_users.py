@@ -1,0 +1,148 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The whole list of SFTP users."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: sftp_users
+short_description: Manage all SFTP users at once
+version_added: 0.1.0
+description:
+  - Makes the members of one group the given people. Each is a system account without a shell, jailed by sshd.
+  - Each user has a home in the jail, owned by the user with mode 0700, and may have a password, public keys or both.
+  - The whole list is created in one pass.
+author: secure_ftp.server contributors (@secure_ftp)
+extends_documentation_fragment:
+  - secure_ftp.server.person.users
+  - secure_ftp.server.sftp
+  - secure_ftp.server.attributes
+  - secure_ftp.server.attributes.actiongroup_users
+options:
+  purge:
+    description:
+      - Remove every member of O(group) who is not in O(users).
+    type: bool
+    default: false
+seealso:
+  - module: secure_ftp.server.sftp_user
+  - module: secure_ftp.server.sshd_jail
+  - module: secure_ftp.server.ftp_users
+"""
+
+EXAMPLES = r"""
+- name: Exactly these people
+  secure_ftp.server.sftp_users:
+    users:
+      - name: batman
+        password: "{{ vault_batman }}"
+      - name: robin
+        protocols: [sftp]
+        authorized_keys:
+          - "{{ lookup('ansible.builtin.file', 'robin.pub') }}"
+    purge: true
+
+- name: These people go, and so do their files
+  secure_ftp.server.sftp_users:
+    users:
+      - name: joker
+        state: absent
+    remove_home: true
+"""
+
+RETURN = r"""
+added:
+  description: Names of new users.
+  returned: success
+  type: list
+  elements: str
+  sample: [batman]
+changed_users:
+  description: Names of users of whom something changed.
+  returned: success
+  type: list
+  elements: str
+changes:
+  description: What changed, by user. Any of password, authorized_keys, shell and home.
+  returned: success
+  type: dict
+  sample: {"robin": ["authorized_keys"]}
+removed:
+  description: Names of removed users.
+  returned: success
+  type: list
+  elements: str
+unchanged:
+  description: Names of the given users who were right already.
+  returned: success
+  type: list
+  elements: str
+homes:
+  description: Directories that were made or corrected.
+  returned: success
+  type: list
+  elements: str
+homes_removed:
+  description: Directories that were removed.
+  returned: success
+  type: list
+  elements: str
+directory:
+  description: The jail.
+  returned: success
+  type: str
+  sample: /home/sftp
+keys_directory:
+  description: Where the public keys are.
+  returned: success
+  type: str
+  sample: /etc/ssh/sftponly_keys
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.secure_ftp.server.plugins.module_utils._module import run, users_option
+from ansible_collections.secure_ftp.server.plugins.module_utils._people import people_from_list
+from ansible_collections.secure_ftp.server.plugins.module_utils._sftp_people import Rules, reconcile, sftp_options
+
+
+def _logic(module: AnsibleModule) -> dict[str, Any]:
+    params = module.params
+    people = people_from_list(params["users"])
+    rules = Rules(
+        check_mode=module.check_mode,
+        purge=params["purge"],
+        **{key: params[key] for key in sftp_options()},
+    )
+    outcome = reconcile(people, rules)
+    for warning in outcome.warnings:
+        module.warn(warning)
+    return {
+        "changed": outcome.changed,
+        "added": outcome.added,
+        "changed_users": list(outcome.changed_users),
+        "changes": outcome.changed_users,
+        "removed": outcome.removed,
+        "unchanged": outcome.unchanged,
+        "homes": outcome.homes,
+        "homes_removed": outcome.homes_removed,
+        "directory": outcome.directory,
+        "keys_directory": outcome.keys_directory,
+        "diff": outcome.diff(),
+    }
+
+
+def main() -> None:
+    """Run the module."""
+    spec = {
+        "users": users_option(),
+        "purge": {"type": "bool", "default": False},
+        **sftp_options(),
+    }
+    run({"argument_spec": spec}, _logic)
+
+
+if __name__ == "__main__":
+    main()

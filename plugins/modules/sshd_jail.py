@@ -1,0 +1,171 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The jail of the SFTP users in sshd's configuration."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: sshd_jail
+short_description: Jail the members of a group to SFTP
+version_added: 0.1.0
+description:
+  - Makes the group, the jail and the directory of the public keys.
+  - Writes one C(Subsystem sftp) line and a marked C(Match Group) block at the end of the main configuration file of
+    sshd. Both go in at once, after C(sshd -t) has accepted the whole file and C(sshd -T -C user=...) has shown that
+    nothing changes for C(root) and for the user who runs this.
+  - A C(Match Group) block made by hand for the same group is replaced when the marked block sets everything it sets.
+  - Does not reload sshd. It reports a change as long as the running daemon has not read the file, so that a handler is
+    notified again when an earlier run was cut short.
+author: secure_ftp.server contributors (@secure_ftp)
+extends_documentation_fragment:
+  - secure_ftp.server.attributes
+options:
+  group:
+    description:
+      - The group whose members are jailed. Made as a system group when it is missing.
+    type: str
+    default: sftponly
+  directory:
+    description:
+      - The jail, owned by root with mode 0711. Each directory above it must be writable by root only.
+    type: path
+    default: /home/sftp
+  keys_directory:
+    description:
+      - The directory with one file of public keys per user, owned by root with mode 0755.
+    type: path
+    default: /etc/ssh/sftponly_keys
+  password_authentication:
+    description:
+      - Whether members may log in with a password. Otherwise only with a key.
+    type: bool
+    default: true
+  log_level:
+    description:
+      - What C(internal-sftp) logs; without it, its default C(ERROR). Members log nothing without a C(/dev/log)
+        in the jail.
+    type: str
+    choices: [QUIET, FATAL, ERROR, INFO, VERBOSE, DEBUG, DEBUG1, DEBUG2, DEBUG3]
+  log_facility:
+    description:
+      - The syslog facility of C(internal-sftp); without it, its default C(AUTH).
+    type: str
+    choices: [DAEMON, USER, AUTH, LOCAL0, LOCAL1, LOCAL2, LOCAL3, LOCAL4, LOCAL5, LOCAL6, LOCAL7]
+  config:
+    description:
+      - Main configuration file of sshd. OpenSSH 8.2 ignores a C(Match) block in C(sshd_config.d).
+    type: path
+    default: /etc/ssh/sshd_config
+  backup:
+    description:
+      - Keep the old configuration file beside the new one.
+    type: bool
+    default: true
+seealso:
+  - module: secure_ftp.server.sftp_users
+"""
+
+EXAMPLES = r"""
+- name: Jail the group sftponly to /home/sftp
+  secure_ftp.server.sshd_jail:
+  notify: Reload sshd
+
+- name: Keys only
+  secure_ftp.server.sshd_jail:
+    password_authentication: false
+  notify: Reload sshd
+"""
+
+RETURN = r"""
+changes:
+  description: What changed. Any of group, directory, keys_directory, config, and reload when only that is missing.
+  returned: success
+  type: list
+  elements: str
+  sample: [config]
+backup_file:
+  description: The old configuration file.
+  returned: when the file changed and O(backup=true)
+  type: str
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.secure_ftp.server.plugins.module_utils._accounts import (
+    create_group,
+    login_names,
+    read_accounts,
+)
+from ansible_collections.secure_ftp.server.plugins.module_utils._directories import ensure_directory
+from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._module import run
+from ansible_collections.secure_ftp.server.plugins.module_utils._sshd import (
+    CONFIG,
+    DEFAULT_DIRECTORY,
+    DEFAULT_GROUP,
+    DEFAULT_KEYS_DIRECTORY,
+    LOG_FACILITIES,
+    LOG_LEVELS,
+    Jail,
+    prepare_host,
+    read_config,
+    reload_pending,
+    replace_config,
+    validate_jail,
+    with_jail,
+)
+
+
+def _logic(module: AnsibleModule) -> dict[str, Any]:
+    params, check = module.params, module.check_mode
+    config = params["config"]
+    fields = ("group", "directory", "keys_directory", "password_authentication", "log_level", "log_facility")
+    jail = validate_jail(Jail(**{key: params[key] for key in fields}))
+    accounts = read_accounts()
+    text = read_config(config)
+    if text is None and not check:
+        raise SecureFtpError(
+            f"{config}: expected the file of the Debian package openssh-server, found none; install it"
+        )
+    wanted = with_jail(text or "", jail, config)
+    result: dict[str, Any] = {"changes": [], "diff": {}}
+    if jail.group not in accounts.groups:
+        result["changes"].append("group")
+        if not check:
+            create_group(jail.group)
+    for key, mode in (("directory", 0o711), ("keys_directory", 0o755)):
+        if ensure_directory(params[key], 0, 0, mode, check_mode=check):
+            result["changes"].append(key)
+    if not check:
+        prepare_host()
+    if wanted != text:
+        result["changes"].append("config")
+        result["diff"] = {"before_header": config, "after_header": config, "before": text or "", "after": wanted}
+        if not check:
+            backup = module.backup_local(config) if params["backup"] else None
+            replace_config(config, wanted, sorted({"root", *login_names()}))
+            result.update({"backup_file": backup} if backup else {})
+    elif reload_pending(config):
+        result["changes"].append("reload")
+    return {"changed": bool(result["changes"]), **result}
+
+
+def main() -> None:
+    """Run the module."""
+    spec = {
+        "group": {"type": "str", "default": DEFAULT_GROUP},
+        "directory": {"type": "path", "default": DEFAULT_DIRECTORY},
+        "keys_directory": {"type": "path", "default": DEFAULT_KEYS_DIRECTORY, "no_log": False},
+        "password_authentication": {"type": "bool", "default": True, "no_log": False},
+        "log_level": {"type": "str", "choices": list(LOG_LEVELS)},
+        "log_facility": {"type": "str", "choices": list(LOG_FACILITIES)},
+        "config": {"type": "path", "default": CONFIG},
+        "backup": {"type": "bool", "default": True},
+    }
+    run({"argument_spec": spec}, _logic)
+
+
+if __name__ == "__main__":
+    main()
