@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass, field
 from typing import Any, Mapping, Sequence
 
@@ -23,6 +24,9 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._userdb import L
 
 ROOT_MODE = 0o555
 HOME_MODE = 0o700
+SETTLE = 1.0
+"""Seconds a log-in has to get from reading the PAM file to reading the database."""
+
 _SHOWN = 5
 
 
@@ -97,7 +101,12 @@ def reconcile(people: Sequence[Person], server: Server, rules: Rules) -> Outcome
         outcome.homes = _create_homes(present, server, rules.check_mode)
     if not rules.check_mode and (planned or outcome.pam_changed):
         decision.final = True
-        switching = allow_both(server.service) if outcome.pam_changed and server.service else None
+        switching = None
+        if outcome.pam_changed and server.service:
+            update(server.database, decision, check_mode=True)  # hashes now, so that the switch is short
+            switching = allow_both(server.service)
+            if planned:
+                time.sleep(SETTLE)
         try:
             planned = update(server.database, decision, lock_timeout=rules.lock_timeout)
         except SecureFtpError:

@@ -18,7 +18,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._atomic import f
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
 
 PAM_DIRECTORY = "/etc/pam.d"
-MARK = "# secure_ftp.server: hashes beside plaintext while the database is being hashed; the next line goes afterwards"
+MARK = "# secure_ftp.server: plaintext beside hashes while the database is being hashed; the next line goes afterwards"
 
 _MAX_DEPTH = 8
 _LINE = re.compile(r"(?P<head>\s*-?(?P<kind>\w+)\s+)(?P<control>\[[^\]]*\]|\S+)(?P<gap>\s+)(?P<module>\S+)(?P<rest>.*)")
@@ -51,7 +51,7 @@ def find_userdb(service: str, directory: str = PAM_DIRECTORY) -> UserdbService |
 
 
 def allow_both(service: UserdbService) -> bytes:
-    """Let hashed passwords in beside plaintext ones; return the file's old content for ``restore``."""
+    """Let hashed passwords in after plaintext ones; return the file's old content for ``restore``."""
     old = _read(service.path)
     restore(service, _both(old.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape"))
     return old
@@ -127,14 +127,20 @@ def _hashed_line(line: str) -> str:
 
 
 def _both(text: str) -> str:
+    """Put a sufficient plaintext line before each one, which becomes one of hashes.
+
+    In this order a log-in that sees the database replaced between the two lines is let in: the first
+    line met the old database and was content, or it did not, and the second meets the new one.
+    """
     lines: list[str] = []
     for line in text.split("\n"):
-        if _is_userdb(line) and not _is_hashed(_options(line)) and lines[-2:-1] != [MARK]:
+        if _is_userdb(line) and not _is_hashed(_options(line)) and lines[-1:] != [MARK]:
             sufficient = _LINE.sub(
                 lambda parts: f"{parts['head']}sufficient{parts['gap']}{parts['module']}{parts['rest']}", line
             )
-            lines += [MARK, _hashed_line(sufficient)]
-        lines.append(line)
+            lines += [MARK, sufficient, _hashed_line(line)]
+        else:
+            lines.append(line)
     return "\n".join(lines)
 
 

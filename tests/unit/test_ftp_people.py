@@ -20,6 +20,11 @@ from conftest import HASH, dump, load
 ROUNDS = 1000
 
 
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ftp_people, "SETTLE", 0)
+
+
 @pytest.fixture
 def server(db: Path, tmp_path: Path) -> Server:
     tmp_path.chmod(0o755)

@@ -90,8 +90,8 @@ def test_the_switch_goes_over_both_to_hashes_only(tmp_path: Path) -> None:
     assert pam.allow_both(found) == PLAIN.encode()
     lines = path.read_text().splitlines()
     assert lines[2:4] == [
-        "auth    sufficient pam_userdb.so db=/etc/vsftpd/users crypt=crypt",
-        "auth    required pam_userdb.so db=/etc/vsftpd/users",
+        "auth    sufficient pam_userdb.so db=/etc/vsftpd/users",
+        "auth    required pam_userdb.so db=/etc/vsftpd/users crypt=crypt",
     ]
     both = pam.find_userdb("vsftpd.virtual", str(tmp_path))
     assert both is not None and both.hashed and both.plaintext
