@@ -13,6 +13,7 @@ import contextlib
 import errno
 import fcntl
 import importlib
+import mmap
 import os
 import re
 import secrets
@@ -235,23 +236,17 @@ def _replace(path: str, view: View | None, changes: Changes, driver: Any, owner:
     mode, uid, gid = (file.mode, file.uid, file.gid) if file else (_NEW_MODE, os.geteuid(), os.getegid())
     if owner is not None:
         mode, uid, gid = owner.st_mode & 0o7777, owner.st_uid, owner.st_gid
-    workshop = os.path.join(directory, f".{base}.{secrets.token_hex(6)}.tmp")
-    new = os.path.join(workshop, "new.db")
+    temporary = os.path.join(directory, f".{base}.{secrets.token_hex(6)}.tmp")
     try:
         _clean(directory, base)
-        os.mkdir(workshop, 0o700)
-        try:
-            if file is None:
-                _build(new, {key: value for key, value in changes.items() if value is not None}, driver)
-            else:
-                _copy(new, file.data)
-                _apply(new, changes, driver)
-            _finish(new, mode, uid, gid)
-            if _identity(path) != expected:
-                return False
-            os.rename(new, path)
-        finally:
-            _remove_workshop(workshop)
+        with _changed(file.data if file else b"", changes, driver) as content:
+            try:
+                _write(temporary, content, mode, uid, gid)
+                if _identity(path) != expected:
+                    return False
+                os.rename(temporary, path)
+            finally:
+                _remove(temporary)
     except OSError as error:
         raise file_error(path, "write", error) from error
     except driver.DBError as error:
@@ -266,29 +261,39 @@ def _replace(path: str, view: View | None, changes: Changes, driver: Any, owner:
     return True
 
 
-def _copy(path: str, data: bytes) -> None:
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _NEW_MODE)
+@contextlib.contextmanager
+def _changed(data: bytes, changes: Changes, driver: Any) -> Iterator[mmap.mmap]:
+    """Apply ``changes`` to the database ``data`` (empty: a new one) and yield the changed one.
+
+    libdb works on a file in memory. On a disk it would retry a write or flush that failed, and Linux
+    reports a failed write-back once: a broken disk could pass for a sound one.
+    """
+    fd = os.memfd_create("users.db")
     try:
         write_all(fd, data)
+        _apply(f"/proc/self/fd/{fd}", changes, driver, create=not data)
+        yield mmap.mmap(fd, 0, prot=mmap.PROT_READ)
     finally:
         os.close(fd)
 
 
-def _apply(path: str, changes: Changes, driver: Any) -> None:
-    with _opened(path, driver, cache=_cache(sum(map(_size, changes.items())))) as database:
-        for key, value in changes.items():
-            if value is None:
-                database.delete(key)
-            else:
-                database.put(key, value)
-
-
-def _build(path: str, records: Mapping[bytes, bytes], driver: Any) -> None:
+def _apply(path: str, changes: Changes, driver: Any, create: bool) -> None:
     # Buckets are left to libdb: telling it the number of records beforehand is faster, but makes the
     # file, and with it every later change, nearly twice as large (measured).
-    with _opened(path, driver, cache=_cache(sum(map(_size, records.items()))), create=True) as database:
-        for key, value in records.items():
-            database.put(key, value)
+    database = driver.DB()
+    try:
+        database.set_cachesize(0, _cache(sum(map(_size, changes.items()))))
+        if create:
+            database.set_pagesize(_PAGE_SIZE)
+        database.open(path, dbtype=driver.DB_HASH, flags=driver.DB_CREATE if create else 0, mode=_NEW_MODE)
+        for key, value in changes.items():
+            if value is not None:
+                database.put(key, value)
+            elif not create:
+                database.delete(key)
+        database.sync()
+    finally:
+        database.close()
 
 
 def _size(record: tuple[bytes, bytes | None]) -> int:
@@ -299,27 +304,15 @@ def _cache(content: int) -> int:
     return min(max(2 * content, _MIN_CACHE), _MAX_CACHE)
 
 
-@contextlib.contextmanager
-def _opened(path: str, driver: Any, cache: int, create: bool = False) -> Iterator[Any]:
-    database = driver.DB()
-    try:
-        database.set_cachesize(0, cache)
-        if create:
-            database.set_pagesize(_PAGE_SIZE)
-        database.open(path, dbtype=driver.DB_HASH, flags=driver.DB_CREATE if create else 0, mode=_NEW_MODE)
-        yield database
-        database.sync()
-    finally:
-        database.close()
-
-
-def _finish(path: str, mode: int, uid: int, gid: int) -> None:
-    fd = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+def _write(path: str, content: mmap.mmap, mode: int, uid: int, gid: int) -> None:
+    """Make the file ``path`` and flush it to the disk."""
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, _NEW_MODE)
     try:
         found = os.fstat(fd)
         if (found.st_uid, found.st_gid) != (uid, gid):
             os.fchown(fd, uid, gid)
         os.fchmod(fd, mode)
+        write_all(fd, content)
         os.fsync(fd)
     finally:
         os.close(fd)
@@ -330,14 +323,12 @@ def _clean(directory: str, base: str) -> None:
     litter = re.compile(re.escape(f".{base}.") + r"[0-9a-f]{12}\.tmp\Z")
     for entry in os.listdir(directory):
         if litter.match(entry):
-            _remove_workshop(os.path.join(directory, entry))
+            _remove(os.path.join(directory, entry))
 
 
-def _remove_workshop(path: str) -> None:
+def _remove(path: str) -> None:
     with contextlib.suppress(OSError):
-        for entry in os.listdir(path):
-            os.unlink(os.path.join(path, entry))
-        os.rmdir(path)
+        os.unlink(path)
 
 
 def _database_error(path: str, error: Exception) -> SecureFtpError:

@@ -1,0 +1,115 @@
+/*
+ * LD_PRELOAD library: logs the system calls that change files below a directory, and makes the n-th of them fail.
+ *
+ *   fault_arm(directory, n, error)   from now on; n = 0: log only
+ *   fault_log()                      what was called, one "call path" a line
+ *   fault_hit()                      whether the n-th call came
+ *
+ * A failing write first writes half of its bytes, as a full disk does.
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+static char directory[4096], text[1 << 20];
+static size_t used;
+static int number, target, error, hit;
+
+void fault_arm(const char *where, int n, int code)
+{
+    snprintf(directory, sizeof directory, "%s", where);
+    used = 0;
+    text[0] = '\0';
+    number = hit = 0;
+    target = n;
+    error = code;
+}
+
+const char *fault_log(void) { return text; }
+
+int fault_hit(void) { return hit; }
+
+/* Count and log one call; return whether it is the one to fail. */
+static int fails(const char *call, const char *path)
+{
+    if (!directory[0] || strncmp(path, directory, strlen(directory)))
+        return 0;
+    if (used < sizeof text - 8192)
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s %s\n", call, path);
+    if (++number != target)
+        return 0;
+    hit = 1;
+    errno = error;
+    return 1;
+}
+
+static int fd_fails(const char *call, int fd)
+{
+    char link[64], path[4096];
+    ssize_t length;
+    int saved = errno;
+
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    length = readlink(link, path, sizeof path - 1);
+    errno = saved;
+    if (length < 0)
+        return 0;
+    path[length] = '\0';
+    return fails(call, path);
+}
+
+#define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
+
+#define OPEN(name)                                                                                                    \
+    int name(const char *path, int flags, ...)                                                                        \
+    {                                                                                                                 \
+        va_list arguments;                                                                                            \
+        mode_t mode;                                                                                                  \
+        va_start(arguments, flags);                                                                                   \
+        mode = va_arg(arguments, mode_t);                                                                             \
+        va_end(arguments);                                                                                            \
+        return fails("open", path) ? -1 : REAL(name)(path, flags, mode);                                              \
+    }
+OPEN(open)
+OPEN(open64)
+
+ssize_t write(int fd, const void *data, size_t size)
+{
+    if (fd_fails("write", fd)) {
+        if (REAL(write)(fd, data, size / 2) < 0)
+            return -1;
+        errno = error;
+        return -1;
+    }
+    return REAL(write)(fd, data, size);
+}
+
+#define PWRITE(name)                                                                                                  \
+    ssize_t name(int fd, const void *data, size_t size, off_t offset)                                                 \
+    {                                                                                                                 \
+        if (fd_fails("pwrite", fd)) {                                                                                 \
+            if (REAL(name)(fd, data, size / 2, offset) < 0)                                                           \
+                return -1;                                                                                            \
+            errno = error;                                                                                            \
+            return -1;                                                                                                \
+        }                                                                                                             \
+        return REAL(name)(fd, data, size, offset);                                                                    \
+    }
+PWRITE(pwrite)
+PWRITE(pwrite64)
+
+int fsync(int fd) { return fd_fails("fsync", fd) ? -1 : REAL(fsync)(fd); }
+int fdatasync(int fd) { return fd_fails("fdatasync", fd) ? -1 : REAL(fdatasync)(fd); }
+int fchmod(int fd, mode_t mode) { return fd_fails("fchmod", fd) ? -1 : REAL(fchmod)(fd, mode); }
+int fchown(int fd, uid_t uid, gid_t gid) { return fd_fails("fchown", fd) ? -1 : REAL(fchown)(fd, uid, gid); }
+int ftruncate(int fd, off_t size) { return fd_fails("ftruncate", fd) ? -1 : REAL(ftruncate)(fd, size); }
+int ftruncate64(int fd, off_t size) { return fd_fails("ftruncate", fd) ? -1 : REAL(ftruncate64)(fd, size); }
+int mkdir(const char *path, mode_t mode) { return fails("mkdir", path) ? -1 : REAL(mkdir)(path, mode); }
+int rename(const char *from, const char *to) { return fails("rename", to) ? -1 : REAL(rename)(from, to); }

@@ -1,0 +1,195 @@
+"""A disk that is full, read-only, over quota or broken: a clear error, and the old users stay."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Iterator
+
+import pytest
+from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
+from store_tools import contents, litter, people, run_module, write
+
+HERE = Path(__file__).parent
+MEANING = {
+    "EIO": "input/output error",
+    "ENOSPC": "no space left",
+    "EDQUOT": "quota",
+    "EROFS": "read-only",
+}
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small file system")
+
+
+@pytest.fixture(scope="session")
+def preload(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """faults.c, compiled."""
+    compiler = shutil.which("gcc") or shutil.which("cc")
+    if not compiler:
+        pytest.skip("no C compiler")
+    library = tmp_path_factory.mktemp("faults") / "faults.so"
+    command = [compiler, "-std=gnu11", "-Wall", "-O1", "-shared", "-fPIC", "-o", library, HERE / "faults.c", "-ldl"]
+    subprocess.run(command, check=True)
+    return library
+
+
+def with_faults(preload: Path, database: Path, kind: str, mode: str) -> list[dict]:
+    done = subprocess.run(
+        [sys.executable, str(HERE / "faulty_writer.py"), str(database), kind, mode],
+        env={**os.environ, "LD_PRELOAD": str(preload)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+@pytest.mark.parametrize("kind", ["single", "bulk", "new"])
+def test_every_system_call_of_a_write_may_fail(tmp_path: Path, preload: Path, kind: str) -> None:
+    database = tmp_path / "users.db"
+    if kind != "new":
+        write(database, people(0, 2000, "old"))
+    clean, *faults = with_faults(preload, database, kind, "faults")
+    assert clean["error"] is None and len(clean["log"]) > 8, clean
+    calls = set()
+    for fault in faults:
+        call, _, path = fault["call"].partition(" ")
+        calls.add(call)
+        assert not fault["litter"], fault
+        if fault["error"] is None:
+            # Noting the holder's process id is a courtesy. Nothing else may be ignored.
+            assert path.endswith(".lock") and call in ("ftruncate", "write", "pwrite"), fault
+            continue
+        assert str(database) in fault["error"], fault
+        if (call, path) in (("fsync", str(tmp_path)), ("open", str(tmp_path))):
+            # The last step, which makes the finished rename durable.
+            assert "is in place" in fault["error"], fault
+        else:
+            assert fault["untouched"] and MEANING[fault["fault"]] in fault["error"].lower(), fault
+    print(f"{kind}: {len(faults)} faults in {sorted(calls)}")
+    assert {"open", "write", "fsync", "rename"} <= calls
+
+
+@pytest.mark.parametrize("kind", ["single", "bulk", "new"])
+def test_everything_is_on_disk_before_the_rename(tmp_path: Path, preload: Path, kind: str) -> None:
+    database = tmp_path / "users.db"
+    if kind != "new":
+        write(database, people(0, 2000, "old"))
+    log = [line.split(" ", 1) for line in with_faults(preload, database, kind, "log")[0]["log"]]
+    renamed = log.index(["rename", str(database)])
+    new = [index for index, (_call, path) in enumerate(log) if path.endswith(".tmp")]
+    assert max(new) < renamed, "the file is changed after it was renamed in"
+    touched = [index for index in new if log[index][0] in ("write", "pwrite", "ftruncate", "fchmod", "fchown")]
+    assert touched and log[max(new)][0] == "fsync" and max(touched) < max(new), "not flushed after the last write"
+    assert ["fsync", str(tmp_path)] in log[renamed:], "the rename is not flushed"
+
+
+@contextlib.contextmanager
+def small_disk(folder: Path, options: str) -> Iterator[Path]:
+    """A tmpfs of its own."""
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)], check=True)
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def refused(database: Path, words: str) -> None:
+    """A bulk write is refused with those words and changes nothing."""
+    before, names = database.read_bytes(), litter(database)
+    with pytest.raises(SecureFtpError) as error:
+        write(database, people(0, 3000, "new"))
+    assert str(database) in str(error.value) and words in str(error.value), error.value
+    result = run_module(
+        "ftp_user", name="robin", password="Robin#2 nest", rounds=1000, db=str(database), create_home=False
+    )
+    assert result["failed"] and words in result["msg"] and "Traceback" not in result["msg"], result
+    assert "nest" not in json.dumps(result)
+    assert database.read_bytes() == before and litter(database) == names
+
+
+@needs_root
+def test_a_disk_that_fills_up_at_any_point(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", "size=4m") as disk:
+        database = disk / "users.db"
+        write(database, people(0, 3000, "old"))
+        size = database.stat().st_size
+        before = contents(database)
+        full = 0
+        for left in range(0, 2 * size, 32 << 10):
+            space = os.statvfs(disk)
+            fill = disk / "fill"
+            fill.write_bytes(bytes(max(0, space.f_bavail * space.f_bsize - left)))
+            try:
+                write(database, people(2500, 4500, "new"))
+            except SecureFtpError as error:
+                full += 1
+                assert "no space left" in str(error), error
+                assert contents(database) == before
+            fill.unlink()
+            assert not litter(database)
+            write(database, {**dict.fromkeys(people(3000, 4500)), **people(0, 3000, "old")})
+            assert contents(database) == before
+        assert full >= 10, f"the disk was full {full} times only"
+
+
+@needs_root
+def test_a_full_disk(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", "size=4m") as disk:
+        write(disk / "users.db", people(0, 3000, "old"))
+        space = os.statvfs(disk)
+        (disk / "fill").write_bytes(bytes(space.f_bavail * space.f_bsize))
+        refused(disk / "users.db", "no space left")
+
+
+@needs_root
+def test_no_inode_left(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", "size=4m,nr_inodes=4") as disk:
+        write(disk / "users.db", people(0, 10, "old"))
+        (disk / "fill").touch()
+        refused(disk / "users.db", "no space left")
+
+
+@needs_root
+def test_a_read_only_file_system(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", "size=4m") as disk:
+        write(disk / "users.db", people(0, 10, "old"))
+        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+        refused(disk / "users.db", "read-only")
+        unchanged = run_module("ftp_users", users=[], db=str(disk / "users.db"), create_home=False)
+        assert unchanged["changed"] is False, "nothing to do needs no write"
+
+
+@needs_root
+def test_over_quota(tmp_path: Path) -> None:
+    folder = tmp_path / "disk"
+    try:
+        with small_disk(folder, "size=8m,usrquota,usrquota_block_hardlimit=1500k") as disk:
+            os.chmod(disk, 0o777)
+            os.chmod(tmp_path, 0o755)
+            code = (
+                "import os, sys; sys.path.insert(0, sys.argv[2]); os.setgid(4321); os.setuid(4321)\n"
+                "from pathlib import Path; import store_tools, test_disk\n"
+                "database = Path(sys.argv[1]); store_tools.write(database, store_tools.people(0, 4000, 'old'))\n"
+                "test_disk.refused(database, 'quota')\n"
+            )
+            for parent in tmp_path.parents:
+                if parent.stat().st_uid == os.geteuid() and parent != Path("/"):
+                    os.chmod(parent, parent.stat().st_mode | 0o111)
+            done = subprocess.run(
+                [sys.executable, "-c", code, str(disk / "users.db"), str(HERE)],
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert done.returncode == 0, done.stderr
+    except subprocess.CalledProcessError:
+        pytest.skip("this kernel has no quota on tmpfs (Linux 6.6, CONFIG_TMPFS_QUOTA)")
