@@ -186,8 +186,11 @@ def remote_streamlocal(client, path):
     return "" if reply is not None else "refused"
 
 
-def powers(client, listening_port, socket_path, new_socket_path):
-    """Everything a jailed account must not be able to do, as granted (True / "") or refused."""
+def powers(login, listening_port, socket_path, new_socket_path):
+    """Ask for everything a jailed account must not be able to do. Returns each answer by name.
+
+    A request that ends the connection is reported as such and the others go on over a new one.
+    """
 
     def terminal(message):
         message.add_string("xterm")
@@ -201,16 +204,27 @@ def powers(client, listening_port, socket_path, new_socket_path):
         message.add_string("00" * 16)
         message.add_int(0)
 
-    return {
-        "terminal": session_request(client, "pty-req", terminal),
-        "agent": session_request(client, "auth-agent-req@openssh.com"),
-        "x11": session_request(client, "x11-req", display),
-        "exec": command(client, "id; cat /etc/passwd; echo x >pwned"),
-        "scp": command(client, "scp -f /etc/passwd"),
-        "shell": shell(client, "id; cat /etc/passwd; echo x >pwned"),
-        "local_forward": direct_tcpip(client, "127.0.0.1", listening_port),
-        "local_socket": direct_streamlocal(client, socket_path),
-        "remote_forward": remote_forward(client, 45678),
-        "remote_socket": remote_streamlocal(client, new_socket_path),
-        "tunnel": tunnel(client),
+    requests = {
+        "terminal": lambda: session_request(client, "pty-req", terminal),
+        "agent": lambda: session_request(client, "auth-agent-req@openssh.com"),
+        "x11": lambda: session_request(client, "x11-req", display),
+        "exec": lambda: command(client, "id; cat /etc/passwd; echo x >pwned"),
+        "scp": lambda: command(client, "scp -f /etc/passwd"),
+        "shell": lambda: shell(client, "id; cat /etc/passwd; echo x >pwned"),
+        "local_forward": lambda: direct_tcpip(client, "127.0.0.1", listening_port),
+        "local_socket": lambda: direct_streamlocal(client, socket_path),
+        "remote_forward": lambda: remote_forward(client, 45678),
+        "remote_socket": lambda: remote_streamlocal(client, new_socket_path),
+        "tunnel": lambda: tunnel(client),
     }
+    client = connect(**login)
+    answers = {}
+    for name, request in requests.items():
+        try:
+            answers[name] = request()
+        except (EOFError, OSError, paramiko.SSHException) as error:
+            answers[name] = f"the connection ended: {type(error).__name__} {error}"
+            client.close()
+            client = connect(**login)
+    client.close()
+    return answers

@@ -27,7 +27,7 @@ SUPPORT = ROOT / "tests" / "support"
 os.environ.setdefault("CONTAINERS_CONF", str(ROOT / "tests" / "containers" / "containers.conf"))
 
 CLIENT_NAME = os.environ.get("SECURE_FTP_CLIENT", "secure-ftp-client")
-CLIENT_DIRECTORY = "/var/tmp/secure-ftp-verify"
+CLIENT_DIRECTORY = f"/var/tmp/secure-ftp-verify/{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
 BIG_FILE = f"{CLIENT_DIRECTORY}/50m"
 KEY_FILE = os.environ.get("SECURE_FTP_KEY", str(ROOT / ".work" / "molecule" / "id_ed25519"))
 
@@ -165,9 +165,9 @@ class Server:
     def prepare_client(self) -> None:
         """Hand the certificate and the host keys to the client, over the container engine."""
         answer = self.sh(
-            "cat \"$(sed -n 's/^rsa_cert_file=//p' /etc/vsftpd.conf)\"; echo ---; cat /etc/ssh/ssh_host_*_key.pub"
+            "cat \"$(sed -n 's/^rsa_cert_file=//p' /etc/vsftpd.conf)\"; echo =====; cat /etc/ssh/ssh_host_*_key.pub"
         ).stdout
-        certificate, keys = answer.split("---\n")
+        certificate, keys = answer.split("=====\n")
         known = "".join(f"{self.address} {' '.join(line.split()[:2])}\n" for line in keys.splitlines() if line)
         self.client.sh(
             f"mkdir -p {self.directory}; cd {self.directory}\n"

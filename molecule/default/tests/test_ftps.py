@@ -104,11 +104,12 @@ def test_active_mode(server, client, tls):
     assert seen["passive_ports"] == []
     assert {address for address, _ in seen["data_peers"]} == {server.address}
     assert {port for _, port in seen["data_peers"]} <= {20, 989}, "active mode leaves from ftp-data"
-    client.sh(f"""set -e; cd {server.directory}; head -c 5000000 /dev/urandom > active-{tls}
-        {curl(server)} --ftp-port - -T active-{tls} {url(server, tls)}
-        {curl(server)} --ftp-port - -v {url(server, tls)}active-{tls} 2>active.log | cmp - active-{tls}
-        grep -E '^> (EPRT|PORT) ' active.log
-        {curl(server)} -Q 'DELE active-{tls}' {url(server, tls)} >/dev/null""")
+    # lftp, for curl 7.87 to 7.88 (Debian 12) cannot: https://github.com/curl/curl/issues/10666
+    client.sh(
+        f"set -e; cd {server.directory}; head -c 5000000 /dev/urandom > active-up\n"
+        + lftp(server, tls, "set ftp:passive-mode no; put active-up -o active; get active -o active-down; rm active")
+        + "cmp active-up active-down"
+    )
 
 
 @both_tls_modes

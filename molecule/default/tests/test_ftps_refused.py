@@ -100,10 +100,8 @@ def test_unencrypted_and_unrelated_data_connections_are_refused(server, client):
     assert re.match(r"522 .*reuse", str(answers["no_reuse"]))
 
 
-@both_tls_modes
-@pytest.mark.parametrize(
-    ("user", "password"),
-    [
+def test_wrong_logins_are_refused(server, client):
+    wrong = [
         ("batman", "wrong"),
         ("batman", ""),
         ("batman", PASSWORDS["batman"] + "x"),
@@ -115,11 +113,13 @@ def test_unencrypted_and_unrelated_data_connections_are_refused(server, client):
         ("root", "root"),
         ("anonymous", "me@example.org"),
         ("ftp", "me@example.org"),
-    ],
-)
-def test_a_wrong_login_is_refused(server, tls, user, password):
-    answer = server.ftps_login(user, password, tls)
-    assert (answer["granted"], answer["reply"]) == (False, "530 Login incorrect.")
+    ]
+    attempts = [(user, password, tls) for user, password in wrong for tls in ("explicit", "implicit")]
+    answers = client.ask("ftps_logins", host=server.address, ca_file=server.ca_file, attempts=attempts)
+    for attempt, answer in zip(attempts, answers, strict=True):
+        assert not answer["granted"], attempt
+        wanted = "530 Anonymous" if attempt[0] in ("anonymous", "ftp") else "530 Login incorrect."
+        assert answer["reply"].startswith(wanted), f"{attempt}: {answer['reply']}"
 
 
 def test_anonymous_without_tls_is_refused(server):
