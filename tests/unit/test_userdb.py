@@ -445,6 +445,23 @@ def test_a_write_without_our_lock_is_noticed(loaded: Callable[..., Path]) -> Non
     assert dump(db) == {"robin": "old", "batman": "other", "joker": "x"} and len(calls) == 2
 
 
+def test_a_write_without_our_lock_is_noticed_up_to_the_last_moment(
+    loaded: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    db = loaded({"robin": "old"})
+    fsync, calls = os.fsync, []
+
+    def swap(fd: int) -> None:
+        calls.append(fd)
+        if len(calls) == 1:
+            os.rename(load(db.with_name("other.db"), {"robin": "old", "batman": "other"}), db)
+        fsync(fd)
+
+    monkeypatch.setattr(os, "fsync", swap)
+    assert put(db, joker="x") == 1
+    assert dump(db) == {"robin": "old", "batman": "other", "joker": "x"} and litter(db) == []
+
+
 def test_killed_writers_leave_the_old_or_the_new_set(loaded: Callable[..., Path]) -> None:
     db = loaded(OLD)
     db.chmod(0o640)
