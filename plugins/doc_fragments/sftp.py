@@ -64,8 +64,8 @@ options:
     choices: [full, chroot, none]
     default: chroot
 notes:
-  - New accounts are made in one pass by C(systemd-sysusers) with explicit user ids of the normal range; names with a dot
-    or a leading digit, which it refuses, by C(useradd). All passwords are set by one C(chpasswd --encrypted).
+  - New accounts are made in one pass by C(systemd-sysusers) with explicit user ids of the normal range; names with a
+    dot or a leading digit, which it refuses, by C(useradd). All passwords are set by one C(chpasswd --encrypted).
   - A new account never gets the user id that owns another directory in the jail. A user who comes back gets the id
     that owns the home left behind.
   - An account with neither password nor hash gets C(*) in C(/etc/shadow), so keys work and passwords do not.
