@@ -24,7 +24,8 @@ options:
     type: path
   keys_directory:
     description:
-      - Where public keys are kept, one file per user, owned by root so that users cannot change what opens their account.
+      - Where public keys are kept, one file per user, owned by root so that users cannot change what opens their
+        account.
       - Without it, the directory in C(AuthorizedKeysFile) of the C(Match Group) block for O(group) in O(config), or
         C(/etc/ssh/sftponly_keys).
     type: path

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, Callable
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._passwords import DEFAULT_ROUNDS
 from ansible_collections.secure_ftp.server.plugins.module_utils._userdb import LOCK_TIMEOUT

@@ -92,6 +92,7 @@ home:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.secure_ftp.server.plugins.module_utils._discovery import discover
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftp_people import Rules, reconcile
 from ansible_collections.secure_ftp.server.plugins.module_utils._module import (

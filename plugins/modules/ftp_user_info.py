@@ -83,6 +83,7 @@ pam_crypt:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.secure_ftp.server.plugins.module_utils._discovery import discover
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftp_people import describe
 from ansible_collections.secure_ftp.server.plugins.module_utils._module import run, store_options

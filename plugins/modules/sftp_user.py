@@ -93,6 +93,7 @@ home:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.secure_ftp.server.plugins.module_utils._module import person_options, run
 from ansible_collections.secure_ftp.server.plugins.module_utils._people import person_from_options
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp_people import Rules, reconcile, sftp_options

@@ -103,6 +103,7 @@ keys_directory:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.secure_ftp.server.plugins.module_utils._module import run, users_option
 from ansible_collections.secure_ftp.server.plugins.module_utils._people import people_from_list
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp_people import Rules, reconcile, sftp_options

@@ -93,6 +93,7 @@ backup_file:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.secure_ftp.server.plugins.module_utils._accounts import (
     create_group,
     login_names,

@@ -10,6 +10,7 @@ import stat
 from pathlib import Path
 
 import pytest
+
 from ansible_collections.secure_ftp.server.plugins.module_utils import _atomic as atomic
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
 

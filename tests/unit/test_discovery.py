@@ -7,6 +7,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from ansible_collections.secure_ftp.server.plugins.module_utils import _discovery as discovery
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
 

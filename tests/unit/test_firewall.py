@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from ansible_collections.secure_ftp.server.plugins.module_utils import _firewall
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._firewall import Rule, parse_added, plan
-from hypothesis import given
-from hypothesis import strategies as st
 
 # Printed by ufw 0.36.2.
 ADDED = """Added user rules (see 'ufw status' for running firewall):

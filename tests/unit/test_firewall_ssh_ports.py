@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+
 from ansible_collections.secure_ftp.server.plugins.module_utils import _ssh_ports
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh_ports import Connection, Output

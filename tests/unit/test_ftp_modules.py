@@ -14,8 +14,9 @@ from typing import Any, Callable
 import pytest
 import yaml
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.secure_ftp.server.plugins.modules import ftp_user, ftp_user_info, ftp_users
 from conftest import HASH, dump, load
+
+from ansible_collections.secure_ftp.server.plugins.modules import ftp_user, ftp_user_info, ftp_users
 
 Run = Callable[..., "dict[str, Any]"]
 REPOSITORY = Path(__file__).resolve().parents[2]

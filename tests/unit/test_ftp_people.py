@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import HASH, dump, load
+
 from ansible_collections.secure_ftp.server.plugins.module_utils import _ftp_people as ftp_people
 from ansible_collections.secure_ftp.server.plugins.module_utils import _passwords as passwords
 from ansible_collections.secure_ftp.server.plugins.module_utils._discovery import Homes, Server
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._pam import UserdbService, find_userdb
 from ansible_collections.secure_ftp.server.plugins.module_utils._people import people_from_list
-from conftest import HASH, dump, load
 
 ROUNDS = 1000
 

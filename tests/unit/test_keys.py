@@ -8,10 +8,11 @@ import struct
 import subprocess
 
 import pytest
-from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
-from ansible_collections.secure_ftp.server.plugins.module_utils._keys import validate_authorized_keys
 from hypothesis import given
 from hypothesis import strategies as st
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._keys import validate_authorized_keys
 
 
 def blob(*fields: bytes) -> str:

@@ -5,10 +5,11 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
-from ansible_collections.secure_ftp.server.plugins.module_utils._names import MAX_LENGTH, RESERVED, validate_user_name
 from hypothesis import given
 from hypothesis import strategies as st
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._names import MAX_LENGTH, RESERVED, validate_user_name
 
 
 @pytest.mark.parametrize("name", ["batman", "a", "Robin-2", "_x", "9lives", "first.last", "a" * MAX_LENGTH])

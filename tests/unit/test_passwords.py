@@ -7,11 +7,12 @@ from __future__ import annotations
 import subprocess
 
 import pytest
-from ansible_collections.secure_ftp.server.plugins.module_utils import _passwords as passwords
-from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
 from conftest import HASH
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from ansible_collections.secure_ftp.server.plugins.module_utils import _passwords as passwords
+from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
 
 PERL = "print crypt($ARGV[0], $ARGV[1])"
 SETTINGS = {

@@ -7,13 +7,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from conftest import HASH
+
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._people import (
     people_from_list,
     person_from_options,
     uses,
 )
-from conftest import HASH
 
 
 def test_a_person_uses_both_protocols_unless_told_otherwise() -> None:

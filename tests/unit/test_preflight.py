@@ -6,10 +6,11 @@ import os
 import socket
 
 import pytest
-from ansible_collections.secure_ftp.server.plugins.module_utils import _preflight
-from ansible_collections.secure_ftp.server.plugins.module_utils._preflight import Host, problems, secrets_of
 from hypothesis import given
 from hypothesis import strategies as st
+
+from ansible_collections.secure_ftp.server.plugins.module_utils import _preflight
+from ansible_collections.secure_ftp.server.plugins.module_utils._preflight import Host, problems, secrets_of
 
 DEBIAN = Host("debian", "12")
 GOOD = {

@@ -23,12 +23,13 @@ from pathlib import Path
 from typing import Callable
 
 import pytest
-from ansible_collections.secure_ftp.server.plugins.module_utils import _hashfile as hashfile
-from ansible_collections.secure_ftp.server.plugins.module_utils import _userdb as userdb
-from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
 from conftest import HASH, dump, load
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from ansible_collections.secure_ftp.server.plugins.module_utils import _hashfile as hashfile
+from ansible_collections.secure_ftp.server.plugins.module_utils import _userdb as userdb
+from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
 
 OLD = {f"user{number}": f"{HASH}{number}" for number in range(200)}
 TEXT = st.text(st.characters(min_codepoint=33, max_codepoint=126, exclude_characters="\\"), min_size=1, max_size=300)
@@ -316,7 +317,7 @@ def test_what_is_readable_is_salvaged_and_the_damaged_file_kept(loaded: Callable
             struct.pack_into("<H", content, base + 28, 0xFFFF)
     db.write_bytes(content)
     with pytest.raises(SecureFtpError):
-        userdb.read(str(db))
+        userdb.read(str(db)).all()
     predicted, _kept = userdb.salvage_database(str(db), check_mode=True)
     count, kept = userdb.salvage_database(str(db))
     assert count == predicted and kept is not None
