@@ -33,7 +33,7 @@ NO_PASSWORD = "*"
 PENDING = frozenset(("!*", "!", "!!"))
 """What creation leaves in shadow until the password is set, so seeing it means: creation was cut short."""
 
-LOCK_FILE = "/run/lock/secure_ftp.server-accounts.lock"
+LOCK_FILE = "/run/secure_ftp.server-accounts.lock"
 
 # valid_user_group_name() of systemd without VALID_USER_RELAX, and its 31 characters.
 _SYSUSERS_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,30}\Z")
@@ -251,41 +251,55 @@ def set_shell(name: str, shell: str) -> None:
     _run(["usermod", "--shell", shell, "--", name])
 
 
-def delete_account(account: Account, shared_uid: bool) -> None:
-    """Delete ``account``, ending what it still has running; its home stays.
+def delete_accounts(accounts: Sequence[Account], shared: Collection[int] = ()) -> None:
+    """Delete ``accounts``, ending what they still have running; their homes stay.
 
-    The caller has taken password and keys away already, so that no new session can begin. Processes are left alone
-    when another account has the same user id (``shared_uid``).
+    The caller has taken their passwords and keys away already, so that no new session can begin. Processes of the user
+    ids ``shared``, which another account has too, are left alone.
     """
-    command = ["userdel", *(["--force"] if shared_uid else []), "--", account.name]
-    deadline = time.monotonic() + 10
-    while True:
-        result = _execute(command)
-        # userdel(8): 6 the user does not exist, 8 the user is logged in.
-        if result.returncode in (0, 6):
+    ending = {account.uid for account in accounts} - set(shared)
+    # userdel(8) does not see a jailed session as "logged in": it passes over processes with another root directory.
+    end_sessions(ending)
+    for account in accounts:
+        command = ["userdel", *(["--force"] if account.uid in shared else []), "--", account.name]
+        deadline = time.monotonic() + 10
+        while True:
+            result = _execute(command)
+            # userdel(8): 6 the user does not exist, 8 the user is logged in.
+            if result.returncode in (0, 6):
+                break
+            if result.returncode != 8 or time.monotonic() > deadline:
+                raise _failure(command, result)
+            end_sessions({account.uid})
+    # A log-in that was being checked when the password went away.
+    end_sessions(ending)
+
+
+def end_sessions(uids: Collection[int], seconds: float = 5.0) -> None:
+    """Kill every process of the user ids ``uids`` and wait until they are gone; never one of root's."""
+    wanted = set(uids) - {0}
+    deadline = time.monotonic() + seconds
+    while wanted:
+        found = [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if _real_uid(pid) in wanted]
+        for pid in found:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        if not found or time.monotonic() > deadline:
             return
-        if result.returncode != 8 or time.monotonic() > deadline:
-            raise _failure(command, result)
-        _end_processes(account)
-        time.sleep(0.1)
+        time.sleep(0.05)
 
 
-def _end_processes(account: Account) -> None:
-    if shutil.which("loginctl"):
-        _execute(["loginctl", "kill-user", "--signal=SIGKILL", account.name])
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
-            # Gone already, or never there to be seen: both are fine.
-            with contextlib.suppress(OSError):
-                if os.stat(f"/proc/{entry}").st_uid == account.uid or _real_uid(entry) == account.uid:
-                    os.kill(int(entry), signal.SIGKILL)
-
-
-def _real_uid(pid: str) -> int:
-    with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as lines:
-        for line in lines:
-            if line.startswith("Uid:"):
-                return int(line.split()[1])
+def _real_uid(pid: int) -> int:
+    """Real user id of a living process, else -1: a zombie cannot do anything and may stay for long."""
+    try:
+        with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as lines:
+            for line in lines:
+                if line.startswith("State:") and line.split()[1] == "Z":
+                    return -1
+                if line.startswith("Uid:"):
+                    return int(line.split()[1])
+    except (FileNotFoundError, ProcessLookupError):
+        pass
     return -1
 
 

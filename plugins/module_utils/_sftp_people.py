@@ -25,7 +25,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._accounts import
     accounts_lock,
     choose_uids,
     create_accounts,
-    delete_account,
+    delete_accounts,
     known_elsewhere,
     login_names,
     read_accounts,
@@ -362,10 +362,11 @@ def _remove(plan: _Plan, accounts: Accounts, jail: Jail) -> None:
         if data is None:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(_key_path(jail, name))
-    uids = [user.uid for user in accounts.users.values()]
-    for name in plan.remove:
-        account = accounts.users[name]
-        delete_account(account, shared_uid=uids.count(account.uid) > 1)
+    gone = set(plan.remove)
+    leaving = [accounts.users[name] for name in plan.remove]
+    staying = {user.uid for user in accounts.users.values() if user.name not in gone}
+    if leaving:
+        delete_accounts(leaving, shared=staying)
 
 
 def _add(plan: _Plan, rules: Rules, accounts: Accounts, jail: Jail, etc: str) -> None:

@@ -19,7 +19,7 @@ import subprocess
 import tempfile
 import time
 from dataclasses import dataclass
-from typing import Iterable, Mapping, Sequence
+from typing import Callable, Iterable, Mapping, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._atomic import replace_file
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
@@ -258,7 +258,9 @@ def prepare_host(run_directory: str = "/run/sshd", keys: str = "/etc/ssh/ssh_hos
     os.makedirs(run_directory, mode=0o755, exist_ok=True)
 
 
-def replace_config(path: str, text: str, unaffected: Iterable[str] = ("root",)) -> None:
+def replace_config(
+    path: str, text: str, unaffected: Iterable[str] = ("root",), before_replacing: Callable[[], None] = lambda: None
+) -> None:
     """Put ``text`` in place of ``path`` once sshd accepts it and it changes nothing for the users ``unaffected``."""
     found = os.stat(path)
     handle, candidate = tempfile.mkstemp(prefix=".sshd_config-", dir=os.path.dirname(path))
@@ -284,6 +286,7 @@ def replace_config(path: str, text: str, unaffected: Iterable[str] = ("root",)) 
                 )
     finally:
         os.unlink(candidate)
+    before_replacing()
     replace_file(
         path, text.encode("utf-8", "surrogateescape"), mode=found.st_mode & 0o7777, uid=found.st_uid, gid=found.st_gid
     )

@@ -145,9 +145,12 @@ def _logic(module: AnsibleModule) -> dict[str, Any]:
         result["changes"].append("config")
         result["diff"] = {"before_header": config, "after_header": config, "before": text or "", "after": wanted}
         if not check:
-            backup = module.backup_local(config) if params["backup"] else None
-            replace_config(config, wanted, sorted({"root", *login_names()}))
-            result.update({"backup_file": backup} if backup else {})
+
+            def keep_old() -> None:
+                if params["backup"]:
+                    result["backup_file"] = module.backup_local(config)
+
+            replace_config(config, wanted, sorted({"root", *login_names()}), keep_old)
     elif reload_pending(config):
         result["changes"].append("reload")
     return {"changed": bool(result["changes"]), **result}
