@@ -46,8 +46,12 @@ CLOSED = {
 
 BEGIN = "# BEGIN secure_ftp.server sshd_chroot (managed by Ansible; edit the variables, not this block)"
 END = "# END secure_ftp.server sshd_chroot"
+_NAME = r"# %s secure_ftp\.server sshd_chroot[^\n]*"
+_MARK = _NAME % "(?:BEGIN|END)"
+# A block from its BEGIN to the nearest END, never across another mark; else a mark that lost its partner.
 _BLOCK = re.compile(
-    r"^# BEGIN secure_ftp\.server sshd_chroot.*?^# END secure_ftp\.server sshd_chroot[^\n]*\n?", re.M | re.S
+    rf"^{_NAME % 'BEGIN'}\n(?:(?!{_MARK}$)[^\n]*\n)*?{_NAME % 'END'}\n?|^{_MARK}\n?",
+    re.M,
 )
 
 
@@ -231,6 +235,8 @@ def _one_subsystem(text: str, command: str, path: str) -> str:
             del lines[number - 1]
     elif not settings:
         first = next((n for n, line in enumerate(lines) if re.match(r"\s*match\s", line, re.I)), len(lines))
+        while 0 < first < len(lines) and lines[first - 1].lstrip().startswith("#"):
+            first -= 1  # the comment belongs to the Match line below it
         lines.insert(first, wanted)
     return "\n".join(lines) + "\n"
 
