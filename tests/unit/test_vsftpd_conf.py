@@ -16,9 +16,7 @@ texts = st.text(st.characters(exclude_categories=["Cc", "Cs", "Z"], include_char
 
 
 def test_parse_reads_what_vsftpd_reads():
-    text = (
-        "# comment\n\n \n  listen=YES\nlocal_root=/home/vftp/$USER\nftpd_banner=a=b\nmax_per_ip=3\nmax_per_ip=5\nx\n"
-    )
+    text = "# comment\n\n \n  listen=YES\nlocal_root=/home/vftp/$USER\nftpd_banner=a=b\nmax_per_ip=3\nmax_per_ip=5\nx\n"
     assert parse(text) == {"listen": "YES", "local_root": "/home/vftp/$USER", "ftpd_banner": "a=b", "max_per_ip": "5"}
 
 
