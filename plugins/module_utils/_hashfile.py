@@ -11,17 +11,23 @@ begin with lsn, pgno, prev_pgno, next_pgno, entries, hf_offset, level and type.
 
 from __future__ import annotations
 
+import contextlib
+import mmap
 import os
 import stat
 import struct
 from dataclasses import dataclass
-from typing import Callable, Dict, Iterator, NoReturn, Tuple
+from operator import gt
+from typing import Callable, Collection, Dict, Iterable, Iterator, NoReturn, Tuple
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._atomic import file_error
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
 
 MAX_SIZE = 1 << 30
 """Largest database read: 1 GiB holds five million users."""
+
+FEW = 16
+"""So many records are looked up one by one."""
 
 _SALVAGE_SIZE = 256 << 20
 _META_SIZE = 512
@@ -39,6 +45,7 @@ _KEYDATA, _OFFPAGE = 1, 3
 
 _HEADER_SIZE = 26
 _HEADER = "8xIIIHHBB"
+_HASH_CHECK = b"%$sniglet^&\0"  # CHARKEY of hash.h; its hash, in the header, tells the hash function
 _CHECKSUM = 0x01  # DBMETA_CHKSUM in metaflags: page headers are 32 bytes
 _CHECKSUM_HEADER_SIZE = 32
 _SUBDATABASE_OR_DUPLICATES = 0x07  # DB_HASH_DUP, DB_HASH_SUBDB, DB_HASH_DUPSORT
@@ -67,21 +74,25 @@ class _Unpackers(Dict[int, Callable[..., Tuple[int, ...]]]):
 
 
 class HashFile:
-    """One version of a database, whole in memory, its structure checked.
+    """One version of a database, whole in memory.
 
     Attributes: ``path``, ``data``, ``identity``, ``mode``, ``uid``, ``gid``, ``page_size``.
     """
 
-    def __init__(self, path: str, data: bytes, found: os.stat_result) -> None:
-        """Check header and pages. Raises SecureFtpError naming what is wrong."""
+    def __init__(self, path: str, data: mmap.mmap, found: os.stat_result) -> None:
+        """Check the headers; the items of a page when they are read. Raises SecureFtpError naming what is wrong."""
         self.path, self.data = path, data
         self.identity = identity_of(found)
         self.mode, self.uid, self.gid = stat.S_IMODE(found.st_mode), found.st_uid, found.st_gid
-        self._order, self.page_size, self._overhead = _check_header(path, data, len(data))
+        self._order, self.page_size, self._overhead = _check_header(path, data[:_META_SIZE], len(data))
         header = struct.Struct(f"{self._order}{_HEADER}{self.page_size - _HEADER_SIZE}x")
         self._pages = list(header.iter_unpack(data))
+        self._unpackers = _Unpackers(self._order)
+        self._max_bucket, self._high_mask, self._low_mask = struct.unpack_from(f"{self._order}72xIII", data)
+        self._buckets_known = struct.unpack_from(f"{self._order}92xI", data)[0] == _hash(_HASH_CHECK)
+        self._spares = struct.unpack_from(f"{self._order}96x32I", data)
         self._records: dict[bytes, bytes] | None = None
-        self._check_pages()
+        self._check_headers()
 
     def records(self) -> dict[bytes, bytes]:
         """Every record."""
@@ -98,29 +109,49 @@ class HashFile:
         return self._records
 
     def get(self, key: bytes) -> bytes | None:
-        """One record, found by searching the bytes: no need to decode every page."""
-        if self._records is not None or 4 * len(key) > self.page_size:
+        """One record, looked up in its bucket: no need to decode every page."""
+        if self._records is not None or not self._buckets_known:
             return self.records().get(key)
-        needle = bytes((_KEYDATA,)) + key
-        position = self.data.find(needle, self.page_size)
-        while position >= 0:
-            number = position // self.page_size
+        found: dict[bytes, bytes] = {}
+        for number in self._bucket(self._bucket_of(key)):
+            self._read_page(number, found)
+            if key in found:
+                break
+        return found.get(key)
+
+    def check_before_change(self, keys: Collection[bytes]) -> None:
+        """Check every page libdb may need to change ``keys``. Raises SecureFtpError naming what is wrong."""
+        if len(keys) > FEW or not self._buckets_known:
+            numbers: Iterable[int] = range(1, len(self._pages))
+        else:
+            # Each new record may make libdb split one bucket, in order; bucket n is split off that
+            # whose number is n without its highest bit.
+            new = range(self._max_bucket + 1, self._max_bucket + 1 + len(keys))
+            split = [number - (1 << number.bit_length() - 1) for number in new]
+            buckets = {*map(self._bucket_of, keys), *(bucket for bucket in split if bucket <= self._max_bucket)}
+            numbers = [number for bucket in buckets for number in self._bucket(bucket)]
+        for number in numbers:
             if self._pages[number][6] in _HASH_PAGES:
-                found: dict[bytes, bytes] = {}
-                self._read_page(number, found)
-                if key in found:
-                    return found[key]
-            position = self.data.find(needle, position + 1)
-        return None
+                self._offsets(number)
 
     def _damaged(self, what: str) -> NoReturn:
         _raise_damaged(self.path, what)
 
-    def _check_pages(self) -> None:
-        """Check every page's header, offsets and links, so that neither we nor libdb get lost in them."""
-        pages, size, overhead, data = self._pages, self.page_size, self._overhead, self.data
+    def _bucket_of(self, key: bytes) -> int:
+        bucket = _hash(key) & self._high_mask
+        return bucket if bucket <= self._max_bucket else bucket & self._low_mask
+
+    def _bucket(self, bucket: int) -> Iterator[int]:
+        """Yield the pages of a bucket; none when it was never used."""
+        number = bucket + self._spares[bucket.bit_length()]
+        while number and self._pages[number][6] in _HASH_PAGES:
+            yield number
+            number = self._pages[number][2]
+
+    def _check_headers(self) -> None:
+        """Check every page's header and links, so that neither we nor libdb get lost in them."""
+        pages, size, overhead = self._pages, self.page_size, self._overhead
         count = len(pages)
-        unpackers = _Unpackers(self._order)
         for number, (pgno, previous, following, entries, end, _level, kind) in enumerate(pages):
             if kind == _FREE or not number:
                 continue
@@ -138,23 +169,23 @@ class HashFile:
                 self._damaged(f"page {number} is not followed by a page of its bucket")
             if entries % 2 or overhead + 2 * entries > end or end > size:
                 self._damaged(f"the items of page {number} overlap its header")
-            if not entries:
-                continue
-            # Items lie end to end, the first one last, so the offsets fall strictly.
-            offsets = list(unpackers[entries](data, number * size + overhead))
-            if offsets[0] >= size or offsets[-1] != end or len(set(offsets)) != entries:
-                self._damaged(f"the items of page {number} overlap")
-            offsets.reverse()
-            if offsets != sorted(offsets):
-                self._damaged(f"the items of page {number} overlap")
+        for level, spare in enumerate(self._spares[: self._max_bucket.bit_length() + 1]):
+            first, last = 1 << level >> 1, min(self._max_bucket, (1 << level) - 1)
+            if any(page[1] for page in pages[first + spare : last + spare + 1]):
+                self._damaged("a bucket begins in the middle of another")
 
-    def _offsets(self, number: int, entries: int) -> tuple[int, ...]:
-        return struct.unpack_from(f"{self._order}{entries}H", self.data, number * self.page_size + self._overhead)
+    def _offsets(self, number: int) -> tuple[int, ...]:
+        """Return where the items of a page begin. They lie end to end, the first one last: the numbers fall."""
+        _pgno, _previous, _following, entries, end, _level, _kind = self._pages[number]
+        offsets = self._unpackers[entries](self.data, number * self.page_size + self._overhead)
+        if entries and (offsets[0] >= self.page_size or offsets[-1] != end or not all(map(gt, offsets, offsets[1:]))):
+            self._damaged(f"the items of page {number} overlap")
+        return offsets
 
     def _read_page(self, number: int, records: dict[bytes, bytes]) -> None:
         base = number * self.page_size
         page = self.data[base : base + self.page_size]
-        offsets = self._offsets(number, self._pages[number][3])
+        offsets = self._offsets(number)
         end = self.page_size
         for key, value in zip(offsets[::2], offsets[1::2]):
             if page[key] == _KEYDATA and page[value] == _KEYDATA:
@@ -170,6 +201,14 @@ class HashFile:
         if result is None:
             self._damaged(f"an item of type {item[0]} cannot be read")
         return result
+
+
+def _hash(key: bytes) -> int:
+    """Hash as libdb does since version 3 (__ham_func5 of hash_func.c)."""
+    value = 0
+    for byte in key:
+        value = (value * 16777619 & 0xFFFFFFFF) ^ byte
+    return value
 
 
 def identity_of(found: os.stat_result) -> Identity:
@@ -205,8 +244,8 @@ def salvage(path: str) -> dict[bytes, bytes]:
     return best
 
 
-def _read(path: str, limit: int, salvaging: bool = False) -> tuple[bytes, os.stat_result] | None:
-    """Return the bytes of a regular file whose header promises a hash database, None when nothing is there."""
+def _read(path: str, limit: int, salvaging: bool = False) -> tuple[mmap.mmap, os.stat_result] | None:
+    """Return a copy of a regular file whose header promises a hash database, None when nothing is there."""
     try:
         _check_kind(path, os.lstat(path))
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
@@ -215,21 +254,37 @@ def _read(path: str, limit: int, salvaging: bool = False) -> tuple[bytes, os.sta
     except OSError as error:
         raise file_error(path, "read", error) from error
     try:
-        with open(fd, "rb") as file:
-            found = os.fstat(fd)
-            _check_kind(path, found)
-            head = file.read(_META_SIZE)
-            if salvaging:
-                _refuse_other_formats(path, head, found.st_size)
-            else:
-                _check_header(path, head, found.st_size)
-                if found.st_size > limit:
-                    raise SecureFtpError(
-                        f"{path}: {found.st_size} bytes are no list of users; expected at most {limit}"
-                    )
-            return head + file.read(min(found.st_size, limit) - len(head)), found
+        found = os.fstat(fd)
+        _check_kind(path, found)
+        head = os.pread(fd, _META_SIZE, 0)
+        if salvaging:
+            _refuse_other_formats(path, head, found.st_size)
+        else:
+            _check_header(path, head, found.st_size)
+            if found.st_size > limit:
+                raise SecureFtpError(f"{path}: {found.st_size} bytes are no list of users; expected at most {limit}")
+        size = min(found.st_size, limit)
+        return _load(path, fd, size), found
     except OSError as error:
         raise file_error(path, "read", error) from error
+    finally:
+        os.close(fd)
+
+
+def _load(path: str, fd: int, size: int) -> mmap.mmap:
+    """Copy a file into memory of its own; large pages make that three times as fast (measured)."""
+    data = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    with contextlib.suppress(AttributeError, OSError):
+        data.madvise(mmap.MADV_HUGEPAGE)
+    with memoryview(data) as view:
+        done = 0
+        while done < size:
+            with view[done:] as rest:
+                count = os.preadv(fd, [rest], done)
+            if not count:
+                raise SecureFtpError(f"{path}: another program truncated it just now; stop that program and try again")
+            done += count
+    return data
 
 
 def _check_kind(path: str, found: os.stat_result) -> None:
@@ -332,7 +387,7 @@ def _check_header(path: str, head: bytes, size: int) -> tuple[str, int, int]:
     return order, page_size, _CHECKSUM_HEADER_SIZE if flags & _CHECKSUM else _HEADER_SIZE
 
 
-def _overflow(data: bytes, order: str, size: int, overhead: int, item: bytes) -> bytes | None:
+def _overflow(data: mmap.mmap, order: str, size: int, overhead: int, item: bytes) -> bytes | None:
     """Follow an item kept on overflow pages; None when it cannot be read."""
     if item[0] != _OFFPAGE or len(item) != 12:
         return None
@@ -352,7 +407,7 @@ def _overflow(data: bytes, order: str, size: int, overhead: int, item: bytes) ->
     return b"".join(parts)
 
 
-def _salvage_records(data: bytes, order: str, size: int, overhead: int) -> Iterator[tuple[bytes, bytes]]:
+def _salvage_records(data: mmap.mmap, order: str, size: int, overhead: int) -> Iterator[tuple[bytes, bytes]]:
     """Yield each pair of items that looks whole, whatever the rest of its page looks like."""
 
     def item(start: int, end: int, page: bytes) -> bytes | None:

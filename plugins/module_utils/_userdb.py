@@ -13,7 +13,6 @@ import contextlib
 import errno
 import fcntl
 import importlib
-import mmap
 import os
 import re
 import secrets
@@ -24,6 +23,7 @@ from typing import Any, Callable, Iterator, Mapping
 from ansible_collections.secure_ftp.server.plugins.module_utils._atomic import file_error, fsync_directory, write_all
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._hashfile import (
+    FEW,
     HashFile,
     Identity,
     identity_of,
@@ -44,7 +44,6 @@ _SUFFIX = ".db"
 _NEW_MODE = 0o600
 _POLL = 0.05
 _ATTEMPTS = 5
-_FEW = 16
 _MIN_CACHE, _MAX_CACHE = 1 << 20, 64 << 20
 _PAGE_SIZE = 4096
 _MAX_LIBDB = (6, 0)
@@ -79,7 +78,7 @@ class View:
 
     def select(self, keys: list[bytes]) -> Mapping[bytes, bytes]:
         """At least the records of ``keys`` that are there."""
-        if self._file is None or len(keys) > _FEW:
+        if self._file is None or len(keys) > FEW:
             return self.all()
         found = ((key, self._file.get(key)) for key in keys)
         return {key: value for key, value in found if value is not None}
@@ -239,14 +238,15 @@ def _replace(path: str, view: View | None, changes: Changes, driver: Any, owner:
     temporary = os.path.join(directory, f".{base}.{secrets.token_hex(6)}.tmp")
     try:
         _clean(directory, base)
-        with _changed(file.data if file else b"", changes, driver) as content:
-            try:
-                _write(temporary, content, mode, uid, gid)
-                if _identity(path) != expected:
-                    return False
-                os.rename(temporary, path)
-            finally:
-                _remove(temporary)
+        if file:
+            file.check_before_change(changes.keys())
+        try:
+            _write(temporary, file, changes, driver, (mode, uid, gid))
+            if _identity(path) != expected:
+                return False
+            os.rename(temporary, path)
+        finally:
+            _remove(temporary)
     except OSError as error:
         raise file_error(path, "write", error) from error
     except driver.DBError as error:
@@ -261,18 +261,21 @@ def _replace(path: str, view: View | None, changes: Changes, driver: Any, owner:
     return True
 
 
-@contextlib.contextmanager
-def _changed(data: bytes, changes: Changes, driver: Any) -> Iterator[mmap.mmap]:
-    """Apply ``changes`` to the database ``data`` (empty: a new one) and yield the changed one.
-
-    libdb works on a file in memory. On a disk it would retry a write or flush that failed, and Linux
-    reports a failed write-back once: a broken disk could pass for a sound one.
-    """
-    fd = os.memfd_create("users.db")
+def _write(path: str, file: HashFile | None, changes: Changes, driver: Any, access: tuple[int, int, int]) -> None:
+    """Write the changed database to the new file ``path`` and flush it; ``access`` is mode, uid and gid."""
+    mode, uid, gid = access
+    # libdb retries a flush that failed, and the second one succeeds although data is lost. The kernel
+    # reports the failure once to each descriptor, so this one, older than libdb's, is told too.
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, _NEW_MODE)
     try:
-        write_all(fd, data)
-        _apply(f"/proc/self/fd/{fd}", changes, driver, create=not data)
-        yield mmap.mmap(fd, 0, prot=mmap.PROT_READ)
+        found = os.fstat(fd)
+        if (found.st_uid, found.st_gid) != (uid, gid):
+            os.fchown(fd, uid, gid)
+        os.fchmod(fd, mode)
+        if file:
+            write_all(fd, file.data)
+        _apply(path, changes, driver, create=file is None)
+        os.fsync(fd)
     finally:
         os.close(fd)
 
@@ -302,20 +305,6 @@ def _size(record: tuple[bytes, bytes | None]) -> int:
 
 def _cache(content: int) -> int:
     return min(max(2 * content, _MIN_CACHE), _MAX_CACHE)
-
-
-def _write(path: str, content: mmap.mmap, mode: int, uid: int, gid: int) -> None:
-    """Make the file ``path`` and flush it to the disk."""
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, _NEW_MODE)
-    try:
-        found = os.fstat(fd)
-        if (found.st_uid, found.st_gid) != (uid, gid):
-            os.fchown(fd, uid, gid)
-        os.fchmod(fd, mode)
-        write_all(fd, content)
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 def _clean(directory: str, base: str) -> None:

@@ -1,11 +1,12 @@
 /*
- * LD_PRELOAD library: logs the system calls that change files below a directory, and makes the n-th of them fail.
+ * LD_PRELOAD library: logs the system calls that change files below a directory, and makes the n-th of them fail,
+ * and then every later one of the same name: libdb tries again, and a broken disk stays broken.
  *
  *   fault_arm(directory, n, error)   from now on; n = 0: log only
  *   fault_log()                      what was called, one "call path" a line
  *   fault_hit()                      whether the n-th call came
  *
- * A failing write first writes half of its bytes, as a full disk does.
+ * A failing write first writes half of its bytes, as a full disk does. Opening what exists fails with EIO only.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -20,6 +21,7 @@
 
 static char directory[4096], text[1 << 20];
 static size_t used;
+static char failing[16];
 static int number, target, error, hit;
 
 void fault_arm(const char *where, int n, int code)
@@ -27,6 +29,7 @@ void fault_arm(const char *where, int n, int code)
     snprintf(directory, sizeof directory, "%s", where);
     used = 0;
     text[0] = '\0';
+    failing[0] = '\0';
     number = hit = 0;
     target = n;
     error = code;
@@ -43,7 +46,9 @@ static int fails(const char *call, const char *path)
         return 0;
     if (used < sizeof text - 8192)
         used += (size_t)snprintf(text + used, sizeof text - used, "%s %s\n", call, path);
-    if (++number != target)
+    if (++number == target)
+        snprintf(failing, sizeof failing, "%s", call);
+    if (strcmp(failing, call))
         return 0;
     hit = 1;
     errno = error;
@@ -75,7 +80,9 @@ static int fd_fails(const char *call, int fd)
         va_start(arguments, flags);                                                                                   \
         mode = va_arg(arguments, mode_t);                                                                             \
         va_end(arguments);                                                                                            \
-        return fails("open", path) ? -1 : REAL(name)(path, flags, mode);                                              \
+        if ((error == EIO || (flags & O_CREAT && access(path, F_OK))) && fails("open", path))                              \
+            return -1;                                                                                                \
+        return REAL(name)(path, flags, mode);                                                                         \
     }
 OPEN(open)
 OPEN(open64)
@@ -94,7 +101,7 @@ ssize_t write(int fd, const void *data, size_t size)
 #define PWRITE(name)                                                                                                  \
     ssize_t name(int fd, const void *data, size_t size, off_t offset)                                                 \
     {                                                                                                                 \
-        if (fd_fails("pwrite", fd)) {                                                                                 \
+        if (fd_fails("write", fd)) {                                                                                 \
             if (REAL(name)(fd, data, size / 2, offset) < 0)                                                           \
                 return -1;                                                                                            \
             errno = error;                                                                                            \

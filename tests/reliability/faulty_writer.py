@@ -11,8 +11,9 @@ import json
 import os
 import sys
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
 from store_tools import Child, people, write
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
 
 MOST_CALLS = 200
 FAULTS = ("EIO", "ENOSPC", "EDQUOT", "EROFS")
@@ -21,7 +22,7 @@ FAULTS = ("EIO", "ENOSPC", "EDQUOT", "EROFS")
 def main(database: str, kind: str, mode: str) -> None:
     faults = ctypes.CDLL(None)
     faults.fault_log.restype = ctypes.c_char_p
-    changes = people(0, 1) if kind == "single" else people(0, 2000, "new")
+    changes = people(0, 1) if kind == "single" else people(0, 300, "new")
     directory = os.path.dirname(database).encode()
 
     def attempt(number: int, code: int) -> dict[str, object]:
@@ -34,7 +35,7 @@ def main(database: str, kind: str, mode: str) -> None:
         log = faults.fault_log().decode().splitlines()
         return {"hit": bool(faults.fault_hit()), "error": error, "log": log}
 
-    original = open(database, "rb").read() if os.path.exists(database) else None
+    original = content(database)
     print(json.dumps(Child(lambda: attempt(0, 0)).result()), flush=True)
     reset(database, original)
     for name in FAULTS if mode == "faults" else ():
@@ -43,7 +44,7 @@ def main(database: str, kind: str, mode: str) -> None:
             if not outcome["hit"]:
                 reset(database, original)
                 break
-            found = open(database, "rb").read() if os.path.exists(database) else None
+            found = content(database)
             beside = sorted(set(os.listdir(directory.decode())) - {"users.db", "users.db.lock"})
             log = outcome.pop("log")
             print(
@@ -61,6 +62,13 @@ def main(database: str, kind: str, mode: str) -> None:
             reset(database, original)
         else:
             raise SystemExit(f"an update takes more than {MOST_CALLS} system calls")
+
+
+def content(path: str) -> bytes | None:
+    if not os.path.exists(path):
+        return None
+    with open(path, "rb") as file:
+        return file.read()
 
 
 def reset(database: str, original: bytes | None) -> None:

@@ -10,14 +10,16 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import traceback
 from pathlib import Path
 from typing import Any, Callable, Mapping
 
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.secure_ftp.server.plugins.module_utils._userdb import update
 from berkeleydb import db as libdb
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._userdb import update
 
 MODULES = "ansible_collections.secure_ftp.server.plugins.modules"
 PASSWORD = "bat-Cave!1"
@@ -63,20 +65,19 @@ class Child:
     """A forked process that runs one function."""
 
     def __init__(self, function: Callable[[], object]) -> None:
-        self._report, report = os.pipe()
+        self._report = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115
         self.pid = os.fork()
         if self.pid:
-            os.close(report)
             return
+        status = 1
         try:
-            os.close(self._report)
-            value = json.dumps(function())
-            os.write(report, value.encode())
-            os._exit(0)
+            self._report.write(json.dumps(function()))
+            status = 0
         except BaseException:
-            os.write(report, traceback.format_exc().encode()[:60000])
+            self._report.write(traceback.format_exc())
         finally:
-            os._exit(1)
+            self._report.flush()
+            os._exit(status)
 
     def kill(self) -> bool:
         """SIGKILL it; return whether it was still at work."""
@@ -102,8 +103,9 @@ class Child:
         return json.loads(report)
 
     def _read(self) -> str:
-        with open(self._report, "rb") as report:
-            return report.read().decode()
+        with self._report as report:
+            report.seek(0)
+            return report.read()
 
 
 def run_module(module: str, /, **params: Any) -> dict[str, Any]:

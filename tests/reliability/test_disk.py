@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Iterator
 
 import pytest
-from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
 from store_tools import contents, litter, people, run_module, write
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
 
 HERE = Path(__file__).parent
 MEANING = {
@@ -55,7 +56,7 @@ def with_faults(preload: Path, database: Path, kind: str, mode: str) -> list[dic
 def test_every_system_call_of_a_write_may_fail(tmp_path: Path, preload: Path, kind: str) -> None:
     database = tmp_path / "users.db"
     if kind != "new":
-        write(database, people(0, 2000, "old"))
+        write(database, people(0, 500, "old"))
     clean, *faults = with_faults(preload, database, kind, "faults")
     assert clean["error"] is None and len(clean["log"]) > 8, clean
     calls = set()
@@ -68,7 +69,7 @@ def test_every_system_call_of_a_write_may_fail(tmp_path: Path, preload: Path, ki
             assert path.endswith(".lock") and call in ("ftruncate", "write", "pwrite"), fault
             continue
         assert str(database) in fault["error"], fault
-        if (call, path) in (("fsync", str(tmp_path)), ("open", str(tmp_path))):
+        if path == str(tmp_path):
             # The last step, which makes the finished rename durable.
             assert "is in place" in fault["error"], fault
         else:
@@ -81,7 +82,7 @@ def test_every_system_call_of_a_write_may_fail(tmp_path: Path, preload: Path, ki
 def test_everything_is_on_disk_before_the_rename(tmp_path: Path, preload: Path, kind: str) -> None:
     database = tmp_path / "users.db"
     if kind != "new":
-        write(database, people(0, 2000, "old"))
+        write(database, people(0, 500, "old"))
     log = [line.split(" ", 1) for line in with_faults(preload, database, kind, "log")[0]["log"]]
     renamed = log.index(["rename", str(database)])
     new = [index for index, (_call, path) in enumerate(log) if path.endswith(".tmp")]

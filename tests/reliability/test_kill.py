@@ -12,9 +12,10 @@ from typing import Callable
 
 import pam
 import pytest
+from store_tools import PASSWORD, PASSWORD_HASH, Child, contents, litter, people, run_module, write
+
 from ansible_collections.secure_ftp.server.plugins.module_utils._discovery import discover
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftp_people import Rules, reconcile
-from store_tools import PASSWORD, PASSWORD_HASH, Child, contents, litter, people, run_module, write
 
 KILLS = int(os.environ.get("SECURE_FTP_KILLS", "1000"))
 """SIGKILLs of single and bulk writes together."""

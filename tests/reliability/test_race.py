@@ -11,8 +11,9 @@ import time
 from pathlib import Path
 
 import pytest
-from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
 from store_tools import PASSWORD_HASH, Child, contents, fake_hash, litter, people, run_module, run_module_file, write
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
 
 EACH = 50
 
