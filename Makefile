@@ -7,7 +7,7 @@ RIG := tests/containers/rig
 export CONTAINERS_CONF := $(CURDIR)/tests/containers/containers.conf
 PLATFORM ?= debian12
 
-.PHONY: help venv demo demo-info demo-down test unit molecule bench lint host host-down clean
+.PHONY: help venv demo demo-info demo-down test unit reliability molecule bench lint host host-down clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 22
@@ -41,14 +41,17 @@ demo-info: ## what the demo is, as JSON
 demo-down: ## remove the demo
 	@python3 tests/demo/demo.py down
 
-test: lint unit molecule ## every test
+test: lint unit reliability molecule ## every test
 
 lint: venv
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 
 unit: venv ## the library, on this machine
-	@$(PYTHON) -m pytest tests/unit --quiet
+	@$(PYTHON) -m pytest tests/unit --quiet --numprocesses auto
+
+reliability: venv ## the user store killed, raced, corrupted and out of space
+	@$(PYTHON) -m pytest tests/reliability --quiet
 
 molecule: venv ## the roles, on real hosts with real clients
 	@tests/containers/molecule test
