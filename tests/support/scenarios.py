@@ -35,12 +35,30 @@ def _text(data):
     return data.decode("utf-8", errors="replace")
 
 
+def _patiently(attempt, seconds=15):
+    """Try again while the server says that this address has too many sessions: those just closed end a little later."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return attempt()
+        except (ftplib.error_temp, ssl.SSLError) as error:
+            # Implicit TLS: the refusal comes in the clear, so the handshake fails.
+            full = str(error).startswith("421") or "WRONG_VERSION_NUMBER" in str(error)
+            if not full or time.monotonic() > deadline:
+                raise
+        time.sleep(0.3)
+
+
+def _connect(login):
+    return _patiently(lambda: ftps.connect(**login))
+
+
 # FTPS ----------------------------------------------------------------------------------------------------------
 
 
 def ftps_cycle(login, passive=True):
     """Upload, list, rename, download, delete: the whole life of one file and one directory."""
-    ftp = ftps.connect(**login)
+    ftp = _connect(login)
     ftp.set_pasv(passive)
     content = b"ftplib\0\xff\r\n" * 500
     seen = {"tls": ftp.sock.version(), "pwd": ftp.pwd()}
@@ -69,7 +87,7 @@ def ftps_cycle(login, passive=True):
 
 def ftps_file(login, path, name):
     """Send the local file ``path``, fetch it back, and say what came back."""
-    ftp = ftps.connect(**login)
+    ftp = _connect(login)
     with open(path, "rb") as file:
         ftp.storbinary("STOR " + name, file, blocksize=1 << 18)
     digest = hashlib.sha256()
@@ -80,7 +98,7 @@ def ftps_file(login, path, name):
 
 def ftps_passive(login, rounds):
     """Which passive ports the server picks, and which address it announces."""
-    ftp = ftps.connect(**login)
+    ftp = _connect(login)
     for _ in range(rounds):
         ftp.nlst()
     address, port = ftp.announced_passive_address()
@@ -90,12 +108,14 @@ def ftps_passive(login, rounds):
 
 def ftps_login(host, ca_file, user, password, tls="explicit", port=0):
     """Try to log in, once; ``tls`` is explicit, implicit or none. Nothing but a login is attempted."""
-    if tls == "none":
-        ftp = ftplib.FTP(timeout=20)
-        ftp.connect(host, port or 21)
-    else:
-        ftp = ftps.FtpsClient(ftps.trusting(ca_file), implicit=tls == "implicit")
-        ftp.connect(host, port or (990 if tls == "implicit" else 21))
+
+    def connect():
+        implicit = tls == "implicit"
+        ftp = ftplib.FTP(timeout=20) if tls == "none" else ftps.FtpsClient(ftps.trusting(ca_file), implicit)
+        ftp.connect(host, port or (990 if implicit else 21))
+        return ftp
+
+    ftp = _patiently(connect)
     try:
         ftp.login(user, password)
         return {"granted": True, "reply": ftp.pwd()}
@@ -135,7 +155,7 @@ def _ftps_step(ftp, step):
 
 def ftps_steps(login, steps):
     """Do each step from the start directory of one session; report its result or the server's refusal."""
-    ftp = ftps.connect(**login)
+    ftp = _connect(login)
     answers = []
     for step in steps:
         ftp.cwd("/")
@@ -149,7 +169,7 @@ def ftps_steps(login, steps):
 
 def ftps_clear_data(login):
     """Ask for a listing over an unencrypted data connection, and for one that resumes no session."""
-    ftp = ftps.connect(**login)
+    ftp = _connect(login)
     answers = {}
     try:
         ftp.prot_c()
@@ -157,7 +177,7 @@ def ftps_clear_data(login):
     except ftplib.Error as error:
         answers["clear"] = str(error)
     ftp.close()
-    ftp = ftps.connect(**dict(login, reuse=False))
+    ftp = _connect(dict(login, reuse=False))
     try:
         answers["no_reuse"] = ftp.nlst()
     except (ftplib.Error, OSError, EOFError) as error:

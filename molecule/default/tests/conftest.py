@@ -162,6 +162,11 @@ class Server:
         """Try one SFTP login: {"granted": ..., "reply": ...}."""
         return self.client.ask("sftp_login", login=self.ssh(user, **more))
 
+    def clear(self) -> None:
+        """Remove what a verification that was cut short has left in the homes."""
+        homes = f"{FTPS_ROOT}/{{batman,robin,oracle}} {SFTP_JAIL}/{{batman,robin,alfred}}"
+        self.sh(f"find {homes} -mindepth 1 -delete; rm -rf {SFTP_JAIL}/tmp {{{FTPS_ROOT},{SFTP_JAIL}}}/harvey")
+
     def prepare_client(self) -> None:
         """Hand the certificate and the host keys to the client, over the container engine."""
         answer = self.sh(
@@ -197,8 +202,21 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         names = _server_names()
         if not names:
             raise pytest.UsageError("no server container is running; converge the scenario first")
-        params = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in names]
-        metafunc.parametrize("server", params, indirect=True, scope="session")
+        metafunc.parametrize("server", names, indirect=True, scope="session")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """With ``-n``, give each server to one worker: tests of the same server would disturb each other."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    names = _server_names()
+
+    class ByServer(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return next((name for name in names if f"[{name}" in nodeid), nodeid)
+
+    return ByServer(config, log)
 
 
 @pytest.fixture(scope="session")
@@ -227,6 +245,7 @@ def server(request: pytest.FixtureRequest, client: Client) -> Server:
     """One finished server."""
     if request.param not in _prepared:
         server = Server(request.param, client)
+        server.clear()
         server.prepare_client()
         _prepared[request.param] = server
     return _prepared[request.param]

@@ -22,7 +22,8 @@ def curl(server, user: str = "batman") -> str:
     """A curl command line that verifies the server and insists on TLS; the password comes from a file."""
     config = shlex.quote(f'user = "{user}:{PASSWORDS[user]}"')
     return (
-        f"curl --silent --show-error --fail --max-time 60 --ssl-reqd --cacert {server.ca_file}"
+        f"curl --silent --show-error --fail --max-time 120 --retry 3 --retry-all-errors"
+        f" --ssl-reqd --cacert {server.ca_file}"
         f" --config <(printf '%s\\n' {config}) "
     )
 
@@ -31,7 +32,8 @@ def lftp(server, tls: str, commands: str, user: str = "batman") -> str:
     """A shell script that runs lftp commands, each of which must succeed."""
     return (
         f"export LFTP_PASSWORD={shlex.quote(PASSWORDS[user])}\nlftp -f /dev/stdin <<'END'\n"
-        "set cmd:fail-exit yes; set net:max-retries 1; set net:timeout 20; set xfer:clobber yes\n"
+        "set cmd:fail-exit yes; set net:max-retries 4; set net:reconnect-interval-base 1; set net:timeout 30\n"
+        "set xfer:clobber yes\n"
         f"set ssl:ca-file {server.ca_file}; set ssl:verify-certificate yes; set ssl:check-hostname yes\n"
         "set ftp:ssl-force yes; set ftp:ssl-protect-data yes\n"
         f"open --user {user} --env-password {url(server, tls)}\n{commands}\nEND\n"
