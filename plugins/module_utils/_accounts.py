@@ -304,19 +304,30 @@ def _real_uid(pid: int) -> int:
 
 
 def _execute(command: Sequence[str], data: str = "") -> subprocess.CompletedProcess[str]:
-    try:
-        return subprocess.run(
-            command,
-            input=data,
-            capture_output=True,
-            text=True,
-            env={**os.environ, "LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
-            check=False,
-        )
-    except FileNotFoundError:
-        raise SecureFtpError(
-            f"{command[0]}: expected this command of the Debian package passwd, found none; install it"
-        ) from None
+    """Run ``command`` with ``data`` as its standard input.
+
+    The input is complete, in memory, before the tool starts: killed while filling a pipe, we would leave the tool a
+    line cut in two, which it would store.
+    """
+    descriptor = os.memfd_create("input")
+    with os.fdopen(descriptor, "w+", encoding="utf-8", errors="surrogateescape") as complete:
+        complete.write(data)
+        complete.flush()
+        complete.seek(0)
+        try:
+            return subprocess.run(
+                command,
+                stdin=complete,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                env={**os.environ, "LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
+                check=False,
+            )
+        except FileNotFoundError:
+            raise SecureFtpError(
+                f"{command[0]}: expected this command of the Debian package passwd, found none; install it"
+            ) from None
 
 
 def _run(command: Sequence[str], data: str = "") -> None:

@@ -284,9 +284,8 @@ def _outcome(people: Sequence[Person], plan: _Plan, rules: Rules, accounts: Acco
             outcome.changed_users[name] = parts
         outcome.before.append(f"{name}: present")
         outcome.after.append(f"{name}: present" + (f", changed: {', '.join(parts)}" if parts else ""))
-    outcome.homes = [
-        os.path.join(jail.directory, name) for name in (*outcome.added, *kept) if name not in kept or name in homes
-    ]
+    made = [*outcome.added, *(name for name in kept if name in homes)]
+    outcome.homes = [os.path.join(jail.directory, name) for name in made]
     for person in plan.add:
         credentials = "password" if person.password is not None or person.password_hash is not None else "no password"
         outcome.after.append(f"{person.name}: present, {credentials}, keys: {len(person.authorized_keys or ())}")
@@ -307,19 +306,12 @@ def _outcome(people: Sequence[Person], plan: _Plan, rules: Rules, accounts: Acco
             ours = name in plan.remove or name not in accounts.users
             if ours and remove_home(jail.directory, name, check_mode=True):
                 outcome.homes_removed.append(os.path.join(jail.directory, name))
-    outcome.unchanged = [person.name for person in people if not (_affected(outcome, person.name))]
+    affected = {*outcome.added, *outcome.changed_users, *outcome.removed}
+    affected |= {os.path.basename(home) for home in outcome.homes_removed}
+    outcome.unchanged = [person.name for person in people if person.name not in affected]
     outcome.before.sort()
     outcome.after.sort()
     return outcome
-
-
-def _affected(outcome: Outcome, name: str) -> bool:
-    return (
-        name in outcome.changed_users
-        or name in outcome.added
-        or name in outcome.removed
-        or os.path.join(outcome.directory, name) in outcome.homes_removed
-    )
 
 
 def _homes(jail: Jail, names: Sequence[str], accounts: Accounts, check_mode: bool) -> list[str]:

@@ -187,6 +187,11 @@ def test_end_sessions_kills_a_process_of_that_id_and_no_other():
         other.wait()
 
 
+def test_a_tool_finds_its_input_complete():
+    result = _accounts._execute(["sh", "-c", "stat -L -c %s /dev/stdin; cat"], "ann:x\nbob:\udcff\n")
+    assert result.stdout.split("\n")[:2] == ["12", "ann:x"]
+
+
 def test_the_lock_is_waited_for_with_a_bound(tmp_path):
     path = str(tmp_path / "lock")
     with accounts_lock(path), pytest.raises(SecureFtpError, match="another run"), accounts_lock(path, seconds=0.2):
