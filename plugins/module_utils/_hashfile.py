@@ -167,7 +167,8 @@ class HashFile:
                 continue
             if following and (pages[following][6] not in _HASH_PAGES or pages[following][1] != number):
                 self._damaged(f"page {number} is not followed by a page of its bucket")
-            if entries % 2 or overhead + 2 * entries > end or end > size:
+            # 16 bits cannot hold the 65,536 of an empty page of that size: they are 0.
+            if entries % 2 or overhead + 2 * entries > (end or size & 1 << 16) or end > size:
                 self._damaged(f"the items of page {number} overlap its header")
         for level, spare in enumerate(self._spares[: self._max_bucket.bit_length() + 1]):
             first, last = 1 << level >> 1, min(self._max_bucket, (1 << level) - 1)

@@ -14,6 +14,7 @@ import pam
 import pytest
 from store_tools import PASSWORD, PASSWORD_HASH, Child, contents, litter, people, run_module, write
 
+from ansible_collections.secure_ftp.server.plugins.module_utils import _ftp_people
 from ansible_collections.secure_ftp.server.plugins.module_utils._discovery import discover
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftp_people import Rules, reconcile
 
@@ -47,8 +48,8 @@ def bulk(number: int) -> dict[bytes, bytes | None]:
 
 
 @pytest.mark.parametrize(("changes_of", "share"), [(single, 0.6), (bulk, 0.4)], ids=["single", "bulk"])
-def test_a_killed_write_leaves_the_old_or_the_new_users(tmp_path: Path, changes_of, share: float) -> None:
-    database = tmp_path / "users.db"
+def test_a_killed_write_leaves_the_old_or_the_new_users(memory: Path, changes_of, share: float) -> None:
+    database = memory / "users.db"
     write(database, people(0, 1000))
     os.chown(database, *OWNER)
     os.chmod(database, MODE)
@@ -78,8 +79,8 @@ def test_a_killed_write_leaves_the_old_or_the_new_users(tmp_path: Path, changes_
     assert min(outcomes.values()) >= enough, f"the kills missed the interesting instants: {outcomes}"
 
 
-def test_a_killed_ftp_users_leaves_nobody_without_a_directory(tmp_path: Path) -> None:
-    database, root = tmp_path / "db" / "users.db", tmp_path / "homes"
+def test_a_killed_ftp_users_leaves_nobody_without_a_directory(memory: Path) -> None:
+    database, root = memory / "db" / "users.db", memory / "homes"
     database.parent.mkdir()
     root.mkdir()
 
@@ -108,8 +109,9 @@ def test_a_killed_ftp_users_leaves_nobody_without_a_directory(tmp_path: Path) ->
 
 
 @pytest.mark.skipif(not pam.available(), reason="libpam 1.4 or pam_userdb is not installed")
-def test_killed_while_hashing_plaintext_everybody_still_gets_in(tmp_path: Path) -> None:
-    database, services = tmp_path / "users.db", tmp_path / "pam.d"
+def test_killed_while_hashing_plaintext_everybody_still_gets_in(memory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_ftp_people, "SETTLE", 0.02)
+    database, services = memory / "users.db", memory / "pam.d"
     services.mkdir()
     passwords = {f"user{number}": f"{PASSWORD} {number}" for number in range(5)}
     plaintext = {name.encode(): password.encode() for name, password in passwords.items()}

@@ -54,8 +54,8 @@ def by_program(database: Path, writer: int) -> None:
         assert result.get("changed") is True, result
 
 
-def test_16_writers_of_50_users_each_lose_none(tmp_path: Path) -> None:
-    database = tmp_path / "users.db"
+def test_16_writers_of_50_users_each_lose_none(memory: Path) -> None:
+    database = memory / "users.db"
     writers = [by_library] * 8 + [by_ftp_user] * 4 + [by_ftp_users] * 3 + [by_program]
     children = [Child(lambda work=work, number=number: work(database, number)) for number, work in enumerate(writers)]
     for child in children:

@@ -16,18 +16,18 @@ READERS = 2
 pytestmark = pytest.mark.skipif(not pam.available(), reason="libpam 1.4 or pam_userdb is not installed")
 
 
-def test_no_login_is_refused_during_500_updates(tmp_path: Path) -> None:
-    database, stop = tmp_path / "users.db", tmp_path / "stop"
+def test_no_login_is_refused_during_500_updates(memory: Path) -> None:
+    database, stop = memory / "users.db", memory / "stop"
     batman = {b"batman": PASSWORD_HASH.encode()}
     write(database, {**people(0, 1000), **batman})
-    pam.write_service(tmp_path, database)
+    pam.write_service(memory, database)
 
     def read() -> list[int]:
         logins = refused = 0
         while not stop.exists():
-            refused += pam.log_in(tmp_path, "batman", PASSWORD) != 0
+            refused += pam.log_in(memory, "batman", PASSWORD) != 0
             logins += 1
-        assert pam.log_in(tmp_path, "batman", "wrong") != 0
+        assert pam.log_in(memory, "batman", "wrong") != 0
         return [logins, refused]
 
     readers = [Child(read) for _ in range(READERS)]
