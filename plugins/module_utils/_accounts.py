@@ -35,6 +35,8 @@ PENDING = frozenset(("!*", "!", "!!"))
 
 LOCK_FILE = "/run/secure_ftp.server-accounts.lock"
 
+_held: set[int] = set()  # descriptors of locks, for children to inherit
+
 # valid_user_group_name() of systemd without VALID_USER_RELAX, and its 31 characters.
 _SYSUSERS_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,30}\Z")
 
@@ -115,7 +117,10 @@ def _rows(path: str, columns: int) -> Iterator[list[str]]:
 
 @contextlib.contextmanager
 def accounts_lock(path: str = LOCK_FILE, seconds: float = 60.0) -> Iterator[None]:
-    """Let one run of this collection at a time work on accounts; a dead holder does not block."""
+    """Let one run of this collection at a time work on accounts; a dead holder does not block.
+
+    Tools we start hold the lock as well, so that a run after a killed one waits for the tool that outlived it.
+    """
     os.makedirs(os.path.dirname(path), exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
@@ -133,8 +138,10 @@ def accounts_lock(path: str = LOCK_FILE, seconds: float = 60.0) -> Iterator[None
                     " wait for it to end and try again"
                 )
             time.sleep(0.1)
+        _held.add(descriptor)
         yield
     finally:
+        _held.discard(descriptor)
         os.close(descriptor)
 
 
@@ -318,6 +325,7 @@ def _execute(command: Sequence[str], data: str = "") -> subprocess.CompletedProc
             return subprocess.run(
                 command,
                 stdin=complete,
+                pass_fds=tuple(_held),
                 capture_output=True,
                 text=True,
                 errors="replace",

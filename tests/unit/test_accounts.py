@@ -198,3 +198,20 @@ def test_the_lock_is_waited_for_with_a_bound(tmp_path):
         pass
     with accounts_lock(path, seconds=0):
         pass
+
+
+def test_a_tool_that_outlives_us_holds_the_lock(tmp_path):
+    path = str(tmp_path / "lock")
+    child = os.fork()
+    if child == 0:
+        with accounts_lock(path):
+            _accounts._execute(["sh", "-c", f"echo > {tmp_path}/started; sleep 2"])
+        os._exit(0)
+    while not (tmp_path / "started").exists():
+        time.sleep(0.01)
+    os.kill(child, 9)
+    os.waitpid(child, 0)
+    with pytest.raises(SecureFtpError, match="another run"), accounts_lock(path, seconds=0.2):
+        pass
+    with accounts_lock(path, seconds=10):
+        pass
