@@ -164,6 +164,8 @@ class HashFile:
             if kind == _OVERFLOW:
                 if end > size - overhead:
                     self._damaged(f"overflow page {number} is longer than a page")
+                if following and (pages[following][6] != _OVERFLOW or pages[following][1] != number):
+                    self._damaged(f"overflow page {number} is not followed by its next one")
                 continue
             if following and (pages[following][6] not in _HASH_PAGES or pages[following][1] != number):
                 self._damaged(f"page {number} is not followed by a page of its bucket")
@@ -172,8 +174,23 @@ class HashFile:
                 self._damaged(f"the items of page {number} overlap its header")
         for level, spare in enumerate(self._spares[: self._max_bucket.bit_length() + 1]):
             first, last = 1 << level >> 1, min(self._max_bucket, (1 << level) - 1)
-            if any(page[1] for page in pages[first + spare : last + spare + 1]):
-                self._damaged("a bucket begins in the middle of another")
+            heads = pages[first + spare : last + spare + 1]
+            if any(page[1] or (page[6] not in _HASH_PAGES and (page[6] != _FREE or page[0])) for page in heads):
+                self._damaged("a bucket begins with a page of something else")
+        self._check_free_pages()
+
+    def _check_free_pages(self) -> None:
+        """Check the chain of pages libdb takes new ones from: it writes to whatever is named there."""
+        seen = set()
+        number = struct.unpack_from(f"{self._order}28xI", self.data)[0]
+        while number:
+            if number >= len(self._pages) or number in seen:
+                self._damaged("its list of free pages makes no sense")
+            seen.add(number)
+            pgno, _previous, following, _entries, _end, _level, kind = self._pages[number]
+            if kind != _FREE or pgno != number:
+                self._damaged(f"page {number} is listed as free but is not")
+            number = following
 
     def _offsets(self, number: int) -> tuple[int, ...]:
         """Return where the items of a page begin. They lie end to end, the first one last: the numbers fall."""
