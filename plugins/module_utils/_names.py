@@ -32,6 +32,8 @@ def validate_user_name(name: object) -> str:
     """
     if not isinstance(name, str):
         raise SecureFtpError(f"user name {name!r}: expected a string, found {type(name).__name__}; quote it in YAML")
+    if len(name) <= MAX_LENGTH and _PORTABLE.match(name) and not name.isdigit() and name.lower() not in RESERVED:
+        return name
     shown = repr(name if len(name) <= 60 else name[:57] + "...")
     if not name:
         raise SecureFtpError("user name '': expected at least one character; give the user a name")
@@ -46,6 +48,4 @@ def validate_user_name(name: object) -> str:
         )
     if name.isdigit():
         raise SecureFtpError(f"user name {shown}: a name of digits only is read as a user id; add a letter")
-    if name.lower() in RESERVED:
-        raise SecureFtpError(f"user name {shown}: reserved for the system; choose another name")
-    return name
+    raise SecureFtpError(f"user name {shown}: reserved for the system; choose another name")

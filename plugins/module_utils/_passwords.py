@@ -84,6 +84,8 @@ def validate_hash(hash: object, name: str) -> None:
 
     Traditional DES hashes are refused: they are weak and cannot be told from a plaintext password.
     """
+    if isinstance(hash, str) and hash.startswith("$") and scheme(hash) != PLAINTEXT:
+        return
     where = f"user {name!r}: password_hash"
     remedy = "make one with 'mkpasswd -m sha-512' or give password instead"
     if not isinstance(hash, str):
@@ -92,15 +94,13 @@ def validate_hash(hash: object, name: str) -> None:
         raise SecureFtpError(f"{where}: expected a crypt(3) hash, found an empty string; {remedy}")
     if hash[0] in "!*":
         raise SecureFtpError(f"{where}: expected a crypt(3) hash, found a locked-account mark; use state: absent")
-    found = scheme(hash)
-    if found in AMBIGUOUS:
+    if scheme(hash) in AMBIGUOUS:
         raise SecureFtpError(
             f"{where}: expected a crypt(3) hash that starts with '$', found a plaintext password or DES; {remedy}"
         )
-    if found == PLAINTEXT:
-        prefix = re.match(r"\$[0-9a-z]{1,4}\$", hash)
-        what = f"a damaged or unknown {prefix.group()} hash of {len(hash)} characters" if prefix else "something else"
-        raise SecureFtpError(f"{where}: expected a crypt(3) hash such as $6$SALT$HASH, found {what}; {remedy}")
+    prefix = re.match(r"\$[0-9a-z]{1,4}\$", hash)
+    what = f"a damaged or unknown {prefix.group()} hash of {len(hash)} characters" if prefix else "something else"
+    raise SecureFtpError(f"{where}: expected a crypt(3) hash such as $6$SALT$HASH, found {what}; {remedy}")
 
 
 def validate_rounds(rounds: int) -> None:

@@ -47,8 +47,8 @@ def person_from_options(options: Mapping[str, Any]) -> Person:
         validate_hash(password_hash, name)
     protocols = options.get("protocols")
     protocols = PROTOCOLS if protocols is None else tuple(protocols)
-    unknown = sorted(set(protocols) - set(PROTOCOLS))
-    if unknown:
+    if protocols != PROTOCOLS and not set(protocols) <= set(PROTOCOLS):
+        unknown = sorted(set(protocols) - set(PROTOCOLS))
         raise SecureFtpError(f"user {name!r}: protocols: expected ftps and/or sftp, found {', '.join(unknown)}")
     state = options.get("state") or "present"
     if state not in ("present", "absent"):

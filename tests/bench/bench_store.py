@@ -1,0 +1,195 @@
+"""What the user store costs: against db_load, cp, crypt(3), and against itself on a small file."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, Callable, Iterator
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._discovery import Server
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftp_people import Outcome, Rules, reconcile
+from ansible_collections.secure_ftp.server.plugins.module_utils._passwords import hash_many, verify_many
+from ansible_collections.secure_ftp.server.plugins.module_utils._people import people_from_list
+
+from line import Line
+from plays import ROOT, PlayError, Plays
+
+USERS = 100_000
+PASSWORDS = 2_000
+ROUNDS = 5_000
+REPEATS = 5
+RULES = Rules(create_home=False)
+
+
+def entries(count: int) -> list[dict[str, Any]]:
+    """Users with a hash each, as a play hands them over."""
+    return [
+        {"name": f"user{number:06d}", "password_hash": f"$6$rounds=50000${number:016d}${number:086d}"}
+        for number in range(count)
+    ]
+
+
+def seconds(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def flush(path: Path) -> None:
+    fd = os.open(path, os.O_RDWR)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def apply(users: list[dict[str, Any]], database: Path) -> Outcome:
+    """What the module does with a list: validate it, compare it, write."""
+    return reconcile(people_from_list(users), Server(str(database), None, None, "ftp"), RULES)
+
+
+def ratio_line(name: str, target: float, ours: list[float], peer: list[float], peer_name: str) -> Line:
+    """The median of the ratios of neighbouring runs, so that a change of the machine's load hits both."""
+    ratio = statistics.median(mine / theirs for mine, theirs in zip(ours, peer))
+    detail = f"{statistics.median(ours) * 1000:.0f} ms, {peer_name} {statistics.median(peer) * 1000:.0f} ms"
+    return Line(name, ratio, target, detail)
+
+
+def bulk(folder: Path) -> Iterator[Line]:
+    """100,000 records written and found unchanged, against db_load of the same records."""
+    users = entries(USERS)
+    text, peer, ours = folder / "records", folder / "peer.db", folder / "ours.db"
+    text.write_text("".join(f"{user['name']}\n{user['password_hash']}\n" for user in users))
+
+    def load() -> None:
+        subprocess.run(["db_load", "-T", "-t", "hash", "-f", str(text), str(peer)], check=True)
+        flush(peer)
+
+    loads, writes, detections = [], [], []
+    for _ in range(REPEATS):
+        for file in (peer, ours):
+            file.unlink(missing_ok=True)
+        loads.append(seconds(load))
+        writes.append(seconds(lambda: expect(apply(users, ours), added=USERS)))
+        detections.append(seconds(lambda: expect(apply(users, ours), unchanged=USERS)))
+    yield ratio_line(f"write {USERS:,} records / db_load", 1.5, writes, loads, "db_load")
+    yield ratio_line(f"find {USERS:,} records unchanged / db_load", 1.0, detections, loads, "db_load")
+    yield memory(ours)
+    yield one_user(folder, ours)
+
+
+def expect(outcome: Outcome, added: int = 0, unchanged: int = 0) -> None:
+    """Refuse to time what was not done."""
+    found = len(outcome.added), len(outcome.unchanged)
+    if found != (added, unchanged):
+        raise PlayError(f"expected {added} added and {unchanged} unchanged, found {found[0]} and {found[1]}")
+
+
+def memory(database: Path) -> Line:
+    """Peak memory of a process that compares, beyond what the list itself needs, in sizes of the file."""
+    done = subprocess.run([sys.executable, __file__, str(database)], capture_output=True, text=True, check=True)
+    grown, size = int(done.stdout), database.stat().st_size
+    detail = f"{grown >> 20} MiB, file {size >> 20} MiB"
+    return Line(f"memory to find {USERS:,} records unchanged / file", grown / size, 6, detail)
+
+
+def print_memory(database: Path) -> None:
+    """Print by how many bytes comparing raises this process' peak above what the list takes."""
+    users = entries(USERS)
+    Path("/proc/self/clear_refs").write_text("5")
+    before = resident("VmRSS")
+    expect(apply(users, database), unchanged=USERS)
+    print(resident("VmHWM") - before)
+
+
+def resident(field: str) -> int:
+    """A field of /proc/self/status in bytes."""
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    return int(status[field].split()[0]) * 1024
+
+
+def one_user(folder: Path, database: Path) -> Line:
+    """One user of 100,000 changed, against cp and fsync of the file."""
+    copy = folder / "copy.db"
+
+    def cp() -> None:
+        subprocess.run(["cp", "--reflink=never", str(database), str(copy)], check=True)
+        flush(copy)
+
+    ours, peer = [], []
+    for number in range(3 * REPEATS):
+        copy.unlink(missing_ok=True)
+        user = {"name": "user050000", "password_hash": f"$6$rounds=50000${number:016d}${0:086d}"}
+        ours.append(seconds(lambda user=user: expect(apply([user], database))))
+        peer.append(seconds(cp))
+    return ratio_line(f"change 1 user of {USERS:,} / cp and fsync", 3, ours, peer, "cp")
+
+
+def verification() -> Line:
+    """Passwords verified on every core, against crypt(3) called in a loop on one, times cores."""
+    passwords = [f"password {number}" for number in range(PASSWORDS)]
+    pairs = list(zip(passwords, hash_many(passwords, ROUNDS)))
+    crypt = ctypes.CDLL("libcrypt.so.1").crypt_r
+    crypt.argtypes, crypt.restype = [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_void_p], ctypes.c_char_p
+    data = ctypes.create_string_buffer(262144)
+    cores = len(os.sched_getaffinity(0))
+
+    def one_core() -> None:
+        for password, stored in pairs[: PASSWORDS // cores]:
+            if crypt(password.encode(), stored.encode(), data) != stored.encode():
+                raise PlayError("crypt(3) disagrees")
+
+    def ours() -> None:
+        if not all(verify_many(pairs)):
+            raise PlayError("a right password was not verified")
+
+    rates = [(seconds(one_core), seconds(ours)) for _ in range(3)]
+    ratio = statistics.median(peer / mine for peer, mine in rates)
+    mine = statistics.median(mine for _peer, mine in rates)
+    detail = f"{PASSWORDS / mine:.0f} a second, {cores} cores"
+    return Line(f"verify {PASSWORDS:,} passwords, rate / (cores x crypt(3))", ratio, 0.85, detail, at_least=True)
+
+
+def module(folder: Path) -> Line:
+    """ftp_user through Ansible on localhost: a file of 100,000 users against one of 10."""
+    inventory = folder / "localhost.yml"
+    variables = {"ansible_connection": "local", "ansible_python_interpreter": str(ROOT / ".venv/bin/python")}
+    inventory.write_text(json.dumps({"all": {"hosts": {"localhost": variables}}}))
+    plays = Plays(inventory, folder)
+    files = {count: folder / f"{count}.db" for count in (10, USERS)}
+    for count, file in files.items():
+        apply(entries(count), file)
+
+    def task(file: Path, number: int) -> dict[str, Any]:
+        hashed = f"$6$rounds=50000${number:016d}${1:086d}"
+        options = {"name": "user000005", "password_hash": hashed, "db": str(file), "create_home": False}
+        return {"secure_ftp.server.ftp_user": options}
+
+    small, large = [], []
+    for repeat in range(REPEATS):
+        for times, file in ((small, files[10]), (large, files[USERS])):
+            times.append(plays.tasks([task(file, 4 * repeat + number) for number in range(4)]) / 4)
+    return ratio_line(f"ftp_user changing 1 of {USERS:,} / 1 of 10", 1.5, large, small, "of 10")
+
+
+def lines(folder: Path) -> Iterator[Line]:
+    """Every line of this file. ``folder`` is on a disk, as a server's database is."""
+    store = folder / "store"
+    store.mkdir()
+    try:
+        yield from bulk(store)
+        yield verification()
+        yield module(store)
+    finally:
+        shutil.rmtree(store)
+
+
+if __name__ == "__main__":
+    print_memory(Path(sys.argv[1]))
