@@ -17,7 +17,6 @@ import re
 import shutil
 import subprocess
 import tempfile
-import time
 from dataclasses import dataclass
 from typing import Callable, Iterable, Mapping, Sequence
 
@@ -416,24 +415,3 @@ def unsafe_component(directory: str) -> str | None:
                 " choose another directory"
             )
     return None
-
-
-def reload_pending(path: str = CONFIG, unit: str = "ssh.service") -> bool:
-    """Whether the running daemon last read its configuration before ``path`` was written.
-
-    False where systemd does not run the daemon: then there is nothing to reload (or nothing to tell).
-    """
-    try:
-        result = subprocess.run(
-            ["systemctl", "show", unit, "--property=ActiveState,StateChangeTimestampMonotonic"],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        shown = dict(line.partition("=")[::2] for line in result.stdout.splitlines())
-        if shown.get("ActiveState") != "active":
-            return False
-        age = time.clock_gettime(time.CLOCK_MONOTONIC) - int(shown["StateChangeTimestampMonotonic"]) / 1e6
-        return os.stat(path).st_mtime > time.time() - age
-    except (OSError, KeyError, ValueError):
-        return False

@@ -85,7 +85,7 @@ def ask_vsftpd(binary: str, options: Mapping[str, str], text: str, check_mode: b
     With ``check_mode`` certificates that do not exist yet are not asked about.
     """
     overrides = ["-olisten=NO", "-olisten_ipv6=NO", "-obackground=NO"]
-    if check_mode and any(not os.path.exists(path) for _name, path in _certificate_files(options)):
+    if check_mode and any(not os.path.exists(path) for path in certificate_files(options).values()):
         overrides.append("-ossl_enable=NO")
     with tempfile.NamedTemporaryFile("w", prefix="vsftpd-", suffix=".conf") as conf, tempfile.TemporaryFile() as answer:
         conf.write(text)
@@ -243,19 +243,20 @@ def _paths_in_use(options: Mapping[str, str]) -> Iterator[tuple[str, str, bool]]
         # As in vsf_log_init: the standard format goes to the one file, everything else to the other.
         name = "xferlog_file" if _is_yes(options, "xferlog_std_format") else "vsftpd_log_file"
         yield name, os.path.dirname(_get(options, name)) or "/", True
-    for name, path in _certificate_files(options):
+    for name, path in certificate_files(options).items():
         yield name, path, False
 
 
-def _certificate_files(options: Mapping[str, str]) -> list[tuple[str, str]]:
+def certificate_files(options: Mapping[str, str]) -> dict[str, str]:
+    """Return the paths of the certificate and of the key ``options`` make use of, by the names of the settings."""
     if not _is_yes(options, "ssl_enable"):
-        return []
-    return [(name, options[name]) for name in ("rsa_cert_file", "rsa_private_key_file") if options.get(name)]
+        return {}
+    return {name: options[name] for name in ("rsa_cert_file", "rsa_private_key_file") if options.get(name)}
 
 
 def _certificate_hint(options: Mapping[str, str], said: str) -> str:
     """Return the reason why OpenSSL does not take the certificate or its key: vsftpd does not tell."""
-    files = dict(_certificate_files(options))
+    files = certificate_files(options)
     if "SSL: cannot load" not in said or "rsa_cert_file" not in files:
         return ""
     where = " and ".join(files.values())

@@ -112,11 +112,13 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._sshd import (
     Jail,
     prepare_host,
     read_config,
-    reload_pending,
     replace_config,
     validate_jail,
     with_jail,
 )
+from ansible_collections.secure_ftp.server.plugins.module_utils._units import is_outdated
+
+UNIT = "ssh.service"
 
 
 def _logic(module: AnsibleModule) -> dict[str, Any]:
@@ -151,7 +153,7 @@ def _logic(module: AnsibleModule) -> dict[str, Any]:
                     result["backup_file"] = module.backup_local(config)
 
             replace_config(config, wanted, sorted({"root", *login_names()}), keep_old)
-    elif reload_pending(config):
+    elif is_outdated(UNIT, [config]):
         result["changes"].append("reload")
     return {"changed": bool(result["changes"]), **result}
 

@@ -43,6 +43,13 @@ options:
       - Whether or not it is set, vsftpd is asked only where O(vsftpd) exists.
     type: bool
     default: true
+  unit:
+    description:
+      - The systemd unit that serves with this file. When it started, or was last told to reload, before the file or a
+        certificate it names was written, the module reports a change with RV(restart_required), so that a handler
+        makes up for it.
+      - That is how a renewed certificate, and the work of an earlier run that was cut short, get into use.
+    type: str
   vsftpd:
     description: The vsftpd program.
     type: path
@@ -94,7 +101,7 @@ changed_options:
 restart_required:
   description:
     - Whether one of RV(changed_options) takes effect only when vsftpd is started anew, because it belongs to the
-      listening socket or to TLS. The others need a reload.
+      listening socket or to TLS, or O(unit) has not read what is there. The others need a reload.
   returned: success
   type: bool
   sample: false
@@ -119,8 +126,10 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.secure_ftp.server.plugins.module_utils._atomic import file_error, replace_file
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._module import run
+from ansible_collections.secure_ftp.server.plugins.module_utils._units import is_outdated
 from ansible_collections.secure_ftp.server.plugins.module_utils._vsftpd_check import (
     ask_vsftpd,
+    certificate_files,
     check_host,
     check_values,
     needs_restart,
@@ -162,12 +171,15 @@ def configure(module: AnsibleModule) -> dict[str, Any]:
             ask_vsftpd(binary, wanted, text, module.check_mode)
 
     old = parse(old_text or "")
+    unit = module.params["unit"]
+    outdated = bool(unit) and is_outdated(unit, [path, *certificate_files(wanted).values()])
     changed_options = sorted(name for name in {*old, *wanted} if old.get(name) != wanted.get(name))
+    differs = old_text != text or old_mode != mode
     result: dict[str, Any] = {
         "path": path,
-        "changed": old_text != text or old_mode != mode,
+        "changed": outdated or differs,
         "changed_options": changed_options,
-        "restart_required": any(needs_restart(name) for name in changed_options),
+        "restart_required": outdated or any(needs_restart(name) for name in changed_options),
         "diff": {
             "before_header": f"{path} (mode {old_mode:04o})",
             "before": old_text or "",
@@ -177,7 +189,7 @@ def configure(module: AnsibleModule) -> dict[str, Any]:
     }
     if module.check_mode:
         result["absent"] = absent
-    elif result["changed"]:
+    elif differs:
         if module.params["backup"] and old_text is not None:
             result["backup_file"] = module.backup_local(path)
         replace_file(path, text.encode("utf-8"), mode, 0, 0)
@@ -194,6 +206,7 @@ def main() -> None:
                 "mode": {"type": "str", "default": "0644"},
                 "backup": {"type": "bool", "default": False},
                 "validate": {"type": "bool", "default": True},
+                "unit": {"type": "str"},
                 "vsftpd": {"type": "path", "default": "/usr/sbin/vsftpd"},
             }
         },

@@ -14,6 +14,7 @@ import ftplib
 import hashlib
 import io
 import json
+import os
 import socket
 import ssl
 import sys
@@ -94,6 +95,41 @@ def ftps_file(login, path, name):
     ftp.retrbinary("RETR " + name, digest.update, blocksize=1 << 18)
     ftp.quit()
     return {"sent": _sha256(path), "received": digest.hexdigest(), "passive_ports": ftp.passive_ports}
+
+
+def ftps_logins_until(host, ca_file, user, password, stop, sessions=2):
+    """Log in again and again, ``sessions`` at a time, until the file ``stop`` is there: how often, and refusals."""
+
+    def run(_number):
+        logins, refusals = 0, []
+        while not os.path.exists(stop):
+            answer = ftps_login(host, ca_file, user, password)
+            logins += 1
+            if not answer["granted"]:
+                refusals.append(answer["reply"])
+        return logins, refusals
+
+    with ThreadPoolExecutor(sessions) as pool:
+        results = list(pool.map(run, range(sessions)))
+    return {"logins": sum(logins for logins, _ in results), "refusals": sum((refused for _, refused in results), [])}
+
+
+def _unhurried(hurry, pause=0.1):
+    """A callback for each block of a transfer that makes it last until the file ``hurry`` is there."""
+    return lambda *_progress: None if os.path.exists(hurry) else time.sleep(pause)
+
+
+def ftps_unhurried(login, path, name, hurry):
+    """Send the local file ``path``, slowly until ``hurry`` is there, then fetch it back; seconds since the epoch."""
+    ftp = _connect(login)
+    with open(path, "rb") as file:
+        ftp.storbinary("STOR " + name, file, blocksize=1 << 17, callback=_unhurried(hurry))
+    sent_until = time.time()
+    digest = hashlib.sha256()
+    ftp.retrbinary("RETR " + name, digest.update, blocksize=1 << 18)
+    ftp.delete(name)
+    ftp.quit()
+    return {"sent": _sha256(path), "received": digest.hexdigest(), "sent_until": sent_until}
 
 
 def ftps_passive(login, rounds):
@@ -267,6 +303,26 @@ def sftp_file(login, path, name):
     sftp.get(name, sink)
     client.close()
     return {"sent": _sha256(path), "received": _sha256(sink)}
+
+
+def sftp_unhurried(login, path, name, hurry):
+    """Send the local file ``path``, slowly until ``hurry`` is there, then fetch it back; seconds since the epoch."""
+    import ssh
+
+    client = ssh.connect(**login)
+    sftp = client.open_sftp()
+    with open(path, "rb") as file:
+        # Blocks of 32 KiB.
+        sftp.putfo(file, name, callback=_unhurried(hurry, 0.025))
+    sent_until = time.time()
+    digest = hashlib.sha256()
+    with sftp.open(name, "rb") as file:
+        file.prefetch()
+        for block in iter(lambda: file.read(1 << 18), b""):
+            digest.update(block)
+    sftp.remove(name)
+    client.close()
+    return {"sent": _sha256(path), "received": digest.hexdigest(), "sent_until": sent_until}
 
 
 def sftp_login(login):
