@@ -7,7 +7,7 @@ RIG := tests/containers/rig
 export CONTAINERS_CONF := $(CURDIR)/tests/containers/containers.conf
 PLATFORM ?= debian12
 
-.PHONY: help venv demo demo-info demo-down test unit reliability molecule bench lint host host-down clean
+.PHONY: help venv demo demo-info demo-down test unit reliability soak broken molecule bench lint host host-down clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 22
@@ -41,7 +41,7 @@ demo-info: ## what the demo is, as JSON
 demo-down: ## remove the demo
 	@python3 tests/demo/demo.py down
 
-test: lint unit molecule ## what CI runs
+test: lint unit reliability molecule ## what CI runs
 
 lint: venv
 	@$(VENV)/bin/ruff check .
@@ -51,13 +51,19 @@ unit: venv ## the library, on this machine
 	@$(PYTHON) -m pytest tests/unit --quiet --numprocesses auto
 
 reliability: venv ## the user store killed, raced, corrupted and out of space
-	@$(PYTHON) -m pytest tests/reliability --quiet
+	@$(PYTHON) -m pytest tests/reliability --quiet -rs
+
+soak: venv ## the same for longer, with five times as many kills and damaged files
+	@SECURE_FTP_KILLS=5000 SECURE_FTP_DAMAGED=5000 $(PYTHON) -m pytest tests/reliability --quiet -rs
+
+broken: venv ## break the user store on purpose, one way at a time: a test must notice each
+	@$(PYTHON) tests/broken/broken.py "$(ONLY)"
 
 molecule: venv ## the roles, on real hosts with real clients
 	@tests/containers/molecule test
 
 bench: venv ## speed, as ratios inside one run
-	@$(PYTHON) tests/bench/bench.py
+	@$(PYTHON) tests/bench/bench.py $(SUITES)
 
 clean: demo-down ## remove what the tests and the demo made
 	@rm -rf .work .cache

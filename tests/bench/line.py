@@ -2,24 +2,43 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Iterable
+
+COLUMNS = ("what", "ours", "peer", "ratio", "target", "pass")
 
 
 @dataclass(frozen=True)
 class Line:
-    """``ratio`` is met when it is at most ``target`` (or at least, with ``at_least``)."""
+    """``ratio`` passes when it is at most ``target`` (or at least, with ``at_least``).
 
-    name: str
+    ``ours`` and ``peer`` say in words what was compared, with their figures.
+    """
+
+    what: str
+    ours: str
+    peer: str
     ratio: float
     target: float
-    detail: str
     at_least: bool = False
 
     @property
-    def met(self) -> bool:
+    def passed(self) -> bool:
         return self.ratio >= self.target if self.at_least else self.ratio <= self.target
 
-    def __str__(self) -> str:
-        sign = ">=" if self.at_least else "<="
-        verdict = "ok  " if self.met else "MISS"
-        return f"{verdict} {self.name}: {self.ratio:.2f} ({sign} {self.target:g})  [{self.detail}]"
+    def cells(self) -> tuple[str, ...]:
+        """What a person reads, in the order of COLUMNS."""
+        target = f"{'>=' if self.at_least else '<='} {self.target:g}"
+        return (self.what, self.ours, self.peer, f"{self.ratio:.2f}", target, "yes" if self.passed else "NO")
+
+    def as_dict(self) -> dict[str, object]:
+        """What a program reads."""
+        return {**asdict(self), "pass": self.passed}
+
+
+def table(lines: Iterable[Line]) -> str:
+    """The lines as a Markdown table whose columns are aligned."""
+    rows = [COLUMNS, *(line.cells() for line in lines)]
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    rows.insert(1, tuple("-" * width for width in widths))
+    return "\n".join("| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths)) + " |" for row in rows)

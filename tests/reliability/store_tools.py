@@ -83,6 +83,10 @@ class Child:
     def kill(self) -> bool:
         """SIGKILL it; return whether it was still at work."""
         os.kill(self.pid, signal.SIGKILL)
+        return self.killed_itself()
+
+    def killed_itself(self) -> bool:
+        """Wait for it; return whether a signal ended it."""
         _pid, status = os.waitpid(self.pid, 0)
         report = self._read()
         assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0, report

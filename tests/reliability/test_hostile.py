@@ -112,7 +112,7 @@ def test_a_hostile_file_is_named_in_a_second_and_untouched(tmp_path: Path, kind:
         ("ftp_users", {"users": [user], "_ansible_check_mode": True, **options}),
     ):
         started = time.monotonic()
-        result = run_module(module, **parameters)
+        result = Child(lambda module=module, parameters=parameters: run_module(module, **parameters)).result(timeout=10)
         assert time.monotonic() - started < 1
         assert result.get("failed") and words in result["msg"] and str(database) in result["msg"], result
         assert "Traceback" not in str(result)
@@ -229,6 +229,7 @@ with tempfile.TemporaryDirectory() as _folder:
 
 ANYTHING = st.one_of(
     st.text(),
+    st.text(alphabet="ab0._-/~$ :\n\0é", min_size=1, max_size=40),
     st.binary(),
     st.integers(),
     st.none(),

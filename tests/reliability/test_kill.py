@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import stat
 import statistics
 import time
@@ -108,38 +109,89 @@ def test_a_killed_ftp_users_leaves_nobody_without_a_directory(memory: Path) -> N
     assert min(old, new) >= 5, (old, new)
 
 
-@pytest.mark.skipif(not pam.available(), reason="libpam 1.4 or pam_userdb is not installed")
-def test_killed_while_hashing_plaintext_everybody_still_gets_in(memory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_ftp_people, "SETTLE", 0.02)
-    database, services = memory / "users.db", memory / "pam.d"
-    services.mkdir()
-    passwords = {f"user{number}": f"{PASSWORD} {number}" for number in range(5)}
-    plaintext = {name.encode(): password.encode() for name, password in passwords.items()}
+class Hashing:
+    """Plaintext users to be hashed, in a database and a PAM directory of their own."""
 
-    def reset() -> None:
-        pam.write_service(services, database, crypt=None)
-        write(database, plaintext)
+    def __init__(self, folder: Path) -> None:
+        self.database, self.services = folder / "users.db", folder / "pam.d"
+        self.services.mkdir()
+        self.passwords = {f"user{number}": f"{PASSWORD} {number}" for number in range(5)}
+        self.plaintext = {name.encode(): password.encode() for name, password in self.passwords.items()}
+        self.reset()
 
-    def work() -> None:
-        server = discover(db=str(database), pam_service="vsftpd.virtual", pam_directory=str(services))
+    def reset(self) -> None:
+        pam.write_service(self.services, self.database, crypt=None)
+        write(self.database, self.plaintext)
+
+    def work(self) -> None:
+        server = discover(db=str(self.database), pam_service="vsftpd.virtual", pam_directory=str(self.services))
         reconcile([], server, Rules(hash_plaintext=True, create_home=False, rounds=1000))
 
-    reset()
-    lifetime = seconds_of(lambda _number: (reset(), work()))
-    chance, stages = random.Random(3), set()
-    for _ in range(100):
-        reset()
-        child = Child(work)
+    def stage(self) -> tuple[bool, int]:
+        """How far it is: whether the database is as it was, and how many lines the PAM service has."""
+        lines = (self.services / "vsftpd.virtual").read_text().count("\n")
+        return contents(self.database) == self.plaintext, lines
+
+    def check(self, when: str) -> None:
+        """Everybody gets in, with the right password only."""
+        for name, password in self.passwords.items():
+            assert pam.log_in(self.services, name, password) == 0, f"{name} is locked out {when}"
+            assert pam.log_in(self.services, name, password + "x") != 0
+
+    def finish(self) -> None:
+        """The next run does the rest, whatever the killed one left."""
+        self.work()
+        self.check("after the second run")
+        hashed = contents(self.database)
+        assert all(value.startswith(b"$6$") for value in hashed.values())
+        assert pam.log_in(self.services, "user0", hashed[b"user0"].decode()) != 0, "the hash itself lets in"
+
+
+@pytest.fixture
+def hashing(memory: Path, monkeypatch: pytest.MonkeyPatch) -> Hashing:
+    monkeypatch.setattr(_ftp_people, "SETTLE", 0.02)
+    return Hashing(memory)
+
+
+needs_pam = pytest.mark.skipif(not pam.available(), reason="libpam 1.4 or pam_userdb is not installed")
+
+
+@needs_pam
+def test_killed_while_hashing_plaintext_everybody_still_gets_in(hashing: Hashing) -> None:
+    lifetime = seconds_of(lambda _number: (hashing.reset(), hashing.work()))
+    chance = random.Random(3)
+    for number in range(50):
+        hashing.reset()
+        child = Child(hashing.work)
         time.sleep(chance.uniform(0, lifetime))
         child.kill()
-        for name, password in passwords.items():
-            assert pam.log_in(services, name, password) == 0, f"{name} is locked out"
-            assert pam.log_in(services, name, password + "x") != 0
-        stages.add((contents(database) == plaintext, (services / "vsftpd.virtual").read_text().count("\n")))
-        work()
-        for name, password in passwords.items():
-            assert pam.log_in(services, name, password) == 0, f"{name} is locked out after the second run"
-        hashed = contents(database)
-        assert all(value.startswith(b"$6$") for value in hashed.values())
-        assert pam.log_in(services, "user0", hashed[b"user0"].decode()) != 0, "the hash itself lets in"
-    assert len(stages) >= 2, f"the kills hit too few stages: {stages}"
+        hashing.check(f"after kill {number}")
+        hashing.finish()
+
+
+@needs_pam
+def test_killed_after_each_step_of_hashing_plaintext_everybody_still_gets_in(hashing: Hashing) -> None:
+    """What a log-in sees changes only when a file is renamed into its place."""
+
+    def work_until(step: int) -> None:
+        rename, count = os.rename, 0
+
+        def rename_and_die(source: str, target: str) -> None:
+            nonlocal count
+            rename(source, target)
+            count += 1
+            if count == step:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        os.rename = os.replace = rename_and_die
+        hashing.work()
+
+    stages, step, killed = {hashing.stage()}, 0, True
+    while killed:
+        step += 1
+        hashing.reset()
+        killed = Child(lambda step=step: work_until(step)).killed_itself()
+        stages.add(hashing.stage())
+        hashing.check(f"after step {step}")
+        hashing.finish()
+    assert len(stages) == step == 4, stages

@@ -29,6 +29,7 @@ os.environ.setdefault("CONTAINERS_CONF", str(ROOT / "tests" / "containers" / "co
 CLIENT_NAME = os.environ.get("SECURE_FTP_CLIENT", "secure-ftp-client")
 CLIENT_DIRECTORY = f"/var/tmp/secure-ftp-verify/{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
 BIG_FILE = f"{CLIENT_DIRECTORY}/50m"
+INVENTORY = os.environ.get("SECURE_FTP_INVENTORY", str(ROOT / ".work" / "molecule" / "inventory.yml"))
 KEY_FILE = os.environ.get("SECURE_FTP_KEY", str(ROOT / ".work" / "molecule" / "id_ed25519"))
 
 # What converge.yml asks for.

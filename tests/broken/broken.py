@@ -1,0 +1,302 @@
+"""Break the user store on purpose, one way at a time: a test or benchmark must notice each.
+
+    make broken                    every way (about 10 minutes)
+    make broken ONLY=slow          those whose name begins so
+
+Works on a copy of the project. The tests themselves are run unbroken by ``make test``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PYTHON = ROOT / ".venv/bin/python"
+USERDB, HASHFILE, FTP_PEOPLE, NAMES, PASSWORDS = (
+    f"plugins/module_utils/_{name}.py" for name in ("userdb", "hashfile", "ftp_people", "names", "passwords")
+)
+FLUSH = "        os.fsync(fd)\n"
+
+
+@dataclass(frozen=True)
+class Broken:
+    """``old`` of ``file`` replaced by ``new``; ``test`` (of tests/reliability) or the line ``bench`` must fail."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    test: str = ""
+    bench: str = ""
+
+
+WAYS = (
+    Broken(
+        "killed: the database is written in place",
+        USERDB,
+        "os.rename(temporary, path)",
+        "__import__('shutil').copyfile(temporary, path)",
+        "test_kill.py::test_a_killed_write_leaves_the_old_or_the_new_users",
+    ),
+    Broken(
+        "killed: the mode is lost",
+        USERDB,
+        "        os.fchmod(fd, mode)\n",
+        "",
+        "test_kill.py::test_a_killed_write_leaves_the_old_or_the_new_users",
+    ),
+    Broken(
+        "killed: the owner is lost",
+        USERDB,
+        "os.fchown(fd, uid, gid)",
+        "pass",
+        "test_kill.py::test_a_killed_write_leaves_the_old_or_the_new_users",
+    ),
+    Broken(
+        "killed: litter piles up",
+        USERDB,
+        "        _clean(directory, base)\n",
+        "",
+        "test_kill.py::test_a_killed_write_leaves_the_old_or_the_new_users",
+    ),
+    Broken(
+        "killed: users before their directories",
+        FTP_PEOPLE,
+        "        outcome.homes = _create_homes(present, server, rules.check_mode)\n",
+        "        update(server.database, decision) if not rules.check_mode else None\n"
+        "        outcome.homes = _create_homes(present, server, rules.check_mode)\n",
+        "test_kill.py::test_a_killed_ftp_users_leaves_nobody_without_a_directory",
+    ),
+    Broken(
+        "raced: nothing is locked",
+        USERDB,
+        "with _lock(path, lock_timeout):\n            if _identity",
+        "with contextlib.nullcontext():\n            if _identity",
+        "test_race.py::test_16_writers_of_50_users_each_lose_none",
+    ),
+    Broken(
+        "locked: a lock file left behind counts as a lock",
+        USERDB,
+        "os.open(lock, os.O_RDWR | os.O_CREAT |",
+        "os.open(lock, os.O_RDWR | os.O_CREAT | os.O_EXCL |",
+        "test_race.py::test_a_dead_lock_holder_blocks_nobody",
+    ),
+    Broken(
+        "locked: waiting has another bound",
+        USERDB,
+        "if time.monotonic() >= deadline:",
+        "if time.monotonic() >= deadline + 3:",
+        "test_race.py::test_a_live_lock_holder_is_waited_for_with_a_bound",
+    ),
+    Broken(
+        "read: a moment without a database",
+        USERDB,
+        "os.rename(temporary, path)",
+        "(os.path.exists(path) and os.unlink(path), os.rename(temporary, path))",
+        "test_readers.py::test_no_login_is_refused_during_500_updates",
+    ),
+    Broken(
+        "disk: nothing is flushed before the rename",
+        USERDB,
+        FLUSH,
+        "        pass\n",
+        "test_disk.py::test_everything_is_on_disk_before_the_rename",
+    ),
+    Broken(
+        "disk: a failing fsync is ignored",
+        USERDB,
+        FLUSH,
+        "        with contextlib.suppress(OSError):\n            os.fsync(fd)\n",
+        "test_disk.py::test_every_system_call_of_a_write_may_fail",
+    ),
+    Broken(
+        "disk: the rename is not flushed",
+        USERDB,
+        "        fsync_directory(directory)\n",
+        "        pass\n",
+        "test_disk.py::test_everything_is_on_disk_before_the_rename",
+    ),
+    Broken(
+        "disk: what does not fit stays behind",
+        USERDB,
+        "            _remove(temporary)\n",
+        "            pass\n",
+        "test_disk.py::test_a_full_disk",
+    ),
+    Broken(
+        "disk: a read-only file system is a traceback",
+        USERDB,
+        '        raise file_error(path, "lock", error) from error\n    try:',
+        "        raise\n    try:",
+        "test_disk.py::test_a_read_only_file_system",
+    ),
+    Broken(
+        "hostile: a pipe is waited for",
+        HASHFILE,
+        "        _check_kind(path, os.lstat(path))\n"
+        "        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK",
+        "        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW",
+        "test_hostile.py::test_a_hostile_file_is_named_in_a_second_and_untouched[fifo]",
+    ),
+    Broken(
+        "hostile: all 10 GB are read before the header",
+        HASHFILE,
+        "head = os.pread(fd, _META_SIZE, 0)",
+        "head = b''.join(iter(lambda: os.read(fd, 1 << 20).strip(b'\\0'), 0))",
+        "test_hostile.py::test_a_hostile_file_is_named_in_a_second_and_untouched[10 GB sparse]",
+    ),
+    Broken(
+        "hostile: one message for everything",
+        HASHFILE,
+        'refuse(f"a Berkeley DB {kind} database"',
+        'refuse("something else"',
+        "test_hostile.py::test_a_hostile_file_is_named_in_a_second_and_untouched[btree]",
+    ),
+    Broken(
+        "hostile: links between pages are followed unchecked",
+        HASHFILE,
+        "if following >= count or previous >= count:",
+        "if False:",
+        "test_hostile.py::test_damaged_databases_neither_crash_nor_hang_anything",
+    ),
+    Broken(
+        "hostile: a name may climb",
+        NAMES,
+        "[A-Za-z_0-9][A-Za-z0-9._-]*",
+        "[A-Za-z_0-9./][A-Za-z0-9._/-]*",
+        "test_hostile.py::test_name_validator",
+    ),
+    Broken(
+        "hostile: control characters in passwords",
+        PASSWORDS,
+        "if ord(character) < 0x20 or",
+        "if",
+        "test_hostile.py::test_password_validators",
+    ),
+    Broken(
+        "hostile: salvage invents records",
+        HASHFILE,
+        "                yield key, value\n",
+        "                yield key + b'x', value\n",
+        "test_hostile.py::test_what_is_readable_of_a_damaged_database_is_salvaged_by_ftp_users",
+    ),
+    Broken(
+        "interop: a NUL behind each value, as C programs like it",
+        USERDB,
+        "database.put(key, value)",
+        "database.put(key, value + bytes(1))",
+        "test_interop.py::test_pam_userdb_reads_what_anybody_wrote_and_we_updated",
+    ),
+    Broken(
+        "interop: what others wrote is forgotten",
+        USERDB,
+        "        if file:\n            write_all(fd, file.data)\n"
+        "        _apply(path, changes, driver, create=file is None)",
+        "        _apply(path, changes, driver, create=True)",
+        "test_interop.py::test_what_db_load_wrote_is_updated_without_losing_a_record",
+    ),
+    Broken(
+        "interop: one byte order",
+        HASHFILE,
+        'order = "<" if little == _HASH_MAGIC else ">"',
+        'order = "<"',
+        "test_interop.py::test_what_db_load_wrote_is_updated_without_losing_a_record",
+    ),
+    Broken(
+        "plaintext: hashes before PAM takes them",
+        FTP_PEOPLE,
+        "switching = allow_both(server.service)",
+        "switching = None",
+        "test_kill.py::test_killed_after_each_step_of_hashing_plaintext_everybody_still_gets_in",
+    ),
+    Broken(
+        "plaintext: not reported",
+        PASSWORDS,
+        "            return name\n    return PLAINTEXT",
+        "            return name\n    return 'unknown'",
+        "test_interop.py::test_a_plaintext_database_of_the_article_is_found_and_hashed_in_one_run",
+    ),
+    Broken(
+        "slow: libdb's small cache",
+        USERDB,
+        "database.set_cachesize(0, _cache(sum(map(_size, changes.items()))))",
+        "pass",
+        bench="write 100,000 records",
+    ),
+    Broken(
+        "slow: records looked up one by one",
+        USERDB,
+        "if self._file is None or len(keys) > FEW:",
+        "if self._file is None:",
+        bench="find 100,000 records unchanged",
+    ),
+    Broken(
+        "slow: more copies of the records",
+        HASHFILE,
+        "self._records = records\n",
+        "self._records, self.copies = records, [{k + b'': v + b' ' for k, v in records.items()} for _ in range(4)]\n",
+        bench="memory to find 100,000 records unchanged",
+    ),
+    Broken(
+        "slow: every record written for one",
+        USERDB,
+        "_apply(path, changes, driver, create=file is None)",
+        "_apply(path, {**(file.records() if file else {}), **changes}, driver, create=file is None)",
+        bench="change 1 user of 100,000",
+    ),
+    Broken(
+        "slow: every record written for one, through Ansible",
+        USERDB,
+        "_apply(path, changes, driver, create=file is None)",
+        "_apply(path, {**(file.records() if file else {}), **changes}, driver, create=file is None)",
+        bench="ftp_user changing 1 of 100,000",
+    ),
+    Broken("slow: one core", PASSWORDS, "if workers <= 1:", "if True:", bench="verify 2,000 passwords"),
+)
+
+
+def notices(way: Broken, folder: Path) -> tuple[bool, str]:
+    """Whether the test or benchmark fails on the broken copy, and what it printed."""
+    copy = folder / "ansible_collections/secure_ftp/server"
+    shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".venv", ".git", ".work", "__pycache__", ".cache"))
+    (copy / ".venv").symlink_to(ROOT / ".venv")
+    source = (copy / way.file).read_text()
+    if source.count(way.old) != 1:
+        raise SystemExit(f"{way.name}: expected {way.old!r} once in {way.file}, found {source.count(way.old)} times")
+    (copy / way.file).write_text(source.replace(way.old, way.new))
+    environment = {**os.environ, "PYTHONPATH": str(folder), "SECURE_FTP_KILLS": "200"}
+    command = [str(PYTHON), "tests/bench/bench.py", "store"]
+    if way.test:
+        command = [str(PYTHON), "-m", "pytest", "-q", "-p", "no:cacheprovider", f"tests/reliability/{way.test}"]
+    done = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, check=False, timeout=600)
+    if way.test:
+        return done.returncode == 1 and " failed" in done.stdout, done.stdout
+    missed = [row for row in done.stdout.splitlines() if row.startswith(f"| {way.bench} ") and "| NO " in row]
+    return bool(missed), done.stdout + done.stderr
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("only", nargs="?", default="")
+    only, unnoticed = parser.parse_args().only, 0
+    for way in WAYS:
+        if not way.name.startswith(only):
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            noticed, output = notices(way, Path(folder))
+        unnoticed += not noticed
+        print(f"{'noticed' if noticed else 'NOT NOTICED'}: {way.name} ({way.test or way.bench})", flush=True)
+        if not noticed:
+            print(output[-3000:], file=sys.stderr)
+    return 1 if unnoticed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
