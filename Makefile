@@ -63,7 +63,7 @@ molecule: venv ## the roles, on real hosts with real clients
 	@tests/containers/molecule test
 
 bench: venv ## speed, as ratios inside one run
-	@$(PYTHON) tests/bench/bench.py $(SUITES)
+	@$(PYTHON) tests/bench/bench.py $(addprefix --suite=,$(SUITE))
 
 clean: demo-down ## remove what the tests and the demo made
 	@rm -rf .work .cache

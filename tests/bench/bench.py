@@ -26,12 +26,12 @@ RESULT = ROOT / ".work" / "bench.json"
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("suites", nargs="*", choices=[*SUITES, []], default=list(SUITES), metavar="SUITE")
+    parser.add_argument("--suite", action="append", choices=SUITES)
     lines: list[Line] = []
     # Beside the result: a disk, as a server's database is on, and not a file system in memory.
     RESULT.parent.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=RESULT.parent) as folder:
-        for name in parser.parse_args().suites:
+        for name in parser.parse_args().suite or SUITES:
             for line in SUITES[name].lines(Path(folder)):
                 print(f"    {line.what}: {line.ratio:.2f}", file=sys.stderr, flush=True)
                 lines.append(line)

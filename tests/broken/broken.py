@@ -272,7 +272,7 @@ def notices(way: Broken, folder: Path) -> tuple[bool, str]:
         raise SystemExit(f"{way.name}: expected {way.old!r} once in {way.file}, found {source.count(way.old)} times")
     (copy / way.file).write_text(source.replace(way.old, way.new))
     environment = {**os.environ, "PYTHONPATH": str(folder), "SECURE_FTP_KILLS": "200"}
-    command = [str(PYTHON), "tests/bench/bench.py", "store"]
+    command = [str(PYTHON), "tests/bench/bench.py", "--suite=store"]
     if way.test:
         command = [str(PYTHON), "-m", "pytest", "-q", "-p", "no:cacheprovider", f"tests/reliability/{way.test}"]
     done = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, check=False, timeout=600)

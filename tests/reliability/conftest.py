@@ -5,9 +5,25 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
-from typing import Iterator
+from typing import Callable, Iterator
 
 import pytest
+
+_FIGURES: list[str] = []
+
+
+@pytest.fixture
+def figure() -> Callable[[str], None]:
+    """Note a measured figure, in a sentence; all of them are printed at the end."""
+    return _FIGURES.append
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the figures."""
+    if _FIGURES:
+        terminalreporter.section("figures")
+        for sentence in _FIGURES:
+            terminalreporter.line(sentence)
 
 
 @pytest.fixture

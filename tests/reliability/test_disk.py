@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Iterator
+from typing import Callable, Iterator
 
 import pytest
 from store_tools import contents, litter, people, run_module, write
@@ -53,7 +53,9 @@ def with_faults(preload: Path, database: Path, kind: str, mode: str) -> list[dic
 
 
 @pytest.mark.parametrize("kind", ["single", "bulk", "new"])
-def test_every_system_call_of_a_write_may_fail(tmp_path: Path, preload: Path, kind: str) -> None:
+def test_every_system_call_of_a_write_may_fail(
+    tmp_path: Path, preload: Path, kind: str, figure: Callable[[str], None]
+) -> None:
     database = tmp_path / "users.db"
     if kind != "new":
         write(database, people(0, 500, "old"))
@@ -74,7 +76,7 @@ def test_every_system_call_of_a_write_may_fail(tmp_path: Path, preload: Path, ki
             assert "is in place" in fault["error"], fault
         else:
             assert fault["untouched"] and MEANING[fault["fault"]] in fault["error"].lower(), fault
-    print(f"{kind}: {len(faults)} faults in {sorted(calls)}")
+    figure(f"faults: {len(faults)} system calls of a {kind} write failed ({', '.join(sorted(calls))}), nothing lost")
     assert {"open", "write", "fsync", "rename"} <= calls
 
 
@@ -118,7 +120,7 @@ def refused(database: Path, words: str) -> None:
 
 
 @needs_root
-def test_a_disk_that_fills_up_at_any_point(tmp_path: Path) -> None:
+def test_a_disk_that_fills_up_at_any_point(tmp_path: Path, figure: Callable[[str], None]) -> None:
     with small_disk(tmp_path / "disk", "size=4m") as disk:
         database = disk / "users.db"
         write(database, people(0, 3000, "old"))
@@ -140,6 +142,7 @@ def test_a_disk_that_fills_up_at_any_point(tmp_path: Path) -> None:
             write(database, {**dict.fromkeys(people(3000, 4500)), **people(0, 3000, "old")})
             assert contents(database) == before
         assert full >= 10, f"the disk was full {full} times only"
+        figure(f"disk: full at {full} different points of a write, the old users were intact each time")
 
 
 @needs_root

@@ -98,11 +98,14 @@ def fingerprint(path: Path) -> tuple:
 
 
 @pytest.mark.parametrize("kind", HOSTILE)
-def test_a_hostile_file_is_named_in_a_second_and_untouched(tmp_path: Path, kind: str) -> None:
+def test_a_hostile_file_is_named_in_a_second_and_untouched(
+    tmp_path: Path, kind: str, figure: Callable[[str], None]
+) -> None:
     database = tmp_path / "users.db"
     make, words = HOSTILE[kind]
     make(database)
     before, names = fingerprint(database), os.listdir(tmp_path)
+    slowest = 0.0
     user = {"name": "batman", "password_hash": PASSWORD_HASH}
     options = {"db": str(database), "create_home": False}
     for module, parameters in (
@@ -113,10 +116,12 @@ def test_a_hostile_file_is_named_in_a_second_and_untouched(tmp_path: Path, kind:
     ):
         started = time.monotonic()
         result = Child(lambda module=module, parameters=parameters: run_module(module, **parameters)).result(timeout=10)
-        assert time.monotonic() - started < 1
+        slowest = max(slowest, time.monotonic() - started)
+        assert slowest < 1
         assert result.get("failed") and words in result["msg"] and str(database) in result["msg"], result
         assert "Traceback" not in str(result)
     assert fingerprint(database) == before and os.listdir(tmp_path) == names
+    figure(f"hostile: {kind} refused after at most {slowest * 1000:.0f} ms")
 
 
 def test_every_kind_has_its_own_words() -> None:
@@ -176,7 +181,7 @@ def use_damaged(database: Path, content: bytes, number: int) -> list[str]:
     return done
 
 
-def test_damaged_databases_neither_crash_nor_hang_anything(memory: Path) -> None:
+def test_damaged_databases_neither_crash_nor_hang_anything(memory: Path, figure: Callable[[str], None]) -> None:
     database = memory / "users.db"
     original = bytes(varied(database))
     chance, accepted = random.Random(6), 0
@@ -193,7 +198,7 @@ def test_damaged_databases_neither_crash_nor_hang_anything(memory: Path) -> None
         accepted += sum(bool(done) for done in Child(work).result(timeout=60))
         for file in memory.glob("*.damaged-*"):
             file.unlink()
-    print(f"{DAMAGED} damaged databases, {accepted} of them usable for something")
+    figure(f"damaged: {DAMAGED} databases read, changed, salvaged; {accepted} good for some of it, no crash or hang")
     assert accepted >= DAMAGED // 20
 
 

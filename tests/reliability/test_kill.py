@@ -49,7 +49,9 @@ def bulk(number: int) -> dict[bytes, bytes | None]:
 
 
 @pytest.mark.parametrize(("changes_of", "share"), [(single, 0.6), (bulk, 0.4)], ids=["single", "bulk"])
-def test_a_killed_write_leaves_the_old_or_the_new_users(memory: Path, changes_of, share: float) -> None:
+def test_a_killed_write_leaves_the_old_or_the_new_users(
+    memory: Path, changes_of: Callable[[int], dict], share: float, figure: Callable[[str], None]
+) -> None:
     database = memory / "users.db"
     write(database, people(0, 1000))
     os.chown(database, *OWNER)
@@ -75,12 +77,15 @@ def test_a_killed_write_leaves_the_old_or_the_new_users(memory: Path, changes_of
         before = found
     write(database, {b"afterwards": b"$1$x"})
     assert not litter(database)
-    print(f"{changes_of.__name__}: {outcomes}")
+    figure(
+        f"killed: {round(KILLS * share)} {changes_of.__name__} writes: {outcomes['old']} left the old users,"
+        f" {outcomes['new']} the new ones; {outcomes['midway']} died midway"
+    )
     enough = round(KILLS * share) // 20
     assert min(outcomes.values()) >= enough, f"the kills missed the interesting instants: {outcomes}"
 
 
-def test_a_killed_ftp_users_leaves_nobody_without_a_directory(memory: Path) -> None:
+def test_a_killed_ftp_users_leaves_nobody_without_a_directory(memory: Path, figure: Callable[[str], None]) -> None:
     database, root = memory / "db" / "users.db", memory / "homes"
     database.parent.mkdir()
     root.mkdir()
@@ -107,6 +112,7 @@ def test_a_killed_ftp_users_leaves_nobody_without_a_directory(memory: Path) -> N
     work(200)
     assert not litter(database)
     assert min(old, new) >= 5, (old, new)
+    figure(f"killed: {old + new} ftp_users of 50 new users: none added by {old}, all by {new}, each with a directory")
 
 
 class Hashing:
@@ -157,7 +163,9 @@ needs_pam = pytest.mark.skipif(not pam.available(), reason="libpam 1.4 or pam_us
 
 
 @needs_pam
-def test_killed_while_hashing_plaintext_everybody_still_gets_in(hashing: Hashing) -> None:
+def test_killed_while_hashing_plaintext_everybody_still_gets_in(
+    hashing: Hashing, figure: Callable[[str], None]
+) -> None:
     lifetime = seconds_of(lambda _number: (hashing.reset(), hashing.work()))
     chance = random.Random(3)
     for number in range(50):
@@ -167,6 +175,7 @@ def test_killed_while_hashing_plaintext_everybody_still_gets_in(hashing: Hashing
         child.kill()
         hashing.check(f"after kill {number}")
         hashing.finish()
+    figure("killed: 50 runs that hash plaintext passwords, and one after each of its steps: everybody could log in")
 
 
 @needs_pam

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Callable
 
 import pytest
 from store_tools import PASSWORD_HASH, Child, contents, fake_hash, litter, people, run_module, run_module_file, write
@@ -54,7 +55,7 @@ def by_program(database: Path, writer: int) -> None:
         assert result.get("changed") is True, result
 
 
-def test_16_writers_of_50_users_each_lose_none(memory: Path) -> None:
+def test_16_writers_of_50_users_each_lose_none(memory: Path, figure: Callable[[str], None]) -> None:
     database = memory / "users.db"
     writers = [by_library] * 8 + [by_ftp_user] * 4 + [by_ftp_users] * 3 + [by_program]
     children = [Child(lambda work=work, number=number: work(database, number)) for number, work in enumerate(writers)]
@@ -64,6 +65,7 @@ def test_16_writers_of_50_users_each_lose_none(memory: Path) -> None:
     assert len(expected) == 800
     assert contents(database).keys() == expected
     assert not litter(database)
+    figure(f"raced: {len(writers)} writers of {EACH} users each: {len(expected)} users present")
 
 
 def test_writers_of_the_same_user_the_last_one_wins(tmp_path: Path) -> None:
