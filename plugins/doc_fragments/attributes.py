@@ -32,3 +32,14 @@ attributes:
     membership:
       - secure_ftp.server.users
 """
+
+    READ_ONLY = r"""
+options: {}
+attributes:
+  check_mode:
+    description: Runs in check mode without change.
+    support: full
+  diff_mode:
+    description: There is nothing to show.
+    support: none
+"""

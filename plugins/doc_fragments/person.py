@@ -1,12 +1,36 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The list of people, which ftp_users and sftp_users share."""
+"""One user, and the list of people: what the FTPS and the SFTP modules share."""
 
 from __future__ import annotations
 
 
 class ModuleDocFragment:
     """Options that describe people."""
+
+    DOCUMENTATION = r"""
+options:
+  name:
+    description:
+      - Login name. Letters, digits, C(.), C(_) and C(-), at most 32 characters, not reserved for the system.
+    type: raw
+    required: true
+  state:
+    description:
+      - Whether the user exists. V(absent) keeps the user's files unless O(remove_home=true).
+    type: str
+    choices: [present, absent]
+    default: present
+  password:
+    description:
+      - The password, as a quoted string of at most 511 bytes without control characters.
+      - An existing user keeps the stored hash when the password verifies against it.
+    type: raw
+  password_hash:
+    description:
+      - The password as a hash of crypt(3), such as C($6$...) or C($y$...). Excludes O(password).
+    type: raw
+"""
 
     USERS = r"""
 options:

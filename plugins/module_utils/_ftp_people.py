@@ -147,12 +147,30 @@ def describe(server: Server, name: str | None = None) -> dict[str, Any]:
 
 
 class _Decision:
-    """Decides the changes for a view; what was hashed or verified once is not computed again."""
+    """Decides the changes for a view; what was hashed or verified once is not computed again.
+
+    Lists are long: the people are sorted once, by what they bring, and every step looks only at those it is about.
+    """
 
     def __init__(self, people: Sequence[Person], server: Server, rules: Rules) -> None:
         self.final = False
-        self._people = {person.name.encode("utf-8"): person for person in people}
         self._server, self._rules = server, rules
+        self._people: dict[bytes, Person] = {}
+        self._gone: list[bytes] = []
+        self._given_hashes: dict[bytes, str] = {}
+        self._passwords: dict[bytes, str] = {}
+        self._without: list[bytes] = []
+        for person in people:
+            key = person.name.encode("utf-8")
+            self._people[key] = person
+            if not uses(person, "ftps"):
+                self._gone.append(key)
+            elif person.password_hash is not None:
+                self._given_hashes[key] = person.password_hash
+            elif person.password is not None:
+                self._passwords[key] = person.password
+            else:
+                self._without.append(key)
         self._verified: dict[tuple[bytes, bytes], bool] = {}
         self._hashes: dict[bytes, bytes] = {}
         self._current: Mapping[bytes, bytes] = {}
@@ -164,16 +182,20 @@ class _Decision:
         current = self._current = view.all() if everything else view.select(list(self._people))
         self._plaintext = _plaintext_keys(current, self._server)
         self._verify(current)
-        changes: dict[bytes, bytes | None] = {}
-        self._to_hash = {}
-        for key, person in self._people.items():
-            if not uses(person, "ftps"):
-                if key in current:
-                    changes[key] = None
-            else:
-                self._decide_present(key, person, current.get(key), changes)
+        self._refuse_new_without_password(current)
+        changes: dict[bytes, bytes | None] = {key: None for key in self._gone if key in current}
         if self._rules.purge:
             changes.update((key, None) for key in current if key not in self._people)
+        keep = current if self._rules.update_password == "on_create" else ()
+        for key, given in self._given_hashes.items():
+            value = given.encode("utf-8")
+            if current.get(key) != value and key not in keep:
+                changes[key] = value
+        self._to_hash = {
+            key: password
+            for key, password in self._passwords.items()
+            if key not in current or (key not in keep and not self._verified[key, current[key]])
+        }
         if self._rules.hash_plaintext:
             for key in self._plaintext - set(changes) - set(self._to_hash):
                 self._to_hash[key] = _text(current[key])
@@ -193,14 +215,13 @@ class _Decision:
             else:
                 names = outcome.changed_users
             names.append(_text(key))
+        gone = set(self._gone)
         outcome.unchanged = [
-            person.name for key, person in self._people.items() if uses(person, "ftps") and key not in changes
+            person.name for key, person in self._people.items() if key not in changes and key not in gone
         ]
         for names in (outcome.added, outcome.changed_users, outcome.removed, outcome.hashed, outcome.unchanged):
             names.sort()
-        unsafe = [
-            p.name for p in self._people.values() if p.password_hash and passwords.has_unsafe_length(p.password_hash)
-        ]
+        unsafe = [_text(key) for key, value in self._given_hashes.items() if passwords.has_unsafe_length(value)]
         if unsafe:
             outcome.warnings.append(
                 f"password_hash of {_some(unsafe)}: its length is 8 modulo 16, which Linux-PAM before 1.5.2 (Ubuntu"
@@ -213,44 +234,35 @@ class _Decision:
                 " ftp_users"
             )
 
-    def _decide_present(
-        self, key: bytes, person: Person, stored: bytes | None, changes: dict[bytes, bytes | None]
-    ) -> None:
-        if stored is None:
-            if person.password is None and person.password_hash is None:
+    def _refuse_new_without_password(self, current: Mapping[bytes, bytes]) -> None:
+        for key in self._without:
+            if key not in current:
                 raise SecureFtpError(
-                    f"user {person.name!r}: not in {self._server.database} yet, so expected password or password_hash,"
+                    f"user {_text(key)!r}: not in {self._server.database} yet, so expected password or password_hash,"
                     " found neither; give one (or protocols: [sftp] for a user of SFTP alone)"
                 )
-        elif self._rules.update_password == "on_create":
-            return
-        if person.password_hash is not None:
-            if stored != person.password_hash.encode("utf-8"):
-                changes[key] = person.password_hash.encode("utf-8")
-        elif person.password is not None and (stored is None or not self._verified[key, stored]):
-            self._to_hash[key] = person.password
 
     def _same_password(self, key: bytes) -> bool:
-        person = self._people.get(key)
-        if person is None or self._rules.update_password == "on_create":
+        """Whether a record that changes keeps its password."""
+        if self._rules.update_password == "on_create" or key not in self._people:
             return True
-        if person.password is not None:
+        if key in self._passwords:
             return self._verified[key, self._current[key]]
-        return person.password_hash is None
+        return key not in self._given_hashes
 
     def _verify(self, current: Mapping[bytes, bytes]) -> None:
         """Verify every given password that is not known yet, on every core."""
         if self._rules.update_password == "on_create":
             return
         pairs: dict[tuple[bytes, bytes], tuple[str, str]] = {}
-        for key, person in self._people.items():
+        for key, password in self._passwords.items():
             stored = current.get(key)
-            if stored is None or person.password is None or not uses(person, "ftps") or (key, stored) in self._verified:
+            if stored is None or (key, stored) in self._verified:
                 continue
             if key in self._plaintext:
-                self._verified[key, stored] = stored == person.password.encode("utf-8")
+                self._verified[key, stored] = stored == password.encode("utf-8")
             else:
-                pairs[key, stored] = (person.password, _text(stored))
+                pairs[key, stored] = (password, _text(stored))
         self._verified.update(zip(pairs, passwords.verify_many(list(pairs.values()))))
 
     def _hashed(self) -> dict[bytes, bytes | None]:

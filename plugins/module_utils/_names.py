@@ -15,6 +15,8 @@ MAX_LENGTH = 32
 # The portable file-name characters of POSIX.1-2017 3.282, with a first character that neither
 # an option parser (-) nor a directory listing (.) can take for something else.
 _PORTABLE = re.compile(r"[A-Za-z_0-9][A-Za-z0-9._-]*\Z")
+# Of them, those of a good length that are no number.
+_USABLE = re.compile(rf"(?![0-9]+\Z)(?=.{{1,{MAX_LENGTH}}}\Z)" + _PORTABLE.pattern)
 
 # Every name of base-passwd(8) on Debian and Ubuntu, and what the daemons of this collection add.
 RESERVED = frozenset(
@@ -32,7 +34,7 @@ def validate_user_name(name: object) -> str:
     """
     if not isinstance(name, str):
         raise SecureFtpError(f"user name {name!r}: expected a string, found {type(name).__name__}; quote it in YAML")
-    if len(name) <= MAX_LENGTH and _PORTABLE.match(name) and not name.isdigit() and name.lower() not in RESERVED:
+    if _USABLE.match(name) and name.lower() not in RESERVED:
         return name
     shown = repr(name if len(name) <= 60 else name[:57] + "...")
     if not name:

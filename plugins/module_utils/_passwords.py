@@ -53,6 +53,8 @@ _SCHEMES = tuple(
 PLAINTEXT = "plaintext"
 AMBIGUOUS = frozenset(("des_crypt", "bsdi_crypt"))
 """Methods without a ``$`` prefix: a plaintext password can look like one of their hashes."""
+_REFUSED = AMBIGUOUS | {PLAINTEXT}
+_SHA512 = dict(_SCHEMES)["sha512_crypt"]
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
@@ -84,7 +86,7 @@ def validate_hash(hash: object, name: str) -> None:
 
     Traditional DES hashes are refused: they are weak and cannot be told from a plaintext password.
     """
-    if isinstance(hash, str) and hash.startswith("$") and scheme(hash) != PLAINTEXT:
+    if isinstance(hash, str) and (_SHA512.match(hash) or scheme(hash) not in _REFUSED):
         return
     where = f"user {name!r}: password_hash"
     remedy = "make one with 'mkpasswd -m sha-512' or give password instead"

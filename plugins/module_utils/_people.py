@@ -5,8 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, Iterable, Mapping
+from typing import Any, Iterable, Mapping, NamedTuple
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._keys import validate_authorized_keys
@@ -16,9 +15,8 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._passwords impor
 PROTOCOLS = ("ftps", "sftp")
 
 
-@dataclass(frozen=True)
-class Person:
-    """One entry of ``ftp_users``, valid.
+class Person(NamedTuple):
+    """One entry of ``ftp_users``, valid. A tuple, since lists of them are long.
 
     ``password`` and ``password_hash`` exclude each other; both None means "leave the password as it is".
     ``authorized_keys`` is None when not given (leave the keys as they are), else the complete list.
@@ -26,10 +24,14 @@ class Person:
 
     name: str
     present: bool = True
-    password: str | None = field(default=None, repr=False)
-    password_hash: str | None = field(default=None, repr=False)
+    password: str | None = None
+    password_hash: str | None = None
     protocols: tuple[str, ...] = PROTOCOLS
     authorized_keys: tuple[str, ...] | None = None
+
+    def __repr__(self) -> str:
+        """Name the user and no secret."""
+        return f"Person({self.name!r})"
 
 
 def person_from_options(options: Mapping[str, Any]) -> Person:
@@ -37,31 +39,31 @@ def person_from_options(options: Mapping[str, Any]) -> Person:
 
     Raises SecureFtpError naming the user and the rule that is broken.
     """
-    name = validate_user_name(options.get("name"))
-    password, password_hash = options.get("password"), options.get("password_hash")
-    if password is not None and password_hash is not None:
-        raise SecureFtpError(f"user {name!r}: give password or password_hash, not both")
+    get = options.get
+    name = validate_user_name(get("name"))
+    password, password_hash = get("password"), get("password_hash")
     if password is not None:
+        if password_hash is not None:
+            raise SecureFtpError(f"user {name!r}: give password or password_hash, not both")
         validate_password(password, name)
-    if password_hash is not None:
+    elif password_hash is not None:
         validate_hash(password_hash, name)
-    protocols = options.get("protocols")
-    protocols = PROTOCOLS if protocols is None else tuple(protocols)
-    if protocols != PROTOCOLS and not set(protocols) <= set(PROTOCOLS):
-        unknown = sorted(set(protocols) - set(PROTOCOLS))
-        raise SecureFtpError(f"user {name!r}: protocols: expected ftps and/or sftp, found {', '.join(unknown)}")
-    state = options.get("state") or "present"
-    if state not in ("present", "absent"):
+    protocols = get("protocols")
+    protocols = PROTOCOLS if protocols is None else _valid_protocols(protocols, name)
+    state = get("state") or "present"
+    if state != "present" and state != "absent":
         raise SecureFtpError(f"user {name!r}: state: expected present or absent, found {state!r}")
-    keys = options.get("authorized_keys")
-    return Person(
-        name=name,
-        present=state == "present",
-        password=password,
-        password_hash=password_hash,
-        protocols=protocols,
-        authorized_keys=None if keys is None else validate_authorized_keys(keys, name),
-    )
+    keys = get("authorized_keys")
+    authorized_keys = None if keys is None else validate_authorized_keys(keys, name)
+    return Person(name, state == "present", password, password_hash, protocols, authorized_keys)
+
+
+def _valid_protocols(protocols: Iterable[str], name: str) -> tuple[str, ...]:
+    given = tuple(protocols)
+    unknown = sorted(set(given) - set(PROTOCOLS))
+    if unknown:
+        raise SecureFtpError(f"user {name!r}: protocols: expected ftps and/or sftp, found {', '.join(unknown)}")
+    return given
 
 
 def people_from_list(entries: Iterable[Mapping[str, Any]]) -> list[Person]:

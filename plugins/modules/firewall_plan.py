@@ -65,13 +65,8 @@ options:
     type: list
     elements: dict
     default: []
-attributes:
-  check_mode:
-    description: Runs in check mode without change.
-    support: full
-  diff_mode:
-    description: There is nothing to show.
-    support: none
+extends_documentation_fragment:
+  - secure_ftp.server.attributes.read_only
 """
 
 EXAMPLES = r"""

@@ -11,35 +11,15 @@ short_description: Manage one FTPS virtual user
 version_added: 0.1.0
 description:
   - Manages the record of a virtual user in the Berkeley DB database that C(pam_userdb) reads, and the user's directory.
+  - A new user needs O(password) or O(password_hash).
   - For a whole list use M(secure_ftp.server.ftp_users), which writes once.
 author: secure_ftp.server contributors (@secure_ftp)
 extends_documentation_fragment:
+  - secure_ftp.server.person
   - secure_ftp.server.store
   - secure_ftp.server.store.write
   - secure_ftp.server.attributes
   - secure_ftp.server.attributes.actiongroup_users
-options:
-  name:
-    description:
-      - Login name. Letters, digits, C(.), C(_) and C(-), at most 32 characters, not reserved for the system.
-    type: raw
-    required: true
-  state:
-    description:
-      - Whether the user exists.
-    type: str
-    choices: [present, absent]
-    default: present
-  password:
-    description:
-      - The password, as a quoted string of at most 511 bytes without control characters. A new user needs it
-        or O(password_hash).
-      - An existing user keeps the stored hash when the password verifies against it.
-    type: raw
-  password_hash:
-    description:
-      - The password as a hash of crypt(3), such as C($6$...) or C($y$...). Excludes O(password).
-    type: raw
 seealso:
   - module: secure_ftp.server.ftp_users
   - module: secure_ftp.server.ftp_user_info

@@ -32,13 +32,8 @@ options:
       - Who Ansible logs in as, a name no entry of O(users) may have.
     type: str
     default: ''
-attributes:
-  check_mode:
-    description: Runs in check mode without change.
-    support: full
-  diff_mode:
-    description: There is nothing to show.
-    support: none
+extends_documentation_fragment:
+  - secure_ftp.server.attributes.read_only
 """
 
 EXAMPLES = r"""

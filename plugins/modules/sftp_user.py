@@ -14,30 +14,11 @@ description:
   - For a whole list use M(secure_ftp.server.sftp_users), which creates all accounts in one pass.
 author: secure_ftp.server contributors (@secure_ftp)
 extends_documentation_fragment:
+  - secure_ftp.server.person
   - secure_ftp.server.sftp
   - secure_ftp.server.attributes
   - secure_ftp.server.attributes.actiongroup_users
 options:
-  name:
-    description:
-      - Login name. Letters, digits, C(.), C(_) and C(-), at most 32 characters, not reserved for the system.
-    type: raw
-    required: true
-  state:
-    description:
-      - Whether the account exists. V(absent) keeps the home unless O(remove_home=true).
-    type: str
-    choices: [present, absent]
-    default: present
-  password:
-    description:
-      - The password, as a quoted string of at most 511 bytes without control characters.
-      - An existing user keeps the stored hash when the password verifies against it.
-    type: raw
-  password_hash:
-    description:
-      - The password as a hash of crypt(3), such as C($6$...) or C($y$...). Excludes O(password).
-    type: raw
   authorized_keys:
     description:
       - The complete list of public keys. Without it, keys stay as they are.

@@ -15,6 +15,7 @@ from typing import Any, Callable, Iterator
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._discovery import Server
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftp_people import Outcome, Rules, reconcile
+from ansible_collections.secure_ftp.server.plugins.module_utils._module import uncollected
 from ansible_collections.secure_ftp.server.plugins.module_utils._passwords import hash_many, verify_many
 from ansible_collections.secure_ftp.server.plugins.module_utils._people import people_from_list
 
@@ -52,7 +53,8 @@ def flush(path: Path) -> None:
 
 def apply(users: list[dict[str, Any]], database: Path) -> Outcome:
     """What the module does with a list: validate it, compare it, write."""
-    return reconcile(people_from_list(users), Server(str(database), None, None, "ftp"), RULES)
+    with uncollected():
+        return reconcile(people_from_list(users), Server(str(database), None, None, "ftp"), RULES)
 
 
 def compare(what: str, target: float, ours: list[float], peer: list[float], peer_name: str) -> Line:
@@ -153,7 +155,7 @@ def verification() -> Line:
         if not all(verify_many(pairs)):
             raise PlayError("a right password was not verified")
 
-    rates = [(seconds(one_core), seconds(every_core)) for _ in range(3)]
+    rates = [(seconds(one_core), seconds(every_core)) for _ in range(REPEATS + 2)]
     ratio = statistics.median(peer / mine for peer, mine in rates)
     mine = statistics.median(mine for _peer, mine in rates)
     one = statistics.median(peer for peer, _mine in rates)

@@ -58,6 +58,21 @@ def podman(*arguments: str, stdin: str | None = None, timeout: float = 180) -> s
     )
 
 
+def ansible(program: str, *arguments: str) -> str:
+    """Run ``ansible`` or ``ansible-playbook`` of this environment from the top of the project; it must succeed."""
+    result = subprocess.run(
+        [str(Path(sys.executable).parent / program), *arguments],
+        env={**os.environ, "SECURE_FTP_KEY": KEY_FILE},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
+
+
 def _podman(*arguments: str, stdin: str | None = None) -> str:
     result = podman(*arguments, stdin=stdin)
     assert result.returncode == 0, f"podman {' '.join(arguments)}: {result.stderr.strip()}"

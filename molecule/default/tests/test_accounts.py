@@ -5,13 +5,10 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
-from conftest import FTPS_ROOT, ROOT, SFTP_JAIL
+from conftest import FTPS_ROOT, SFTP_JAIL, ansible
 
 NAME = "harvey"
 FIRST = "Two-Face%1 coin"
@@ -28,23 +25,15 @@ def on_both(server, tmp_path, **options) -> None:
         arguments["password"] = "{{ the_password }}"
 
     def run(module: str) -> str:
-        result = subprocess.run(
-            [
-                str(Path(sys.executable).parent / "ansible"),
-                server.name,
-                f"--inventory={server.name},",
-                "--extra-vars=ansible_connection=containers.podman.podman",
-                f"--extra-vars=@{secrets}",
-                f"--module-name=secure_ftp.server.{module}",
-                f"--args={json.dumps(arguments)}",
-            ],
-            capture_output=True,
-            text=True,
-            cwd=ROOT,
-            check=False,
+        return ansible(
+            "ansible",
+            server.name,
+            f"--inventory={server.name},",
+            "--extra-vars=ansible_connection=containers.podman.podman",
+            f"--extra-vars=@{secrets}",
+            f"--module-name=secure_ftp.server.{module}",
+            f"--args={json.dumps(arguments)}",
         )
-        assert result.returncode == 0, result.stdout + result.stderr
-        return result.stdout
 
     with ThreadPoolExecutor() as pool:
         for module, output in zip(("ftp_user", "sftp_user"), pool.map(run, ("ftp_user", "sftp_user")), strict=True):

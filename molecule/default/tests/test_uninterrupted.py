@@ -6,16 +6,13 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import subprocess
-import sys
 import tarfile
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
-from conftest import CLIENT_DIRECTORY, FTPS_ROOT, INVENTORY, KEY_FILE, PASSWORDS, ROOT, SFTP_JAIL, podman
+from conftest import CLIENT_DIRECTORY, FTPS_ROOT, INVENTORY, PASSWORDS, ROOT, SFTP_JAIL, ansible, podman
 
 LIBRARY = "ansible_collections/secure_ftp/server/plugins/module_utils"
 ON_SERVER = "/var/tmp/secure-ftp-verify"
@@ -61,24 +58,10 @@ def test_no_login_is_refused_during_500_updates_of_the_database(server, client, 
     assert not [name for name in names if name.endswith(".tmp")]
 
 
-def run_playbook(server, **variables) -> str:
+def run_playbook(server, **variables) -> None:
     """Run the playbook of converge.yml on this server, with variables that differ."""
-    result = subprocess.run(
-        [
-            str(Path(sys.executable).parent / "ansible-playbook"),
-            f"--inventory={INVENTORY}",
-            f"--limit={server.name}",
-            f"--extra-vars={json.dumps(variables)}",
-            str(ROOT / "molecule/default/converge.yml"),
-        ],
-        env={**os.environ, "SECURE_FTP_KEY": KEY_FILE},
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        check=False,
-    )
-    assert result.returncode == 0, result.stdout + result.stderr
-    return result.stdout
+    more = (f"--inventory={INVENTORY}", f"--limit={server.name}", f"--extra-vars={json.dumps(variables)}")
+    ansible("ansible-playbook", *more, str(ROOT / "molecule/default/converge.yml"))
 
 
 def main_process(server, unit: str) -> str:
