@@ -12,7 +12,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from conftest import CLIENT_DIRECTORY, FTPS_ROOT, INVENTORY, PASSWORDS, ROOT, SFTP_JAIL, ansible, podman
+from conftest import CLIENT_DIRECTORY, CONTROL_PORTS, FTPS_ROOT, INVENTORY, PASSWORDS, ROOT, SFTP_JAIL, ansible, podman
 
 LIBRARY = "ansible_collections/secure_ftp/server/plugins/module_utils"
 ON_SERVER = "/var/tmp/secure-ftp-verify"
@@ -75,11 +75,22 @@ def put_back(server):
     run_playbook(server)
 
 
-def test_transfers_of_200_mb_survive_a_changed_configuration(server, client, put_back):
+def served_certificates(server) -> set[str]:
+    """The serial numbers of the certificates both instances show in handshakes that trust the server's file."""
+    server.prepare_client()
+    return {
+        server.client.ask("certificate", host=server.address, ca_file=server.ca_file, port=port, implicit=port == 990)[
+            "certificate"
+        ]["serialNumber"]
+        for port in CONTROL_PORTS.values()
+    }
+
+
+def test_transfers_of_200_mb_survive_a_changed_configuration_and_a_new_certificate(server, client, put_back):
     hurry = f"{server.directory}/hurry"
     client.sh(f"rm -f {hurry}; test -s {LARGE_FILE} || head -c {LARGE} /dev/urandom >{LARGE_FILE}")
     transfer = {"path": LARGE_FILE, "name": "large", "hurry": hurry}
-    before = main_process(server, "vsftpd")
+    process, certificates = main_process(server, "vsftpd"), served_certificates(server)
     with ThreadPoolExecutor() as pool:
         transfers = [
             pool.submit(client.ask, "ftps_unhurried", login=server.ftps("robin"), **transfer),
@@ -89,18 +100,21 @@ def test_transfers_of_200_mb_survive_a_changed_configuration(server, client, put
         try:
             files = f"{FTPS_ROOT}/robin/large {FTPS_ROOT}/batman/large {SFTP_JAIL}/robin/large"
             server.sh(f'for file in {files}; do timeout 30 sh -c "until test -s $file; do sleep 0.1; done"; done')
-            # The first is read at a reload, the second when vsftpd starts, the third by sshd.
             changed = {
                 "vsftpd_idle_session_timeout": 123,
                 "vsftpd_ssl_ciphers": "ECDHE+AESGCM",
                 "sshd_chroot_log_level": "DEBUG",
+                # The present one is valid for 825 days.
+                "vsftpd_certificate_days": 900,
+                "vsftpd_certificate_renew_days": 890,
             }
             run_playbook(server, **changed)
             ended = [transfer for transfer in transfers if transfer.done()]
             assert not ended, f"a transfer ended before the playbook: {[transfer.result() for transfer in ended]}"
-            assert main_process(server, "vsftpd") != before, "vsftpd was not started anew"
-            jail = server.sh("sshd -T -C user=robin,host=x,addr=192.0.2.1").stdout
-            assert "-l DEBUG" in jail
+            assert main_process(server, "vsftpd") != process, "vsftpd was not started anew"
+            assert "-l DEBUG" in server.sh("sshd -T -C user=robin,host=x,addr=192.0.2.1").stdout
+            renewed = served_certificates(server)
+            assert len(renewed) == 1 and not renewed & certificates, "the new certificate is not in use"
             applied = time.time()
         finally:
             client.sh(f"touch {hurry}")
