@@ -77,6 +77,8 @@ class Host:
     """The groups of a system account, the primary one first, or None when there is no such account."""
     listener_of: Callable[[int], str | None] = field(default=lambda port: None)
     """The program that listens on a TCP port, or None."""
+    has_file: Callable[[str], bool] = field(default=lambda path: True)
+    """Whether a file is there, or may be by the time it is needed."""
 
 
 def problems(variables: Mapping[str, Any], users: object, host: Host) -> list[str]:
@@ -85,7 +87,7 @@ def problems(variables: Mapping[str, Any], users: object, host: Host) -> list[st
     found += check_users(users, variables, host)
     found += _check_switches(variables)
     found += _check_ports(variables, host)
-    found += _check_vsftpd(variables)
+    found += _check_vsftpd(variables, host)
     found += _check_paths(variables)
     found += _check_firewall(variables)
     return found
@@ -285,7 +287,7 @@ def _check_ports(variables: Mapping[str, Any], host: Host) -> list[str]:
     return found
 
 
-def _check_vsftpd(variables: Mapping[str, Any]) -> list[str]:
+def _check_vsftpd(variables: Mapping[str, Any], host: Host) -> list[str]:
     """Settings of vsftpd that exclude each other."""
     found = []
     if {"vsftpd_listen", "vsftpd_listen_ipv6"} <= set(variables):
@@ -314,7 +316,7 @@ def _check_vsftpd(variables: Mapping[str, Any]) -> list[str]:
     guest = variables.get("vsftpd_guest_username")
     if guest == "root":
         found.append("vsftpd_guest_username: found root, which would give every user every right; use ftp")
-    found += _check_certificate(variables)
+    found += _check_certificate(variables, host)
     options = variables.get("vsftpd_options", {})
     if not isinstance(options, Mapping):
         return found + [f"vsftpd_options: expected a mapping, found {type(options).__name__}"]
@@ -333,7 +335,7 @@ def _check_vsftpd(variables: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def _check_certificate(variables: Mapping[str, Any]) -> list[str]:
+def _check_certificate(variables: Mapping[str, Any], host: Host) -> list[str]:
     source = variables.get("vsftpd_certificate_source", "self_signed")
     sources = ("self_signed", "content", "files")
     if source not in sources:
@@ -344,6 +346,13 @@ def _check_certificate(variables: Mapping[str, Any]) -> list[str]:
             f"{name}: is empty, but vsftpd_certificate_source is content; give the PEM text"
             for name in ("vsftpd_certificate_content", "vsftpd_private_key_content")
             if name in variables and not variables[name]
+        ]
+    if source == "files" and _is_on(variables, "vsftpd_ssl_enable"):
+        found += [
+            f"{name}: {path} is not on the server, but vsftpd_certificate_source is files; put it there first"
+            for name in ("vsftpd_rsa_cert_file", "vsftpd_rsa_private_key_file")
+            for path in [variables.get(name)]
+            if isinstance(path, str) and not host.has_file(path)
         ]
     days = _integer(variables.get("vsftpd_certificate_days", 825))
     renew = _integer(variables.get("vsftpd_certificate_renew_days", 30))
@@ -467,8 +476,11 @@ def listener(port: int, proc: str = "/proc") -> str | None:
     return None
 
 
-def this_host(login_user: str, ssh_ports: Iterable[int]) -> Host:
-    """The host this code runs on. ``login_user`` is who Ansible logs in as, '' when it does not say."""
+def this_host(login_user: str, ssh_ports: Iterable[int], check_mode: bool = False) -> Host:
+    """The host this code runs on. ``login_user`` is who Ansible logs in as, '' when it does not say.
+
+    With ``check_mode`` an earlier play may be the one that makes a file that is missing.
+    """
     release = read_os_release()
     users = {login_user, os.environ.get("SUDO_USER", ""), os.environ.get("DOAS_USER", "")} - {"", "root"}
     return Host(
@@ -479,4 +491,5 @@ def this_host(login_user: str, ssh_ports: Iterable[int]) -> Host:
         ssh_ports=tuple(ssh_ports),
         account_of=account_groups,
         listener_of=listener,
+        has_file=lambda path: check_mode or os.path.isfile(path),
     )

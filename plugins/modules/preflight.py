@@ -86,7 +86,8 @@ def check(module: AnsibleModule) -> dict[str, Any]:
         ssh_ports, _connection = ports_in_use()
     except SecureFtpError:
         ssh_ports = []  # an unreadable sshd_config is reported, with sshd's words, by those who need it
-    found = problems(module.params["variables"], users, this_host(module.params["login_user"], ssh_ports))
+    host = this_host(module.params["login_user"], ssh_ports, module.check_mode)
+    found = problems(module.params["variables"], users, host)
     if found:
         module.fail_json(msg=message(found), problems=found, ssh_ports=ssh_ports)
     return {"changed": False, "problems": [], "ssh_ports": ssh_ports}

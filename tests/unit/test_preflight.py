@@ -148,6 +148,13 @@ def test_ssh_port_overlaps(port):
     assert str(port) in text and "SSH" in text
 
 
+def test_a_certificate_somebody_else_looks_after_is_there():
+    files = {"vsftpd_rsa_cert_file": "/srv/cert.pem", "vsftpd_rsa_private_key_file": "/srv/key.pem"}
+    host = Host("debian", "12", has_file={"/srv/cert.pem"}.__contains__)
+    assert "/srv/key.pem" in one(host=host, vsftpd_certificate_source="files", **files)
+    assert problems({**GOOD, **files}, USERS, host) == [], "the role makes its own"
+
+
 def test_a_foreign_program_on_the_port():
     host = Host("debian", "12", listener_of={21: "proftpd"}.get)
     assert "proftpd" in one(host=host) and "21" in one(host=host)
