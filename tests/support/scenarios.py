@@ -114,7 +114,7 @@ def ftps_logins_until(host, ca_file, user, password, stop, sessions=2):
     return {"logins": sum(logins for logins, _ in results), "refusals": sum((refused for _, refused in results), [])}
 
 
-def _unhurried(hurry, pause=0.1):
+def _unhurried(hurry, pause):
     """A callback for each block of a transfer that makes it last until the file ``hurry`` is there."""
     return lambda *_progress: None if os.path.exists(hurry) else time.sleep(pause)
 
@@ -123,7 +123,7 @@ def ftps_unhurried(login, path, name, hurry):
     """Send the local file ``path``, slowly until ``hurry`` is there, then fetch it back; seconds since the epoch."""
     ftp = _connect(login)
     with open(path, "rb") as file:
-        ftp.storbinary("STOR " + name, file, blocksize=1 << 17, callback=_unhurried(hurry))
+        ftp.storbinary("STOR " + name, file, blocksize=1 << 17, callback=_unhurried(hurry, 0.4))
     sent_until = time.time()
     digest = hashlib.sha256()
     ftp.retrbinary("RETR " + name, digest.update, blocksize=1 << 18)
@@ -313,7 +313,7 @@ def sftp_unhurried(login, path, name, hurry):
     sftp = client.open_sftp()
     with open(path, "rb") as file:
         # Blocks of 32 KiB.
-        sftp.putfo(file, name, callback=_unhurried(hurry, 0.025))
+        sftp.putfo(file, name, callback=_unhurried(hurry, 0.1))
     sent_until = time.time()
     digest = hashlib.sha256()
     with sftp.open(name, "rb") as file:
