@@ -74,3 +74,19 @@ options:
         type: list
         elements: str
 """
+
+    PASSWORDS = r"""
+options:
+  update_password:
+    description:
+      - V(always) sets the password of an existing user when it differs; V(on_create) sets it for new users only.
+    type: str
+    choices: [always, on_create]
+    default: always
+  rounds:
+    description:
+      - Rounds of sha512_crypt for new hashes, 1000 to 9999999. Numbers of six digits are refused, because Linux-PAM
+        before 1.5.2 cannot verify hashes of that length.
+    type: int
+    default: 50000
+"""

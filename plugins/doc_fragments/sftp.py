@@ -39,22 +39,11 @@ options:
       - Login shell. An existing C(nologin) or C(false) counts as right.
     type: path
     default: /usr/sbin/nologin
-  update_password:
-    description:
-      - V(always) sets the password of an existing user when it differs; V(on_create) sets it for new users only.
-    type: str
-    choices: [always, on_create]
-    default: always
   remove_home:
     description:
       - Delete the home of each removed user with everything in it. Links in it are removed, not followed.
     type: bool
     default: false
-  rounds:
-    description:
-      - Rounds of sha512_crypt for new hashes.
-    type: int
-    default: 50000
   jail_check:
     description:
       - What C(sshd -T -C user=NAME) must say before passwords and keys are stored, asked for one user of each kind.

@@ -39,12 +39,6 @@ options:
 
     WRITE = r"""
 options:
-  update_password:
-    description:
-      - V(always) sets the password of an existing user when it differs; V(on_create) sets it for new users only.
-    type: str
-    choices: [always, on_create]
-    default: always
   create_home:
     description:
       - Make the directory of each present user, owned by O(guest_username), mode 0700. Nothing inside an existing one
@@ -57,12 +51,6 @@ options:
       - Delete the directory of each removed user with everything in it. Links in it are removed, not followed.
     type: bool
     default: false
-  rounds:
-    description:
-      - Rounds of sha512_crypt for new hashes, 1000 to 9999999. Numbers of six digits are refused, because Linux-PAM
-        before 1.5.2 cannot verify hashes of that length.
-    type: int
-    default: 50000
   lock_timeout:
     description:
       - Seconds to wait for another writer of the same database.

@@ -156,7 +156,7 @@ class _Decision:
         self.final = False
         self._server, self._rules = server, rules
         self._people: dict[bytes, Person] = {}
-        self._gone: list[bytes] = []
+        self._gone: set[bytes] = set()
         self._given_hashes: dict[bytes, str] = {}
         self._passwords: dict[bytes, str] = {}
         self._without: list[bytes] = []
@@ -164,7 +164,7 @@ class _Decision:
             key = person.name.encode("utf-8")
             self._people[key] = person
             if not uses(person, "ftps"):
-                self._gone.append(key)
+                self._gone.add(key)
             elif person.password_hash is not None:
                 self._given_hashes[key] = person.password_hash
             elif person.password is not None:
@@ -215,9 +215,8 @@ class _Decision:
             else:
                 names = outcome.changed_users
             names.append(_text(key))
-        gone = set(self._gone)
         outcome.unchanged = [
-            person.name for key, person in self._people.items() if key not in changes and key not in gone
+            person.name for key, person in self._people.items() if key not in changes and key not in self._gone
         ]
         for names in (outcome.added, outcome.changed_users, outcome.removed, outcome.hashed, outcome.unchanged):
             names.sort()
@@ -294,7 +293,7 @@ def _plaintext_keys(records: Mapping[bytes, bytes], server: Server) -> set[bytes
     """
     certain, ambiguous = set(), set()
     for key, value in records.items():
-        if value[:1] == b"$" and value[:3] == b"$6$" and len(value) >= 91:
+        if value[:3] == b"$6$" and len(value) >= 91:
             continue  # the common case; a damaged one still cannot be taken for a password worth keeping
         found = passwords.scheme(_text(value))
         if found == passwords.PLAINTEXT:

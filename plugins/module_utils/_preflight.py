@@ -348,12 +348,12 @@ def _check_certificate(variables: Mapping[str, Any], host: Host) -> list[str]:
             if name in variables and not variables[name]
         ]
     if source == "files" and _is_on(variables, "vsftpd_ssl_enable"):
-        found += [
-            f"{name}: {path} is not on the server, but vsftpd_certificate_source is files; put it there first"
-            for name in ("vsftpd_rsa_cert_file", "vsftpd_rsa_private_key_file")
-            for path in [variables.get(name)]
-            if isinstance(path, str) and not host.has_file(path)
-        ]
+        for name in ("vsftpd_rsa_cert_file", "vsftpd_rsa_private_key_file"):
+            path = variables.get(name)
+            if isinstance(path, str) and not host.has_file(path):
+                found.append(
+                    f"{name}: {path} is not on the server, but vsftpd_certificate_source is files; put it there first"
+                )
     days = _integer(variables.get("vsftpd_certificate_days", 825))
     renew = _integer(variables.get("vsftpd_certificate_renew_days", 30))
     if source == "self_signed" and days is not None and renew is not None and renew >= days:
@@ -412,13 +412,9 @@ def _check_firewall(variables: Mapping[str, Any]) -> list[str]:
     ssh_port = variables.get("firewall_ssh_port", 0)
     if not 0 <= (-1 if _integer(ssh_port) is None else int(ssh_port)) <= 65535:
         found.append(f"firewall_ssh_port: expected a port from 1 to 65535, or 0 to find it out, found {ssh_port!r}")
-    checks: list[tuple[str, Callable[[object, str], object]]] = [
-        ("firewall_allowed_sources", _firewall.parse_sources),
-        ("firewall_ssh_allowed_sources", _firewall.parse_sources),
-    ]
-    for name, check in checks:
+    for name in ("firewall_allowed_sources", "firewall_ssh_allowed_sources"):
         try:
-            check(variables.get(name, []), name)
+            _firewall.parse_sources(variables.get(name, []), name)
         except SecureFtpError as error:
             found.append(str(error))
     rules = variables.get("firewall_extra_rules", [])

@@ -40,7 +40,11 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._directories imp
     remove_home,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
-from ansible_collections.secure_ftp.server.plugins.module_utils._passwords import hash_many, verify_many
+from ansible_collections.secure_ftp.server.plugins.module_utils._passwords import (
+    DEFAULT_ROUNDS,
+    hash_many,
+    verify_many,
+)
 from ansible_collections.secure_ftp.server.plugins.module_utils._people import Person, uses
 from ansible_collections.secure_ftp.server.plugins.module_utils._sshd import (
     CONFIG,
@@ -76,7 +80,7 @@ class Rules:
     keys_directory: str | None = None
     shell: str = NO_SHELLS[0]
     update_password: str = "always"
-    rounds: int = 50000
+    rounds: int = DEFAULT_ROUNDS
     purge: bool = False
     remove_home: bool = False
     jail_check: str = "chroot"

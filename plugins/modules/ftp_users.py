@@ -15,6 +15,7 @@ description:
 author: secure_ftp.server contributors (@secure_ftp)
 extends_documentation_fragment:
   - secure_ftp.server.person.users
+  - secure_ftp.server.person.passwords
   - secure_ftp.server.store
   - secure_ftp.server.store.write
   - secure_ftp.server.attributes

@@ -16,6 +16,7 @@ description:
 author: secure_ftp.server contributors (@secure_ftp)
 extends_documentation_fragment:
   - secure_ftp.server.person.users
+  - secure_ftp.server.person.passwords
   - secure_ftp.server.sftp
   - secure_ftp.server.attributes
   - secure_ftp.server.attributes.actiongroup_users
