@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""The one exception the library raises for anything an operator can put right."""
+"""The errors the library raises for anything an operator can put right."""
 
 from __future__ import annotations
 
@@ -11,4 +11,53 @@ class SecureFtpError(Exception):
 
     The message names the thing, what was expected, what was found and the remedy, and never
     contains a password or a hash. Nothing has been changed when it is raised.
+
+    ``code`` is the kind of error, one of EXIT_CODES, for programs.
     """
+
+    code = "failed"
+
+
+class InvalidInput(SecureFtpError):
+    """What was asked for cannot be."""
+
+    code = "invalid"
+
+
+class NoSuchUser(SecureFtpError):
+    """The user is not there."""
+
+    code = "no_such_user"
+
+
+class UserExists(SecureFtpError):
+    """The user is there already."""
+
+    code = "exists"
+
+
+class Busy(SecureFtpError):
+    """Another program held the lock for longer than we waited."""
+
+    code = "locked"
+
+
+class NotPermitted(SecureFtpError):
+    """The caller may not do that."""
+
+    code = "not_permitted"
+
+
+class DamagedStore(SecureFtpError):
+    """The database cannot be read as what it should be."""
+
+    code = "damaged"
+
+
+EXIT_CODES = {
+    kind.code: status
+    for status, kind in enumerate(
+        (SecureFtpError, InvalidInput, NoSuchUser, UserExists, Busy, NotPermitted, DamagedStore), 1
+    )
+}
+"""Exit status of the command ``ftp-users`` for each ``code``; 0 is success."""
