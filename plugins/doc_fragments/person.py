@@ -30,6 +30,11 @@ options:
     description:
       - The password as a hash of crypt(3), such as C($6$...) or C($y$...). Excludes O(password).
     type: raw
+  locked:
+    description:
+      - Whether the user is kept from logging in, by password and by key. Without it, a lock stays as it is.
+      - Password, keys and files are kept, and unlocking restores exactly what was.
+    type: bool
 """
 
     USERS = r"""
@@ -73,6 +78,11 @@ options:
           - The complete list of public keys for SFTP. Without it, keys stay as they are.
         type: list
         elements: str
+      locked:
+        description:
+          - Whether the user is kept from logging in, by password and by key. Without it, a lock stays as it is.
+          - Password, keys and files are kept, and unlocking restores exactly what was.
+        type: bool
 """
 
     PASSWORDS = r"""

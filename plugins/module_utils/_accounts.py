@@ -25,13 +25,18 @@ import time
 from dataclasses import dataclass, field
 from typing import Collection, Iterable, Iterator, Mapping, Sequence
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._errors import Busy, NotPermitted, SecureFtpError
 
 NO_PASSWORD = "*"
 """shadow(5) value of an account that logs in by key only; unlike ``!`` no tool reads it as "locked"."""
 
 PENDING = frozenset(("!*", "!", "!!"))
 """What creation leaves in shadow until the password is set, so seeing it means: creation was cut short."""
+
+LOCKED_SINCE = "1"
+"""Expiry of a locked account, the day passwd(1) recommends; PAM and sshd then refuse passwords and keys alike."""
+
+_EXPIRES = 7  # column of shadow(5)
 
 LOCK_FILE = "/run/secure_ftp.server-accounts.lock"
 
@@ -68,6 +73,8 @@ class Accounts:
     users: Mapping[str, Account]
     groups: Mapping[str, Group]
     passwords: Mapping[str, str] = field(repr=False)
+    expires: Mapping[str, str] = field(default_factory=dict)
+    """Day the account expires, as shadow(5) has it; only of those that do."""
 
     def members(self, group: str) -> list[str]:
         """Names of the local accounts that have ``group`` as primary or as supplementary group, sorted."""
@@ -95,9 +102,13 @@ def read_accounts(etc: str = "/etc") -> Accounts:
         if row[2].isdigit():
             groups.setdefault(row[0], Group(row[0], int(row[2]), frozenset(name for name in row[3].split(",") if name)))
     passwords: dict[str, str] = {}
+    expires: dict[str, str] = {}
     for row in _rows(os.path.join(etc, "shadow"), 2):
-        passwords.setdefault(row[0], row[1])
-    return Accounts(users, groups, passwords)
+        if row[0] not in passwords:
+            passwords[row[0]] = row[1]
+            if len(row) > _EXPIRES and row[_EXPIRES]:
+                expires[row[0]] = row[_EXPIRES]
+    return Accounts(users, groups, passwords, expires)
 
 
 def _rows(path: str, columns: int) -> Iterator[list[str]]:
@@ -110,7 +121,7 @@ def _rows(path: str, columns: int) -> Iterator[list[str]]:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise SecureFtpError(
+        raise NotPermitted(
             f"{path}: expected to read it, found: {error.strerror}; run as root (become: true)"
         ) from error
 
@@ -133,7 +144,7 @@ def accounts_lock(path: str = LOCK_FILE, seconds: float = 60.0) -> Iterator[None
                 if error.errno not in (errno.EAGAIN, errno.EACCES):
                     raise
             if time.monotonic() > deadline:
-                raise SecureFtpError(
+                raise Busy(
                     f"{path}: expected the lock within {seconds:.0f} s, found another run changing accounts;"
                     " wait for it to end and try again"
                 )
@@ -256,6 +267,11 @@ def set_passwords(hashes: Mapping[str, str]) -> None:
 def set_shell(name: str, shell: str) -> None:
     """Change the login shell of ``name``."""
     _run(["usermod", "--shell", shell, "--", name])
+
+
+def set_expiry(name: str, day: str) -> None:
+    """Let ``name`` expire on ``day``, days since 1970 as in shadow(5), or with an empty string never."""
+    _run(["usermod", "--expiredate", day, "--", name])
 
 
 def delete_accounts(accounts: Sequence[Account], shared: Collection[int] = ()) -> None:

@@ -11,7 +11,7 @@ import os
 import secrets
 import stat
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._errors import NotPermitted, SecureFtpError
 
 _MEANING = {
     errno.ENOSPC: "no space left on the device; free some",
@@ -28,7 +28,8 @@ _MEANING = {
 def file_error(path: str, doing: str, error: OSError) -> SecureFtpError:
     """Turn ``error``, met while ``doing`` ("write", "read") ``path``, into one an operator can act on."""
     meaning = _MEANING.get(error.errno or 0) or error.strerror or str(error)
-    return SecureFtpError(f"{path}: cannot {doing} it: {meaning}; nothing was changed")
+    kind = NotPermitted if error.errno in (errno.EACCES, errno.EPERM) else SecureFtpError
+    return kind(f"{path}: cannot {doing} it: {meaning}; nothing was changed")
 
 
 def fsync_directory(path: str) -> None:

@@ -53,6 +53,8 @@ class Outcome:
     removed: list[str] = field(default_factory=list)
     unchanged: list[str] = field(default_factory=list)
     hashed: list[str] = field(default_factory=list)
+    locked: list[str] = field(default_factory=list)
+    unlocked: list[str] = field(default_factory=list)
     homes: list[str] = field(default_factory=list)
     homes_removed: list[str] = field(default_factory=list)
     pam_changed: bool = False
@@ -61,7 +63,8 @@ class Outcome:
     @property
     def changed(self) -> bool:
         """Whether anything differs from before."""
-        lists = (self.added, self.changed_users, self.removed, self.hashed, self.homes, self.homes_removed)
+        lists = (self.added, self.changed_users, self.removed, self.hashed, self.locked, self.unlocked)
+        lists += (self.homes, self.homes_removed)
         return self.pam_changed or any(lists)
 
     def diff(self, database: str) -> dict[str, str]:
@@ -71,6 +74,8 @@ class Outcome:
             (self.added, None, ""),
             (self.changed_users, "", " (password changed)"),
             (self.hashed, " (plaintext)", " (hashed)"),
+            (self.locked, "", " (locked)"),
+            (self.unlocked, " (locked)", ""),
             (self.removed, "", None),
         ):
             before += [name + old + "\n" for name in names if old is not None]
@@ -125,7 +130,7 @@ def reconcile(people: Sequence[Person], server: Server, rules: Rules) -> Outcome
 def describe(server: Server, name: str | None = None) -> dict[str, Any]:
     """Return who exists: name, scheme and directory of each, and who has a plaintext password."""
     view = read(server.database)
-    records: Mapping[bytes, bytes] = view.all()
+    records, locked = _without_locks(view.all())
     plain = _plaintext_keys(records, server)
     if name is not None:
         records = {key: value for key, value in records.items() if key == name.encode("utf-8")}
@@ -133,6 +138,7 @@ def describe(server: Server, name: str | None = None) -> dict[str, Any]:
         {
             "name": _text(key),
             "scheme": passwords.PLAINTEXT if key in plain else passwords.scheme(_text(value)),
+            "locked": key in locked,
             "home": server.homes.of(_text(key)) if server.homes else None,
         }
         for key, value in sorted(records.items())
@@ -160,6 +166,7 @@ class _Decision:
         self._given_hashes: dict[bytes, str] = {}
         self._passwords: dict[bytes, str] = {}
         self._without: list[bytes] = []
+        self._locks: dict[bytes, bool] = {}
         for person in people:
             key = person.name.encode("utf-8")
             self._people[key] = person
@@ -171,15 +178,20 @@ class _Decision:
                 self._passwords[key] = person.password
             else:
                 self._without.append(key)
+            if person.locked is not None:
+                self._locks[key] = person.locked
         self._verified: dict[tuple[bytes, bytes], bool] = {}
         self._hashes: dict[bytes, bytes] = {}
         self._current: Mapping[bytes, bytes] = {}
+        self._locked: set[bytes] = set()
         self._to_hash: dict[bytes, str] = {}
         self._plaintext: set[bytes] = set()
 
     def __call__(self, view: View) -> Changes:
         everything = self._rules.purge or self._rules.hash_plaintext
-        current = self._current = view.all() if everything else view.select(list(self._people))
+        stored = view.all() if everything else view.select(list(self._people))
+        self._current, self._locked = _without_locks(stored)
+        current = self._current
         self._plaintext = _plaintext_keys(current, self._server)
         self._verify(current)
         self._refuse_new_without_password(current)
@@ -196,12 +208,28 @@ class _Decision:
             for key, password in self._passwords.items()
             if key not in current or (key not in keep and not self._verified[key, current[key]])
         }
-        if self._rules.hash_plaintext:
-            for key in self._plaintext - set(changes) - set(self._to_hash):
+        # A plaintext password cannot be locked: behind the mark it would be another plaintext password.
+        for key in self._plaintext if self._rules.hash_plaintext else self._plaintext & self._to_be_locked():
+            if key not in changes and key not in self._to_hash:
                 self._to_hash[key] = _text(current[key])
         self._refuse_hashes_for_plaintext_service(changes)
         changes.update(self._hashed())
+        self._lock(changes)
         return changes
+
+    def _lock(self, changes: dict[bytes, bytes | None]) -> None:
+        """Put the mark of a lock on every record that is to have one, and take it off those that are not."""
+        for key, wanted in self._locks.items():
+            if key not in self._gone and key not in changes and wanted != (key in self._locked):
+                changes[key] = self._current[key]
+        for key in self._to_be_locked().intersection(changes):
+            value = changes[key]
+            if value is not None:
+                changes[key] = passwords.locked(_text(value)).encode("utf-8")
+
+    def _to_be_locked(self) -> set[bytes]:
+        wanted = {key for key, locked in self._locks.items() if locked}
+        return wanted | {key for key in self._locked if self._locks.get(key, True)}
 
     def report(self, changes: Changes, outcome: Outcome) -> None:
         """Sort the names into ``outcome``."""
@@ -212,13 +240,25 @@ class _Decision:
                 names = outcome.added
             elif key in self._plaintext and self._same_password(key):
                 names = outcome.hashed
+            elif passwords.unlocked(_text(value)) == _text(self._current[key]):
+                names = outcome.locked
+            elif value == self._current[key]:
+                names = outcome.unlocked
             else:
                 names = outcome.changed_users
             names.append(_text(key))
         outcome.unchanged = [
             person.name for key, person in self._people.items() if key not in changes and key not in self._gone
         ]
-        for names in (outcome.added, outcome.changed_users, outcome.removed, outcome.hashed, outcome.unchanged):
+        for names in (
+            outcome.added,
+            outcome.changed_users,
+            outcome.removed,
+            outcome.hashed,
+            outcome.locked,
+            outcome.unlocked,
+            outcome.unchanged,
+        ):
             names.sort()
         unsafe = [_text(key) for key, value in self._given_hashes.items() if passwords.has_unsafe_length(value)]
         if unsafe:
@@ -283,6 +323,13 @@ class _Decision:
                 " stored hash would lock its user out; run ftp_users with hash_plaintext: true to hash the database"
                 " and switch the service over"
             )
+
+
+def _without_locks(records: Mapping[bytes, bytes]) -> tuple[Mapping[bytes, bytes], set[bytes]]:
+    """Return the records as they would be unlocked, and the keys of those that are locked."""
+    marked = {key: passwords.unlocked(_text(value)) for key, value in records.items() if value[:1] == b"!"}
+    behind = {key: value.encode("utf-8") for key, value in marked.items() if value is not None}
+    return {**records, **behind} if behind else records, set(behind)
 
 
 def _plaintext_keys(records: Mapping[bytes, bytes], server: Server) -> set[bytes]:

@@ -21,7 +21,7 @@ from operator import gt
 from typing import Callable, Collection, Dict, Iterable, Iterator, NoReturn, Tuple
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._atomic import file_error
-from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._errors import DamagedStore
 
 MAX_SIZE = 1 << 30
 """Largest database read: 1 GiB holds five million users."""
@@ -80,7 +80,7 @@ class HashFile:
     """
 
     def __init__(self, path: str, data: mmap.mmap, found: os.stat_result) -> None:
-        """Check the headers; the items of a page when they are read. Raises SecureFtpError naming what is wrong."""
+        """Check the headers; the items of a page when they are read. Raises DamagedStore naming what is wrong."""
         self.path, self.data = path, data
         self.identity = identity_of(found)
         self.mode, self.uid, self.gid = stat.S_IMODE(found.st_mode), found.st_uid, found.st_gid
@@ -120,7 +120,7 @@ class HashFile:
         return found.get(key)
 
     def check_before_change(self, keys: Collection[bytes]) -> None:
-        """Check every page libdb may need to change ``keys``. Raises SecureFtpError naming what is wrong."""
+        """Check every page libdb may need to change ``keys``. Raises DamagedStore naming what is wrong."""
         if len(keys) > FEW or not self._buckets_known:
             numbers: Iterable[int] = range(1, len(self._pages))
         else:
@@ -237,7 +237,7 @@ def identity_of(found: os.stat_result) -> Identity:
 def open_hash_file(path: str) -> HashFile | None:
     """Read the database at ``path``; None when there is nothing.
 
-    Raises SecureFtpError naming what else is there, within a second whatever it is.
+    Raises DamagedStore naming what else is there, within a second whatever it is.
     """
     opened = _read(path, MAX_SIZE)
     return None if opened is None else HashFile(path, *opened)
@@ -246,11 +246,11 @@ def open_hash_file(path: str) -> HashFile | None:
 def salvage(path: str) -> dict[bytes, bytes]:
     """Return every record of a damaged database that can still be read.
 
-    Raises SecureFtpError when nothing is there, or something that never was a hash database.
+    Raises DamagedStore when nothing is there, or something that never was a hash database.
     """
     opened = _read(path, _SALVAGE_SIZE, salvaging=True)
     if opened is None:
-        raise SecureFtpError(f"{path}: expected a database to salvage, found nothing")
+        raise DamagedStore(f"{path}: expected a database to salvage, found nothing")
     data, _found = opened
     best: dict[bytes, bytes] = {}
     for order in "<>":
@@ -280,7 +280,7 @@ def _read(path: str, limit: int, salvaging: bool = False) -> tuple[mmap.mmap, os
         else:
             _check_header(path, head, found.st_size)
             if found.st_size > limit:
-                raise SecureFtpError(f"{path}: {found.st_size} bytes are no list of users; expected at most {limit}")
+                raise DamagedStore(f"{path}: {found.st_size} bytes are no list of users; expected at most {limit}")
         size = min(found.st_size, limit)
         return _load(path, fd, size), found
     except OSError as error:
@@ -300,7 +300,7 @@ def _load(path: str, fd: int, size: int) -> mmap.mmap:
             with view[done:] as rest:
                 count = os.preadv(fd, [rest], done)
             if not count:
-                raise SecureFtpError(f"{path}: another program truncated it just now; stop that program and try again")
+                raise DamagedStore(f"{path}: another program truncated it just now; stop that program and try again")
             done += count
     return data
 
@@ -315,12 +315,12 @@ def _check_kind(path: str, found: os.stat_result) -> None:
         (stat.S_ISSOCK, "a socket", "remove it"),
     ):
         if test(found.st_mode):
-            raise SecureFtpError(f"{path}: expected a Berkeley DB hash file, found {kind}; {remedy}")
-    raise SecureFtpError(f"{path}: expected a Berkeley DB hash file, found a device; name a file")
+            raise DamagedStore(f"{path}: expected a Berkeley DB hash file, found {kind}; {remedy}")
+    raise DamagedStore(f"{path}: expected a Berkeley DB hash file, found a device; name a file")
 
 
 def _raise_damaged(path: str, what: str) -> NoReturn:
-    raise SecureFtpError(
+    raise DamagedStore(
         f"{path}: the Berkeley DB file is damaged: {what}; restore a backup, or let ftp_users keep what is readable"
         " with salvage: true"
     )
@@ -336,7 +336,7 @@ def _refuse_other_formats(path: str, head: bytes, size: int) -> None:
     """Refuse what never was a Berkeley DB hash file; let pass what may be a damaged one."""
 
     def refuse(kind: str, remedy: str = "name another file or move this one away") -> NoReturn:
-        raise SecureFtpError(f"{path}: expected a Berkeley DB hash file, found {kind}; {remedy}")
+        raise DamagedStore(f"{path}: expected a Berkeley DB hash file, found {kind}; {remedy}")
 
     if size == 0:
         refuse("an empty file", "remove it, a new database will be made")
@@ -365,7 +365,7 @@ def _check_header(path: str, head: bytes, size: int) -> tuple[str, int, int]:
     little, big = _magic(head, 12)
     if _HASH_MAGIC not in (little, big):
         zero = " (only zero bytes)" if not any(head) else ""
-        raise SecureFtpError(
+        raise DamagedStore(
             f"{path}: expected a Berkeley DB hash file, found unknown content{zero}; move it away, or if it is a"
             " damaged database let ftp_users keep what is readable with salvage: true"
         )
@@ -376,16 +376,16 @@ def _check_header(path: str, head: bytes, size: int) -> tuple[str, int, int]:
     encryption, kind, flags = head[24], head[25], head[26]
     last_page, partitions, method_flags = struct.unpack_from(f"{order}32xII8xI", head)
     if not _MIN_VERSION <= version <= _MAX_VERSION:
-        raise SecureFtpError(
+        raise DamagedStore(
             f"{path}: expected Berkeley DB hash version {_MIN_VERSION} to {_MAX_VERSION}, found {version}, which"
             " pam_userdb (libdb 5.3) cannot read; dump it with the db_dump that made it and load it with db_load"
         )
     if page_size not in _PAGE_SIZES or kind != _HASH_META or page_number != 0:
         _raise_damaged(path, "its first page makes no sense")
     if encryption:
-        raise SecureFtpError(f"{path}: the database is encrypted, which pam_userdb cannot read; dump and load it plain")
+        raise DamagedStore(f"{path}: the database is encrypted, which pam_userdb cannot read; dump and load it plain")
     if method_flags & _SUBDATABASE_OR_DUPLICATES or partitions:
-        raise SecureFtpError(
+        raise DamagedStore(
             f"{path}: the database is partitioned or allows duplicate keys, which pam_userdb cannot use;"
             " dump it with db_dump and load it with 'db_load -T -t hash'"
         )

@@ -15,7 +15,7 @@ import re
 import struct
 from typing import Iterator
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._errors import InvalidInput
 
 # Number of length-prefixed fields behind the type name in a key blob.
 _FIELDS = {
@@ -63,11 +63,11 @@ _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
 def validate_authorized_keys(keys: object, name: str) -> tuple[str, ...]:
     """Return the public keys ``keys`` of user ``name`` as lines of an authorized_keys file.
 
-    Blanks around a key are dropped and so is a key given twice. Raises SecureFtpError naming the user, the
+    Blanks around a key are dropped and so is a key given twice. Raises InvalidInput naming the user, the
     key's position and the broken rule; a message never repeats a key.
     """
     if not isinstance(keys, (list, tuple)):
-        raise SecureFtpError(
+        raise InvalidInput(
             f"user {name!r}: authorized_keys: expected a list of public keys, found {type(keys).__name__}"
         )
     lines = [_validate_key(key, f"user {name!r}: authorized_keys[{index}]") for index, key in enumerate(keys)]
@@ -76,26 +76,26 @@ def validate_authorized_keys(keys: object, name: str) -> tuple[str, ...]:
 
 def _validate_key(key: object, where: str) -> str:
     if not isinstance(key, str):
-        raise SecureFtpError(f"{where}: expected a public key as a string, found {type(key).__name__}")
+        raise InvalidInput(f"{where}: expected a public key as a string, found {type(key).__name__}")
     line = key.strip()
     if not line:
-        raise SecureFtpError(f"{where}: expected a public key, found an empty string; remove the entry")
+        raise InvalidInput(f"{where}: expected a public key, found an empty string; remove the entry")
     if "PRIVATE KEY" in line or line.startswith("PuTTY-User-Key-File"):
-        raise SecureFtpError(
+        raise InvalidInput(
             f"{where}: expected a public key, found a private key; treat that private key as disclosed, make a new"
             " pair and give the content of its .pub file"
         )
     if line.startswith("---- BEGIN SSH2 PUBLIC KEY"):
-        raise SecureFtpError(
+        raise InvalidInput(
             f"{where}: expected the one-line OpenSSH format, found RFC 4716; convert the file with ssh-keygen -i"
         )
     if _CONTROL.search(line):
-        raise SecureFtpError(
+        raise InvalidInput(
             f"{where}: expected one key on one line, found a line break or control character; give one list entry"
             " per key"
         )
     if line.startswith("#"):
-        raise SecureFtpError(f"{where}: expected a public key, found a comment; remove the entry")
+        raise InvalidInput(f"{where}: expected a public key, found a comment; remove the entry")
     words = line.split(None, 2)
     if words[0] not in _FIELDS:
         rest = _skip_options(line, where)
@@ -103,9 +103,9 @@ def _validate_key(key: object, where: str) -> str:
     key_type = words[0] if words else ""
     if key_type not in _FIELDS:
         shown = repr(key_type[:40]) if re.match(r"[a-z][a-z0-9@.-]{2,60}\Z", key_type) else "something else"
-        raise SecureFtpError(f"{where}: expected a key of type {', '.join(KEY_TYPES)}, found {shown}")
+        raise InvalidInput(f"{where}: expected a key of type {', '.join(KEY_TYPES)}, found {shown}")
     if len(words) < 2:
-        raise SecureFtpError(f"{where}: expected the base64 key after {key_type}, found nothing; the key is cut off")
+        raise InvalidInput(f"{where}: expected the base64 key after {key_type}, found nothing; the key is cut off")
     _check_blob(key_type, words[1], where)
     return line
 
@@ -116,7 +116,7 @@ def _skip_options(line: str, where: str) -> str:
     while True:
         match = _OPTION.match(line, position)
         if not match:
-            raise SecureFtpError(
+            raise InvalidInput(
                 f'{where}: expected a key type or options such as restrict or from="10.0.0.0/8", found neither;'
                 " check the quotes"
             )
@@ -124,8 +124,8 @@ def _skip_options(line: str, where: str) -> str:
         position = match.end()
         if not (word in _VALUED if value else word in _FLAGS):
             if word in _VALUED:
-                raise SecureFtpError(f'{where}: option {word}: expected {word}="...", found no quoted value')
-            raise SecureFtpError(
+                raise InvalidInput(f'{where}: option {word}: expected {word}="...", found no quoted value')
+            raise InvalidInput(
                 f"{where}: expected a key type ({', '.join(KEY_TYPES)}) or an option that sshd(8) lists, found"
                 f" {match.group(1)[:40]!r}"
             )
@@ -135,7 +135,7 @@ def _skip_options(line: str, where: str) -> str:
         elif following in (" ", "\t"):
             return line[position:].lstrip()
         else:
-            raise SecureFtpError(
+            raise InvalidInput(
                 f"{where}: expected a comma, or a blank and the key, after option {word}, found"
                 f" {'the end' if not following else repr(following)}"
             )
@@ -146,23 +146,23 @@ def _check_blob(key_type: str, encoded: str, where: str) -> None:
         blob = base64.b64decode(encoded.encode("ascii"), validate=True)
         fields = list(_blob_fields(blob))
     except (binascii.Error, UnicodeEncodeError, ValueError):
-        raise SecureFtpError(
+        raise InvalidInput(
             f"{where}: expected a whole base64-encoded {key_type} key, found damaged text; copy the .pub file again"
         ) from None
     inner = fields[0].decode("ascii", "replace") if fields else ""
     if inner != key_type:
-        raise SecureFtpError(
+        raise InvalidInput(
             f"{where}: expected the encoded key to be {key_type} as its first word says, found"
             f" {inner if inner in _FIELDS else 'another type'}; copy the .pub file again"
         )
     if len(fields) - 1 != _FIELDS[key_type] or not all(fields) or ("ed25519" in key_type and len(fields[1]) != 32):
-        raise SecureFtpError(
+        raise InvalidInput(
             f"{where}: expected a whole {key_type} key, found one that is cut off or too long; copy the .pub file again"
         )
     if key_type == "ssh-rsa":
         bits = int.from_bytes(fields[2], "big").bit_length()
         if bits < MIN_RSA_BITS:
-            raise SecureFtpError(
+            raise InvalidInput(
                 f"{where}: expected an RSA key of at least {MIN_RSA_BITS} bits, found {bits}; sshd refuses it, make a"
                 " new one with ssh-keygen -t ed25519"
             )

@@ -52,6 +52,7 @@ def person_options() -> dict[str, dict[str, Any]]:
         "password_hash": {"type": "raw", "no_log": True},
         "protocols": {"type": "list", "elements": "str", "choices": ["ftps", "sftp"]},
         "authorized_keys": {"type": "list", "elements": "str", "no_log": False},
+        "locked": {"type": "bool"},
     }
 
 

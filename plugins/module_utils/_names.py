@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._errors import InvalidInput
 
 MAX_LENGTH = 32
 """Longest login name in characters: UT_NAMESIZE of utmp(5), the limit useradd(8) enforces."""
@@ -30,24 +30,24 @@ RESERVED = frozenset(
 def validate_user_name(name: object) -> str:
     """Return ``name`` unchanged when it is a login name every part of the server can use.
 
-    Raises SecureFtpError naming the user and the broken rule.
+    Raises InvalidInput naming the user and the broken rule.
     """
     if not isinstance(name, str):
-        raise SecureFtpError(f"user name {name!r}: expected a string, found {type(name).__name__}; quote it in YAML")
+        raise InvalidInput(f"user name {name!r}: expected a string, found {type(name).__name__}; quote it in YAML")
     if _USABLE.match(name) and name.lower() not in RESERVED:
         return name
     shown = repr(name if len(name) <= 60 else name[:57] + "...")
     if not name:
-        raise SecureFtpError("user name '': expected at least one character; give the user a name")
+        raise InvalidInput("user name '': expected at least one character; give the user a name")
     if len(name) > MAX_LENGTH:
-        raise SecureFtpError(
+        raise InvalidInput(
             f"user name {shown}: expected at most {MAX_LENGTH} characters, found {len(name)}; choose a shorter name"
         )
     if not _PORTABLE.match(name):
-        raise SecureFtpError(
+        raise InvalidInput(
             f"user name {shown}: expected only letters A-Z a-z, digits, '.', '_' and '-', starting with a letter,"
             " a digit or '_'; choose another name"
         )
     if name.isdigit():
-        raise SecureFtpError(f"user name {shown}: a name of digits only is read as a user id; add a letter")
-    raise SecureFtpError(f"user name {shown}: reserved for the system; choose another name")
+        raise InvalidInput(f"user name {shown}: a name of digits only is read as a user id; add a letter")
+    raise InvalidInput(f"user name {shown}: reserved for the system; choose another name")

@@ -18,7 +18,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Callable, Sequence, TypeVar
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._errors import InvalidInput, SecureFtpError
 
 MAX_BYTES = 511
 """Longest password in bytes: CRYPT_MAX_PASSPHRASE_SIZE of crypt.h and PAM_MAX_RESP_SIZE, less the NUL."""
@@ -61,28 +61,28 @@ _R = TypeVar("_R")
 
 
 def validate_password(password: object, name: str) -> None:
-    """Raise SecureFtpError, naming the user and the rule, when ``password`` cannot be used to log in."""
+    """Raise InvalidInput, naming the user and the rule, when ``password`` cannot be used to log in."""
     where = f"user {name!r}: password"
     if not isinstance(password, str):
-        raise SecureFtpError(f"{where}: expected a string, found {type(password).__name__}; quote it in YAML")
+        raise InvalidInput(f"{where}: expected a string, found {type(password).__name__}; quote it in YAML")
     if not password:
-        raise SecureFtpError(f"{where}: expected at least one character, found none")
+        raise InvalidInput(f"{where}: expected at least one character, found none")
     try:
         size = len(password.encode("utf-8"))
     except UnicodeEncodeError:
-        raise SecureFtpError(f"{where}: expected text, found bytes that are not UTF-8") from None
+        raise InvalidInput(f"{where}: expected text, found bytes that are not UTF-8") from None
     if size > MAX_BYTES:
-        raise SecureFtpError(f"{where}: expected at most {MAX_BYTES} bytes, found {size}; choose a shorter one")
+        raise InvalidInput(f"{where}: expected at most {MAX_BYTES} bytes, found {size}; choose a shorter one")
     for position, character in enumerate(password, 1):
         if ord(character) < 0x20 or 0x7F <= ord(character) < 0xA0:
-            raise SecureFtpError(
+            raise InvalidInput(
                 f"{where}: expected printable characters, found control character U+{ord(character):04X}"
                 f" at position {position}; remove it (a trailing newline often comes from a file)"
             )
 
 
 def validate_hash(hash: object, name: str) -> None:
-    """Raise SecureFtpError when ``hash`` is not the whole output of a crypt(3) method with a ``$`` prefix.
+    """Raise InvalidInput when ``hash`` is not the whole output of a crypt(3) method with a ``$`` prefix.
 
     Traditional DES hashes are refused: they are weak and cannot be told from a plaintext password.
     """
@@ -91,26 +91,26 @@ def validate_hash(hash: object, name: str) -> None:
     where = f"user {name!r}: password_hash"
     remedy = "make one with 'mkpasswd -m sha-512' or give password instead"
     if not isinstance(hash, str):
-        raise SecureFtpError(f"{where}: expected a string, found {type(hash).__name__}; {remedy}")
+        raise InvalidInput(f"{where}: expected a string, found {type(hash).__name__}; {remedy}")
     if not hash:
-        raise SecureFtpError(f"{where}: expected a crypt(3) hash, found an empty string; {remedy}")
+        raise InvalidInput(f"{where}: expected a crypt(3) hash, found an empty string; {remedy}")
     if hash[0] in "!*":
-        raise SecureFtpError(f"{where}: expected a crypt(3) hash, found a locked-account mark; use state: absent")
+        raise InvalidInput(f"{where}: expected a crypt(3) hash, found a locked-account mark; use state: absent")
     if scheme(hash) in AMBIGUOUS:
-        raise SecureFtpError(
+        raise InvalidInput(
             f"{where}: expected a crypt(3) hash that starts with '$', found a plaintext password or DES; {remedy}"
         )
     prefix = re.match(r"\$[0-9a-z]{1,4}\$", hash)
     what = f"a damaged or unknown {prefix.group()} hash of {len(hash)} characters" if prefix else "something else"
-    raise SecureFtpError(f"{where}: expected a crypt(3) hash such as $6$SALT$HASH, found {what}; {remedy}")
+    raise InvalidInput(f"{where}: expected a crypt(3) hash such as $6$SALT$HASH, found {what}; {remedy}")
 
 
 def validate_rounds(rounds: int) -> None:
-    """Raise SecureFtpError when hashes of that many rounds would be refused or not verify everywhere."""
+    """Raise InvalidInput when hashes of that many rounds would be refused or not verify everywhere."""
     if not MIN_ROUNDS <= rounds <= MAX_ROUNDS:
-        raise SecureFtpError(f"rounds: expected {MIN_ROUNDS} to {MAX_ROUNDS}, found {rounds}")
+        raise InvalidInput(f"rounds: expected {MIN_ROUNDS} to {MAX_ROUNDS}, found {rounds}")
     if has_unsafe_length(f"$6$rounds={rounds}$" + "s" * _SALT_LENGTH + "$" + "h" * 86):
-        raise SecureFtpError(
+        raise InvalidInput(
             f"rounds: {rounds} gives a hash whose length is 8 modulo 16, which Linux-PAM before 1.5.2 (Ubuntu 22.04)"
             " cannot verify; use four or five digits, e.g. 50000"
         )
@@ -133,10 +133,20 @@ def scheme(stored: str) -> str:
     return PLAINTEXT
 
 
+def locked(stored: str) -> str:
+    """Return ``stored`` as nobody can log in with it: behind ``!``, as ``usermod --lock`` and shadow(5) have it."""
+    return "!" + stored
+
+
+def unlocked(stored: str) -> str | None:
+    """Return the hash behind the mark of ``locked``; None when ``stored`` is no locked hash."""
+    return stored[1:] if stored.startswith("!") and scheme(stored[1:]) != PLAINTEXT else None
+
+
 def hash_password(password: str, rounds: int = DEFAULT_ROUNDS) -> str:
     """Hash with sha512_crypt and a fresh 16-character salt.
 
-    Raises SecureFtpError for rounds out of range.
+    Raises InvalidInput for rounds out of range.
     """
     validate_rounds(rounds)
     salt = "".join(secrets.choice(_ALPHABET) for _ in range(_SALT_LENGTH))

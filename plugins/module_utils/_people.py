@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Iterable, Mapping, NamedTuple
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._errors import InvalidInput
 from ansible_collections.secure_ftp.server.plugins.module_utils._keys import validate_authorized_keys
 from ansible_collections.secure_ftp.server.plugins.module_utils._names import validate_user_name
 from ansible_collections.secure_ftp.server.plugins.module_utils._passwords import validate_hash, validate_password
@@ -20,6 +20,7 @@ class Person(NamedTuple):
 
     ``password`` and ``password_hash`` exclude each other; both None means "leave the password as it is".
     ``authorized_keys`` is None when not given (leave the keys as they are), else the complete list.
+    ``locked`` is None when not given (leave it as it is), else whether every way to log in is shut.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Person(NamedTuple):
     password_hash: str | None = None
     protocols: tuple[str, ...] = PROTOCOLS
     authorized_keys: tuple[str, ...] | None = None
+    locked: bool | None = None
 
     def __repr__(self) -> str:
         """Name the user and no secret."""
@@ -37,14 +39,14 @@ class Person(NamedTuple):
 def person_from_options(options: Mapping[str, Any]) -> Person:
     """Build a Person of one module or list entry; keys given as None count as not given.
 
-    Raises SecureFtpError naming the user and the rule that is broken.
+    Raises InvalidInput naming the user and the rule that is broken.
     """
     get = options.get
     name = validate_user_name(get("name"))
     password, password_hash = get("password"), get("password_hash")
     if password is not None:
         if password_hash is not None:
-            raise SecureFtpError(f"user {name!r}: give password or password_hash, not both")
+            raise InvalidInput(f"user {name!r}: give password or password_hash, not both")
         validate_password(password, name)
     elif password_hash is not None:
         validate_hash(password_hash, name)
@@ -52,30 +54,33 @@ def person_from_options(options: Mapping[str, Any]) -> Person:
     protocols = PROTOCOLS if protocols is None else _valid_protocols(protocols, name)
     state = get("state") or "present"
     if state != "present" and state != "absent":
-        raise SecureFtpError(f"user {name!r}: state: expected present or absent, found {state!r}")
+        raise InvalidInput(f"user {name!r}: state: expected present or absent, found {state!r}")
     keys = get("authorized_keys")
     authorized_keys = None if keys is None else validate_authorized_keys(keys, name)
-    return Person(name, state == "present", password, password_hash, protocols, authorized_keys)
+    locked = get("locked")
+    if locked is not None and not isinstance(locked, bool):
+        raise InvalidInput(f"user {name!r}: locked: expected true or false, found {locked!r}")
+    return Person(name, state == "present", password, password_hash, protocols, authorized_keys, locked)
 
 
 def _valid_protocols(protocols: Iterable[str], name: str) -> tuple[str, ...]:
     given = tuple(protocols)
     unknown = sorted(set(given) - set(PROTOCOLS))
     if unknown:
-        raise SecureFtpError(f"user {name!r}: protocols: expected ftps and/or sftp, found {', '.join(unknown)}")
+        raise InvalidInput(f"user {name!r}: protocols: expected ftps and/or sftp, found {', '.join(unknown)}")
     return given
 
 
 def people_from_list(entries: Iterable[Mapping[str, Any]]) -> list[Person]:
     """Build every Person of a list, in its order.
 
-    Raises SecureFtpError for the first broken entry and for names listed twice.
+    Raises InvalidInput for the first broken entry and for names listed twice.
     """
     people = [person_from_options(entry) for entry in entries]
     seen: set[str] = set()
     for person in people:
         if person.name in seen:
-            raise SecureFtpError(f"user {person.name!r}: listed twice in users; merge the two entries")
+            raise InvalidInput(f"user {person.name!r}: listed twice in users; merge the two entries")
         seen.add(person.name)
     return people
 

@@ -8,17 +8,21 @@ two steps leaves nobody half-open and the next run finishes the work:
 
 remove: password taken, keys taken, sessions ended, account deleted, home deleted where asked for.
 add: account without credentials, jail asserted, home, keys, password.
+lock: account expired, which shuts out passwords and keys alike, mark before the password, sessions ended.
+unlock: expiry as it was, mark taken off the password.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import re
 import stat
 from dataclasses import dataclass, field
-from typing import Mapping, Sequence
+from typing import Mapping, NamedTuple, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._accounts import (
+    LOCKED_SINCE,
     NO_PASSWORD,
     PENDING,
     Accounts,
@@ -26,9 +30,11 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._accounts import
     choose_uids,
     create_accounts,
     delete_accounts,
+    end_sessions,
     known_elsewhere,
     login_names,
     read_accounts,
+    set_expiry,
     set_passwords,
     set_shell,
     uid_range,
@@ -69,6 +75,9 @@ KEY_FILE_MODE = 0o644
 KEY_FILE_HEADER = "# Managed by secure_ftp.server: the complete list of this user's keys.\n"
 NO_SHELLS = ("/usr/sbin/nologin", "/sbin/nologin", "/bin/false", "/usr/bin/false")
 JAIL_CHECKS = ("full", "chroot", "none")
+
+# A lock keeps an expiry that was there before it in front of the password, where unlocking finds it.
+_LOCKED = re.compile(r"!(?:expires=(?P<day>[0-9]+)!)?(?P<stored>.+)")
 
 
 @dataclass(frozen=True)
@@ -127,6 +136,35 @@ class _Plan:
     ready_hashes: dict[str, str] = field(default_factory=dict, repr=False)
     to_hash: dict[str, str] = field(default_factory=dict, repr=False)
     shells: list[str] = field(default_factory=list)
+    lock: list[str] = field(default_factory=list)
+    unlock: list[str] = field(default_factory=list)
+    marked: dict[str, str] = field(default_factory=dict)
+    """The mark to put before the password, of everybody whose password is marked."""
+    expiry: dict[str, str] = field(default_factory=dict)
+
+
+class LockState(NamedTuple):
+    """How an account is locked: ``full`` shuts out password and key, ``mark`` stands before the password ``stored``.
+
+    ``mark`` alone is what ``passwd --lock`` does: keys still work.
+    """
+
+    full: bool
+    mark: str
+    stored: str
+    day: str
+
+
+def lock_state(accounts: Accounts, name: str) -> LockState:
+    """Read the lock of account ``name``; ``day`` is the expiry it has without the lock, days since 1970 or empty."""
+    stored, expires = accounts.passwords.get(name, "!"), accounts.expires.get(name, "")
+    full = expires == LOCKED_SINCE
+    parts = _LOCKED.match(stored)
+    if parts is None or (stored in PENDING and not full):
+        return LockState(full, "", stored, "" if full else expires)
+    behind = parts.group("stored")
+    mark = stored[: len(stored) - len(behind)]
+    return LockState(full, mark, behind, (parts.group("day") or "") if full else expires)
 
 
 def reconcile(people: Sequence[Person], rules: Rules, etc: str = "/etc") -> Outcome:
@@ -204,8 +242,9 @@ def _plan(people: Sequence[Person], rules: Rules, accounts: Accounts, members: S
             continue
         new = person.name not in inside
         (plan.add if new else plan.keep).append(person)
-        stored = accounts.passwords.get(person.name, "!")
-        if new or stored in PENDING:
+        state = lock_state(accounts, person.name)
+        stored = state.stored
+        if new or (stored in PENDING and not state.full):
             _first_password(plan, person)
         elif rules.update_password == "always":
             if person.password_hash is not None and person.password_hash != stored:
@@ -215,6 +254,7 @@ def _plan(people: Sequence[Person], rules: Rules, accounts: Accounts, members: S
         if not new and not _is_no_shell(accounts.users[person.name].shell, rules.shell):
             plan.shells.append(person.name)
         _plan_keys(plan, person, new, jail)
+        _plan_lock(plan, person, state)
     verified = verify_many([(person.password or "", stored) for person, stored in to_verify])
     for (person, _stored), right in zip(to_verify, verified):
         if not right:
@@ -234,6 +274,28 @@ def _first_password(plan: _Plan, person: Person) -> None:
         plan.to_hash[person.name] = person.password
     else:
         plan.ready_hashes[person.name] = NO_PASSWORD if person.password_hash is None else person.password_hash
+
+
+def _plan_lock(plan: _Plan, person: Person, state: LockState) -> None:
+    """Plan the lock; without ``person.locked`` it stays, even where the password changes."""
+    name = person.name
+    if person.locked is None:
+        if state.mark:
+            plan.marked[name] = state.mark
+        return
+    if person.locked:
+        mark = plan.marked[name] = f"!expires={state.day}!" if state.day else state.mark or "!"
+        changed = not state.full or mark != state.mark
+        if not state.full:
+            plan.expiry[name] = LOCKED_SINCE
+    else:
+        changed = state.full or bool(state.mark)
+        if state.full:
+            plan.expiry[name] = state.day
+    if changed:
+        (plan.lock if person.locked else plan.unlock).append(name)
+        if name not in plan.ready_hashes and name not in plan.to_hash:
+            plan.ready_hashes[name] = state.stored
 
 
 def _is_no_shell(found: str, wanted: str) -> bool:
@@ -276,8 +338,13 @@ def _outcome(people: Sequence[Person], plan: _Plan, rules: Rules, accounts: Acco
     homes = set(_homes(jail, kept, accounts, check_mode=True))
     for name in kept:
         parts = []
-        if name in plan.to_hash or name in plan.ready_hashes:
+        stored = lock_state(accounts, name).stored
+        if name in plan.to_hash or plan.ready_hashes.get(name, stored) != stored:
             parts.append("password")
+        if name in plan.lock:
+            parts.append("locked")
+        if name in plan.unlock:
+            parts.append("unlocked")
         if name in plan.key_files:
             parts.append("authorized_keys")
         if name in plan.shells:
@@ -292,7 +359,10 @@ def _outcome(people: Sequence[Person], plan: _Plan, rules: Rules, accounts: Acco
     outcome.homes = [os.path.join(jail.directory, name) for name in made]
     for person in plan.add:
         credentials = "password" if person.password is not None or person.password_hash is not None else "no password"
-        outcome.after.append(f"{person.name}: present, {credentials}, keys: {len(person.authorized_keys or ())}")
+        locked_too = ", locked" if person.locked else ""
+        outcome.after.append(
+            f"{person.name}: present, {credentials}, keys: {len(person.authorized_keys or ())}{locked_too}"
+        )
         if credentials == "no password" and not person.authorized_keys:
             outcome.warnings.append(
                 f"user {person.name!r}: has neither a password nor authorized_keys, so it cannot log in by SFTP"
@@ -392,8 +462,12 @@ def _provide(plan: _Plan, rules: Rules, accounts: Accounts, jail: Jail) -> None:
     for name, data in plan.key_files.items():
         if data is not None:
             replace_file(_key_path(jail, name), data, KEY_FILE_MODE, 0, 0)
+    for name, day in plan.expiry.items():
+        set_expiry(name, day)
     hashed = hash_many(list(plan.to_hash.values()), rounds=rules.rounds)
-    set_passwords({**plan.ready_hashes, **dict(zip(plan.to_hash, hashed))})
+    stored = {**plan.ready_hashes, **dict(zip(plan.to_hash, hashed))}
+    set_passwords({name: plan.marked.get(name, "") + value for name, value in stored.items()})
+    end_sessions({accounts.users[name].uid for name in plan.lock})
 
 
 def _assert_jail(

@@ -21,7 +21,7 @@ import time
 from typing import Any, Callable, Iterator, Mapping
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._atomic import file_error, fsync_directory, write_all
-from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._errors import Busy, SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._hashfile import (
     FEW,
     HashFile,
@@ -199,7 +199,7 @@ def _lock(path: str, timeout: float) -> Iterator[None]:
                 break
             except BlockingIOError:
                 if time.monotonic() >= deadline:
-                    raise SecureFtpError(
+                    raise Busy(
                         f"{path}: another writer{_holder(fd)} has held {lock} for {timeout:g} seconds;"
                         " wait for it or end it, then try again"
                     ) from None

@@ -84,7 +84,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._module import (
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._people import person_from_options
 
-_PERSON = ("name", "state", "password", "password_hash")
+_PERSON = ("name", "state", "password", "password_hash", "locked")
 
 
 def _logic(module: AnsibleModule) -> dict[str, Any]:

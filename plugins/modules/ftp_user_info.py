@@ -53,12 +53,16 @@ users:
     scheme:
       description: The method the stored password is hashed with, or V(plaintext).
       type: str
+    locked:
+      description: Whether the user is kept from logging in.
+      type: bool
     home:
       description: The directory the user starts in, when it is known.
       type: str
   sample:
     - name: batman
       scheme: sha512_crypt
+      locked: false
       home: /home/vftp/batman
 plaintext:
   description: Names of the users whose password is stored as plaintext.

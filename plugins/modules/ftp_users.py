@@ -96,6 +96,16 @@ hashed:
   returned: success
   type: list
   elements: str
+locked:
+  description: Names of users who were locked.
+  returned: success
+  type: list
+  elements: str
+unlocked:
+  description: Names of users who were unlocked.
+  returned: success
+  type: list
+  elements: str
 homes:
   description: Directories that were made or corrected.
   returned: success
@@ -163,6 +173,8 @@ def _logic(module: AnsibleModule) -> dict[str, Any]:
         "removed": outcome.removed,
         "unchanged": outcome.unchanged,
         "hashed": outcome.hashed,
+        "locked": outcome.locked,
+        "unlocked": outcome.unlocked,
         "homes": outcome.homes,
         "homes_removed": outcome.homes_removed,
         "pam_changed": outcome.pam_changed,

@@ -61,7 +61,7 @@ state:
   type: str
   sample: present
 changes:
-  description: What changed of an existing user. Any of password, authorized_keys, shell and home.
+  description: What changed of an existing user. Any of password, authorized_keys, locked, unlocked, shell and home.
   returned: success
   type: list
   elements: str
@@ -80,7 +80,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._module import p
 from ansible_collections.secure_ftp.server.plugins.module_utils._people import person_from_options
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp_people import Rules, reconcile, sftp_options
 
-_PERSON = ("name", "state", "password", "password_hash", "authorized_keys")
+_PERSON = ("name", "state", "password", "password_hash", "authorized_keys", "locked")
 
 
 def _logic(module: AnsibleModule) -> dict[str, Any]:

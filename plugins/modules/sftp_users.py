@@ -65,7 +65,7 @@ changed_users:
   type: list
   elements: str
 changes:
-  description: What changed, by user. Any of password, authorized_keys, shell and home.
+  description: What changed, by user. Any of password, authorized_keys, locked, unlocked, shell and home.
   returned: success
   type: dict
   sample: {"robin": ["authorized_keys"]}

@@ -298,3 +298,54 @@ def test_a_missing_database_has_nobody(server: Server) -> None:
 def test_a_des_hash_among_hashes_is_one(server: Server) -> None:
     load(Path(server.database), {"old": "abRy4/6THFs9U", "batman": HASH})
     assert ftp_people.describe(server)["plaintext"] == []
+
+
+# --- locks ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_locked_user_keeps_the_hash_behind_a_mark(server: Server) -> None:
+    reconcile(server, {"name": "batman", "password": "geheim"}, {"name": "robin", "password_hash": HASH})
+    before = dump(Path(server.database))
+    outcome = reconcile(server, {"name": "batman", "locked": True})
+    assert outcome.locked == ["batman"] and not outcome.changed_users and outcome.changed
+    assert "batman (locked)" in outcome.diff("db")["after"]
+    assert dump(Path(server.database)) == {**before, "batman": "!" + before["batman"]}
+    assert not passwords.verify("geheim", dump(Path(server.database))["batman"])
+    found = ftp_people.describe(server)["users"][0]
+    assert (found["name"], found["scheme"], found["locked"]) == ("batman", "sha512_crypt", True)
+    assert ftp_people.describe(server)["plaintext"] == []
+    for entry in ({"locked": True}, {}, {"password": "geheim"}):
+        assert not reconcile(server, {"name": "batman", **entry}).changed
+    assert reconcile(server, {"name": "batman", "locked": False}).unlocked == ["batman"]
+    assert dump(Path(server.database)) == before
+    assert not reconcile(server, {"name": "batman", "locked": False}).changed
+
+
+def test_a_new_password_or_hash_does_not_unlock(server: Server) -> None:
+    reconcile(server, {"name": "batman", "password": "old", "locked": True}, {"name": "robin", "password_hash": HASH})
+    reconcile(server, {"name": "robin", "locked": True})
+    outcome = reconcile(
+        server, {"name": "batman", "password": "new"}, {"name": "robin", "password_hash": HASH[:-1] + "i"}
+    )
+    assert outcome.changed_users == ["batman", "robin"]
+    stored = dump(Path(server.database))
+    assert passwords.verify("new", stored["batman"][1:]) and stored["batman"][0] == "!"
+    assert stored["robin"] == "!" + HASH[:-1] + "i"
+    reconcile(server, {"name": "batman", "password": "third", "locked": False})
+    assert passwords.verify("third", dump(Path(server.database))["batman"])
+
+
+def test_a_plaintext_password_is_hashed_when_it_is_locked(server: Server) -> None:
+    load(Path(server.database), {"batman": "bat!", "robin": "cave!"})
+    with pytest.raises(SecureFtpError, match="compares plaintext"):
+        reconcile(with_service(server, PLAIN), {"name": "batman", "locked": True})
+    reconcile(with_service(server, PLAIN), {"name": "batman", "locked": True}, hash_plaintext=True)
+    stored = dump(Path(server.database))
+    assert passwords.verify("bat!", stored["batman"][1:]) and passwords.verify("cave!", stored["robin"])
+    reconcile(with_service(server, PLAIN), hash_plaintext=True)
+    assert dump(Path(server.database)) == stored, "a locked hash is no plaintext password"
+
+
+def test_locked_is_true_or_false(server: Server) -> None:
+    with pytest.raises(SecureFtpError, match="'batman': locked: expected true or false, found 'maybe'"):
+        reconcile(server, {"name": "batman", "password": "x", "locked": "maybe"})

@@ -29,6 +29,7 @@ class Host:
 
     def __init__(self, root, monkeypatch):
         self.root, self.users, self.shadow, self.log = root, {}, {}, []
+        self.expires = {}
         self.group_members, self.kill_at, self.problems = set(), None, []
         self.jail, self.keys = root / "jail", root / "keys"
         self.jail.mkdir()
@@ -41,6 +42,8 @@ class Host:
             "accounts_lock": contextlib.nullcontext,
             "create_accounts": self.create,
             "set_passwords": self.set_passwords,
+            "set_expiry": self.set_expiry,
+            "end_sessions": lambda uids: self.step("end", *uids) if uids else None,
             "set_shell": lambda name, shell: self.step("shell", name),
             "delete_accounts": self.delete,
             "known_elsewhere": lambda names, etc: [],
@@ -65,7 +68,7 @@ class Host:
 
     def accounts(self, etc="/etc"):
         groups = {"sftponly": Group("sftponly", 997, frozenset(self.group_members))}
-        return Accounts(dict(self.users), groups, dict(self.shadow))
+        return Accounts(dict(self.users), groups, dict(self.shadow), dict(self.expires))
 
     def create(self, uids, group, directory, shell):
         self.step("create", *uids)
@@ -76,6 +79,10 @@ class Host:
         if hashes:
             self.step("passwords", *hashes)
             self.shadow.update(hashes)
+
+    def set_expiry(self, name, day):
+        self.step("expiry", name, day)
+        self.expires[name] = day
 
     def delete(self, accounts, shared):
         for account in accounts:
@@ -283,3 +290,57 @@ def test_a_shell_is_taken_away_and_bin_false_is_fine(host):
 
 def test_someone_without_any_credential_is_pointed_out(host):
     assert any("neither a password nor authorized_keys" in warning for warning in host.run([Person("ann")]).warnings)
+
+
+# --- locks ---------------------------------------------------------------------------------------------------------
+
+
+def shadow_of(host, name):
+    return host.shadow[name], host.expires.get(name, "")
+
+
+@pytest.mark.parametrize("before", [("hash-of-secret-1", ""), ("hash-of-secret-1", "20900"), ("*", ""), ("*", "20900")])
+def test_a_lock_shuts_password_and_key_and_unlocking_restores_exactly_what_was(host, before):
+    host.run(PEOPLE)
+    host.shadow["ann"], host.expires["ann"] = before
+    outcome = host.run([Person("ann", locked=True)])
+    assert outcome.changed_users == {"ann": ["locked"]} and "ann: present, changed: locked\n" in outcome.diff()["after"]
+    stored, expires = shadow_of(host, "ann")
+    assert stored.startswith("!") and expires == "1", "the expiry shuts out keys, the mark says so to every tool"
+    assert ("end", host.users["ann"].uid) in host.log
+    assert not host.run([Person("ann", locked=True)]).changed
+    assert not host.run([Person("ann")]).changed, "who does not speak of the lock does not change it"
+    assert host.run([Person("ann", locked=False)]).changed_users == {"ann": ["unlocked"]}
+    assert shadow_of(host, "ann") == before
+    assert not host.run([Person("ann", locked=False)]).changed
+
+
+def test_a_new_password_does_not_unlock(host):
+    host.run(PEOPLE)
+    host.run([Person("ann", locked=True)])
+    assert not host.run(PEOPLE).changed, "the password behind the mark is the right one"
+    assert host.run([Person("ann", password="other")]).changed_users == {"ann": ["password"]}
+    assert shadow_of(host, "ann") == ("!hash-of-other", "1")
+    assert host.run([Person("ann", password="third", locked=False)]).changed_users == {"ann": ["password", "unlocked"]}
+    assert shadow_of(host, "ann") == ("hash-of-third", "")
+
+
+def test_a_new_account_can_be_locked_from_the_start(host):
+    outcome = host.run([Person("ann", password="secret-1", locked=True), Person("bob", locked=True)])
+    assert outcome.added == ["ann", "bob"] and "ann: present, password, keys: 0, locked\n" in outcome.diff()["after"]
+    assert shadow_of(host, "ann") == ("!hash-of-secret-1", "1") and shadow_of(host, "bob") == ("!*", "1")
+    assert host.log.index(("expiry", "ann", "1")) < host.log.index(("passwords", "bob", "ann"))
+    assert not host.run([Person("ann", password="secret-1"), Person("bob")]).changed, "!* is no half-made account here"
+    host.run([Person("bob", locked=False)])
+    assert shadow_of(host, "bob") == ("*", "")
+
+
+def test_the_lock_of_passwd_is_kept_completed_and_undone(host):
+    host.run(PEOPLE)
+    host.shadow["ann"] = "!hash-of-secret-1"
+    assert not host.run(PEOPLE).changed, "what an administrator has locked stays locked"
+    assert host.run([Person("ann", locked=True)]).changed_users == {"ann": ["locked"]}
+    assert shadow_of(host, "ann") == ("!hash-of-secret-1", "1")
+    host.expires["ann"] = ""
+    assert host.run([Person("ann", locked=False)]).changed_users == {"ann": ["unlocked"]}
+    assert shadow_of(host, "ann") == ("hash-of-secret-1", "")
