@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass, field
-from typing import Any, Mapping, Sequence
+from typing import Any, Iterable, Mapping, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils import _passwords as passwords
 from ansible_collections.secure_ftp.server.plugins.module_utils._directories import (
@@ -149,6 +149,18 @@ def describe(server: Server, name: str | None = None) -> dict[str, Any]:
         "db": server.database,
         "exists": view.identity is not None,
         "pam_crypt": server.service.hashed and not server.service.plaintext if server.service else None,
+    }
+
+
+def as_they_are(names: Iterable[str], server: Server) -> dict[str, Person]:
+    """Return each of ``names`` as a Person of FTPS that ``reconcile`` would leave unchanged."""
+    wanted = {name: name.encode("utf-8") for name in names}
+    records, locked = _without_locks(read(server.database).select(list(wanted.values())))
+    return {
+        name: Person(name, True, None, _text(records[key]), ("ftps",), None, key in locked)
+        if key in records
+        else Person(name, present=False)
+        for name, key in wanted.items()
     }
 
 

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import re
 import struct
 from typing import Iterator
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._errors import InvalidInput
+from ansible_collections.secure_ftp.server.plugins.module_utils._errors import InvalidInput, SecureFtpError
 
 # Number of length-prefixed fields behind the type name in a key blob.
 _FIELDS = {
@@ -72,6 +73,38 @@ def validate_authorized_keys(keys: object, name: str) -> tuple[str, ...]:
         )
     lines = [_validate_key(key, f"user {name!r}: authorized_keys[{index}]") for index, key in enumerate(keys)]
     return tuple(dict.fromkeys(lines))
+
+
+def fingerprint(key: str) -> str:
+    """Return ``SHA256:...`` of one line of an authorized_keys file, as ssh-keygen(1) -l prints it."""
+    blob = base64.b64decode(_split(key)[1])
+    return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode("ascii").rstrip("=")
+
+
+def names_key(given: str, key: str) -> bool:
+    """Whether ``given`` names ``key``: the line, the key without options and comment, its base64, its comment or its
+    fingerprint."""
+    try:
+        key_type, encoded, comment = _split(key)
+    except SecureFtpError:
+        return given.strip() == key
+    given = given.strip()
+    if given in (key, encoded, fingerprint(key)) or (comment and given == comment):
+        return True
+    try:
+        return _split(given)[:2] == (key_type, encoded)
+    except SecureFtpError:
+        return False
+
+
+def _split(key: str) -> tuple[str, str, str]:
+    """Return type, base64 and comment of a key, its options skipped."""
+    words = key.split(None, 2)
+    if not words or words[0] not in _FIELDS:
+        words = _skip_options(key, "key").split(None, 2)
+    if len(words) < 2 or words[0] not in _FIELDS:
+        raise InvalidInput(f"key: expected a key of type {', '.join(KEY_TYPES)}, found something else")
+    return words[0], words[1], words[2] if len(words) > 2 else ""
 
 
 def _validate_key(key: object, where: str) -> str:

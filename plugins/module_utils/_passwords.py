@@ -133,6 +133,11 @@ def scheme(stored: str) -> str:
     return PLAINTEXT
 
 
+def is_hash(stored: str | None) -> bool:
+    """Whether ``stored`` is a hash and certainly no plaintext password."""
+    return stored is not None and scheme(stored) not in _REFUSED
+
+
 def locked(stored: str) -> str:
     """Return ``stored`` as nobody can log in with it: behind ``!``, as ``usermod --lock`` and shadow(5) have it."""
     return "!" + stored

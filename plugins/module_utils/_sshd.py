@@ -157,6 +157,17 @@ def find_jail(settings: Iterable[Setting], group: str) -> dict[str, Setting]:
     return found
 
 
+def discovered_group(settings: Iterable[Setting]) -> str:
+    """The group that a ``Match Group`` block with ChrootDirectory jails; DEFAULT_GROUP where it is one of several."""
+    groups = [
+        patterns[0]
+        for setting in settings
+        for patterns in [group_patterns(setting.match)]
+        if setting.keyword == "chrootdirectory" and len(patterns) == 1
+    ]
+    return DEFAULT_GROUP if DEFAULT_GROUP in groups or not groups else groups[0]
+
+
 def discovered_directory(jail: Mapping[str, Setting], group: str) -> str | None:
     """The jail of ``find_jail``'s result; SecureFtpError for a directory per user, which this library cannot fill."""
     setting = jail.get("chrootdirectory")

@@ -1,0 +1,407 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: for use inside this collection only; may change without notice.
+"""People of both protocols on this server, as the command and the remote control manage them.
+
+Every change is one transaction: SFTP first, which can fail in more ways, then FTPS, whose database is replaced whole
+or not at all. When the second half fails the first is undone; when the process is killed the next change finishes it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, Iterator, Mapping, Sequence
+
+from ansible_collections.secure_ftp.server.plugins.module_utils import _ftp_people as ftps
+from ansible_collections.secure_ftp.server.plugins.module_utils import _journal as journal
+from ansible_collections.secure_ftp.server.plugins.module_utils import _sftp_people as sftp
+from ansible_collections.secure_ftp.server.plugins.module_utils._accounts import accounts_lock
+from ansible_collections.secure_ftp.server.plugins.module_utils._discovery import CONFIGS, Server, discover
+from ansible_collections.secure_ftp.server.plugins.module_utils._errors import (
+    InvalidInput,
+    NoSuchUser,
+    NotPermitted,
+    SecureFtpError,
+    UserExists,
+)
+from ansible_collections.secure_ftp.server.plugins.module_utils._keys import names_key, validate_authorized_keys
+from ansible_collections.secure_ftp.server.plugins.module_utils._passwords import (
+    DEFAULT_ROUNDS,
+    hash_many,
+    is_hash,
+    verify_many,
+)
+from ansible_collections.secure_ftp.server.plugins.module_utils._people import (
+    PROTOCOLS,
+    Person,
+    person_from_options,
+)
+from ansible_collections.secure_ftp.server.plugins.module_utils._sshd import (
+    CONFIG,
+    discovered_group,
+    parse,
+    read_config,
+)
+
+LOCK_FILE = "/run/secure_ftp.server-users.lock"
+LOCK_SECONDS = 120.0
+"""How long a change waits for the changes before it."""
+
+
+@dataclass
+class Result:
+    """What a change did: names, each list sorted."""
+
+    added: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    unchanged: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+class Manager:
+    """The people of this server; where they are kept is read from the live configuration when it is needed.
+
+    Methods that change somebody return ``{"changed": bool, "user": what show() returns or None, "warnings": [str]}``.
+    All raise SecureFtpError, of the kind that fits, with nothing changed.
+    """
+
+    def __init__(self, rounds: int = DEFAULT_ROUNDS, journal_path: str = journal.PATH) -> None:
+        self._rounds, self._journal_path = rounds, journal_path
+
+    # --- looking ---------------------------------------------------------------------------------------------------
+
+    def users(self, name: str | None = None) -> list[dict[str, Any]]:
+        """Return everybody (or only ``name``), sorted by name; each as ``show`` does."""
+        by_ftps = {user["name"]: user for user in ftps.describe(self._server, name)["users"]} if self._server else {}
+        by_sftp = {user["name"]: user for user in sftp.describe(self._sftp_rules, name)}
+        users = []
+        for found in sorted({*by_ftps, *by_sftp}):
+            parts = [part for part in (by_ftps.get(found), by_sftp.get(found)) if part]
+            users.append(
+                {
+                    "name": found,
+                    "protocols": [protocol for protocol, side in zip(PROTOCOLS, (by_ftps, by_sftp)) if found in side],
+                    "locked": all(part["locked"] for part in parts),
+                    "ftps": _side(by_ftps.get(found), scheme="scheme", directory="home"),
+                    "sftp": _side(by_sftp.get(found), scheme="scheme", directory="home", keys="keys"),
+                }
+            )
+        return users
+
+    def show(self, name: str) -> dict[str, Any]:
+        """Return one user: name, protocols, locked; for each protocol None or scheme of the password and directory.
+
+        The scheme is None for an SFTP user without a password; ``keys`` is how many keys an SFTP user has.
+        Raises NoSuchUser.
+        """
+        found = self.users(name)
+        if not found:
+            raise NoSuchUser(f"user {name!r}: no such user by FTPS or SFTP; see who there is: ftp-users list")
+        return found[0]
+
+    def keys(self, name: str) -> list[str]:
+        """Return the public keys of an SFTP user, as lines of an authorized_keys file."""
+        _expect_sftp(self.show(name))
+        return list(sftp.as_they_are([name], self._sftp_rules)[name].authorized_keys or ())
+
+    def export(self, hashes: bool = False) -> list[dict[str, Any]]:
+        """Return everybody with keys and, when asked for, the stored hash (FTPS's of who has both): what to import."""
+        users = self.users()
+        names = [user["name"] for user in users]
+        people = self._as_they_are(names)
+        return [
+            {
+                "name": user["name"],
+                "protocols": user["protocols"],
+                "locked": user["locked"],
+                "password_hash": self._exported_hash(user, people) if hashes else None,
+                "authorized_keys": list(people["sftp"][user["name"]].authorized_keys or ()),
+            }
+            for user in users
+        ]
+
+    @staticmethod
+    def _exported_hash(user: Mapping[str, Any], people: Mapping[str, Mapping[str, Person]]) -> str | None:
+        stored = (people[protocol][user["name"]].password_hash for protocol in user["protocols"])
+        return next((value for value in stored if is_hash(value)), None)
+
+    # --- changing --------------------------------------------------------------------------------------------------
+
+    def add(self, name: str, **options: Any) -> dict[str, Any]:
+        """Add a user; ``options`` are those of a person: password, password_hash, protocols, authorized_keys, locked.
+
+        Raises UserExists when the name is taken on one of the protocols.
+        """
+        person = self._person(name, options)
+        with self._changing() as warnings:
+            for user in self.users(name):
+                taken = [protocol for protocol in person.protocols if protocol in user["protocols"]]
+                if taken:
+                    raise UserExists(
+                        f"user {name!r}: exists already ({', '.join(taken)}); change it with: ftp-users edit {name}"
+                    )
+                person = person._replace(protocols=tuple(dict.fromkeys((*user["protocols"], *person.protocols))))
+            return self._answer(name, self._apply([person]), warnings)
+
+    def edit(self, name: str, **options: Any) -> dict[str, Any]:
+        """Change what ``options`` (as of ``add``) name, and nothing else. A protocol that is added gets the password.
+
+        Raises NoSuchUser.
+        """
+        person = self._person(name, options)
+        with self._changing() as warnings:
+            user = self.show(name)
+            if options.get("protocols") is None:
+                person = person._replace(protocols=tuple(user["protocols"]))
+            if person.authorized_keys is not None and "sftp" not in person.protocols:
+                _expect_sftp(user)
+            return self._answer(name, self._apply([person]), warnings)
+
+    def delete(self, name: str, remove_home: bool = False) -> dict[str, Any]:
+        """Remove a user from both protocols; the files stay unless ``remove_home``. Raises NoSuchUser."""
+        with self._changing() as warnings:
+            self.show(name)
+            result = self._apply([Person(name, present=False)], remove_home=remove_home)
+            return {"changed": True, "user": None, "warnings": [*warnings, *result.warnings]}
+
+    def lock(self, name: str) -> dict[str, Any]:
+        """Keep a user from logging in, by either protocol, password or key. Raises NoSuchUser."""
+        return self.edit(name, locked=True)
+
+    def unlock(self, name: str) -> dict[str, Any]:
+        """Let a locked user in again, exactly as before. Raises NoSuchUser."""
+        return self.edit(name, locked=False)
+
+    def add_key(self, name: str, key: str) -> dict[str, Any]:
+        """Add a public key to those of an SFTP user. Raises NoSuchUser, and UserExists when it is there already."""
+        (line,) = validate_authorized_keys([key], name)
+        with self._changing() as warnings:
+            keys = self.keys(name)
+            if any(names_key(line, known) for known in keys):
+                raise UserExists(f"user {name!r}: has this key already")
+            return self._set_keys(name, (*keys, line), warnings)
+
+    def delete_key(self, name: str, key: str) -> dict[str, Any]:
+        """Remove the public keys that ``key`` names: a whole line, its base64 part, its comment or its fingerprint.
+
+        Raises NoSuchUser, and InvalidInput when it names none.
+        """
+        with self._changing() as warnings:
+            keys = self.keys(name)
+            kept = tuple(line for line in keys if not names_key(key, line))
+            if len(kept) == len(keys):
+                raise InvalidInput(
+                    f"user {name!r}: expected a key this user has, by line, base64 part, comment or fingerprint, found"
+                    f" none that matches; see them: ftp-users keys {name} list"
+                )
+            return self._set_keys(name, kept, warnings)
+
+    def apply_list(self, people: Sequence[Person], dry_run: bool = False) -> Result:
+        """Add or change every one of ``people`` in one transaction; nobody else is touched."""
+        if dry_run:
+            return self._apply(people, dry_run=True)
+        with self._changing() as warnings:
+            result = self._apply(people)
+            result.warnings[:0] = warnings
+            return result
+
+    def hash_plaintext(self) -> Result:
+        """Hash every plaintext password of the database and switch its PAM service over; log-ins work throughout."""
+        with self._changing() as warnings:
+            rules = ftps.Rules(hash_plaintext=True, rounds=self._rounds)
+            outcome = ftps.reconcile([], self._expect_ftps(), rules)
+            return Result(changed=outcome.hashed, warnings=[*warnings, *outcome.warnings])
+
+    # --- the transaction -------------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def _changing(self) -> Iterator[list[str]]:
+        """Let one change at a time run, after what a killed one left is finished; yield warnings about that."""
+        if os.geteuid() != 0:
+            raise NotPermitted("changing users: expected to run as root, found another user; use sudo")
+        with accounts_lock(LOCK_FILE, LOCK_SECONDS):
+            yield self._finish()
+
+    def _apply(self, people: Sequence[Person], remove_home: bool = False, dry_run: bool = False) -> Result:
+        before = self._as_they_are([person.name for person in people])
+        people = [self._with_known_hash(person, before) for person in people]
+        result = self._reconcile(people, check_mode=True)
+        if dry_run or not (result.added or result.changed or result.removed or remove_home):
+            return result
+        people = self._hashed(people, before)
+        new_directories = self._missing_directories(people)
+        journal.write(journal.Intent(people, _digests(before["ftps"])), self._journal_path)
+        try:
+            result = self._reconcile(people)
+        except SecureFtpError:
+            self._undo(before["sftp"], new_directories)
+            raise
+        finally:
+            journal.remove(self._journal_path)
+        if remove_home:  # last: nothing brings it back
+            self._reconcile(people, remove_home=True)
+        return result
+
+    def _reconcile(self, people: Sequence[Person], remove_home: bool = False, check_mode: bool = False) -> Result:
+        rules = {"remove_home": remove_home, "rounds": self._rounds, "check_mode": check_mode}
+        by_sftp = sftp.reconcile(people, replace(self._sftp_rules, **rules))
+        result = Result(warnings=list(by_sftp.warnings))
+        added, changed, removed = set(by_sftp.added), set(by_sftp.changed_users), set(by_sftp.removed)
+        if self._server:
+            by_ftps = ftps.reconcile(people, self._server, ftps.Rules(**rules))
+            result.warnings += by_ftps.warnings
+            added |= set(by_ftps.added)
+            changed |= {*by_ftps.changed_users, *by_ftps.hashed, *by_ftps.locked, *by_ftps.unlocked}
+            changed |= {os.path.basename(home) for home in by_ftps.homes}
+            removed |= set(by_ftps.removed)
+        names = {person.name for person in people}
+        gone = {person.name for person in people if not person.present}
+        result.removed = sorted(removed & gone)
+        result.added = sorted(added)
+        result.changed = sorted(((changed | removed) & names) - added - gone)
+        result.unchanged = sorted(names - added - changed - removed)
+        return result
+
+    def _undo(self, before: Mapping[str, Person], new_directories: Sequence[str]) -> None:
+        """Put SFTP back as it was and take away the directories made for new users; FTPS was not changed."""
+        sftp.reconcile(list(before.values()), replace(self._sftp_rules, jail_check="none"))
+        for path in new_directories:
+            with contextlib.suppress(OSError):
+                os.rmdir(path)
+
+    def _missing_directories(self, people: Sequence[Person]) -> list[str]:
+        jail = sftp.jail_of(self._sftp_rules)
+        paths = [os.path.join(jail.directory, person.name) for person in people]
+        homes = self._server.homes if self._server else None
+        if homes and not homes.shared:
+            paths += [homes.of(person.name) for person in people]
+        return [path for path in paths if not os.path.lexists(path)]
+
+    def _finish(self) -> list[str]:
+        """Finish what a killed change has left half-done; return warnings about it."""
+        intent = journal.read(self._journal_path)
+        if intent is None:
+            journal.remove(self._journal_path)
+            return []
+        now = _digests(self._as_they_are([person.name for person in intent.people])["ftps"])
+        # SFTP comes first: where the record is another one, both halves were done, or somebody else was here since.
+        rest = [person for person in intent.people if now[person.name] == intent.records.get(person.name)]
+        names = ", ".join(repr(person.name) for person in rest[:5]) + (" and others" if len(rest) > 5 else "")
+        try:
+            result = self._reconcile(rest)
+        except SecureFtpError as error:
+            warnings = [f"user {names}: an interrupted change could not be finished: {error}"]
+        else:
+            done = result.added or result.changed or result.removed
+            warnings = [f"user {names}: an interrupted change was finished first"] if done else []
+        journal.remove(self._journal_path)
+        return warnings
+
+    # --- people ----------------------------------------------------------------------------------------------------
+
+    def _as_they_are(self, names: Sequence[str]) -> dict[str, dict[str, Person]]:
+        missing = {name: Person(name, present=False) for name in names}
+        return {
+            "ftps": ftps.as_they_are(names, self._server) if self._server else missing,
+            "sftp": sftp.as_they_are(names, self._sftp_rules),
+        }
+
+    def _hashed(self, people: Sequence[Person], before: Mapping[str, Mapping[str, Person]]) -> list[Person]:
+        """Return ``people`` with hashes instead of passwords, so that no password reaches the journal.
+
+        A password that verifies on every protocol is left as it is.
+        """
+        right = self._right_passwords(people, before)
+        to_hash = [person for person in people if person.password is not None and person.name not in right]
+        made = hash_many([person.password or "" for person in to_hash], self._rounds)
+        hashes = dict(zip((person.name for person in to_hash), made))
+        return [
+            person._replace(password=None, password_hash=hashes.get(person.name))
+            if person.password is not None
+            else person
+            for person in people
+        ]
+
+    def _right_passwords(self, people: Sequence[Person], before: Mapping[str, Mapping[str, Person]]) -> set[str]:
+        """Return whose given password is the stored one on every protocol."""
+        wanted = [
+            (person, before[protocol][person.name])
+            for person in people
+            if person.password is not None
+            for protocol in person.protocols
+        ]
+        verified = verify_many([(person.password or "", stored.password_hash or "") for person, stored in wanted])
+        wrong = {person.name for (person, _stored), right in zip(wanted, verified) if not right}
+        return {person.name for person, _stored in wanted} - wrong
+
+    def _with_known_hash(self, person: Person, before: Mapping[str, Mapping[str, Person]]) -> Person:
+        """Give a protocol that is new to a user who is given no password the hash of the other one."""
+        if (person.password or person.password_hash) is not None or not person.present:
+            return person
+        known = [before[protocol][person.name] for protocol in PROTOCOLS]
+        hashes = {stored.password_hash for stored in known if stored.present and is_hash(stored.password_hash)}
+        new = [protocol for protocol in person.protocols if not before[protocol][person.name].present]
+        return person._replace(password_hash=hashes.pop()) if new and len(hashes) == 1 else person
+
+    def _person(self, name: str, options: Mapping[str, Any]) -> Person:
+        person = person_from_options({"name": name, **options})
+        if not person.protocols:
+            raise InvalidInput(
+                f"user {name!r}: protocols: expected ftps, sftp or both, found none; to remove the user: ftp-users del"
+            )
+        if person.present and "ftps" in person.protocols:
+            self._expect_ftps()
+        return person
+
+    def _set_keys(self, name: str, keys: Sequence[str], warnings: list[str]) -> dict[str, Any]:
+        person = Person(name, protocols=tuple(self.show(name)["protocols"]), authorized_keys=tuple(keys))
+        return self._answer(name, self._apply([person]), warnings)
+
+    def _answer(self, name: str, result: Result, warnings: Sequence[str]) -> dict[str, Any]:
+        changed = bool(result.added or result.changed or result.removed)
+        return {"changed": changed, "user": self.show(name), "warnings": [*warnings, *result.warnings]}
+
+    # --- where people are kept -------------------------------------------------------------------------------------
+
+    @cached_property
+    def _server(self) -> Server | None:
+        """The FTPS side; None on a host that has no vsftpd with a database."""
+        if not any(os.path.exists(path) for path in CONFIGS):
+            return None
+        return discover()
+
+    def _expect_ftps(self) -> Server:
+        if self._server is None:
+            discover()  # raises, and says what is missing
+            raise SecureFtpError(f"FTPS: expected vsftpd's configuration at {' or '.join(CONFIGS)}, found none")
+        return self._server
+
+    @cached_property
+    def _sftp_rules(self) -> sftp.Rules:
+        text = read_config(CONFIG)
+        return sftp.Rules(group=discovered_group(parse(text, CONFIG) if text else []))
+
+
+def _side(found: Mapping[str, Any] | None, **names: str) -> dict[str, Any] | None:
+    return None if found is None else {ours: found[theirs] for ours, theirs in names.items()}
+
+
+def _expect_sftp(user: Mapping[str, Any]) -> None:
+    if user["sftp"] is None:
+        raise InvalidInput(
+            f"user {user['name']!r}: keys are for SFTP, which this user does not have; add it:"
+            f" ftp-users edit {user['name']} --protocol both"
+        )
+
+
+def _digests(people: Mapping[str, Person]) -> dict[str, str | None]:
+    """Tell versions of FTPS records apart without keeping them."""
+    return {
+        name: hashlib.sha256(f"{person.locked} {person.password_hash}".encode()).hexdigest() if person.present else None
+        for name, person in people.items()
+    }

@@ -1,0 +1,90 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The command ftp-users."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: user_command
+short_description: Install the command ftp-users
+version_added: 0.1.0
+description:
+  - Installs the command C(ftp-users), which manages the people of both protocols on the host itself, and the part of
+    this collection's library that it is made of.
+  - A new version is complete before the command is switched over to it.
+author: secure_ftp.server contributors (@secure_ftp)
+extends_documentation_fragment:
+  - secure_ftp.server.attributes
+options:
+  path:
+    description:
+      - The command.
+    type: path
+    default: /usr/local/sbin/ftp-users
+  library:
+    description:
+      - The directory of its library.
+    type: path
+    default: /usr/local/lib/secure_ftp.server
+  link:
+    description:
+      - A second name of the command, a symbolic link. A file that is there is kept beside it as C(.old).
+    type: path
+seealso:
+  - module: secure_ftp.server.ftp_users
+  - module: secure_ftp.server.sftp_users
+"""
+
+EXAMPLES = r"""
+- name: Install the command
+  secure_ftp.server.user_command:
+    link: /etc/vsftpd/users
+"""
+
+RETURN = r"""
+paths:
+  description: What was made or replaced.
+  returned: success
+  type: list
+  elements: str
+  sample: [/usr/local/sbin/ftp-users]
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.secure_ftp.server.plugins.module_utils import _command
+from ansible_collections.secure_ftp.server.plugins.module_utils._install import (
+    COMMAND,
+    LIBRARY,
+    Installation,
+    install,
+)
+from ansible_collections.secure_ftp.server.plugins.module_utils._module import run
+
+
+def _logic(module: AnsibleModule) -> dict[str, Any]:
+    params = module.params
+    where = Installation(params["path"], params["library"], params["link"])
+    paths = install(where, _command.__name__.rpartition(".")[2], module.check_mode)
+    return {
+        "changed": bool(paths),
+        "paths": paths,
+        "diff": {"before": "", "after": "".join(f"{path}\n" for path in paths)},
+    }
+
+
+def main() -> None:
+    """Run the module."""
+    spec = {
+        "path": {"type": "path", "default": COMMAND},
+        "library": {"type": "path", "default": LIBRARY},
+        "link": {"type": "path"},
+    }
+    run({"argument_spec": spec}, _logic)
+
+
+if __name__ == "__main__":
+    main()
