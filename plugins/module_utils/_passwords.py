@@ -179,7 +179,7 @@ _library_lock = threading.Lock()
 _library: Any = None
 
 
-def _crypt_r() -> Any:
+def _crypt_r() -> Callable[..., bytes | None] | None:
     """Return ``crypt_r`` of the system's libcrypt, or None."""
     global _library
     with _library_lock:
