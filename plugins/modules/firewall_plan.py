@@ -77,7 +77,12 @@ EXAMPLES = r"""
   register: plan
 
 - name: Do it
-  community.general.ufw: "{{ item }}"  # noqa: args
+  community.general.ufw:
+    rule: "{{ item.rule }}"
+    to_port: "{{ item.to_port }}"
+    proto: "{{ item.proto }}"
+    from_ip: "{{ item.from_ip }}"
+    comment: "{{ item.comment }}"
   loop: "{{ plan.add }}"
 """
 
