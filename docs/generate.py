@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Write what is generated from the roles' argument specs and the modules' documentation.
 
     .venv/bin/python docs/generate.py            rewrite them
@@ -138,7 +137,7 @@ def assignment(name: str, value: object) -> str:
     if len(line) <= MAX_LINE or not isinstance(value, str):
         return line
     pieces = re.findall(r".{1,100}(?::|$)", value)
-    return f"# {name}: \"" + "\\\n#   ".join(pieces) + '"'
+    return f'# {name}: "' + "\\\n#   ".join(pieces) + '"'
 
 
 def example(options: dict[str, dict[str, Any]]) -> str:

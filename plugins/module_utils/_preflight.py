@@ -462,7 +462,7 @@ def account_groups(name: str) -> tuple[str, ...] | None:
 
 def listener(port: int, proc: str = "/proc") -> str | None:
     """The program that listens on TCP ``port``; None when nobody is seen to."""
-    inodes = {inode for inode, (number, _) in _ssh_ports.listening_sockets(proc).items() if number == port}
+    inodes = {inode for inode, (number, _address) in _ssh_ports.listening_sockets(proc).items() if number == port}
     if not inodes:
         return None
     for pid in filter(str.isdigit, os.listdir(proc)):
