@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Write what is generated from the roles' argument specs and the modules' documentation.
 
     .venv/bin/python docs/generate.py            rewrite them
@@ -25,6 +24,7 @@ README = ROOT / "README.md"
 EXAMPLE = ROOT / "inventories" / "example" / "group_vars" / "all"
 ROLE_ORDER = ("vsftpd", "pam_userdb", "sshd_chroot", "firewall")
 MAX_DEFAULT = 60
+MAX_LINE = 160
 BY_HAND = {"ftp_users", "ftp_users_purge"}
 """Variables the example inventory shows in files written by hand."""
 
@@ -131,6 +131,15 @@ def comment(text: str) -> list[str]:
     return [f"# {line}" for line in textwrap.wrap(text, 116, break_long_words=False, break_on_hyphens=False)]
 
 
+def assignment(name: str, value: object) -> str:
+    """A commented ``name: value``; a text too long for a line is cut at its colons."""
+    line = f"# {name}: {inline(value)}"
+    if len(line) <= MAX_LINE or not isinstance(value, str):
+        return line
+    pieces = re.findall(r".{1,100}(?::|$)", value)
+    return f'# {name}: "' + "\\\n#   ".join(pieces) + '"'
+
+
 def example(options: dict[str, dict[str, Any]]) -> str:
     """A file of commented variables with their defaults: nothing in it changes anything until it is uncommented."""
     blocks = ["---\n# Made by docs/generate.py. Every value is the default: uncomment what you change."]
@@ -145,7 +154,7 @@ def example(options: dict[str, dict[str, Any]]) -> str:
                 map(plain, [inner["description"]] if isinstance(inner["description"], str) else inner["description"])
             )
             lines += comment(f"- {key}: {text}")
-        lines.append(f"# {name}: {inline(option.get('default'))}")
+        lines.append(assignment(name, option.get("default")))
         blocks.append("\n".join(lines))
     return "\n\n".join(blocks) + "\n"
 

@@ -93,11 +93,11 @@ class Accounts:
 
 def read_accounts(etc: str = "/etc") -> Accounts:
     """Read passwd, shadow and group below ``etc``; damaged lines are skipped, as the C library does."""
-    users = {}
+    users: dict[str, Account] = {}
     for row in _rows(os.path.join(etc, "passwd"), 7):
         if row[2].isdigit() and row[3].isdigit():
             users.setdefault(row[0], Account(row[0], int(row[2]), int(row[3]), row[5], row[6]))
-    groups = {}
+    groups: dict[str, Group] = {}
     for row in _rows(os.path.join(etc, "group"), 4):
         if row[2].isdigit():
             groups.setdefault(row[0], Group(row[0], int(row[2]), frozenset(name for name in row[3].split(",") if name)))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import mmap
 import os
 import secrets
 import stat
@@ -41,7 +42,7 @@ def fsync_directory(path: str) -> None:
         os.close(fd)
 
 
-def write_all(fd: int, data: bytes) -> None:
+def write_all(fd: int, data: bytes | mmap.mmap) -> None:
     """Write every byte of ``data`` to ``fd``. Raises OSError."""
     view = memoryview(data)
     while view:

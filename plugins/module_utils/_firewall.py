@@ -52,7 +52,7 @@ class Rule:
         if self.source != ANYWHERE or self.proto not in ("tcp", ANYWHERE):
             return False
         for part in self.ports.split(","):
-            low, _, high = part.partition(":")
+            low, _sep, high = part.partition(":")
             if low.isdigit() and int(low) <= port <= int(high or low):
                 return True
         return False
@@ -209,7 +209,7 @@ def _parse_words(words: str, comment: str) -> Rule | None:
     if tokens and tokens[0] not in ACTIONS:
         return None
     if len(tokens) == 2:
-        ports, _, proto = tokens[1].partition("/")
+        ports, _sep, proto = tokens[1].partition("/")
         if not ports[:1].isdigit():  # an application profile
             return None
         return Rule(tokens[0], ports, proto or ANYWHERE, ANYWHERE, comment)

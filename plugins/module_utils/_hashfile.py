@@ -138,7 +138,7 @@ class HashFile:
         _raise_damaged(self.path, what)
 
     def _bucket_of(self, key: bytes) -> int:
-        bucket = _hash(key) & self._high_mask
+        bucket: int = _hash(key) & self._high_mask
         return bucket if bucket <= self._max_bucket else bucket & self._low_mask
 
     def _bucket(self, bucket: int) -> Iterator[int]:

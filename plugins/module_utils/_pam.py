@@ -111,7 +111,7 @@ def _options(line: str) -> dict[str, str]:
     parts = _LINE.match(line)
     options: dict[str, str] = {}
     for argument in _ARGUMENT.findall(parts.group("rest").split("#")[0] if parts else ""):
-        name, _, value = argument.strip("[]").partition("=")
+        name, _sep, value = argument.strip("[]").partition("=")
         options[name] = value
     return options
 

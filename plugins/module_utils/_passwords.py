@@ -154,7 +154,7 @@ def hash_password(password: str, rounds: int = DEFAULT_ROUNDS) -> str:
     Raises InvalidInput for rounds out of range.
     """
     validate_rounds(rounds)
-    salt = "".join(secrets.choice(_ALPHABET) for _ in range(_SALT_LENGTH))
+    salt = "".join(secrets.choice(_ALPHABET) for _turn in range(_SALT_LENGTH))
     result = _crypt(password, f"$6$rounds={rounds}${salt}")
     if result is None or not result.startswith("$6$"):
         raise SecureFtpError("libcrypt refused to make a sha512_crypt hash; install python3-passlib on the host")
@@ -194,7 +194,7 @@ _library_lock = threading.Lock()
 _library: Any = None
 
 
-def _crypt_r() -> Any:
+def _crypt_r() -> Callable[..., bytes | None] | None:
     """Return ``crypt_r`` of the system's libcrypt, or None."""
     global _library
     with _library_lock:
@@ -236,7 +236,7 @@ def _passlib_crypt(password: str, setting: str, required: bool) -> str | None:
             ) from None
         return None
     if setting.startswith("$6$rounds=") and setting.count("$") == 3:
-        _, _, rounds, salt = setting.split("$")
+        _empty, _method, rounds, salt = setting.split("$")
         result: str = handlers.sha512_crypt.using(rounds=int(rounds[len("rounds=") :]), salt=salt).hash(password)
         return result
     context = CryptContext(

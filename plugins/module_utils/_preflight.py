@@ -326,8 +326,8 @@ def _check_vsftpd(variables: Mapping[str, Any], host: Host) -> list[str]:
         if name in OPTIONS_OF_OTHERS
     ]
     root, token = variables.get("vsftpd_local_root"), variables.get("vsftpd_user_sub_token")
-    virtual = isinstance(root, str) and isinstance(token, str) and token and _is_on(variables, "vsftpd_guest_enable")
-    if virtual and posixpath.basename(root) != token:
+    virtual = _is_on(variables, "vsftpd_guest_enable")
+    if virtual and isinstance(root, str) and isinstance(token, str) and token and posixpath.basename(root) != token:
         found.append(
             f"vsftpd_local_root: expected a path that ends in /{token} (vsftpd_user_sub_token), found {root!r};"
             " without it all users would share one directory"
@@ -462,7 +462,7 @@ def account_groups(name: str) -> tuple[str, ...] | None:
 
 def listener(port: int, proc: str = "/proc") -> str | None:
     """The program that listens on TCP ``port``; None when nobody is seen to."""
-    inodes = {inode for inode, (number, _) in _ssh_ports.listening_sockets(proc).items() if number == port}
+    inodes = {inode for inode, (number, _address) in _ssh_ports.listening_sockets(proc).items() if number == port}
     if not inodes:
         return None
     for pid in filter(str.isdigit, os.listdir(proc)):

@@ -547,7 +547,7 @@ def _assert_jail(
     """
     if rules.jail_check == "none":
         return []
-    classes: dict[tuple[object, ...], Person] = {}
+    classes: dict[tuple[bool, bool, str | tuple[str, ...]], Person] = {}
     for person in people:
         stored = accounts.passwords.get(person.name, "!")
         by_password = (
@@ -566,7 +566,7 @@ def _assert_jail(
     for (by_password, by_key, _groups), person in classes.items():
         values = effective(person.name, rules.config)
         fatal, open_doors = jail_problems(
-            person.name, accounts.groups_of(person.name), values, jail, bool(by_password), bool(by_key)
+            person.name, accounts.groups_of(person.name), values, jail, by_password, by_key
         )
         if rules.jail_check == "full":
             fatal += open_doors

@@ -81,7 +81,7 @@ def current_connection(proc: str = "/proc", pid: int | None = None) -> Connectio
     sudo(8) drops SSH_CONNECTION (env_reset), the process that called it still has it.
     """
     pid = os.getpid() if pid is None else pid
-    for _ in range(64):
+    for _turn in range(64):
         try:
             with open(f"{proc}/{pid}/environ", "rb") as stream:
                 for entry in stream.read().split(b"\0"):
@@ -108,7 +108,7 @@ def listening_sockets(proc: str = "/proc") -> dict[str, tuple[int, bool]]:
             continue
         for row in rows:
             if row[3] == "0A":  # LISTEN
-                address, _, port = row[1].partition(":")
+                address, _sep, port = row[1].partition(":")
                 # Each group of eight digits is one 32-bit word in the byte order of the host.
                 loopback = address[-2:] == "7F" and len(address) == 8 or address == "0" * 24 + "01000000"
                 sockets[row[9]] = (int(port, 16), not loopback)
@@ -134,7 +134,7 @@ def served_ports(proc: str = "/proc") -> set[int]:
     for pid in filter(str.isdigit, os.listdir(proc)):
         try:
             with open(f"{proc}/{pid}/stat", encoding="utf-8", errors="replace") as stream:
-                name, _, rest = stream.read().partition("(")[2].rpartition(")")
+                name, _sep, rest = stream.read().partition("(")[2].rpartition(")")
         except OSError:
             continue
         if name == "sshd" and (pid == "1" or rest.split()[1] == "1"):

@@ -72,7 +72,8 @@ def check_host(options: Mapping[str, str], check_mode: bool = False) -> list[str
     With ``check_mode`` things that do not exist are returned as text instead: an earlier task of the same
     run may be the one that makes them.
     """
-    absent, broken = [], []
+    absent: list[str] = []
+    broken: list[str] = []
     for finding, is_absence in _host_findings(options):
         (absent if is_absence and check_mode else broken).append(finding)
     _raise_for(broken)

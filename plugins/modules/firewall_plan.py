@@ -15,8 +15,7 @@ description:
     connection the module came by. Their rules come first.
   - Rules of this collection are known by their comment, which starts with C(secure_ftp.server). Other rules are left
     alone. One that already lets the traffic in is not repeated, one that shuts a port that has to be open is an error.
-author:
-  - The secure_ftp.server founders
+author: secure_ftp.server contributors (@secure_ftp)
 options:
   tls_modes:
     description: The TLS modes the FTPS server offers.
@@ -77,7 +76,12 @@ EXAMPLES = r"""
   register: plan
 
 - name: Do it
-  community.general.ufw: "{{ item }}"  # noqa: args
+  community.general.ufw:
+    rule: "{{ item.rule }}"
+    to_port: "{{ item.to_port }}"
+    proto: "{{ item.proto }}"
+    from_ip: "{{ item.from_ip }}"
+    comment: "{{ item.comment }}"
   loop: "{{ plan.add }}"
 """
 

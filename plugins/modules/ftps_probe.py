@@ -9,8 +9,7 @@ DOCUMENTATION = r"""
 module: ftps_probe
 short_description: See whether FTPS servers of this host really serve
 version_added: 0.1.0
-author:
-  - The secure_ftp.server founders
+author: secure_ftp.server contributors (@secure_ftp)
 description:
   - Connects to each server, reads its greeting and completes a TLS handshake with it. Nobody is logged in.
   - Waits for a server that is still starting. When one does not serve in time, the error holds what systemd and the
@@ -161,6 +160,10 @@ def what_is_known(module: AnsibleModule, instance: Mapping[str, Any]) -> str:
     return f"the unit is {state.strip() or 'unknown'}, and its journal ends with: {lines.strip() or '(nothing)'}"
 
 
+def _logic(module: AnsibleModule) -> dict[str, Any]:
+    return {"changed": False, "servers": [wait_for(module, instance) for instance in module.params["instances"]]}
+
+
 def main() -> None:
     """Entry point."""
     run(
@@ -180,7 +183,7 @@ def main() -> None:
                 "timeout": {"type": "int", "default": 10},
             }
         },
-        lambda module: {"changed": False, "servers": [wait_for(module, item) for item in module.params["instances"]]},
+        _logic,
     )
 
 

@@ -12,8 +12,7 @@ description:
   - Checks the operating system, the list of people and the variables of the roles against each other and against the
     host, and fails with B(all) problems in one message.
   - Changes nothing and needs nothing but Python on the host.
-author:
-  - The secure_ftp.server founders
+author: secure_ftp.server contributors (@secure_ftp)
 options:
   users:
     description:

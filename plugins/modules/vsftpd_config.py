@@ -9,8 +9,7 @@ DOCUMENTATION = r"""
 module: vsftpd_config
 short_description: Write a vsftpd.conf that vsftpd accepts
 version_added: 0.1.0
-author:
-  - The secure_ftp.server founders
+author: secure_ftp.server contributors (@secure_ftp)
 description:
   - Writes the complete configuration of one vsftpd instance.
   - The new configuration is checked before it replaces the old one. vsftpd itself is asked whether it accepts the

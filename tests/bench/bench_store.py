@@ -78,7 +78,7 @@ def bulk(folder: Path) -> Iterator[Line]:
         flush(peer)
 
     loads, writes, detections = [], [], []
-    for _ in range(REPEATS):
+    for _turn in range(REPEATS):
         for file in (peer, ours):
             file.unlink(missing_ok=True)
         loads.append(seconds(load))
@@ -155,7 +155,7 @@ def verification() -> Line:
         if not all(verify_many(pairs)):
             raise PlayError("a right password was not verified")
 
-    rates = [(seconds(one_core), seconds(every_core)) for _ in range(REPEATS + 2)]
+    rates = [(seconds(one_core), seconds(every_core)) for _turn in range(REPEATS + 2)]
     ratio = statistics.median(peer / mine for peer, mine in rates)
     mine = statistics.median(mine for _peer, mine in rates)
     one = statistics.median(peer for peer, _mine in rates)

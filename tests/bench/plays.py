@@ -47,7 +47,7 @@ class Plays:
         self.inventory = inventory
         self.folder = folder
         self.start_up = 0.0
-        self.start_up = statistics.median(self.tasks([]) for _ in range(3))
+        self.start_up = statistics.median(self.tasks([]) for _turn in range(3))
 
     def tasks(self, tasks: Sequence[dict[str, Any]]) -> float:
         """Wall seconds of the tasks alone."""

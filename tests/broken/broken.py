@@ -241,7 +241,7 @@ WAYS = (
         "slow: more copies of the records",
         HASHFILE,
         "self._records = records\n",
-        "self._records, self.copies = records, [{k + b'': v + b' ' for k, v in records.items()} for _ in range(4)]\n",
+        "self._records, self.copies = records, [{k + b'': v + b' ' for k, v in records.items()} for _n in range(4)]\n",
         bench="memory to find 100,000 records unchanged",
     ),
     Broken(

@@ -63,7 +63,7 @@ def test_every_system_call_of_a_write_may_fail(
     assert clean["error"] is None and len(clean["log"]) > 8, clean
     calls = set()
     for fault in faults:
-        call, _, path = fault["call"].partition(" ")
+        call, _sep, path = fault["call"].partition(" ")
         calls.add(call)
         assert not fault["litter"], fault
         if fault["error"] is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import os
 import random
@@ -82,7 +83,7 @@ HOSTILE: dict[str, tuple[Callable[[Path], object], str]] = {
     "sqlite": (sqlite, "SQLite"),
     "empty": (lambda path: path.touch(), "empty file"),
     "directory": (lambda path: path.mkdir(), "directory"),
-    "fifo": (lambda path: os.mkfifo(path), "named pipe"),
+    "fifo": (os.mkfifo, "named pipe"),
     "symlink": (lambda path: path.symlink_to("elsewhere.db"), "symbolic link"),
     "10 GB sparse": (sparse, "only zero bytes"),
     "10 GB behind a header": (sparse_with_header, "bytes long instead of"),
@@ -143,7 +144,7 @@ def varied(path: Path) -> bytearray:
 def damage(content: bytearray, chance: random.Random) -> None:
     """Change a few bytes, sometimes those that hold the structure together, sometimes whole pages."""
     size, pages = 4096, len(content) // 4096
-    for _ in range(chance.choice((1, 1, 2, 5))):
+    for _turn in range(chance.choice((1, 1, 2, 5))):
         page = chance.randrange(pages) * size
         kind = chance.randrange(6)
         if kind == 0:
@@ -181,6 +182,10 @@ def use_damaged(database: Path, content: bytes, number: int) -> list[str]:
     return done
 
 
+def use_each_damaged(database: Path, batch: list[tuple[bytes, int]]) -> list[list[str]]:
+    return [use_damaged(database, content, number) for content, number in batch]
+
+
 def test_damaged_databases_neither_crash_nor_hang_anything(memory: Path, figure: Callable[[str], None]) -> None:
     database = memory / "users.db"
     original = bytes(varied(database))
@@ -191,10 +196,7 @@ def test_damaged_databases_neither_crash_nor_hang_anything(memory: Path, figure:
             content = bytearray(original)
             damage(content, chance)
             batch.append((bytes(content), number))
-
-        def work(batch=batch) -> list[list[str]]:
-            return [use_damaged(database, content, number) for content, number in batch]
-
+        work = functools.partial(use_each_damaged, database, batch)
         accepted += sum(bool(done) for done in Child(work).result(timeout=60))
         for file in memory.glob("*.damaged-*"):
             file.unlink()

@@ -30,7 +30,7 @@ def test_no_login_is_refused_during_500_updates(memory: Path, figure: Callable[[
         assert pam.log_in(memory, "batman", "wrong") != 0
         return [logins, refused]
 
-    readers = [Child(read) for _ in range(READERS)]
+    readers = [Child(read) for _turn in range(READERS)]
     started = time.monotonic()
     for number in range(UPDATES):
         bulk = people(1000, 1200, number)

@@ -111,7 +111,10 @@ def ftps_logins_until(host, ca_file, user, password, stop, sessions=2):
 
     with ThreadPoolExecutor(sessions) as pool:
         results = list(pool.map(run, range(sessions)))
-    return {"logins": sum(logins for logins, _ in results), "refusals": sum((refused for _, refused in results), [])}
+    return {
+        "logins": sum(logins for logins, _refused in results),
+        "refusals": sum((refused for _logins, refused in results), []),
+    }
 
 
 def _unhurried(hurry, pause):
@@ -135,7 +138,7 @@ def ftps_unhurried(login, path, name, hurry):
 def ftps_passive(login, rounds):
     """Which passive ports the server picks, and which address it announces."""
     ftp = _connect(login)
-    for _ in range(rounds):
+    for _turn in range(rounds):
         ftp.nlst()
     address, port = ftp.announced_passive_address()
     ftp.close()
@@ -237,7 +240,7 @@ def ftps_connections(login, limit):
     while True:  # the sessions of earlier tests take a moment to end
         held = []
         try:
-            for _ in range(limit):
+            for _turn in range(limit):
                 held.append(ftps.connect(**login))
             break
         except (ftplib.Error, EOFError, OSError):

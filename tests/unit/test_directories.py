@@ -139,7 +139,7 @@ def test_removal_takes_links_but_not_their_targets(root: Path, tmp_path: Path) -
 def test_removal_of_a_tree_deeper_than_any_limit(root: Path) -> None:
     directories.ensure_home(str(root), "robin", *OWNER)
     fd = os.open(root / "robin", os.O_RDONLY)
-    for _ in range(1500):
+    for _turn in range(1500):
         os.mkdir("d" * 200, dir_fd=fd)
         child = os.open("d" * 200, os.O_RDONLY, dir_fd=fd)
         os.close(fd)

@@ -44,15 +44,33 @@ def test_markup():
     )
 
 
+def is_own(name: str, role: str) -> bool:
+    """Whether a variable is the role's own: those that several roles share cannot be among its defaults."""
+    return name.startswith(f"{role}_")
+
+
 @pytest.mark.parametrize("role", ROLES)
 def test_defaults_are_those_of_the_argument_spec(role):
     defaults = generate.load_yaml(ROOT / "roles" / role / "defaults" / "main.yml") or {}
     options = generate.role_options(role)
-    documented = {name: option["default"] for name, option in options.items() if "default" in option}
+    documented = {
+        name: option["default"] for name, option in options.items() if "default" in option and is_own(name, role)
+    }
     assert defaults == documented, "defaults/main.yml (left) and meta/argument_specs.yml (right) differ"
     for name, option in options.items():
         assert option.get("description"), f"{name} has no description"
         assert "type" in option, f"{name} has no type"
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_shared_variables_are_used_with_the_default_of_the_argument_spec(role):
+    shared = {name: option for name, option in generate.role_options(role).items() if not is_own(name, role)}
+    files = [path for path in (ROOT / "roles" / role).rglob("*") if path.suffix in (".yml", ".j2")]
+    for path in [path for path in files if "meta" not in path.parts] + list(ROOT.glob("playbooks/*.yml")):
+        for found in re.findall(r"\{\{(.*?)\}\}", path.read_text(encoding="utf-8"), re.DOTALL):
+            for name in set(re.findall(r"[a-z_0-9]+", found)) & set(shared):
+                wanted = f"{name} | default({generate.inline(shared[name]['default'])})"
+                assert wanted in found, f"{path.relative_to(ROOT)}: expected {wanted!r}, found {found.strip()!r}"
 
 
 @pytest.mark.parametrize("role", ROLES)

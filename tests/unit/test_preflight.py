@@ -34,8 +34,8 @@ GOOD = {
 USERS = [{"name": "batman", "password": "Gotham-City"}, {"name": "robin", "password": "x" * 12, "protocols": ["sftp"]}]
 
 
-def one(users=USERS, host=DEBIAN, **variables):
-    found = problems({**GOOD, **variables}, users, host)
+def one(users=None, host=DEBIAN, **variables):
+    found = problems({**GOOD, **variables}, USERS if users is None else users, host)
     assert len(found) == 1, found
     return found[0]
 

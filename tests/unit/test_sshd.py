@@ -57,7 +57,7 @@ def subsystems(text):
 def test_the_block_ends_the_file_and_the_subsystem_line_is_replaced():
     text = with_jail(STOCK, Jail())
     assert subsystems(text) == ["sftp internal-sftp"]
-    assert text.startswith(STOCK.split("Subsystem\t")[0])
+    assert text.startswith(STOCK.partition("Subsystem\t")[0])
     assert text.endswith(f"Match all\n{END}\n")
     block = text[text.index(BEGIN) :]
     assert "Match Group sftponly\n" in block

@@ -204,7 +204,7 @@ def _encrypted(path: Path) -> None:
 
 HOSTILE: dict[str, tuple[Callable[[Path], object], str]] = {
     "directory": (lambda path: path.mkdir(), "found a directory"),
-    "fifo": (lambda path: os.mkfifo(path), "found a named pipe"),
+    "fifo": (os.mkfifo, "found a named pipe"),
     "symlink": (_symlink, "found a symbolic link"),
     "dangling symlink": (lambda path: path.symlink_to("none"), "found a symbolic link"),
     "device": (lambda path: os.mknod(path, 0o600 | stat.S_IFCHR, os.makedev(1, 5)), "found a device"),
@@ -394,7 +394,8 @@ def test_a_failing_system_call_leaves_the_old_database(
 def test_a_full_file_system_leaves_the_old_database(tmp_path: Path) -> None:
     mount = tmp_path / "small"
     mount.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=200k", "none", str(mount)], capture_output=True).returncode:
+    command = ["mount", "-t", "tmpfs", "-o", "size=200k", "none", str(mount)]
+    if subprocess.run(command, capture_output=True, check=False).returncode:
         pytest.skip("cannot mount a tmpfs here")
     try:
         db = mount / "users.db"
@@ -468,7 +469,7 @@ def test_killed_writers_leave_the_old_or_the_new_set(loaded: Callable[..., Path]
     db.chmod(0o640)
     new = {f"user{number}": "new" for number in range(200)}
     rng, outcomes = random.Random(7), set()
-    for _ in range(60):
+    for _turn in range(60):
         state = text(db)
         target = new if state == OLD else OLD
         pid = os.fork()

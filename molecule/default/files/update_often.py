@@ -22,7 +22,7 @@ UPDATES = 500
 def main() -> None:
     given = json.load(sys.stdin)
     before = read(DATABASE).all()
-    hashes = [hash_password(given["password"], 1000).encode() for _ in range(5)]
+    hashes = [hash_password(given["password"], 1000).encode() for _turn in range(5)]
     others = [b"passing%03d" % number for number in range(200)]
     started = time.monotonic()
     for number in range(UPDATES):

@@ -104,8 +104,8 @@ def test_active_mode(server, client, tls):
     seen = client.ask("ftps_cycle", login=server.ftps("robin", tls), passive=False)
     assert seen["intact"] and seen["listed"] == ["one"]
     assert seen["passive_ports"] == []
-    assert {address for address, _ in seen["data_peers"]} == {server.address}
-    assert {port for _, port in seen["data_peers"]} <= {20, 989}, "active mode leaves from ftp-data"
+    assert {address for address, _port in seen["data_peers"]} == {server.address}
+    assert {port for _address, port in seen["data_peers"]} <= {20, 989}, "active mode leaves from ftp-data"
     # lftp, for curl 7.87 to 7.88 (Debian 12) cannot: https://github.com/curl/curl/issues/10666
     client.sh(
         f"set -e; cd {server.directory}; head -c 5000000 /dev/urandom > active-up\n"
