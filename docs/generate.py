@@ -22,7 +22,7 @@ import yaml
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 EXAMPLE = ROOT / "inventories" / "example" / "group_vars" / "all"
-ROLE_ORDER = ("vsftpd", "pam_userdb", "sshd_chroot", "firewall")
+ROLE_ORDER = ("vsftpd", "pam_userdb", "sshd_chroot", "remote_control", "firewall")
 MAX_DEFAULT = 60
 MAX_LINE = 160
 BY_HAND = {"ftp_users", "ftp_users_purge"}

@@ -253,6 +253,14 @@ def create_accounts(uids: Mapping[str, int], group: str, directory: str, shell: 
         )
 
 
+def add_account(name: str, home: str, shell: str, comment: str) -> None:
+    """Create one system account with a group of its own and NO_PASSWORD; its home is named but not made."""
+    _run(
+        ["useradd", "--system", "--user-group", "--no-create-home", "--home-dir", home, "--shell", shell]
+        + ["--comment", comment, "--password", NO_PASSWORD, "--", name]
+    )
+
+
 def create_group(name: str) -> None:
     """Create the system group ``name``."""
     _run(["groupadd", "--system", "--", name])

@@ -19,7 +19,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Callable, Iterable, Mapping
 
-from ansible_collections.secure_ftp.server.plugins.module_utils import _firewall, _ssh_ports
+from ansible_collections.secure_ftp.server.plugins.module_utils import _control, _firewall, _ssh_ports
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._people import Person, person_from_options
 
@@ -36,6 +36,7 @@ PATHS = (
     "pam_userdb_db",
     "sshd_chroot_directory",
     "sshd_chroot_keys_directory",
+    "remote_control_keys_directory",
 )
 SWITCHES = (
     "ftp_users_purge",
@@ -90,7 +91,14 @@ def problems(variables: Mapping[str, Any], users: object, host: Host) -> list[st
     found += _check_vsftpd(variables, host)
     found += _check_paths(variables)
     found += _check_firewall(variables)
+    found += _control.problems(variables, _names(users))
     return found
+
+
+def _names(users: object) -> set[object]:
+    entries = users if isinstance(users, (list, tuple)) else []
+    names = [entry.get("name") for entry in entries if isinstance(entry, Mapping) and entry.get("state") != "absent"]
+    return {name for name in names if isinstance(name, str)}
 
 
 def secrets_of(users: object) -> set[str]:

@@ -43,15 +43,20 @@ CLOSED = {
 }
 """What a jailed user could otherwise do beside transferring files."""
 
-BEGIN = "# BEGIN secure_ftp.server sshd_chroot (managed by Ansible; edit the variables, not this block)"
-END = "# END secure_ftp.server sshd_chroot"
-_NAME = r"# %s secure_ftp\.server sshd_chroot[^\n]*"
-_MARK = _NAME % "(?:BEGIN|END)"
-# A block from its BEGIN to the nearest END, never across another mark; else a mark that lost its partner.
-_BLOCK = re.compile(
-    rf"^{_NAME % 'BEGIN'}\n(?:(?!{_MARK}$)[^\n]*\n)*?{_NAME % 'END'}\n?|^{_MARK}\n?",
-    re.M,
-)
+_OWNER = "sshd_chroot"
+BEGIN = f"# BEGIN secure_ftp.server {_OWNER} (managed by Ansible; edit the variables, not this block)"
+END = f"# END secure_ftp.server {_OWNER}"
+_NAME = r"# %s secure_ftp\.server (%s)(?![a-z_])[^\n]*"
+_MARK = _NAME % ("(?:BEGIN|END)", "[a-z_]+")
+
+
+def _block(owner: str) -> re.Pattern[str]:
+    """A block from its BEGIN to the nearest END, never across another mark; else a mark that lost its partner."""
+    return re.compile(
+        rf"^{_NAME % ('BEGIN', owner)}\n(?:(?!{_MARK}$)[^\n]*\n)*?{_NAME % ('END', owner)}\n?"
+        rf"|^{_NAME % ('(?:BEGIN|END)', owner)}\n?",
+        re.M,
+    )
 
 
 @dataclass(frozen=True)
@@ -196,19 +201,49 @@ def discovered_keys_directory(jail: Mapping[str, Setting]) -> str | None:
 
 def with_jail(text: str, jail: Jail, path: str = CONFIG) -> str:
     """Return ``text`` with one ``Subsystem sftp`` line and, at its end, the marked block of ``jail``."""
-    text = without_jail(text)
-    text = _superseded_removed(text, jail)
-    text = _one_subsystem(text, jail.internal_sftp(), path)
-    width = max(map(len, jail.settings())) + 1
-    lines = [f"    {keyword:<{width}}{value}" for keyword, value in jail.settings().items()]
-    block = "\n".join([BEGIN, f"Match Group {jail.group}", *lines, "Match all", END])
-    text = text.rstrip("\n")
-    return f"{text}\n\n{block}\n" if text else f"{block}\n"
+    rest, blocks = _taken_apart(text)
+    rest = _one_subsystem(_superseded_removed(rest, jail), jail.internal_sftp(), path)
+    return _put_together(rest, {**blocks, _OWNER: _block_text(_OWNER, f"Group {jail.group}", jail.settings())})
 
 
-def without_jail(text: str) -> str:
-    """Return ``text`` without the marked block."""
-    return _BLOCK.sub("", text)
+def with_block(text: str, owner: str, match: str, settings: Mapping[str, str]) -> str:
+    """Return ``text`` with the marked block of ``owner`` (a role) at its end, beside those of other roles.
+
+    ``match`` is the argument of its Match line. The blocks stand in the order of their owners' names, so that roles
+    that write one after the other agree.
+    """
+    rest, blocks = _taken_apart(text)
+    return _put_together(rest, {**blocks, owner: _block_text(owner, match, settings)})
+
+
+def without_block(text: str, owner: str) -> str:
+    """Return ``text`` without the marked block of ``owner``; as it is where there is none."""
+    rest, blocks = _taken_apart(text)
+    return _put_together(rest, {name: blocks[name] for name in blocks if name != owner}) if owner in blocks else text
+
+
+def _taken_apart(text: str) -> tuple[str, dict[str, str]]:
+    """``text`` without any marked block or stray mark, and the blocks by owner."""
+    blocks = {}
+    for owner in sorted({found.group(1) for found in re.finditer(f"^{_MARK}$", text, re.M)}):
+        for found in _block(owner).finditer(text):
+            block = found.group().rstrip("\n")
+            if "\n" in block:
+                blocks[owner] = f"{block}\n"
+        text = _block(owner).sub("", text)
+    return text, blocks
+
+
+def _put_together(rest: str, blocks: Mapping[str, str]) -> str:
+    rest = rest.rstrip("\n")
+    return "\n".join([*([f"{rest}\n"] if rest else []), *(blocks[owner] for owner in sorted(blocks))])
+
+
+def _block_text(owner: str, match: str, settings: Mapping[str, str]) -> str:
+    width = max(map(len, settings)) + 1
+    lines = [f"    {keyword:<{width}}{value}" for keyword, value in settings.items()]
+    begin, end = (mark.replace(_OWNER, owner) for mark in (BEGIN, END))
+    return "\n".join([begin, f"Match {match}", *lines, "Match all", end]) + "\n"
 
 
 def _superseded_removed(text: str, jail: Jail) -> str:
@@ -256,15 +291,21 @@ def validate_jail(jail: Jail) -> Jail:
     if not re.match(r"[A-Za-z_][A-Za-z0-9_-]{0,31}\Z", jail.group):
         raise SecureFtpError(f"group {jail.group!r}: expected a group name of letters, digits, '_' and '-'")
     for what, path in (("directory", jail.directory), ("keys_directory", jail.keys_directory)):
-        if not re.match(r"(/[A-Za-z0-9._+@:,-]+)+\Z", path) or os.path.normpath(path) != path:
-            raise SecureFtpError(
-                f"{what} {path!r}: expected an absolute path of letters, digits and . _ + @ : , - without '..';"
-                " choose another one"
-            )
-        problem = unsafe_component(path)
-        if problem:
-            raise SecureFtpError(problem)
+        validate_directory(what, path)
     return jail
+
+
+def validate_directory(what: str, path: str) -> str:
+    """Return ``path`` when sshd can use it unquoted, and nobody but root can change it; ``what`` is its option."""
+    if not re.match(r"(/[A-Za-z0-9._+@:,-]+)+\Z", path) or os.path.normpath(path) != path:
+        raise SecureFtpError(
+            f"{what} {path!r}: expected an absolute path of letters, digits and . _ + @ : , - without '..';"
+            " choose another one"
+        )
+    problem = unsafe_component(path)
+    if problem:
+        raise SecureFtpError(problem)
+    return path
 
 
 def prepare_host(run_directory: str = "/run/sshd", keys: str = "/etc/ssh/ssh_host_*_key") -> None:
@@ -357,7 +398,7 @@ def jail_problems(
         fatal += difference("pubkeyauthentication", "yes")
         fatal += difference("authorizedkeysfile", f"{jail.keys_directory}/%u")
     fatal += _method_problems(found("authenticationmethods"), by_password, by_key)
-    fatal += _access_problems(user, groups, values)
+    fatal += access_problems(user, groups, values)
     open_doors = [
         problem
         for keyword, expected in CLOSED.items()
@@ -379,7 +420,9 @@ def _method_problems(methods: str, by_password: bool, by_key: bool) -> list[str]
     return [f"authenticationmethods: expected {name} alone to suffice, found {methods}" for name in missing]
 
 
-def _access_problems(user: str, groups: Sequence[str], values: Mapping[str, Sequence[str]]) -> list[str]:
+def access_problems(user: str, groups: Sequence[str], values: Mapping[str, Sequence[str]]) -> list[str]:
+    """What in ``effective``'s ``values`` keeps ``user``, a member of ``groups``, from logging in at all."""
+
     def listed(keyword: str) -> list[str]:
         return [word for value in values.get(keyword, ()) for word in value.split()]
 

@@ -1,0 +1,152 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The way in for programs that manage users from elsewhere."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: remote_control
+short_description: Let other machines manage the users over SSH
+version_added: 0.1.0
+description:
+  - Makes an account that can do one thing, C(ftp-users remote), and gives it the public keys of the clients.
+  - A key has C(restrict) and a forced command; a marked C(Match User) block in sshd's main configuration file allows
+    neither passwords nor terminals nor forwarding; a sudoers file grants one whole command line per client.
+  - C(sshd -t) and C(visudo --check) accept the files before they replace the old ones, and C(sshd -T -C user=...) and
+    C(sudo -l -U) must agree before any key is stored.
+  - Without clients, it takes away what it has made, and makes nothing.
+  - Does not reload sshd. It reports a change as long as the running daemon has not read the file, so that a handler is
+    notified again when an earlier run was cut short.
+author: secure_ftp.server contributors (@secure_ftp)
+extends_documentation_fragment:
+  - secure_ftp.server.attributes
+options:
+  user:
+    description:
+      - The account. One of this name that this module has not made is refused.
+    type: str
+    default: ftpcontrol
+  clients:
+    description:
+      - Who may call.
+    type: list
+    elements: dict
+    required: true
+    options:
+      name:
+        description:
+          - What the log calls the client. At most 32 letters, digits, C(.), C(_) and C(-).
+        type: str
+        required: true
+      key:
+        description:
+          - Its public key, without options. Each client has its own.
+        type: str
+        required: true
+      from:
+        description:
+          - Addresses and networks it may come from; everywhere when left out or empty.
+        type: list
+        elements: str
+  keys_directory:
+    description:
+      - The directory of the file with the keys, owned by root with mode 0755.
+    type: path
+    default: /etc/ssh/remote_control_keys
+  config:
+    description:
+      - Main configuration file of sshd. OpenSSH 8.2 ignores a C(Match) block in C(sshd_config.d).
+    type: path
+    default: /etc/ssh/sshd_config
+  backup:
+    description:
+      - Keep the old C(sshd_config) beside the new one.
+    type: bool
+    default: true
+seealso:
+  - module: secure_ftp.server.sshd_jail
+"""
+
+EXAMPLES = r"""
+- name: Let the shop manage the users
+  secure_ftp.server.remote_control:
+    clients:
+      - name: shop
+        key: ssh-ed25519 AAAA... shop
+        from: [192.0.2.10]
+  notify: Reload sshd
+
+- name: Let nobody
+  secure_ftp.server.remote_control:
+    clients: []
+  notify: Reload sshd
+"""
+
+RETURN = r"""
+changes:
+  description: What changed. Any of account, keys_directory, config, sudoers, keys, and reload when only that is due.
+  returned: success
+  type: list
+  elements: str
+  sample: [keys]
+backup_file:
+  description: The old configuration file of sshd.
+  returned: when it changed and O(backup=true)
+  type: str
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._accounts import login_names
+from ansible_collections.secure_ftp.server.plugins.module_utils._control import (
+    DEFAULT_KEYS_DIRECTORY,
+    DEFAULT_USER,
+    clients_from_options,
+    validate_user,
+)
+from ansible_collections.secure_ftp.server.plugins.module_utils._control_host import ControlHost
+from ansible_collections.secure_ftp.server.plugins.module_utils._module import run
+from ansible_collections.secure_ftp.server.plugins.module_utils._sshd import CONFIG
+from ansible_collections.secure_ftp.server.plugins.module_utils._units import is_outdated
+
+UNIT = "ssh.service"
+
+
+def _logic(module: AnsibleModule) -> dict[str, Any]:
+    params, check = module.params, module.check_mode
+    entries = [{key: value for key, value in entry.items() if value is not None} for entry in params["clients"]]
+    control = ControlHost(validate_user(params["user"]), params["keys_directory"], params["config"], check)
+    result: dict[str, Any] = {}
+
+    def keep_old() -> None:
+        if params["backup"]:
+            result["backup_file"] = module.backup_local(params["config"])
+
+    changes = control.apply(clients_from_options(entries), sorted({"root", *login_names()}), keep_old)
+    if "config" not in changes and control.configured() and is_outdated(UNIT, [params["config"]]):
+        changes.append("reload")
+    return {"changed": bool(changes), "changes": changes, "diff": control.diff, **result}
+
+
+def main() -> None:
+    """Run the module."""
+    client = {
+        "name": {"type": "str", "required": True},
+        "key": {"type": "str", "required": True, "no_log": False},
+        "from": {"type": "list", "elements": "str"},
+    }
+    spec = {
+        "user": {"type": "str", "default": DEFAULT_USER},
+        "clients": {"type": "list", "elements": "dict", "required": True, "options": client},
+        "keys_directory": {"type": "path", "default": DEFAULT_KEYS_DIRECTORY, "no_log": False},
+        "config": {"type": "path", "default": CONFIG},
+        "backup": {"type": "bool", "default": True},
+    }
+    run({"argument_spec": spec}, _logic)
+
+
+if __name__ == "__main__":
+    main()
