@@ -23,7 +23,7 @@ import signal
 import subprocess
 import time
 from dataclasses import dataclass, field
-from typing import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Callable, Collection, Iterable, Iterator, Mapping, NamedTuple, Sequence, TypeVar
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import Busy, NotPermitted, SecureFtpError
 
@@ -40,15 +40,16 @@ _EXPIRES = 7  # column of shadow(5)
 
 LOCK_FILE = "/run/secure_ftp.server-accounts.lock"
 
+_T = TypeVar("_T")
+
 _held: set[int] = set()  # descriptors of locks, for children to inherit
 
 # valid_user_group_name() of systemd without VALID_USER_RELAX, and its 31 characters.
 _SYSUSERS_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,30}\Z")
 
 
-@dataclass(frozen=True)
-class Account:
-    """One line of passwd(5)."""
+class Account(NamedTuple):
+    """One line of passwd(5); a tuple, since there are many."""
 
     name: str
     uid: int
@@ -92,38 +93,67 @@ class Accounts:
 
 
 def read_accounts(etc: str = "/etc") -> Accounts:
-    """Read passwd, shadow and group below ``etc``; damaged lines are skipped, as the C library does."""
+    """Read passwd, shadow and group below ``etc``; damaged lines are skipped, as the C library does.
+
+    A file that is still the same is not read again: all tools replace these files by renaming.
+    """
+    users = _parsed(os.path.join(etc, "passwd"), _parse_passwd)
+    groups = _parsed(os.path.join(etc, "group"), _parse_group)
+    passwords, expires = _parsed(os.path.join(etc, "shadow"), _parse_shadow)
+    return Accounts(users, groups, passwords, expires)
+
+
+_read_before: dict[str, tuple[tuple[int, int, int, int], Any]] = {}
+
+
+def _parsed(path: str, parse: Callable[[Iterable[str]], _T]) -> _T:
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape") as lines:
+            found = os.fstat(lines.fileno())
+            identity = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+            if path not in _read_before or _read_before[path][0] != identity:
+                _read_before[path] = identity, parse(lines)
+    except FileNotFoundError:
+        return parse(())
+    except OSError as error:
+        kind = NotPermitted if isinstance(error, PermissionError) else SecureFtpError
+        raise kind(f"{path}: expected to read it, found: {error.strerror}; run as root (become: true)") from error
+    parsed: _T = _read_before[path][1]
+    return parsed
+
+
+def _parse_passwd(lines: Iterable[str]) -> dict[str, Account]:
     users: dict[str, Account] = {}
-    for row in _rows(os.path.join(etc, "passwd"), 7):
+    for row in _rows(lines, 7):
         if row[2].isdigit() and row[3].isdigit():
             users.setdefault(row[0], Account(row[0], int(row[2]), int(row[3]), row[5], row[6]))
+    return users
+
+
+def _parse_group(lines: Iterable[str]) -> dict[str, Group]:
     groups: dict[str, Group] = {}
-    for row in _rows(os.path.join(etc, "group"), 4):
+    for row in _rows(lines, 4):
         if row[2].isdigit():
             groups.setdefault(row[0], Group(row[0], int(row[2]), frozenset(name for name in row[3].split(",") if name)))
+    return groups
+
+
+def _parse_shadow(lines: Iterable[str]) -> tuple[dict[str, str], dict[str, str]]:
     passwords: dict[str, str] = {}
     expires: dict[str, str] = {}
-    for row in _rows(os.path.join(etc, "shadow"), 2):
+    for row in _rows(lines, 2):
         if row[0] not in passwords:
             passwords[row[0]] = row[1]
             if len(row) > _EXPIRES and row[_EXPIRES]:
                 expires[row[0]] = row[_EXPIRES]
-    return Accounts(users, groups, passwords, expires)
+    return passwords, expires
 
 
-def _rows(path: str, columns: int) -> Iterator[list[str]]:
-    try:
-        with open(path, encoding="utf-8", errors="surrogateescape") as lines:
-            for line in lines:
-                row = line.rstrip("\n").split(":")
-                if len(row) >= columns and row[0]:
-                    yield row
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise NotPermitted(
-            f"{path}: expected to read it, found: {error.strerror}; run as root (become: true)"
-        ) from error
+def _rows(lines: Iterable[str], columns: int) -> Iterator[list[str]]:
+    for line in lines:
+        row = line.rstrip("\n").split(":")
+        if len(row) >= columns and row[0]:
+            yield row
 
 
 @contextlib.contextmanager

@@ -182,7 +182,9 @@ def _show(arguments: argparse.Namespace) -> int:
 def _add(arguments: argparse.Namespace) -> int:
     _expect_root()
     manager = Manager()
-    options = {**_person(arguments), **_password(arguments, ask=not arguments.no_password)}
+    options = _person(arguments)
+    manager.expect_new(arguments.name, **options)  # before a password is asked for
+    options.update(_password(arguments, ask=not arguments.no_password))
     answer = manager.add(arguments.name, **options)
     return _answer(arguments, answer, "added", options)
 

@@ -137,16 +137,21 @@ class Manager:
 
         Raises UserExists when the name is taken on one of the protocols.
         """
-        person = self._person(name, options)
         with self._changing() as warnings:
-            for user in self.users(name):
-                taken = [protocol for protocol in person.protocols if protocol in user["protocols"]]
-                if taken:
-                    raise UserExists(
-                        f"user {name!r}: exists already ({', '.join(taken)}); change it with: ftp-users edit {name}"
-                    )
-                person = person._replace(protocols=tuple(dict.fromkeys((*user["protocols"], *person.protocols))))
+            person = self.expect_new(name, **options)
             return self._answer(name, self._apply([person]), warnings)
+
+    def expect_new(self, name: str, **options: Any) -> Person:
+        """Return whom ``add`` would make, protocols the user has already included; raises what it would raise."""
+        person = self._person(name, options)
+        for user in self.users(name):
+            taken = [protocol for protocol in person.protocols if protocol in user["protocols"]]
+            if taken:
+                raise UserExists(
+                    f"user {name!r}: exists already ({', '.join(taken)}); change it with: ftp-users edit {name}"
+                )
+            person = person._replace(protocols=tuple(dict.fromkeys((*user["protocols"], *person.protocols))))
+        return person
 
     def edit(self, name: str, **options: Any) -> dict[str, Any]:
         """Change what ``options`` (as of ``add``) name, and nothing else. A protocol that is added gets the password.

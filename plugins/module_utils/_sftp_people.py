@@ -19,7 +19,7 @@ import os
 import re
 import stat
 from dataclasses import dataclass, field
-from typing import Any, Iterable, Mapping, NamedTuple, Sequence
+from typing import Any, Collection, Iterable, Mapping, NamedTuple, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._accounts import (
     LOCKED_SINCE,
@@ -508,15 +508,17 @@ def _add(plan: _Plan, rules: Rules, accounts: Accounts, jail: Jail, etc: str) ->
         return
     names = [person.name for person in plan.add]
     used = {user.uid for user in accounts.users.values()}
-    uids = choose_uids(names, used, _former_owners(jail.directory), uid_range(etc))
+    uids = choose_uids(names, used, _former_owners(jail.directory, accounts.users), uid_range(etc))
     create_accounts(uids, rules.group, jail.directory, rules.shell)
 
 
-def _former_owners(directory: str) -> dict[str, int]:
-    """Who owns the homes that are there: an account's id must not open the files of one that is gone."""
+def _former_owners(directory: str, users: Collection[str]) -> dict[str, int]:
+    """Who owns the homes of nobody in ``users``: an account's id must not open the files of one that is gone."""
     try:
         with os.scandir(directory) as entries:
-            return {entry.name: entry.stat(follow_symlinks=False).st_uid for entry in entries}
+            return {
+                entry.name: entry.stat(follow_symlinks=False).st_uid for entry in entries if entry.name not in users
+            }
     except FileNotFoundError:
         return {}
 
