@@ -32,7 +32,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._doctor_host imp
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor_instances import Instance, find_instances
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor_sftp import Sftp, find_sftp, sftp_findings
-from ansible_collections.secure_ftp.server.plugins.module_utils._doctor_users import user_findings
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor_users import lock_findings, user_findings
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor_vsftpd import vsftpd_findings
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import NotPermitted, SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._pam import PAM_DIRECTORY
@@ -56,6 +56,8 @@ def examine() -> list[Finding]:
         findings.append(found("not-examined", str(error), command="ls -l /etc/vsftpd* /etc/ssh/sshd_config"))
     ports: set[int] = set()
     if sftp is not None and sftp.groups:
+        # Where sshd does not run its directory may be missing, and sshd -T insists on it.
+        os.makedirs("/run/sshd", mode=0o755, exist_ok=True)
         ports = ssh_ports(run)
         findings += examined(lambda: sftp_findings(sftp), "sshd -T")
         findings += examined(lambda: ssh_findings(ports, run, sftp.config), "systemctl status ssh")
@@ -64,6 +66,8 @@ def examine() -> list[Finding]:
     if instances:
         findings += examined(lambda: vsftpd_findings(instances, time.time()), "systemctl status vsftpd")
         findings += examined(lambda: user_findings(instances), f"ls -l {PAM_DIRECTORY}")
+        if sftp is not None and sftp.groups:
+            findings += examined(lambda: lock_findings(instances, sftp), "ftp-users list")
         findings += examined(library_findings, "python3 -c 'import bsddb3.db'")
     findings += examined(lambda: firewall_findings(instances, ports, run), "ufw status verbose")
     findings += examined(lambda: clock_findings(run), "timedatectl")

@@ -71,7 +71,7 @@ def certificate_findings(certificate: str, key: str, units: Sequence[str], now: 
                 **words,
             )
         elif one.ends <= now + min(SOON, (one.ends - one.begins) / 3):
-            days = abs(int((one.ends - now) // 86400))
+            days = int(abs(one.ends - now) / 86400)
             subject, tense = ("certificate-expired", "ended") if one.ends <= now else ("certificate-expires", "ends")
             when = f"{days} days ago" if one.ends <= now else f"in {days} days"
             fix = _sign_again(one, certificate, key, units) if position == 0 else None

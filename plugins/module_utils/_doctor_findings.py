@@ -92,8 +92,7 @@ KINDS: dict[str, Kind] = {
         ERROR,
         "the system user every FTPS session runs as does not exist",
         "Every FTPS log-in fails right after the password.",
-        "useradd --system --no-create-home --home-dir /srv/ftp --shell /usr/sbin/nologin {user}"
-        " && systemctl restart {unit}",
+        "useradd --system --no-create-home --home-dir /srv/ftp --shell /usr/sbin/nologin {group} {user}",
     ),
     "tls-not-forced": Kind(
         ERROR,
@@ -334,11 +333,17 @@ KINDS: dict[str, Kind] = {
         "Their users cannot log in: the run that made them was cut short.",
         "ftp-users passwd {user}",
     ),
+    "half-locked": Kind(
+        ERROR,
+        "users are locked on one protocol but not on the other",
+        "Somebody who is to be kept out still gets in: a lock or unlock was cut short, or made by other means.",
+        "ftp-users lock {user}",
+    ),
     "account-shell": Kind(
         WARNING,
         "SFTP users have a log-in shell",
         "On the console, by su or where a service asks for system passwords they are ordinary users.",
-        "usermod --shell /usr/sbin/nologin {user}",
+        "usermod --shell /usr/sbin/nologin {group} {user}",
     ),
     "key-file-unsafe": Kind(
         ERROR,

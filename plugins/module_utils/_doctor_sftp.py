@@ -29,7 +29,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._doctor_findings
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor_vsftpd import writable_findings
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
-from ansible_collections.secure_ftp.server.plugins.module_utils._sftp_people import NO_SHELLS
+from ansible_collections.secure_ftp.server.plugins.module_utils._sftp_people import NO_SHELLS, lock_state
 from ansible_collections.secure_ftp.server.plugins.module_utils._sshd import (
     CONFIG,
     DEFAULT_DIRECTORY,
@@ -103,8 +103,6 @@ def sftp_findings(sftp: Sftp) -> Iterator[Finding]:
     """Examine every jailed group."""
     for path in dict.fromkeys([sftp.config, *(setting.path for setting in sftp.settings)]):
         yield from writable_findings(path)
-    # A socket-activated sshd may not have its directory yet, and sshd -T insists on it.
-    os.makedirs("/run/sshd", mode=0o755, exist_ok=True)
     try:
         effective("root", sftp.config)
     except SecureFtpError as error:
@@ -141,9 +139,10 @@ def _group_findings(group: str, settings: Sequence[Setting], accounts: Accounts,
 
 
 def _member(name: str, accounts: Accounts, key_files: Mapping[str, os.stat_result]) -> Member:
-    stored = accounts.passwords.get(name, "!")
-    by_password = stored not in PENDING and stored != NO_PASSWORD and not stored.startswith("!")
-    return Member(accounts.users[name], tuple(accounts.groups_of(name)), by_password, name in key_files)
+    state = lock_state(accounts, name)
+    by_password = not state.full and not state.mark and state.stored not in PENDING and state.stored != NO_PASSWORD
+    by_key = not state.full and name in key_files
+    return Member(accounts.users[name], tuple(accounts.groups_of(name)), by_password, by_key)
 
 
 def _entries(directory: str) -> dict[str, os.stat_result]:
@@ -272,7 +271,8 @@ def _in_pattern_list(name: str, patterns: str) -> bool:
 
 
 def _account_findings(members: Sequence[Member], accounts: Accounts) -> Iterator[Finding]:
-    pending = [m.account.name for m in members if accounts.passwords.get(m.account.name) in PENDING]
+    states = {member.account.name: lock_state(accounts, member.account.name) for member in members}
+    pending = [name for name, state in states.items() if not state.full and state.stored in PENDING]
     if pending:
         what = f"{listed(pending)}: no password yet; the fix gives one, ftp-users del removes the account"
         yield found("account-pending", what, pending[0], chained(f"ftp-users passwd {quoted(n)}" for n in pending))

@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import os
 import stat
 from typing import Collection, Iterator, Mapping, Sequence
 
-from ansible_collections.secure_ftp.server.plugins.module_utils import _passwords as passwords
 from ansible_collections.secure_ftp.server.plugins.module_utils._discovery import (
     DEFAULT_SERVICE,
     Homes,
@@ -20,15 +20,19 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._discovery impor
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor_findings import (
     Finding,
+    chained,
     first,
     found,
     listed,
+    quoted,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor_instances import Instance
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor_sftp import Sftp
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor_vsftpd import writable_findings
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
-from ansible_collections.secure_ftp.server.plugins.module_utils._ftp_people import plaintext_keys
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftp_people import plaintext_keys, without_locks
 from ansible_collections.secure_ftp.server.plugins.module_utils._pam import PAM_DIRECTORY, find_userdb
+from ansible_collections.secure_ftp.server.plugins.module_utils._sftp_people import lock_state
 from ansible_collections.secure_ftp.server.plugins.module_utils._sshd import unsafe_components
 from ansible_collections.secure_ftp.server.plugins.module_utils._userdb import read
 
@@ -99,7 +103,7 @@ def _record_findings(records: Mapping[bytes, bytes], server: Server) -> Iterator
     if lost:
         what = f"{server.database}: user {listed([repr(name) for name in lost])}; the fix removes them"
         yield found("user-name", what, server.database)
-    plain = sorted(name_of(key) for key in plaintext_keys(records, server) if not _is_locked(records[key]))
+    plain = sorted(map(name_of, plaintext_keys(without_locks(records)[0], server)))
     service = server.service
     if plain:
         what = (
@@ -111,10 +115,25 @@ def _record_findings(records: Mapping[bytes, bytes], server: Server) -> Iterator
         yield found("pam-plaintext", what, service.path)
 
 
-def _is_locked(value: bytes) -> bool:
-    """Whether a value is a hash made unusable by a mark in front of it, not a password that begins with one."""
-    text = value.decode("utf-8", "backslashreplace")
-    return text[:1] in ("!", "*") and (len(text) == 1 or passwords.scheme(text.lstrip("!*")) != passwords.PLAINTEXT)
+def lock_findings(instances: Sequence[Instance], sftp: Sftp) -> Iterator[Finding]:
+    """Examine whether who is locked on one protocol is locked on the other."""
+    half: dict[str, str] = {}
+    members = {name for group in sftp.groups for name in sftp.accounts.members(group)}
+    databases = set()
+    for instance in instances:
+        with contextlib.suppress(SecureFtpError):  # said by the other examinations
+            databases.add(discover(config=instance.path).database)
+    for database in sorted(databases):
+        with contextlib.suppress(SecureFtpError):
+            records, locked = without_locks(read(database).all())
+            for name in sorted(members & set(map(name_of, records))):
+                by_ftps, by_sftp = name.encode() in locked, lock_state(sftp.accounts, name).full
+                if by_ftps != by_sftp:
+                    half[name] = "locked over FTPS only" if by_ftps else "locked over SFTP only"
+    if half:
+        what = listed([f"{name}: {how}" for name, how in half.items()])
+        fix = chained(f"ftp-users lock {quoted(name)}" for name in half)
+        yield found("half-locked", f"{what}; ftp-users unlock lets the user in again", next(iter(half)), fix)
 
 
 def directory_findings(homes: Homes, guest: str, names: Sequence[str]) -> Iterator[Finding]:

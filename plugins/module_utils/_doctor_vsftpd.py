@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import grp
 import os
 import re
 import shutil
@@ -70,7 +71,9 @@ def writable_findings(path: str) -> Iterator[Finding]:
 
 def set_options(instance: Instance, options: Mapping[str, str], subject: str, what: str) -> Finding:
     """A finding whose fix writes ``options`` into the configuration, in the place of what is there."""
-    edits = [f"-e {quoted(f'$a {name}={value}')} -e {quoted(f'/^{name}=/d')}" for name, value in options.items()]
+    # Appending comes before deleting, which ends sed's work on a line.
+    edits = [f"-e {quoted(f'$a {name}={value}')}" for name, value in options.items()]
+    edits += [f"-e {quoted(f'/^{name}=/d')}" for name in options]
     fix = f"sed -i {' '.join(edits)} {quoted(instance.path)} && systemctl restart {quoted(instance.unit)}"
     return found(subject, f"{instance.path}: {what}", instance.path, fix)
 
@@ -84,13 +87,23 @@ def _configuration_findings(instance: Instance, options: Mapping[str, str], bina
         if name in _PAIR:
             continue  # the examination of the certificate says more
         if name == "guest_username":
-            yield found("guest-user-missing", what, instance.path, user=options.get(name) or "ftp", unit=instance.unit)
+            user = options.get(name) or "ftp"
+            group = ["--gid", user] if _is_group(user) else ["--user-group"]
+            yield found("guest-user-missing", message, user, user=user, group=group)
         else:
             yield found("vsftpd-config", what, instance.path, **words)
     if not messages:
         said = refusal(binary, options, instance.text + "\nssl_enable=NO\nimplicit_ssl=NO\n")
         if said is not None:
             yield found("vsftpd-config", f"{instance.path}: vsftpd says: {said}", instance.path, **words)
+
+
+def _is_group(name: str) -> bool:
+    try:
+        grp.getgrnam(name)
+    except KeyError:
+        return False
+    return True
 
 
 def _safety_findings(instance: Instance) -> Iterator[Finding]:

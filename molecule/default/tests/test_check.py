@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``ftp-users check``: nothing on a sound server; each thing broken for real, found, and put right by what it prints."""
+"""``ftp-users check``: nothing on a sound server; what is broken for real is found, and put right by what is printed."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 from conftest import FTPS_ROOT, SFTP_JAIL
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor_findings import KINDS
+from ansible_collections.secure_ftp.server.plugins.module_utils._errors import EXIT_CODES
 
 CERT, KEY, DB = "/etc/vsftpd/server.crt", "/etc/vsftpd/server.key", "/etc/vsftpd/users.db"
 CONF, PAM, SSHD = "/etc/vsftpd.conf", "/etc/pam.d/vsftpd.virtual", "/etc/ssh/sshd_config"
@@ -23,6 +24,7 @@ UNITS = "vsftpd vsftpd-implicit"
 SAVE = f"""
 set -e
 rm -rf {ASIDE}; mkdir -m 0700 {ASIDE}
+(ufw show added; ufw status) >/run/check-ufw
 tar -cpf {ASIDE}/saved.tar {KEPT} {ACCOUNTS} 2>/dev/null
 stat -c 'chown %u:%g %n; chmod %a %n' {FTPS_ROOT} {SFTP_JAIL} {FTPS_ROOT}/* {SFTP_JAIL}/* >{ASIDE}/owners
 """
@@ -38,16 +40,15 @@ rm -rf {LITTER} /etc/vsftpd/users.db.damaged-* /etc/ssh/sftponly_keys
 tar -xpf {ASIDE}/saved.tar -C /
 sh {ASIDE}/owners
 rm -rf {ASIDE}
-ufw --force reload >/dev/null
-systemctl daemon-reload
+[ "$(ufw show added; ufw status)" = "$(cat /run/check-ufw)" ] || ufw --force reload >/dev/null
 systemctl reset-failed {UNITS} ssh
-systemctl enable --quiet {UNITS} ssh
+systemctl --quiet is-enabled {UNITS} ssh || systemctl enable --quiet {UNITS} ssh
 systemctl restart {UNITS} ssh
 """
 
 
 class Case(NamedTuple):
-    """One thing to break: how, what is found then (the first of it is to be put right), and whether its fix runs as is."""
+    """One thing to break: how, what is found then, and whether the fix of the first finding runs as it is."""
 
     id: str
     breakage: str
@@ -91,10 +92,10 @@ def option(line: str) -> str:
     return f"sed -i -e '/^{name}=/d' {CONF} && echo '{line}' >>{CONF} && systemctl restart vsftpd"
 
 
-def first_lines(*lines: str) -> str:
-    """Put lines in front of sshd's configuration, and let the daemon read them."""
+def before_block(*lines: str) -> str:
+    """Put lines in front of the role's block, where they win over it, and let the daemon read them."""
     text = "\\n".join(lines)
-    return f"sed -i '1i {text}' {SSHD} && systemctl reload ssh"
+    return f"sed -i '/^# BEGIN secure_ftp/i {text}' {SSHD} && systemctl reload ssh"
 
 
 def without_block() -> str:
@@ -105,7 +106,8 @@ CASES = [
     # the certificate
     Case("expired", certificate(-400, -3), ("certificate-expired",), "3 days ago"),
     Case("expires soon", certificate(-400, 10), ("certificate-expires",), "in 9 days"),
-    Case("from the future", certificate(2, 400), ("certificate-not-yet-valid",), "the clock", runnable=False),
+    Case("from the future", f"{certificate(2, 400)}\nsystemctl restart {UNITS}",
+         ("certificate-not-yet-valid",), "the clock", runnable=False),
     Case("another key", f"openssl genrsa -out {KEY} 2048", ("certificate-key-mismatch",), KEY),
     Case("no certificate", f"echo nonsense >{CERT}", ("certificate-unusable",), CERT, runnable=False),
     Case("no key", f"rm {KEY}", ("certificate-unusable",), "No such file", runnable=False),
@@ -139,7 +141,8 @@ CASES = [
     Case("unknown option", option("no_such_option=YES"), ("vsftpd-config", "service-inactive"), "no_such_option",
          runnable=False),
     Case("bad number", option("local_umask=77"), ("vsftpd-config",), "local_umask", runnable=False),
-    Case("no passive range", option("pasv_min_port=0"), ("passive-range-unset",), CONF),
+    Case("no passive range", f"sed -i /^pasv_max_port/d {CONF} && " + option("pasv_min_port=0"),
+         ("passive-range-unset",), CONF),
     Case("no guest", "usermod -l somebody ftp", ("guest-user-missing",), "'ftp'"),
     Case("no vsftpd", aside("/usr/sbin/vsftpd"), ("vsftpd-missing",)),
     Case("not running", "systemctl stop vsftpd-implicit", ("service-inactive",), "vsftpd-implicit"),
@@ -152,18 +155,18 @@ CASES = [
     Case("open jail", f"chmod g+w {SFTP_JAIL}", ("jail-unsafe",), SFTP_JAIL),
     Case("no jail", aside(SFTP_JAIL), ("jail-directory-missing",), SFTP_JAIL),
     Case("no block", without_block(), ("jail-missing",), "sftponly"),
-    Case("one user out", first_lines("Match User robin", "ChrootDirectory none", "ForceCommand /bin/sh", "Match all"),
+    Case("one user out", before_block("Match User robin", "ChrootDirectory none", "ForceCommand /bin/sh"),
          ("jail-open",), "user robin: chrootdirectory"),
     Case("edited block", f"sed -i 's/^ *ForceCommand .*/    ForceCommand none/' {SSHD} && systemctl reload ssh",
          ("jail-open",), "forcecommand"),
-    Case("forwarding", first_lines("Match User robin", "AllowTcpForwarding yes", "Match all"), ("jail-doors",),
+    Case("forwarding", before_block("Match User robin", "AllowTcpForwarding yes"), ("jail-doors",),
          "allowtcpforwarding"),
     Case("lines lost", f"sed -i '/^ *PermitTTY/d; /^ *X11Forwarding/d' {SSHD} && systemctl reload ssh",
          ("jail-doors",), "permittty"),
-    Case("denied", first_lines("DenyUsers robin"), ("sftp-login-refused",), "user robin: denyusers", runnable=False),
+    Case("denied", before_block("DenyUsers robin"), ("sftp-login-refused",), "user robin: denyusers", runnable=False),
     Case("a jail each", f"sed -i 's|ChrootDirectory .*|&/%u|' {SSHD} && systemctl reload ssh", ("jail-unsupported",),
          "%u", runnable=False),
-    Case("sshd refuses", first_lines("NoSuchKeyword yes") + "; true", ("sshd-config",), "NoSuchKeyword",
+    Case("sshd refuses", before_block("NoSuchKeyword yes") + "; true", ("sshd-config",), "NoSuchKeyword",
          runnable=False),
     Case("sshd stopped", "systemctl stop ssh", ("service-inactive",), "ssh"),
     Case("sshd not at boot", "systemctl disable --quiet ssh", ("service-disabled",), "ssh"),
@@ -172,6 +175,9 @@ CASES = [
     Case("foreign home", f"chown root {SFTP_JAIL}/robin", ("sftp-home-owner",), "robin"),
     Case("open home", f"chmod 0755 {SFTP_JAIL}/robin", ("sftp-home-open",), "robin"),
     Case("half an account", "echo 'robin:!*' | chpasswd -e", ("account-pending",), "robin", runnable=False),
+    Case("locked by half", f"printf '!%s' \"$(db_dump -p {DB} | grep -A1 '^ robin$' | sed -n '2s/^ //p')\" >/run/value"
+         f" && printf '%s\\n' robin \"$(cat /run/value)\" | db_load -T -t hash {DB}; rm /run/value",
+         ("half-locked",), "robin: locked over FTPS only", runnable=False),
     Case("a shell", "usermod --shell /bin/bash robin", ("account-shell",), "robin"),
     Case("own keys", "chown batman /etc/ssh/sftponly_keys/batman", ("key-file-unsafe",), "batman"),
     Case("unreadable keys", "chmod 0600 /etc/ssh/sftponly_keys/batman", ("key-file-unsafe",), "batman"),
@@ -201,12 +207,10 @@ def check(server) -> tuple[int, list[dict]]:
 
 @pytest.fixture
 def restored(server):
-    """Put everything back afterwards, and see that it is."""
+    """Put everything back afterwards; the last test of this file sees that it is."""
     server.sh(SAVE)
     yield server
     server.sh(RESTORE)
-    status, findings = check(server)
-    assert (status, findings) == (0, []), "the server is not what it was"
 
 
 def test_nothing_is_found_on_a_sound_server(server):
@@ -217,7 +221,7 @@ def test_nothing_is_found_on_a_sound_server(server):
 
 def test_only_root_may_examine(server):
     result = server.sh("setpriv --reuid nobody --clear-groups ftp-users check", check=False)
-    assert result.returncode == 5 and "run: sudo ftp-users check" in result.stderr
+    assert result.returncode == EXIT_CODES["not_permitted"] and "run: sudo ftp-users check" in result.stderr
     assert "Traceback" not in result.stderr
 
 
@@ -257,3 +261,7 @@ def test_the_text_says_what_why_and_how(restored):
     assert error < warning, "what is worse comes first"
     assert KINDS["database-exposed"].why in result.stdout
     assert f"chmod 0600 {DB}" in result.stdout
+
+
+def test_the_server_is_sound_again(server):
+    assert check(server) == (0, [])
