@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""``ftp-users check``: nothing on a sound server; what is broken for real is found, and put right by what is printed."""
+"""``ftp-users check``: nothing on a sound server; what is broken for real is found, and its fix puts it right."""
 
 from __future__ import annotations
 
