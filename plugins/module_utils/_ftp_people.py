@@ -130,8 +130,8 @@ def reconcile(people: Sequence[Person], server: Server, rules: Rules) -> Outcome
 def describe(server: Server, name: str | None = None) -> dict[str, Any]:
     """Return who exists: name, scheme and directory of each, and who has a plaintext password."""
     view = read(server.database)
-    records, locked = _without_locks(view.all())
-    plain = _plaintext_keys(records, server)
+    records, locked = without_locks(view.all())
+    plain = plaintext_keys(records, server)
     if name is not None:
         records = {key: value for key, value in records.items() if key == name.encode("utf-8")}
     users = [
@@ -202,9 +202,9 @@ class _Decision:
     def __call__(self, view: View) -> Changes:
         everything = self._rules.purge or self._rules.hash_plaintext
         stored = view.all() if everything else view.select(list(self._people))
-        self._current, self._locked = _without_locks(stored)
+        self._current, self._locked = without_locks(stored)
         current = self._current
-        self._plaintext = _plaintext_keys(current, self._server)
+        self._plaintext = plaintext_keys(current, self._server)
         self._verify(current)
         self._refuse_new_without_password(current)
         changes: dict[bytes, bytes | None] = {key: None for key in self._gone if key in current}
@@ -337,14 +337,14 @@ class _Decision:
             )
 
 
-def _without_locks(records: Mapping[bytes, bytes]) -> tuple[Mapping[bytes, bytes], set[bytes]]:
+def without_locks(records: Mapping[bytes, bytes]) -> tuple[Mapping[bytes, bytes], set[bytes]]:
     """Return the records as they would be unlocked, and the keys of those that are locked."""
     marked = {key: passwords.unlocked(_text(value)) for key, value in records.items() if value[:1] == b"!"}
     behind = {key: value.encode("utf-8") for key, value in marked.items() if value is not None}
     return {**records, **behind} if behind else records, set(behind)
 
 
-def _plaintext_keys(records: Mapping[bytes, bytes], server: Server) -> set[bytes]:
+def plaintext_keys(records: Mapping[bytes, bytes], server: Server) -> set[bytes]:
     """Return whose record is a plaintext password.
 
     A DES hash looks like a password of 13 letters: it counts as one where the service compares

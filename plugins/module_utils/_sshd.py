@@ -18,7 +18,7 @@ import shutil
 import subprocess
 import tempfile
 from dataclasses import dataclass
-from typing import Callable, Iterable, Mapping, Sequence
+from typing import Callable, Iterable, Iterator, Mapping, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._atomic import replace_file
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
@@ -454,18 +454,27 @@ def where_set(keyword: str, settings: Iterable[Setting], group: str) -> str:
 
 def unsafe_component(directory: str) -> str | None:
     """Why sshd would refuse ``directory``: a component above it that others than root could change."""
+    for path, found in unsafe_components(os.path.dirname(directory.rstrip("/")) or "/"):
+        if found.st_uid != 0:
+            return f"{path}: expected owner root, found user id {found.st_uid}; chown it, or choose another directory"
+        return (
+            f"{path}: expected to be writable by root only, found mode {found.st_mode & 0o7777:04o}; chmod it, or"
+            " choose another directory"
+        )
+    return None
+
+
+def unsafe_components(directory: str) -> Iterator[tuple[str, os.stat_result]]:
+    """Yield each component of ``directory``, from / to itself, that others than root could change; see sshd_config(5).
+
+    Ends where a component does not exist.
+    """
     path = "/"
-    for part in ["", *directory.strip("/").split("/")[:-1]]:
+    for part in ["", *filter(None, directory.split("/"))]:
         path = os.path.join(path, part)
         try:
             found = os.stat(path)
         except FileNotFoundError:
-            return None
-        if found.st_uid != 0:
-            return f"{path}: expected owner root, found user id {found.st_uid}; chown it, or choose another directory"
-        if found.st_mode & 0o022:
-            return (
-                f"{path}: expected to be writable by root only, found mode {found.st_mode & 0o7777:04o}; chmod it, or"
-                " choose another directory"
-            )
-    return None
+            return
+        if found.st_uid != 0 or found.st_mode & 0o022:
+            yield path, found

@@ -108,7 +108,7 @@ def update(
         changes = _differences(view, decide(view))
         if not changes or check_mode:
             return changes
-        driver = _driver()
+        driver = load_driver()
         with _lock(path, lock_timeout):
             if _identity(path) != view.identity:
                 view = read(path)
@@ -132,7 +132,7 @@ def salvage_database(path: str, check_mode: bool = False, lock_timeout: float = 
     backup = f"{path}.damaged-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
     if check_mode:
         return len(records), backup
-    driver = _driver()
+    driver = load_driver()
     with _lock(path, lock_timeout):
         try:
             os.link(path, backup, follow_symlinks=False)
@@ -163,7 +163,7 @@ def _identity(path: str) -> Identity | None:
         raise file_error(path, "read", error) from error
 
 
-def _driver() -> Any:
+def load_driver() -> Any:
     """Return the ``db`` module of the Berkeley DB binding. Raises SecureFtpError naming the package to install."""
     for name in ("berkeleydb", "bsddb3"):
         try:

@@ -63,7 +63,7 @@ def needs_restart(name: str) -> bool:
 
 def check_values(options: Mapping[str, str]) -> None:
     """Raise SecureFtpError, listing every finding, when ``options`` (see parse) cannot work on any host."""
-    _raise_for(list(_value_findings(options)))
+    _raise_for(list(value_findings(options)))
 
 
 def check_host(options: Mapping[str, str], check_mode: bool = False) -> list[str]:
@@ -74,7 +74,7 @@ def check_host(options: Mapping[str, str], check_mode: bool = False) -> list[str
     """
     absent: list[str] = []
     broken: list[str] = []
-    for finding, is_absence in _host_findings(options):
+    for finding, is_absence in host_findings(options):
         (absent if is_absence and check_mode else broken).append(finding)
     _raise_for(broken)
     return absent
@@ -85,6 +85,15 @@ def ask_vsftpd(binary: str, options: Mapping[str, str], text: str, check_mode: b
 
     With ``check_mode`` certificates that do not exist yet are not asked about.
     """
+    said = refusal(binary, options, text, check_mode, timeout)
+    if said is not None:
+        raise SecureFtpError(f"vsftpd refuses the new configuration: {said}; the old one stays in place")
+
+
+def refusal(
+    binary: str, options: Mapping[str, str], text: str, check_mode: bool = False, timeout: int = 20
+) -> str | None:
+    """Return vsftpd's own message when it does not accept ``text``, else None; see ask_vsftpd."""
     overrides = ["-olisten=NO", "-olisten_ipv6=NO", "-obackground=NO"]
     if check_mode and any(not os.path.exists(path) for path in certificate_files(options).values()):
         overrides.append("-ossl_enable=NO")
@@ -99,17 +108,15 @@ def ask_vsftpd(binary: str, options: Mapping[str, str], text: str, check_mode: b
             )
         except subprocess.TimeoutExpired:
             raise SecureFtpError(
-                f"vsftpd did not finish reading the new configuration within {timeout} s; nothing was changed"
+                f"vsftpd did not finish reading the configuration within {timeout} s; nothing was changed"
             ) from None
         except OSError as error:
             raise SecureFtpError(f"{binary}: cannot be run to check the new configuration: {error.strerror}") from error
         answer.seek(0)
         said = answer.read().decode("utf-8", "replace").strip().replace("500 OOPS: ", "")
-    if _INETD not in said:
-        raise SecureFtpError(
-            f"vsftpd refuses the new configuration: {said or 'it ended without a message'}"
-            f"{_certificate_hint(options, said)}; the old one stays in place"
-        )
+    if _INETD in said:
+        return None
+    return f"{said or 'it ended without a message'}{_certificate_hint(options, said)}"
 
 
 def _raise_for(findings: list[str]) -> None:
@@ -125,7 +132,8 @@ def _get(options: Mapping[str, str], name: str) -> str:
     return options.get(name, _DEFAULTS.get(name, ""))
 
 
-def _value_findings(options: Mapping[str, str]) -> Iterator[str]:
+def value_findings(options: Mapping[str, str]) -> Iterator[str]:
+    """Yield what cannot work on any host, each beginning with the name of its option."""
     for name, value in options.items():
         if _OCTAL.fullmatch(name) and not re.match(r"0[0-7]{0,4}\Z", value):
             yield f"{name}: expected an octal number starting with 0, such as '077', found {value!r}; quote it in YAML"
@@ -194,8 +202,8 @@ def _access_findings(options: Mapping[str, str]) -> Iterator[str]:
         yield "implicit_ssl=YES needs ssl_enable=YES"
 
 
-def _host_findings(options: Mapping[str, str]) -> Iterator[tuple[str, bool]]:
-    """Yield each finding, and whether it is that something does not exist."""
+def host_findings(options: Mapping[str, str]) -> Iterator[tuple[str, bool]]:
+    """Yield what this host lacks, each beginning with the name of its option; and whether it is an absence."""
     for name in _users_in_use(options):
         user = _get(options, name)
         try:
