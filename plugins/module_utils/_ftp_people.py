@@ -155,7 +155,7 @@ def describe(server: Server, name: str | None = None) -> dict[str, Any]:
 def as_they_are(names: Iterable[str], server: Server) -> dict[str, Person]:
     """Return each of ``names`` as a Person of FTPS that ``reconcile`` would leave unchanged."""
     wanted = {name: name.encode("utf-8") for name in names}
-    records, locked = _without_locks(read(server.database).select(list(wanted.values())))
+    records, locked = without_locks(read(server.database).select(list(wanted.values())))
     return {
         name: Person(name, True, None, _text(records[key]), ("ftps",), None, key in locked)
         if key in records
