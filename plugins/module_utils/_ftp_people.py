@@ -130,7 +130,12 @@ def reconcile(people: Sequence[Person], server: Server, rules: Rules) -> Outcome
 def describe(server: Server, name: str | None = None) -> dict[str, Any]:
     """Return who exists: name, scheme and directory of each, and who has a plaintext password."""
     view = read(server.database)
-    records, locked = without_locks(view.all())
+    wanted = None if name is None else view.select([name.encode("utf-8")])
+    # Whether a record that could be of DES is plaintext depends on all the others.
+    if wanted is None or any(passwords.scheme(_text(value)) in passwords.AMBIGUOUS for value in wanted.values()):
+        records, locked = without_locks(view.all())
+    else:
+        records, locked = without_locks(wanted)
     plain = plaintext_keys(records, server)
     if name is not None:
         records = {key: value for key, value in records.items() if key == name.encode("utf-8")}

@@ -15,7 +15,6 @@ import os
 import re
 import secrets
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Callable, Sequence, TypeVar
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import InvalidInput, SecureFtpError
@@ -183,6 +182,8 @@ def _on_every_core(function: Callable[[_T], _R], items: Sequence[_T]) -> list[_R
     workers = min(len(os.sched_getaffinity(0)), len(items))
     if workers <= 1:
         return [function(item) for item in items]
+    from concurrent.futures import ThreadPoolExecutor  # a tenth of the start of a program that needs it seldom
+
     with ThreadPoolExecutor(max_workers=workers) as pool:
         return list(pool.map(function, items))
 

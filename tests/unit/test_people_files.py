@@ -1,0 +1,94 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Lists of people in files."""
+
+from __future__ import annotations
+
+import pytest
+from conftest import HASH
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._errors import InvalidInput
+from ansible_collections.secure_ftp.server.plugins.module_utils._people import people_from_list
+from ansible_collections.secure_ftp.server.plugins.module_utils._people_files import entries, to_csv
+
+KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ3EHbivGdQioKPTZaJqdmP/5v/6aTGZuf02gGhXcu83 one, "two"'
+
+
+def test_csv_gives_the_options_of_a_person() -> None:
+    text = (
+        "name,protocols,locked,password,authorized_keys\r\n"
+        "batman,,,geheim,\r\n"
+        f'robin,"ftps\nsftp",yes,"comma, and ""quote""","{KEY.replace(chr(34), chr(34) * 2)}"\r\n'
+    )
+    found, skipped = entries(text, None, "people.csv")
+    assert skipped == []
+    assert found[0] == {
+        "name": "batman",
+        "password": "geheim",
+        "password_hash": None,
+        "protocols": None,
+        "authorized_keys": None,
+        "locked": None,
+    }
+    assert found[1]["password"] == 'comma, and "quote"' and found[1]["authorized_keys"] == [KEY]
+    assert found[1]["protocols"] == ["ftps", "sftp"] and found[1]["locked"] is True
+    assert [person.name for person in people_from_list(found)] == ["batman", "robin"]
+
+
+def test_a_byte_order_mark_of_a_spreadsheet_is_no_part_of_a_column() -> None:
+    assert entries("\ufeffname,password\nbatman,x\n", None, "-")[0][0]["name"] == "batman"
+
+
+def test_export_and_import_agree() -> None:
+    users = [
+        {"name": "a", "protocols": ["ftps"], "locked": False, "password_hash": HASH, "authorized_keys": []},
+        {
+            "name": "b",
+            "protocols": ["ftps", "sftp"],
+            "locked": True,
+            "password_hash": None,
+            "authorized_keys": [KEY, KEY],
+        },
+    ]
+    found, _ = entries(to_csv(users), None, "-")
+    for entry, user in zip(found, users):
+        assert (entry["name"], entry["protocols"], entry["locked"]) == (user["name"], user["protocols"], user["locked"])
+        assert entry["password_hash"] == user["password_hash"]
+        assert (entry["authorized_keys"] or []) == user["authorized_keys"]
+
+
+def test_files_of_other_servers() -> None:
+    text = (
+        f"# comment\n\nbatman:{HASH}:1000:1000::/home/x:/bin/sh\nrobin:{HASH}\nlocked:!{HASH}:1\nnone:*:1\nempty::1\n"
+    )
+    assert entries(text, None, "shadow") == (
+        [{"name": "batman", "password_hash": HASH}, {"name": "robin", "password_hash": HASH}],
+        ["locked", "none", "empty"],
+    )
+
+
+def test_the_text_of_the_article() -> None:
+    found, _ = entries(f"batman\nbat!\nrobin\n{HASH}\n", "pairs", "users.txt")
+    assert found == [{"name": "batman", "password": "bat!"}, {"name": "robin", "password_hash": HASH}]
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "message"),
+    [
+        ("", None, "f: expected CSV .* or lines NAME:HASH, found nothing"),
+        ("batman\nbat!\n", None, "use --format pairs"),
+        ("name,colour\nx,red\n", None, "found the unknown column 'colour'"),
+        ("nam,password\nx,y\n", "csv", "found the unknown column 'nam'"),
+        ("name,password\nbatman\n", None, "f:2: expected 2 fields, found more or fewer"),
+        ("name,password\nbatman,x,y\n", None, "f:2: expected 2 fields, found more or fewer"),
+        ('name,password\nbatman,"x\n', None, "f:.: expected CSV, found: "),
+        ("name,locked\nbatman,perhaps\n", None, "f:2: locked: expected yes or no, found 'perhaps'"),
+        ("batman:secret\n", None, "f:1: user 'batman': expected a crypt.3. hash"),
+        ("batman\n", "pairs", "expected pairs of lines.* found 1 lines"),
+        ("\0\0", None, "found a NUL character"),
+    ],
+)
+def test_what_is_wrong_is_said_with_its_place(text: str, kind: str, message: str) -> None:
+    with pytest.raises(InvalidInput, match=message) as raised:
+        entries(text, kind, "f")
+    assert "secret" not in str(raised.value)
