@@ -9,6 +9,7 @@ the switch from one version to the next is the replacement of one small file.
 
 from __future__ import annotations
 
+import ast
 import compileall
 import contextlib
 import hashlib
@@ -25,7 +26,6 @@ PACKAGE = "ansible_collections.secure_ftp.server.plugins.module_utils"
 COMMAND = "/usr/local/sbin/ftp-users"
 LIBRARY = "/usr/local/lib/secure_ftp.server"
 
-_IMPORT = re.compile(rf"from {re.escape(PACKAGE)}(?:\.(_\w+))? import (_\w+)?")
 _VERSION = re.compile(r"[0-9a-f]{16}\Z")
 
 _LAUNCHER = """\
@@ -64,8 +64,17 @@ def library_files(entry: str) -> dict[str, str]:
         if source is None:
             raise SecureFtpError(f"{PACKAGE}.{name}: expected the source of this part of the library, found none")
         found[name] = source
-        todo += [first or second for first, second in _IMPORT.findall(source)]
+        todo += _imported(source)
     return {f"{name}.py": source for name, source in found.items()}
+
+
+def _imported(source: str) -> list[str]:
+    """Return which modules of PACKAGE ``source`` imports, within functions too."""
+    nodes = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ImportFrom)]
+    whole = [alias.name for node in nodes if node.module == PACKAGE for alias in node.names]
+    return whole + [
+        (node.module or "")[len(PACKAGE) + 1 :] for node in nodes if (node.module or "").startswith(PACKAGE + ".")
+    ]
 
 
 def install(where: Installation, entry: str, check_mode: bool = False) -> list[str]:

@@ -22,6 +22,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils import _sftp_peo
 from ansible_collections.secure_ftp.server.plugins.module_utils._accounts import accounts_lock
 from ansible_collections.secure_ftp.server.plugins.module_utils._discovery import CONFIGS, Server, discover
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import (
+    Busy,
     InvalidInput,
     NoSuchUser,
     NotPermitted,
@@ -299,6 +300,8 @@ class Manager:
         names = ", ".join(repr(person.name) for person in rest[:5]) + (" and others" if len(rest) > 5 else "")
         try:
             result = self._reconcile(rest)
+        except Busy:
+            raise  # it stays half-done for now, and remembered
         except SecureFtpError as error:
             warnings = [f"user {names}: an interrupted change could not be finished: {error}"]
         else:

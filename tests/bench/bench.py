@@ -1,7 +1,7 @@
 """Measure every benchmark line; print a table, write it as JSON, exit 1 when a line misses its target.
 
 make bench                    all of it
-make bench SUITES=store       the user store alone; "ansible" for what needs a container
+make bench SUITE=store        the user store alone; "ansible" and "command" need a container
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ import tempfile
 from pathlib import Path
 
 import bench_ansible
+import bench_command
 import bench_store
 
 from line import Line, table
 from plays import ROOT
 
-SUITES = {"store": bench_store, "ansible": bench_ansible}
+SUITES = {"store": bench_store, "ansible": bench_ansible, "command": bench_command}
 RESULT = ROOT / ".work" / "bench.json"
 
 

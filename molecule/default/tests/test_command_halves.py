@@ -30,7 +30,7 @@ def halfway(server, command: str, stdin: str, then: str):
         sleep 0.5
         [ "$(md5sum /etc/shadow)" != "$before" ] || echo "SFTP half was never done"
         {then}
-        kill $holder 2>/dev/null; pkill --parent $holder 2>/dev/null
+        pkill --parent $holder; wait $holder
         cat /root/stderr
         """,
         check=False,
