@@ -69,7 +69,7 @@ def server_findings(server: Server) -> Iterator[Finding]:
         view = read(path)
         records = view.all()
     except SecureFtpError as error:
-        what = f"{error}. Better than salvaging what is readable: a backup, put in its place"
+        what = f"{error}. The fix keeps what is readable of it; a backup put in its place keeps everybody"
         yield found("database-damaged", what, path, path=path)
         return
     if view.file is None:

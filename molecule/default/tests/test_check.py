@@ -42,7 +42,7 @@ sh {ASIDE}/owners
 rm -rf {ASIDE}
 [ "$(ufw show added; ufw status)" = "$(cat /run/check-ufw)" ] || ufw --force reload >/dev/null
 systemctl reset-failed {UNITS} ssh
-systemctl --quiet is-enabled {UNITS} ssh || systemctl enable --quiet {UNITS} ssh
+[ "$(systemctl is-enabled {UNITS} ssh | sort -u)" = enabled ] || systemctl enable --quiet {UNITS} ssh
 systemctl restart {UNITS} ssh
 """
 
@@ -202,7 +202,7 @@ def check(server) -> tuple[int, list[dict]]:
     result = server.sh("ftp-users check --json", check=False)
     assert result.stdout, result.stderr
     assert "Traceback" not in result.stderr
-    return result.returncode, json.loads(result.stdout)
+    return result.returncode, json.loads(result.stdout)["findings"]
 
 
 @pytest.fixture
