@@ -60,7 +60,7 @@ def examine() -> list[Finding]:
         os.makedirs("/run/sshd", mode=0o755, exist_ok=True)
         ports = ssh_ports(run)
         findings += examined(lambda: sftp_findings(sftp), "sshd -T")
-        findings += examined(lambda: ssh_findings(ports, run, sftp.config), "systemctl status ssh")
+        findings += examined(lambda: ssh_findings(ports, run, sftp.paths), "systemctl status ssh")
     elif sftp is not None and not instances:
         return [found("server-missing", f"neither {' nor '.join(CONFIGS)} nor a jail in {sftp.config}")]
     if instances:

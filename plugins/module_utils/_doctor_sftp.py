@@ -84,6 +84,11 @@ class Sftp:
             groups.add(DEFAULT_GROUP)
         return sorted(groups)
 
+    @property
+    def paths(self) -> list[str]:
+        """The files of sshd's configuration."""
+        return list(dict.fromkeys([self.config, *(setting.path for setting in self.settings)]))
+
     def directories(self) -> Iterator[str]:
         """The jails, and the directories of public keys."""
         for group in self.groups:
@@ -101,7 +106,7 @@ def find_sftp(config: str = CONFIG, etc: str = "/etc") -> Sftp:
 
 def sftp_findings(sftp: Sftp) -> Iterator[Finding]:
     """Examine every jailed group."""
-    for path in dict.fromkeys([sftp.config, *(setting.path for setting in sftp.settings)]):
+    for path in sftp.paths:
         yield from writable_findings(path)
     try:
         effective("root", sftp.config)
@@ -272,7 +277,13 @@ def _in_pattern_list(name: str, patterns: str) -> bool:
 
 def _account_findings(members: Sequence[Member], accounts: Accounts) -> Iterator[Finding]:
     states = {member.account.name: lock_state(accounts, member.account.name) for member in members}
-    pending = [name for name, state in states.items() if not state.full and state.stored in PENDING]
+    with_key = {member.account.name for member in members if member.by_key}
+    # Tools of others leave accounts that log in by key with "!"; the first mark is that of create_accounts.
+    pending = [
+        name
+        for name, state in states.items()
+        if not state.full and (state.stored == "!*" or (state.stored in PENDING and name not in with_key))
+    ]
     if pending:
         what = f"{listed(pending)}: no password yet; the fix gives one, ftp-users del removes the account"
         yield found("account-pending", what, pending[0], chained(f"ftp-users passwd {quoted(n)}" for n in pending))

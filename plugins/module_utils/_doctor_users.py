@@ -9,7 +9,7 @@ import contextlib
 import glob
 import os
 import stat
-from typing import Collection, Iterator, Mapping, Sequence
+from typing import Any, Collection, Iterator, Mapping, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._discovery import (
     DEFAULT_SERVICE,
@@ -158,7 +158,7 @@ def directory_findings(homes: Homes, guest: str, names: Sequence[str]) -> Iterat
             foreign.append(path)
         elif status.st_mode & 0o077:
             open_.append(path)
-    owner = {"guest": guest, "group": ids[1]}
+    owner: dict[str, Any] = {"guest": guest, "group": ids[1]}
     for subject, paths, what in (
         ("ftps-directory-missing", missing, "missing, or no directory"),
         ("ftps-directory-owner", foreign, f"expected owner {guest}"),

@@ -184,6 +184,13 @@ def test_half_made_accounts(place, stored):
     assert (finding.subject, finding.fix) == ("account-pending", "ftp-users passwd robin")
 
 
+@pytest.mark.parametrize(("stored", "expected"), [("!", []), ("!!", []), ("!*", ["account-pending"]), ("*", [])])
+def test_accounts_of_others_that_log_in_by_key(place, stored, expected):
+    place.accounts = people("batman", "robin", passwords={"robin": stored})
+    (place.keys / "robin").write_text("")
+    assert place.subjects() == expected
+
+
 def test_locked_and_key_only_accounts_are_sound(place):
     passwords = {"robin": f"!{HASH}", "batman": "*"}
     place.accounts = people("batman", "robin", passwords=passwords, expires={"robin": "1"})
