@@ -228,31 +228,42 @@ def _fix(problems: Iterable[str], member: Member, settings: Sequence[Setting], j
     edits: dict[str, list[str]] = {}
     for problem in problems:
         word = problem.split(":")[0]
-        setter = _setter(settings, word, member)
         if word not in wanted:
-            path = setter.path if setter else settings[0].path
+            path = next((setting.path for setting in settings if setting.keyword == word), settings[0].path)
             return f'"${{EDITOR:-editor}}" {quoted(path)} && {_RELOAD}'
+        others, own = _setters(settings, word, member, jail.group)
+        for setting in others:
+            edit = f"{setting.number}s|^[[:space:]]*{word}[[:space:]=]|#&|I"
+            edits.setdefault(setting.path, []).append(edit)
+        if others:
+            continue
         keyword, value = wanted[word]
         line = f"    {keyword} {value}".replace("\\", "\\\\").replace("|", "\\|").replace("&", "\\&")
-        if setter is not None and setter.match is not None and group_patterns(setter.match) != [jail.group]:
-            edit = f"{setter.number}s|^[[:space:]]*{word}[[:space:]=]|#&|I"
-        elif setter is not None and setter.match is not None:
-            edit = f"{setter.number}s|^[[:space:]]*{word}[[:space:]=].*|{line}|I"
+        if own is None:
+            own = next(one for one in settings if one.keyword == "match" and jail.group in group_patterns(one.value))
+            edit = f"{own.number}s|^[[:space:]]*match[[:space:]].*|&\\n{line}|I"
         else:
-            setter = next(s for s in settings if s.keyword == "match" and group_patterns(s.value) == [jail.group])
-            edit = f"{setter.number}s|^[[:space:]]*match[[:space:]].*|&\\n{line}|I"
-        edits.setdefault(setter.path, []).append(edit)
+            edit = f"{own.number}s|^[[:space:]]*{word}[[:space:]=].*|{line}|I"
+        edits.setdefault(own.path, []).append(edit)
     commands = [f"sed -i {' '.join(f'-e {quoted(edit)}' for edit in edits[path])} {quoted(path)}" for path in edits]
     return " && ".join([*commands, _RELOAD])
 
 
-def _setter(settings: Sequence[Setting], keyword: str, member: Member) -> Setting | None:
-    """The line that gives ``member`` its ``keyword``: the first in a matching block, else the first global one."""
-    lines = [setting for setting in settings if setting.keyword == keyword]
-    for setting in lines:
-        if setting.match is not None and _applies(setting.match, member):
-            return setting
-    return next((setting for setting in lines if setting.match is None), None)
+def _setters(
+    settings: Sequence[Setting], keyword: str, member: Member, group: str
+) -> tuple[list[Setting], Setting | None]:
+    """The lines of other blocks that win over the block of ``group``, and the line of that block if it has one."""
+    others: list[Setting] = []
+    for setting in settings:
+        if setting.match is None:
+            continue
+        if group in group_patterns(setting.match):
+            if setting.keyword == "match":
+                own = [one for one in settings if one.match == setting.match and one.keyword == keyword]
+                return others, own[0] if own else None
+        elif setting.keyword == keyword and _applies(setting.match, member):
+            others.append(setting)
+    return others, None
 
 
 def _applies(match: str, member: Member) -> bool:

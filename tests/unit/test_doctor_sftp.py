@@ -119,6 +119,7 @@ def block_of(place, user="robin"):
 def test_the_line_of_another_block_is_taken_out(place):
     text = place.config.read_text()
     out = "Match User robin,harvey\n  chrootdirectory none\n  ForceCommand = /bin/sh\n"
+    out += "Match User r*\n  ChrootDirectory /\n"
     place.config.write_text("# ChrootDirectory in a comment\n" + out + text)
     assert block_of(place)["chrootdirectory"] == "none"
     place.own["robin"] = {"chrootdirectory": ["none"], "forcecommand": ["/bin/sh"]}
@@ -127,6 +128,7 @@ def test_the_line_of_another_block_is_taken_out(place):
     apply(finding.fix)
     assert block_of(place)["chrootdirectory"] == str(place.jail)
     assert block_of(place)["forcecommand"].startswith("internal-sftp")
+    assert place.config.read_text().endswith(text), "the jail's own block was right"
     once = place.config.read_text()
     apply(finding.fix)
     assert place.config.read_text() == once, "twice does no harm"

@@ -99,11 +99,11 @@ def option(line: str) -> str:
 def before_block(*lines: str) -> str:
     """Put lines in front of the role's block, where they win over it, and let the daemon read them."""
     text = "\\n".join(lines)
-    return f"sed -i '/^# BEGIN secure_ftp/i {text}' {SSHD} && systemctl reload ssh"
+    return f"sed -i '/^# BEGIN .* sshd_chroot/i {text}' {SSHD} && systemctl reload ssh"
 
 
 def without_block() -> str:
-    return f"sed -i '/^# BEGIN secure_ftp/,/^# END secure_ftp/d' {SSHD} && systemctl reload ssh"
+    return f"sed -i '/^# BEGIN .* sshd_chroot/,/^# END .* sshd_chroot/d' {SSHD} && systemctl reload ssh"
 
 
 CASES = [
