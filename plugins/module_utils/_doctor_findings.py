@@ -223,6 +223,12 @@ KINDS: dict[str, Kind] = {
         "Whoever gets at the database or a backup has them, and PAM with crypt=crypt refuses these users.",
         "ftp-users hash-plaintext",
     ),
+    "plaintext-file": Kind(
+        ERROR,
+        "a text file beside the database holds names and passwords of its users",
+        "Whoever gets at the file or a backup has the passwords; the database does not need it.",
+        "shred -u -- {paths}",
+    ),
     "user-name": Kind(
         ERROR,
         "a user name in the database points out of the directory of the users",

@@ -130,6 +130,17 @@ def test_a_password_behind_an_exclamation_mark_is_plaintext_and_a_locked_hash_is
     assert place.subjects() == ["plaintext-records"]
 
 
+def test_the_text_file_a_hand_made_database_was_loaded_from(place):
+    text = place.database.with_name("users.txt")
+    text.write_text("joker\nha ha\nbatman\nbat-Cave!1\n")
+    (finding,) = place.findings()
+    assert (finding.subject, finding.fix) == ("plaintext-file", f"shred -u -- {text}")
+    assert "bat-Cave" not in str(finding)
+    for harmless in (f"batman\n{HASH}\n", "nobody\nknown\n", "batman\n\n", "bat", "note\nbatman\n", ""):
+        text.write_text(harmless)
+        assert place.subjects() == []
+
+
 @pytest.mark.parametrize("name", ["..", ".", "../batman", "a/b", "", "a\0b"])
 def test_names_that_lead_out(name):
     assert leads_out(name) and not leads_out(f"bat.man{len(name)}")

@@ -36,7 +36,7 @@ for part in {ASIDE}/moved/*; do
     fi
 done
 set -e
-rm -rf {LITTER} /etc/vsftpd/users.db.damaged-* /etc/ssh/sftponly_keys
+rm -rf {LITTER} /etc/vsftpd/users.txt /etc/vsftpd/users.db.damaged-* /etc/ssh/sftponly_keys
 tar -xpf {ASIDE}/saved.tar -C /
 sh {ASIDE}/owners
 rm -rf {ASIDE}
@@ -122,6 +122,7 @@ CASES = [
     Case("truncated database", f"truncate -s -1000 {DB}", ("database-damaged",), "truncated"),
     Case("no database", f"rm {DB}", ("database-missing",), DB, runnable=False),
     Case("plaintext", record("harvey", "two Faces"), ("plaintext-records", "ftps-directory-missing"), "harvey"),
+    Case("text file", "printf '%s\\n' robin 'Robin#2 nest' >/etc/vsftpd/users.txt", ("plaintext-file",), "users.txt"),
     Case("path as name", record("../batman", "$1$abcdefgh$0123456789012345678901"), ("user-name",), "../batman"),
     Case("plaintext PAM", f"sed -i 's/ crypt=crypt//' {PAM}", ("pam-plaintext",), PAM),
     Case("no PAM file", f"rm {PAM}", ("pam-missing",), PAM),
