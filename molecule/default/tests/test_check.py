@@ -127,7 +127,7 @@ CASES = [
     Case("plaintext PAM", f"sed -i 's/ crypt=crypt//' {PAM}", ("pam-plaintext",), PAM),
     Case("no PAM file", f"rm {PAM}", ("pam-missing",), PAM),
     Case("PAM of others", f"echo 'auth required pam_unix.so' >{PAM}", ("pam-no-database",), PAM),
-    Case("no PAM module", aside("$(ls /usr/lib/*/security/pam_userdb.so)"), ("pam-module-missing",)),
+    Case("no PAM module", aside("$(ls /lib/*/security/pam_userdb.so)"), ("pam-module-missing",)),
     Case("open PAM file", f"chmod 0666 {PAM}", ("config-writable",), PAM),
     Case("open directory", "chmod 0777 /etc/vsftpd", ("config-writable",), "/etc/vsftpd"),
     Case("no binding", aside("$(ls -d /usr/lib/python3/dist-packages/bsddb3)"), ("library-missing",), "python3-bsddb3"),
