@@ -92,6 +92,7 @@ def parser() -> argparse.ArgumentParser:
     found = verb("export", _export, "write everybody as CSV, for import", user=False)
     found.add_argument("--hashes", action="store_true", help="with the stored hashes (FTPS's where there are two)")
     verb("check", _check, "examine the whole server: what is wrong, why it matters, what fixes it", user=False)
+    verb("repair", _repair, "keep what is readable of a damaged database; remove names no user may have", user=False)
     verb("hash-plaintext", _hash_plaintext, "hash passwords that a hand-made database stores in the clear", user=False)
     found = verb("remote", _remote, "answer one request of the remote control on standard input", user=False)
     found.add_argument("--client", required=True, metavar="LABEL", help="whose key it is")
@@ -280,14 +281,22 @@ def _check(arguments: argparse.Namespace) -> int:
 
     findings = doctor.examine()
     if arguments.json:
-        _print_json({"findings": [finding._asdict() for finding in findings]})
+        _print_json({"findings": doctor.to_json(findings)})
     else:
-        sys.stdout.write("".join(_finding(*finding) for finding in findings) or "no findings\n")
+        sys.stdout.write(doctor.render(findings))
     return doctor.exit_status(findings)
 
 
-def _finding(severity: str, subject: str, what: str, why: str, fix: str) -> str:
-    return f"{severity}: {what} [{subject}]\n  why: {why}\n  fix: {fix}\n"
+def _repair(arguments: argparse.Namespace) -> int:
+    from ansible_collections.secure_ftp.server.plugins.module_utils._doctor_repair import repair
+
+    _expect_root()
+    done = repair()
+    if arguments.json:
+        _print_json(done._asdict())
+    else:
+        sys.stdout.write(f"{done}\n")
+    return 0
 
 
 def _remote(arguments: argparse.Namespace) -> int:

@@ -60,7 +60,7 @@ def examine() -> list[Finding]:
         os.makedirs("/run/sshd", mode=0o755, exist_ok=True)
         ports = ssh_ports(run)
         findings += examined(lambda: sftp_findings(sftp), "sshd -T")
-        findings += examined(lambda: ssh_findings(ports, run, sftp.config), "systemctl status ssh")
+        findings += examined(lambda: ssh_findings(ports, run, sftp.paths), "systemctl status ssh")
     elif sftp is not None and not instances:
         return [found("server-missing", f"neither {' nor '.join(CONFIGS)} nor a jail in {sftp.config}")]
     if instances:
@@ -134,6 +134,10 @@ def to_json(findings: Iterable[Finding]) -> list[dict[str, Any]]:
     return [finding._asdict() for finding in findings]
 
 
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
 def render(findings: Sequence[Finding]) -> str:
     """The findings for a reader: what, why and the command, in that order."""
     if not findings:
@@ -143,5 +147,5 @@ def render(findings: Sequence[Finding]) -> str:
         for one in findings
     ]
     errors = sum(finding.severity == ERROR for finding in findings)
-    blocks.append(f"{errors} errors, {len(findings) - errors} warnings.\n")
+    blocks.append(f"{_count(errors, 'error')}, {_count(len(findings) - errors, 'warning')}.\n")
     return "\n".join(blocks)

@@ -12,7 +12,7 @@ import ssl
 import stat
 import subprocess
 from dataclasses import dataclass
-from typing import Iterator, Sequence
+from typing import Any, Iterator, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor_findings import Finding, found, quoted
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
@@ -43,7 +43,7 @@ class Certificate:
 
 def certificate_findings(certificate: str, key: str, units: Sequence[str], now: float) -> Iterator[Finding]:
     """Examine a certificate (with its chain) and its key, used by ``units``."""
-    words = {"certificate": certificate, "key": key, "units": list(units)}
+    words: dict[str, Any] = {"certificate": certificate, "key": key, "units": list(units)}
     yield from _key_findings(key)
     try:
         with open(certificate, "rb") as file:

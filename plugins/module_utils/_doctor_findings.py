@@ -12,11 +12,6 @@ import shlex
 from typing import Iterable, NamedTuple, Sequence
 
 ERROR, WARNING = "error", "warning"
-REPAIR = (
-    "PYTHONPATH=/usr/local/lib/secure_ftp.server"
-    " python3 -m ansible_collections.secure_ftp.server.plugins.module_utils._doctor_repair"
-)
-"""The runnable part of the doctor, where the role user_command installs the library."""
 AGAIN = "then run ftp-users check again"
 
 _SHOWN, _FIXED = 5, 50
@@ -190,7 +185,7 @@ KINDS: dict[str, Kind] = {
         ERROR,
         "the PAM service of vsftpd reads no database of users",
         "FTPS users cannot log in; with other modules in it, others perhaps can.",
-        "printf '%s\\n' {lines} >{path} && chmod 0644 {path}",
+        "cp -p {path} {path}.old && printf '%s\\n' {lines} >{path} && chmod 0644 {path}",
     ),
     "pam-module-missing": Kind(
         ERROR,
@@ -202,7 +197,7 @@ KINDS: dict[str, Kind] = {
         ERROR,
         "PAM compares passwords as plaintext, although hashes are stored",
         "No FTPS user can log in, and whoever has seen a hash can log in with it.",
-        f"{REPAIR} hash",
+        "ftp-users hash-plaintext",
     ),
     "database-missing": Kind(
         ERROR,
@@ -214,7 +209,7 @@ KINDS: dict[str, Kind] = {
         ERROR,
         "the database of FTPS users cannot be read",
         "FTPS users cannot log in, and nobody can be added or changed.",
-        f"{REPAIR} salvage {{path}}",
+        "ftp-users repair",
     ),
     "database-exposed": Kind(
         ERROR,
@@ -226,13 +221,19 @@ KINDS: dict[str, Kind] = {
         ERROR,
         "passwords are stored as plaintext",
         "Whoever gets at the database or a backup has them, and PAM with crypt=crypt refuses these users.",
-        f"{REPAIR} hash",
+        "ftp-users hash-plaintext",
+    ),
+    "plaintext-file": Kind(
+        ERROR,
+        "a text file beside the database holds names and passwords of its users",
+        "Whoever gets at the file or a backup has the passwords; the database does not need it.",
+        "shred -u -- {paths}",
     ),
     "user-name": Kind(
         ERROR,
         "a user name in the database points out of the directory of the users",
         "That user starts in somebody else's directory, or in the system's.",
-        f"{REPAIR} names",
+        "ftp-users repair",
     ),
     # the directories of FTPS users
     "ftps-root-unsafe": Kind(
@@ -343,7 +344,7 @@ KINDS: dict[str, Kind] = {
         WARNING,
         "SFTP users have a log-in shell",
         "On the console, by su or where a service asks for system passwords they are ordinary users.",
-        "usermod --shell /usr/sbin/nologin {group} {user}",
+        "usermod --shell /usr/sbin/nologin {user}",
     ),
     "key-file-unsafe": Kind(
         ERROR,

@@ -50,8 +50,11 @@ def ssh_ports(run: Run) -> set[int]:
     return configured_ports(answer.out) if answer is not None and answer.rc == 0 else set()
 
 
-def ssh_findings(ports: Iterable[int], run: Run, config: str = CONFIG) -> Iterator[Finding]:
-    """Examine whether sshd, or the socket that starts it, listens on ``ports``, now and after a boot."""
+def ssh_findings(ports: Iterable[int], run: Run, paths: Sequence[str] = (CONFIG,)) -> Iterator[Finding]:
+    """Examine whether sshd, or the socket that starts it, listens on ``ports``, now and after a boot.
+
+    ``paths`` are the files of its configuration, the main one first.
+    """
     ports = set(ports)
     if not ports:
         return
@@ -65,12 +68,12 @@ def ssh_findings(ports: Iterable[int], run: Run, config: str = CONFIG) -> Iterat
     else:
         for port in sorted(ports - listening):
             yield found(
-                "port-closed", f"port {port} of {config}: sshd does not listen", str(port), port=port, unit="ssh"
+                "port-closed", f"port {port} of {paths[0]}: sshd does not listen", str(port), port=port, unit="ssh"
             )
     if all("UnitFileState=enabled" not in text.splitlines() for text in shown.values()) and any(shown.values()):
         yield found("service-disabled", "ssh: neither ssh.service nor ssh.socket is enabled", "ssh", unit="ssh")
-    if is_outdated("ssh.service", [config]):
-        what = f"ssh: started before {config} was last written"
+    if is_outdated("ssh.service", paths):
+        what = f"ssh: has not read its configuration, {listed(paths)}, since it was last written"
         yield found("service-outdated", what, "ssh", verb="reload", unit="ssh")
 
 

@@ -84,6 +84,11 @@ class Sftp:
             groups.add(DEFAULT_GROUP)
         return sorted(groups)
 
+    @property
+    def paths(self) -> list[str]:
+        """The files of sshd's configuration."""
+        return list(dict.fromkeys([self.config, *(setting.path for setting in self.settings)]))
+
     def directories(self) -> Iterator[str]:
         """The jails, and the directories of public keys."""
         for group in self.groups:
@@ -101,7 +106,7 @@ def find_sftp(config: str = CONFIG, etc: str = "/etc") -> Sftp:
 
 def sftp_findings(sftp: Sftp) -> Iterator[Finding]:
     """Examine every jailed group."""
-    for path in dict.fromkeys([sftp.config, *(setting.path for setting in sftp.settings)]):
+    for path in sftp.paths:
         yield from writable_findings(path)
     try:
         effective("root", sftp.config)
@@ -223,31 +228,42 @@ def _fix(problems: Iterable[str], member: Member, settings: Sequence[Setting], j
     edits: dict[str, list[str]] = {}
     for problem in problems:
         word = problem.split(":")[0]
-        setter = _setter(settings, word, member)
         if word not in wanted:
-            path = setter.path if setter else settings[0].path
+            path = next((setting.path for setting in settings if setting.keyword == word), settings[0].path)
             return f'"${{EDITOR:-editor}}" {quoted(path)} && {_RELOAD}'
+        others, own = _setters(settings, word, member, jail.group)
+        for setting in others:
+            edit = f"{setting.number}s|^[[:space:]]*{word}[[:space:]=]|#&|I"
+            edits.setdefault(setting.path, []).append(edit)
+        if others:
+            continue
         keyword, value = wanted[word]
         line = f"    {keyword} {value}".replace("\\", "\\\\").replace("|", "\\|").replace("&", "\\&")
-        if setter is not None and setter.match is not None and group_patterns(setter.match) != [jail.group]:
-            edit = f"{setter.number}s|^[[:space:]]*{word}[[:space:]=]|#&|I"
-        elif setter is not None and setter.match is not None:
-            edit = f"{setter.number}s|^[[:space:]]*{word}[[:space:]=].*|{line}|I"
+        if own is None:
+            own = next(one for one in settings if one.keyword == "match" and jail.group in group_patterns(one.value))
+            edit = f"{own.number}s|^[[:space:]]*match[[:space:]].*|&\\n{line}|I"
         else:
-            setter = next(s for s in settings if s.keyword == "match" and group_patterns(s.value) == [jail.group])
-            edit = f"{setter.number}s|^[[:space:]]*match[[:space:]].*|&\\n{line}|I"
-        edits.setdefault(setter.path, []).append(edit)
+            edit = f"{own.number}s|^[[:space:]]*{word}[[:space:]=].*|{line}|I"
+        edits.setdefault(own.path, []).append(edit)
     commands = [f"sed -i {' '.join(f'-e {quoted(edit)}' for edit in edits[path])} {quoted(path)}" for path in edits]
     return " && ".join([*commands, _RELOAD])
 
 
-def _setter(settings: Sequence[Setting], keyword: str, member: Member) -> Setting | None:
-    """The line that gives ``member`` its ``keyword``: the first in a matching block, else the first global one."""
-    lines = [setting for setting in settings if setting.keyword == keyword]
-    for setting in lines:
-        if setting.match is not None and _applies(setting.match, member):
-            return setting
-    return next((setting for setting in lines if setting.match is None), None)
+def _setters(
+    settings: Sequence[Setting], keyword: str, member: Member, group: str
+) -> tuple[list[Setting], Setting | None]:
+    """The lines of other blocks that win over the block of ``group``, and the line of that block if it has one."""
+    others: list[Setting] = []
+    for setting in settings:
+        if setting.match is None:
+            continue
+        if group in group_patterns(setting.match):
+            if setting.keyword == "match":
+                own = [one for one in settings if one.match == setting.match and one.keyword == keyword]
+                return others, own[0] if own else None
+        elif setting.keyword == keyword and _applies(setting.match, member):
+            others.append(setting)
+    return others, None
 
 
 def _applies(match: str, member: Member) -> bool:
@@ -272,7 +288,13 @@ def _in_pattern_list(name: str, patterns: str) -> bool:
 
 def _account_findings(members: Sequence[Member], accounts: Accounts) -> Iterator[Finding]:
     states = {member.account.name: lock_state(accounts, member.account.name) for member in members}
-    pending = [name for name, state in states.items() if not state.full and state.stored in PENDING]
+    with_key = {member.account.name for member in members if member.by_key}
+    # Tools of others leave accounts that log in by key with "!"; the first mark is that of create_accounts.
+    pending = [
+        name
+        for name, state in states.items()
+        if not state.full and (state.stored == "!*" or (state.stored in PENDING and name not in with_key))
+    ]
     if pending:
         what = f"{listed(pending)}: no password yet; the fix gives one, ftp-users del removes the account"
         yield found("account-pending", what, pending[0], chained(f"ftp-users passwd {quoted(n)}" for n in pending))

@@ -9,8 +9,9 @@ import contextlib
 import glob
 import os
 import stat
-from typing import Collection, Iterator, Mapping, Sequence
+from typing import Any, Collection, Iterator, Mapping, Sequence
 
+from ansible_collections.secure_ftp.server.plugins.module_utils import _passwords as passwords
 from ansible_collections.secure_ftp.server.plugins.module_utils._discovery import (
     DEFAULT_SERVICE,
     Homes,
@@ -36,6 +37,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._sftp_people imp
 from ansible_collections.secure_ftp.server.plugins.module_utils._sshd import unsafe_components
 from ansible_collections.secure_ftp.server.plugins.module_utils._userdb import read
 
+_MAX_TEXT = 16 << 20
 PAM_MODULES = ("/lib/*/security/pam_userdb.so", "/lib/security/pam_userdb.so", "/usr/lib/*/security/pam_userdb.so")
 DATABASE = "/etc/vsftpd/users"
 """What a PAM service is told to read when nothing is left that says it."""
@@ -69,7 +71,7 @@ def server_findings(server: Server) -> Iterator[Finding]:
         view = read(path)
         records = view.all()
     except SecureFtpError as error:
-        what = f"{error}. Better than salvaging what is readable: a backup, put in its place"
+        what = f"{error}. The fix keeps what is readable of it; a backup put in its place keeps everybody"
         yield found("database-damaged", what, path, path=path)
         return
     if view.file is None:
@@ -81,6 +83,7 @@ def server_findings(server: Server) -> Iterator[Finding]:
         what = f"{path}: owner {view.file.uid}, mode {view.file.mode:04o}; expected root and 0600"
         yield found("database-exposed", what, path, path=path)
     yield from _record_findings(records, server)
+    yield from _text_file_findings(os.path.dirname(path), records)
     names = [name_of(key) for key in records if not leads_out(name_of(key))]
     if server.homes is not None:
         yield from directory_findings(server.homes, server.guest, sorted(names))
@@ -113,6 +116,29 @@ def _record_findings(records: Mapping[bytes, bytes], server: Server) -> Iterator
     elif service is not None and service.plaintext and records:
         what = f"{service.path}: expected crypt=crypt on every auth line of pam_userdb"
         yield found("pam-plaintext", what, service.path)
+
+
+def _text_file_findings(directory: str, records: Mapping[bytes, bytes]) -> Iterator[Finding]:
+    """Look for the input of ``db_load -T``: a name on one line, the password on the next."""
+    paths = []
+    for name in sorted(_names_in(directory)):
+        path = os.path.join(directory, name)
+        try:
+            status = os.lstat(path)
+            if not stat.S_ISREG(status.st_mode) or status.st_size > _MAX_TEXT:
+                continue
+            with open(path, "rb") as file:
+                lines = file.read().splitlines()
+        except OSError:
+            continue
+        if any(
+            key in records and value and passwords.scheme(value.decode("utf-8", "replace")) == passwords.PLAINTEXT
+            for key, value in zip(lines[::2], lines[1::2])
+        ):
+            paths.append(path)
+    if paths:
+        what = f"{listed(paths)}: holds names and plaintext passwords"
+        yield found("plaintext-file", what, paths[0], paths=paths)
 
 
 def lock_findings(instances: Sequence[Instance], sftp: Sftp) -> Iterator[Finding]:
@@ -158,7 +184,7 @@ def directory_findings(homes: Homes, guest: str, names: Sequence[str]) -> Iterat
             foreign.append(path)
         elif status.st_mode & 0o077:
             open_.append(path)
-    owner = {"guest": guest, "group": ids[1]}
+    owner: dict[str, Any] = {"guest": guest, "group": ids[1]}
     for subject, paths, what in (
         ("ftps-directory-missing", missing, "missing, or no directory"),
         ("ftps-directory-owner", foreign, f"expected owner {guest}"),

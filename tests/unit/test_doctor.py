@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.secure_ftp.server.plugins.module_utils import _doctor
+from ansible_collections.secure_ftp.server.plugins.module_utils._accounts import Accounts
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor import (
     examine,
     examined,
@@ -113,7 +114,7 @@ def test_only_root_may_examine(monkeypatch):
 def test_a_host_that_serves_nothing(monkeypatch):
     monkeypatch.setattr(_doctor.os, "geteuid", lambda: 0)
     monkeypatch.setattr(_doctor, "find_instances", lambda run: [])
-    monkeypatch.setattr(_doctor, "find_sftp", lambda: Sftp("/etc/ssh/sshd_config", [], _doctor.find_sftp_accounts()))
+    monkeypatch.setattr(_doctor, "find_sftp", lambda: Sftp("/etc/ssh/sshd_config", [], Accounts({}, {}, {})))
     assert [finding.subject for finding in examine()] == ["server-missing"]
 
 
