@@ -86,7 +86,7 @@ build: venv ## the tarball of the collection, in .work
 	@$(VENV)/bin/ansible-galaxy collection build --force --output-path .work .
 
 docs: $(VENV)/.checks ## the documentation as HTML, in .work/docs
-	@tests/package/html .work/docs
+	@docs/site/build .work/docs
 
 release: $(VENV)/.checks ## collect the changelog fragments for the version in galaxy.yml
 	@$(CHECKED) antsibull-changelog release
