@@ -89,7 +89,7 @@ docs: $(VENV)/.checks ## the documentation as HTML, in .work/docs
 	@docs/site/build .work/docs
 
 release: $(VENV)/.checks ## collect the changelog fragments for the version in galaxy.yml
-	@$(CHECKED) antsibull-changelog release
+	@$(CHECKED) antsibull-changelog release --update-existing
 	@$(PYTHON) docs/generate.py
 
 reliability: venv ## the user store killed, raced, corrupted and out of space
