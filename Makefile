@@ -7,12 +7,17 @@ RIG := tests/containers/rig
 export CONTAINERS_CONF := $(CURDIR)/tests/containers/containers.conf
 PLATFORM ?= debian12
 
-.PHONY: help venv demo demo-info demo-down test unit reliability soak broken molecule bench lint host host-down clean
+.PHONY: help venv demo demo-info demo-down test lint sanity unit unit-oldest unit-newest package build docs release reliability \
+    soak broken molecule bench host host-down clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 22
 
 venv: $(VENV)/.ready ## the pinned control machine in .venv
+
+# One environment for all: the checks must see the ansible-core and the collections that the tests run with.
+REQUIREMENTS := requirements-test.txt requirements-lint.txt
+CHECKED := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
 
 $(VENV)/.ready: requirements-test.txt
 	@$(RIG) packages
@@ -22,6 +27,13 @@ $(VENV)/.ready: requirements-test.txt
 	@site=$$($(PYTHON) -c 'import sysconfig; print(sysconfig.get_path("purelib"))'); \
 	    mkdir -p $$site/ansible_collections/secure_ftp; \
 	    ln -sfn $(CURDIR) $$site/ansible_collections/secure_ftp/server
+	@touch $@
+
+$(VENV)/.checks: $(REQUIREMENTS) $(VENV)/.ready
+	@echo "==> adding the checks to $(VENV)" >&2
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check $(addprefix --requirement ,$(REQUIREMENTS))
+	@mkdir -p $(VENV)/types/ansible_collections/secure_ftp
+	@ln -sfn ../../../.. $(VENV)/types/ansible_collections/secure_ftp/server
 	@touch $@
 
 host: venv ## start a bare host: make host NAME=x PLATFORM=debian11|debian12|debian13|ubuntu2004
@@ -41,14 +53,44 @@ demo-info: ## what the demo is, as JSON
 demo-down: ## remove the demo
 	@python3 tests/demo/demo.py down
 
-test: lint unit reliability molecule ## what CI runs
+test: lint sanity unit unit-oldest unit-newest package reliability molecule ## what CI runs
 
-lint: venv
-	@$(VENV)/bin/ruff check .
-	@$(VENV)/bin/ruff format --check .
+lint: $(VENV)/.checks ## ruff, mypy, yamllint, ansible-lint, shellcheck, changelog fragments, stale documentation
+	@$(CHECKED) ruff check .
+	@$(CHECKED) ruff format --check .
+	@$(CHECKED) mypy
+	@$(CHECKED) yamllint --strict .
+	@$(CHECKED) ansible-lint
+	@git grep -lIE '^#!.*(ba)?sh$$' | xargs shellcheck
+	@$(CHECKED) antsibull-changelog lint
+	@$(CHECKED) antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs dependent .
+	@$(PYTHON) docs/generate.py --check
+
+sanity: $(VENV)/.checks ## ansible-test sanity, on every Python found that a host may have
+	@tests/sanity/run
 
 unit: venv ## the library, on this machine
 	@$(PYTHON) -m pytest tests/unit --quiet --numprocesses auto
+
+unit-oldest: venv ## the library on Python 3.8, the oldest of a host, if there is one
+	@tests/python/unit 3.8
+
+unit-newest: venv ## the library on the newest Python there is
+	@tests/python/unit newest
+
+package: $(VENV)/.checks ## build the collection, import it as Galaxy does, use it from where it was installed
+	@$(CHECKED) pytest -p no:cacheprovider tests/package --quiet -rs
+
+build: venv ## the tarball of the collection, in .work
+	@mkdir -p .work
+	@$(VENV)/bin/ansible-galaxy collection build --force --output-path .work .
+
+docs: $(VENV)/.checks ## the documentation as HTML, in .work/docs
+	@docs/site/build .work/docs
+
+release: $(VENV)/.checks ## collect the changelog fragments for the version in galaxy.yml
+	@$(CHECKED) antsibull-changelog release --update-existing
+	@$(PYTHON) docs/generate.py
 
 reliability: venv ## the user store killed, raced, corrupted and out of space
 	@$(PYTHON) -m pytest tests/reliability --quiet -rs

@@ -3,8 +3,9 @@
     .venv/bin/python docs/generate.py            rewrite them
     .venv/bin/python docs/generate.py --check    fail when they are stale
 
-In README.md a part lies between the lines ``<!-- NAME:begin -->`` and ``<!-- NAME:end -->``. The example inventory has
-one generated file for each role, group_vars/all/ROLE.yml; what is beside them there is written by hand.
+In README.md a part lies between the lines ``<!-- NAME:begin -->`` and ``<!-- NAME:end -->``. Each role has a page,
+docs/roles/ROLE.md, and a file of the example inventory, group_vars/all/ROLE.yml; what is beside that file is written by
+hand.
 """
 
 from __future__ import annotations
@@ -21,14 +22,18 @@ import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
+PAGES = ROOT / "docs" / "roles"
 EXAMPLE = ROOT / "inventories" / "example" / "group_vars" / "all"
 ROLE_ORDER = ("vsftpd", "pam_userdb", "sshd_chroot", "remote_control", "firewall")
+REPOSITORY = "https://github.com/secure-ftp/server/blob/main"
+"""Where the README's links lead: it is shown where the rest of the repository is not, on Galaxy."""
 MAX_DEFAULT = 60
 MAX_LINE = 160
 BY_HAND = {"ftp_users", "ftp_users_purge"}
 """Variables the example inventory shows in files written by hand."""
 
 # Semantic markup of Ansible's documentation; what is inside keeps its text.
+_OPTION = re.compile(r"\b(?:O|RV)\(([a-z_.0-9]+)#[a-z]+:((?:\\.|[^\\)])*)\)")
 _CODE = re.compile(r"\b(?:C|V|O|E|RV)\(((?:\\.|[^\\)])*)\)")
 _BOLD = re.compile(r"\bB\(([^)]*)\)")
 _ITALIC = re.compile(r"\bI\(([^)]*)\)")
@@ -43,6 +48,7 @@ class StaleError(Exception):
 
 def markdown(text: str) -> str:
     """One line of Markdown for a table cell."""
+    text = _OPTION.sub(r"O(\2) of M(\1)", text)
     text = _CODE.sub(lambda match: "`" + re.sub(r"\\(.)", r"\1", match.group(1)) + "`", text)
     text = _BOLD.sub(r"**\1**", text)
     text = _ITALIC.sub(r"*\1*", text)
@@ -106,18 +112,37 @@ def rows(options: dict[str, dict[str, Any]], prefix: str = "") -> list[str]:
     return lines
 
 
-def variables() -> str:
-    """A table for each role; a variable that several roles declare is shown with the first."""
-    blocks = []
-    shown: set[str] = set()
+def page(role: str) -> str:
+    """The page of a role."""
+    spec = load_yaml(ROOT / "roles" / role / "meta" / "argument_specs.yml")["argument_specs"]["main"]
+    description = spec.get("description", [])
+    lines = [
+        "<!-- Made by docs/generate.py from the role's argument specs: change those. -->",
+        f"# Role `secure_ftp.server.{role}`",
+        f"{markdown(spec['short_description'])}.",
+        *map(markdown, [description] if isinstance(description, str) else description),
+        f"How to use it and what to know: [README of the role](../../roles/{role}/README.md).",
+    ]
+    table = rows(spec.get("options") or {})
+    if table:
+        lines += ["\n".join(["| Variable | Type | Default | Meaning |", "|---|---|---|---|", *table])]
+    return "\n\n".join(lines) + "\n"
+
+
+def pages() -> dict[Path, str]:
+    """The page of every role."""
+    return {PAGES / f"{role}.md": page(role) for role in roles()}
+
+
+def role_table() -> str:
+    """The roles, each with its page."""
+    lines = ["| Role | What it does | Variables |", "|---|---|---|"]
     for role in roles():
-        options = {name: option for name, option in role_options(role).items() if name not in shown}
-        shown.update(options)
-        table = rows(options)
-        if table:
-            head = [f"### Role `{role}`", "", "| Variable | Type | Default | Meaning |", "|---|---|---|---|"]
-            blocks.append("\n".join(head + table))
-    return "\n\n".join(blocks)
+        spec = load_yaml(ROOT / "roles" / role / "meta" / "argument_specs.yml")["argument_specs"]["main"]
+        count = len(spec.get("options") or {})
+        link = f"[{count}]({REPOSITORY}/docs/roles/{role}.md)"
+        lines.append(f"| `secure_ftp.server.{role}` | {markdown(spec['short_description'])} | {link} |")
+    return "\n".join(lines)
 
 
 def plain(text: str) -> str:
@@ -187,7 +212,7 @@ def modules() -> str:
     return "\n".join(lines)
 
 
-PARTS = {"variables": variables, "modules": modules}
+PARTS = {"roles": role_table, "modules": modules}
 
 
 def fill(text: str) -> str:
@@ -209,15 +234,20 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if not README.is_file():
             raise StaleError("README.md is missing; write it with the markers named in docs/generate.py")
-        wanted = {README: fill(README.read_text(encoding="utf-8")), **examples()}
+        wanted = {README: fill(README.read_text(encoding="utf-8")), **pages(), **examples()}
+        surplus = set(PAGES.glob("*.md")) - set(wanted)
         stale = [
             path for path, text in wanted.items() if not path.is_file() or path.read_text(encoding="utf-8") != text
         ]
-        if check and stale:
-            raise StaleError(f"{', '.join(path.name for path in stale)}: stale; run: .venv/bin/python docs/generate.py")
+        if check and (stale or surplus):
+            raise StaleError(
+                f"{', '.join(path.name for path in (*stale, *surplus))}: stale; run: .venv/bin/python docs/generate.py"
+            )
     except StaleError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    for path in surplus:
+        path.unlink()
     for path in stale:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(wanted[path], encoding="utf-8")

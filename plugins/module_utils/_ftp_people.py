@@ -63,9 +63,8 @@ class Outcome:
     @property
     def changed(self) -> bool:
         """Whether anything differs from before."""
-        lists = (self.added, self.changed_users, self.removed, self.hashed, self.locked, self.unlocked)
-        lists += (self.homes, self.homes_removed)
-        return self.pam_changed or any(lists)
+        users = (self.added, self.changed_users, self.removed, self.hashed, self.locked, self.unlocked)
+        return self.pam_changed or any(users) or bool(self.homes or self.homes_removed)
 
     def diff(self, database: str) -> dict[str, str]:
         """Describe the change for Ansible's --diff: who, and that a password changed, never what it is."""

@@ -254,7 +254,7 @@ class Manager:
         return result
 
     def _reconcile(self, people: Sequence[Person], remove_home: bool = False, check_mode: bool = False) -> Result:
-        rules = {"remove_home": remove_home, "rounds": self._rounds, "check_mode": check_mode}
+        rules: dict[str, Any] = {"remove_home": remove_home, "rounds": self._rounds, "check_mode": check_mode}
         by_sftp = sftp.reconcile(people, replace(self._sftp_rules, **rules))
         result = Result(warnings=list(by_sftp.warnings))
         added, changed, removed = set(by_sftp.added), set(by_sftp.changed_users), set(by_sftp.removed)

@@ -25,7 +25,7 @@ _ATTEMPTS = 3
 
 def generate() -> str:
     """Make a password that is easy to read out and to type."""
-    return "".join(secrets.choice(_ALPHABET) for _ in range(GENERATED_LENGTH))
+    return "".join(secrets.choice(_ALPHABET) for _turn in range(GENERATED_LENGTH))
 
 
 def from_stream(stream: TextIO, name: str) -> str:

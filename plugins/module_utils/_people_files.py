@@ -84,7 +84,7 @@ def _colon(text: str, source: str) -> tuple[list[dict[str, Any]], list[str]]:
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip() or line.startswith("#"):
             continue
-        name, _, rest = line.partition(":")
+        name, _sep, rest = line.partition(":")
         stored = rest.partition(":")[0]
         if not stored or stored[0] in "*!":
             skipped.append(name)

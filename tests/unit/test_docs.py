@@ -25,9 +25,10 @@ def test_a_stale_or_unmarked_readme_is_an_error(tmp_path, monkeypatch, capsys):
     readme = tmp_path / "README.md"
     monkeypatch.setattr(generate, "README", readme)
     monkeypatch.setattr(generate, "EXAMPLE", tmp_path / "all")
+    monkeypatch.setattr(generate, "PAGES", tmp_path / "roles")
     assert generate.main(["--check"]) == 1 and "missing" in capsys.readouterr().err
     readme.write_text("no markers\n")
-    assert generate.main([]) == 1 and "variables:begin" in capsys.readouterr().err
+    assert generate.main([]) == 1 and "roles:begin" in capsys.readouterr().err
     readme.write_text(
         "".join(f"<!-- {name}:begin -->\nthe text before\n<!-- {name}:end -->\n" for name in generate.PARTS)
     )
@@ -35,9 +36,13 @@ def test_a_stale_or_unmarked_readme_is_an_error(tmp_path, monkeypatch, capsys):
     assert "the text before" in readme.read_text()
     assert generate.main([]) == 0 and "the text before" not in readme.read_text()
     assert generate.main(["--check"]) == 0
+    (tmp_path / "roles" / "gone.md").write_text("the page of a role that is no more\n")
+    assert generate.main(["--check"]) == 1 and "gone.md" in capsys.readouterr().err
+    assert generate.main([]) == 0 and not (tmp_path / "roles" / "gone.md").exists()
 
 
 def test_markup():
+    assert generate.markdown("Those of O(a.b.c#module:users).") == "Those of `users` of `a.b.c`."
     text = "Set O(name=a) or V(b|c) with M(x.y.z) of P(x.y.z#role), see L(here,https://example.org)."
     assert generate.markdown(text) == (
         "Set `name=a` or `b\\|c` with `x.y.z` of `x.y.z`, see [here](https://example.org)."

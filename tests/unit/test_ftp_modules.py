@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -20,6 +21,11 @@ from ansible_collections.secure_ftp.server.plugins.modules import ftp_user, ftp_
 
 Run = Callable[..., "dict[str, Any]"]
 REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def tool(name: str) -> str:
+    """A program of Ansible: beside the interpreter, or of .venv when this one is only a host's, as Python 3.8."""
+    return shutil.which(name, path=f"{Path(sys.executable).parent}:{REPOSITORY}/.venv/bin") or name
 
 
 @pytest.fixture
@@ -129,8 +135,10 @@ def test_a_damaged_database_is_salvaged_on_request(run: Run, db: Path) -> None:
 
 def test_through_ansible_itself_no_secret_is_shown(db: Path) -> None:
     command = [
-        str(Path(sys.executable).with_name("ansible")),
+        tool("ansible"),
         "localhost",
+        "-e",
+        f"ansible_python_interpreter={sys.executable}",
         "-vvv",
         "-D",
         "-m",
@@ -151,7 +159,7 @@ def test_documentation_and_argument_spec_agree(module: Any, monkeypatch: pytest.
     module.main()
     name = module.__name__.rsplit(".", 1)[-1]
     documented = subprocess.run(
-        [str(Path(sys.executable).with_name("ansible-doc")), "-j", f"secure_ftp.server.{name}"],
+        [tool("ansible-doc"), "-j", f"secure_ftp.server.{name}"],
         capture_output=True,
         text=True,
         check=True,

@@ -159,6 +159,10 @@ def test_every_size_is_read_whole(db: Path, count: int) -> None:
 # What is not a database
 
 
+def noise(size: int) -> bytes:
+    return random.Random(1).getrandbits(8 * size).to_bytes(size, "little")
+
+
 def _btree(path: Path) -> None:
     subprocess.run(["db_load", "-T", "-t", "btree", str(path)], input="a\nb\n", text=True, check=True)
 
@@ -218,7 +222,7 @@ HOSTILE: dict[str, tuple[Callable[[Path], object], str]] = {
     "gdbm": (lambda path: path.write_bytes(struct.pack("<I", 0x13579ACF) + bytes(5000)), "GDBM"),
     "hash 1.85": (lambda path: path.write_bytes(struct.pack(">I", 0x061561) + bytes(5000)), "1.85"),
     "sqlite": (_sqlite, "SQLite"),
-    "random": (lambda path: path.write_bytes(random.Random(1).randbytes(100000)), "unknown content"),
+    "random": (lambda path: path.write_bytes(noise(100000)), "unknown content"),
     "zeros": (lambda path: path.write_bytes(bytes(65536)), "only zero bytes"),
     "text": (lambda path: path.write_text("batman\nsecret\n" * 100), "found a text file"),
     "encrypted": (_encrypted, "encrypted"),
@@ -309,7 +313,7 @@ def test_what_is_readable_is_salvaged_and_the_damaged_file_kept(loaded: Callable
     if damage == "first page":
         content[:size] = bytes(size)
     elif damage == "one page":
-        content[pages[3] : pages[3] + size] = random.Random(1).randbytes(size)
+        content[pages[3] : pages[3] + size] = noise(size)
     elif damage == "truncated":
         del content[len(content) // 2 :]
     else:
