@@ -3,11 +3,12 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 VENV := .venv
 PYTHON := $(VENV)/bin/python
+AZURE := .work/azure/venv
 RIG := tests/containers/rig
 export CONTAINERS_CONF := $(CURDIR)/tests/containers/containers.conf
 PLATFORM ?= debian12
 
-.PHONY: help venv demo demo-info demo-down test unit reliability soak broken molecule bench lint host host-down clean
+.PHONY: help venv demo demo-info demo-down test unit reliability soak broken azure molecule bench lint host host-down clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 22
@@ -41,7 +42,7 @@ demo-info: ## what the demo is, as JSON
 demo-down: ## remove the demo
 	@python3 tests/demo/demo.py down
 
-test: lint unit reliability molecule ## what CI runs
+test: lint unit azure reliability molecule ## what CI runs
 
 lint: venv
 	@$(VENV)/bin/ruff check .
@@ -58,6 +59,16 @@ soak: venv ## the same for longer, with five times as many kills and damaged fil
 
 broken: venv ## break the user store on purpose, one way at a time: a test must notice each
 	@$(PYTHON) tests/broken/broken.py "$(ONLY)"
+
+azure: venv $(AZURE)/.ready ## the Azure backend, real module and SDK, against a stand-in for Azure
+	@SECURE_FTP_COLLECTIONS=$$($(PYTHON) -c 'import sysconfig; print(sysconfig.get_path("purelib"))') \
+	    tests/azure/run $(AZURE) --quiet
+
+$(AZURE)/.ready: tests/azure/requirements.txt requirements-azure.txt
+	@echo "==> preparing $(AZURE)" >&2
+	@test -x $(AZURE)/bin/python || /usr/bin/python3 -m venv $(AZURE)
+	@$(AZURE)/bin/python -m pip install --quiet --disable-pip-version-check --requirement tests/azure/requirements.txt
+	@touch $@
 
 molecule: venv ## the roles, on real hosts with real clients
 	@tests/containers/molecule test

@@ -35,7 +35,8 @@ def ask(path: str, *arguments: str) -> str:
     if done.rc != 0:
         reason = (done.err or done.out).strip()
         raise SecureFtpError(
-            f"'ufw {' '.join(arguments)}' fails with: {reason}; UFW needs root and the capability NET_ADMIN"
+            f"'ufw {' '.join(arguments)}' fails with: {reason}; UFW needs root and the capability NET_ADMIN, and"
+            f" 'ufw reload' after a change of IPV6 in {SETTINGS}"
         )
     return done.out
 

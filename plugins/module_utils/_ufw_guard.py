@@ -35,6 +35,11 @@ rm -rf {folder}.reverting
 """
 
 
+def is_armed(folder: str = FOLDER) -> bool:
+    """Whether a change is still to be confirmed, be it one of a run that has died."""
+    return os.path.isdir(folder)
+
+
 def script(active: bool, folder: str = FOLDER) -> str:
     """The shell script that puts UFW back; ``active`` is whether it was when the copies were made."""
     if active:
@@ -49,7 +54,7 @@ def arm(active: bool, seconds: int, run: Run = run_command, folder: str = FOLDER
     A switch that is still armed belongs to a run that died; its copies are the last state somebody confirmed.
     Raises SecureFtpError when the timer cannot be started; nothing is armed then.
     """
-    if os.path.isdir(folder):
+    if is_armed(folder):
         renew(seconds, run, folder)
         return False
     os.mkdir(folder, 0o700)
@@ -70,7 +75,7 @@ def arm(active: bool, seconds: int, run: Run = run_command, folder: str = FOLDER
 
 def renew(seconds: int, run: Run = run_command, folder: str = FOLDER) -> None:
     """Let the time start again. Raises SecureFtpError when the switch is not armed, so when it has gone off."""
-    if not os.path.isdir(folder):
+    if not is_armed(folder):
         raise _gone_off()
     try:
         old = _unit(folder)

@@ -106,7 +106,7 @@ wanted:
 
 from typing import TYPE_CHECKING, Any, Mapping, Sequence
 
-from ansible_collections.secure_ftp.server.plugins.module_utils import _ufw
+from ansible_collections.secure_ftp.server.plugins.module_utils import _ufw, _ufw_guard
 from ansible_collections.secure_ftp.server.plugins.module_utils._firewall import (
     filters_ipv6,
     halves_missing,
@@ -162,7 +162,15 @@ def ufw_plan(variables: Mapping[str, Any], rules: Sequence[PortRule]) -> dict[st
     return {
         "installed": program is not None,
         "active": active,
-        "pending": bool(not active or todo.add or todo.delete or policies or ipv6 != is_on(variables, "firewall_ipv6")),
+        "pending": bool(
+            not active
+            or todo.add
+            or todo.delete
+            or policies
+            or ipv6 != is_on(variables, "firewall_ipv6")
+            # A run that died has left its change unconfirmed, and the host about to undo it.
+            or _ufw_guard.is_armed()
+        ),
         "add": [rule.options() for rule in todo.add],
         "delete": [rule.options() for rule in todo.delete],
         "policies": policies,
