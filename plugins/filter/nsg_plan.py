@@ -27,8 +27,7 @@ options:
     type: list
     elements: int
     default: [22]
-author:
-  - The secure_ftp.server founders
+author: secure_ftp.server contributors (@secure_ftp)
 """
 
 EXAMPLES = r"""

@@ -363,7 +363,7 @@ def overlap(one: PortRule, other: PortRule) -> bool:
 
 def bounds(ports: str) -> tuple[int, int]:
     """First and last port of ``21`` or ``50000:50999``."""
-    low, _, high = ports.partition(":")
+    low, _sep, high = ports.partition(":")
     return int(low), int(high or low)
 
 

@@ -14,8 +14,7 @@ description:
   - Armed, it keeps a copy of UFW's settings and rules and runs a transient systemd timer (C(systemd-run --on-active)).
     When that elapses, a UFW that was inactive is disabled, one that was active gets its old rules back.
   - Copies and timer are lost in a reboot, which brings up the firewall as the last change left it.
-author:
-  - The secure_ftp.server founders
+author: secure_ftp.server contributors (@secure_ftp)
 options:
   state:
     description:

@@ -81,12 +81,12 @@ def passive_listener(server):
 def test_only_log_ins_are_limited(server, client, firewall, passive_listener):
     firewall.converge(firewall_rate_limit=True)
     server.sh("echo / >/proc/net/xt_recent/DEFAULT")
-    quickly = [seen(client, server, 21)[0] for _ in range(8)]
+    quickly = [seen(client, server, 21)[0] for _turn in range(8)]
     assert quickly[:4] == ["open"] * 4 and quickly[-1] == "refused", quickly
-    assert {seen(client, server, passive_listener)[0] for _ in range(12)} == {"open"}
+    assert {seen(client, server, passive_listener)[0] for _turn in range(12)} == {"open"}
     server.sh("echo / >/proc/net/xt_recent/DEFAULT")
     firewall.converge()
-    assert {seen(client, server, 21)[0] for _ in range(8)} == {"open"}
+    assert {seen(client, server, 21)[0] for _turn in range(8)} == {"open"}
 
 
 def test_extra_rules_come_and_go(server, client, firewall, passive_listener):
