@@ -109,15 +109,14 @@ def _security_rules(rule: PortRule) -> list[dict[str, Any]]:
     name = _name(rule)
     if ANYWHERE in rule.sources:
         return [_security_rule(rule, name, ["*" if "ipv6" in rule.families else "0.0.0.0/0"])]
-    result = []
-    for version, suffix in ((4, ""), (6, "-ipv6")):
-        networks = [ipaddress.ip_network(source) for source in rule.sources]
-        # Collapsed: the service refuses networks of one rule that contain each other.
-        prefixes = [str(net) for net in ipaddress.collapse_addresses(net for net in networks if net.version == version)]
-        if prefixes:
-            extra = rule.variable.startswith("firewall_extra_rules")
-            result.append(_security_rule(rule, name if extra else name + suffix, prefixes))
-    return result
+    networks = [ipaddress.ip_network(source) for source in rule.sources]
+    # Collapsed: the service refuses networks of one rule that contain each other.
+    ipv4 = ipaddress.collapse_addresses(net for net in networks if isinstance(net, ipaddress.IPv4Network))
+    ipv6 = ipaddress.collapse_addresses(net for net in networks if isinstance(net, ipaddress.IPv6Network))
+    # An extra rule has one source, which is part of its name.
+    suffix = "" if rule.variable.startswith("firewall_extra_rules") else "-ipv6"
+    families = (name, list(map(str, ipv4))), (name + suffix, list(map(str, ipv6)))
+    return [_security_rule(rule, family, prefixes) for family, prefixes in families if prefixes]
 
 
 def _security_rule(rule: PortRule, name: str, prefixes: list[str]) -> dict[str, Any]:

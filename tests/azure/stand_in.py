@@ -136,7 +136,9 @@ class StandIn:
                 }
             )
         if request.path == "/common/discovery/instance":
-            return web.json_response({"tenant_discovery_endpoint": f"{base}/v2.0/.well-known/openid-configuration"})
+            names = {"preferred_network": LOGIN, "preferred_cache": LOGIN, "aliases": [LOGIN]}
+            where = f"{base}/v2.0/.well-known/openid-configuration"
+            return web.json_response({"tenant_discovery_endpoint": where, "metadata": [names]})
         if request.path != f"/{TENANT}/oauth2/v2.0/token":
             raise Refused(404, "NotFound", request.path)
         if (form.get("client_id"), form.get("client_secret")) != (CLIENT, SECRET):

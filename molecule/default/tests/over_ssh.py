@@ -88,13 +88,16 @@ class OverSsh:
             )
         )
 
-    def converge(self, port: int = 22, **variables) -> Run:
+    def change(self, port: int = 22, **variables) -> None:
+        """Run the role, which has to change something."""
+        run = self.play(port, **variables)
+        assert run.rc == 0 and run.changed > 0, run.output
+
+    def converge(self, port: int = 22, **variables) -> None:
         """Run the role, which has to change something, and once more, which must not."""
-        first = self.play(port, **variables)
-        assert first.rc == 0 and first.changed > 0, first.output
-        second = self.play(port, **variables)
-        assert second.rc == 0 and second.changed == 0, second.output
-        return first
+        self.change(port, **variables)
+        again = self.play(port, **variables)
+        assert again.rc == 0 and again.changed == 0, again.output
 
     def address(self) -> str:
         """The address the server sees this machine at."""

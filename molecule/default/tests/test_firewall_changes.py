@@ -36,7 +36,7 @@ def test_a_passive_range_that_moves(server, client, firewall):
     assert set(seen(client, server, *new)) == {"refused"}
     assert set(seen(client, server, *PASSIVE_PORTS, new[0] - 1, new[-1] + 1)) == {"silent"}
     assert seen(client, server, 21, 990, 22) == ["open"] * 3
-    firewall.converge()
+    firewall.change()
     assert set(seen(client, server, *PASSIVE_PORTS)) == {"refused"}
     assert set(seen(client, server, *new)) == {"silent"}
 
@@ -44,7 +44,7 @@ def test_a_passive_range_that_moves(server, client, firewall):
 def test_a_mode_that_goes_takes_its_port_along(server, client, firewall):
     firewall.converge(vsftpd_tls_modes=["explicit"])
     assert seen(client, server, 21, 990) == ["open", "silent"]
-    firewall.converge()
+    firewall.change()
     assert seen(client, server, 21, 990) == ["open", "open"]
 
 
@@ -54,7 +54,7 @@ def test_source_networks_of_each_service(server, client, firewall):
     assert seen(client, server, 21, 990, PASSIVE_PORTS[0], 22) == ["open", "open", "refused", "silent"]
     assert [port for port in (21, 990, PASSIVE_PORTS[0]) if firewall.reaches(port)] == []
     assert firewall.reaches(22)
-    firewall.converge()
+    firewall.change()
     assert seen(client, server, 22) == ["open"] and firewall.reaches(21)
 
 
@@ -85,7 +85,7 @@ def test_only_log_ins_are_limited(server, client, firewall, passive_listener):
     assert quickly[:4] == ["open"] * 4 and quickly[-1] == "refused", quickly
     assert {seen(client, server, passive_listener)[0] for _turn in range(12)} == {"open"}
     server.sh("echo / >/proc/net/xt_recent/DEFAULT")
-    firewall.converge()
+    firewall.change()
     assert {seen(client, server, 21)[0] for _turn in range(8)} == {"open"}
 
 
@@ -93,7 +93,7 @@ def test_extra_rules_come_and_go(server, client, firewall, passive_listener):
     assert seen(client, server, 8443) == ["silent"]
     firewall.converge(firewall_extra_rules=[{"port": 8443}, {"port": 113, "rule": "reject", "comment": "ident"}])
     assert seen(client, server, 8443, 113) == ["open", "refused"]
-    firewall.converge()
+    firewall.change()
     assert seen(client, server, 8443, 113) == ["silent", "silent"]
 
 
@@ -114,7 +114,7 @@ def test_ipv6_goes_and_comes_back(server, client, firewall, ipv6):
     assert seen(client, server, 22, 990, host=ipv6) == ["silent", "silent"]
     assert seen(client, server, 22, 990) == ["open", "open"]
     # What changes meanwhile is right for IPv6 too when it comes back.
-    firewall.converge(firewall_ipv6=False, vsftpd_tls_modes=["explicit"], vsftpd_port=2121)
+    firewall.change(firewall_ipv6=False, vsftpd_tls_modes=["explicit"], vsftpd_port=2121)
     firewall.converge(vsftpd_tls_modes=["explicit"], vsftpd_port=2121)
     assert seen(client, server, 22, 2121, 990, host=ipv6) == ["open", "refused", "silent"]
     firewall.converge()
@@ -126,7 +126,7 @@ def test_source_networks_of_ipv6(server, client, firewall, ipv6):
     firewall.converge(firewall_ssh_allowed_sources=sources)
     assert seen(client, server, 22, host=ipv6) == ["open"]
     assert seen(client, server, 22) == ["silent"], "the client's IPv4 address is not in the list"
-    firewall.converge()
+    firewall.change()
 
 
 @pytest.fixture()
