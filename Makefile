@@ -42,7 +42,7 @@ demo-info: ## what the demo is, as JSON
 demo-down: ## remove the demo
 	@python3 tests/demo/demo.py down
 
-test: lint unit azure reliability molecule ## what CI runs
+test: lint unit reliability molecule ## what CI runs
 
 lint: venv
 	@$(VENV)/bin/ruff check .

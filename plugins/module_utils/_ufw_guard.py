@@ -29,8 +29,11 @@ _SCRIPT = """#!/bin/sh
 mv {folder} {folder}.reverting 2>/dev/null || exit 0
 echo "nobody has confirmed the change of the firewall in time: putting UFW back as it was, {was}"
 {before}
-cp -a {folder}.reverting/files/. /
+cd {folder}.reverting/files
+# File by file: the modes of the directories are not to change.
+find . -type f | while read -r file; do cp -p "$file" "{root}/$file"; done
 {after}
+cd /
 rm -rf {folder}.reverting
 """
 
@@ -40,12 +43,12 @@ def is_armed(folder: str = FOLDER) -> bool:
     return os.path.isdir(folder)
 
 
-def script(active: bool, folder: str = FOLDER) -> str:
+def script(active: bool, folder: str = FOLDER, root: str = "/") -> str:
     """The shell script that puts UFW back; ``active`` is whether it was when the copies were made."""
     if active:
-        return _SCRIPT.format(folder=folder, was="active", before=":", after="ufw reload")
+        return _SCRIPT.format(folder=folder, root=root, was="active", before=":", after="ufw reload")
     # Disabled first: that removes the rules from the kernel and needs none of the files.
-    return _SCRIPT.format(folder=folder, was="inactive", before="ufw --force disable", after=":")
+    return _SCRIPT.format(folder=folder, root=root, was="inactive", before="ufw --force disable", after=":")
 
 
 def arm(active: bool, seconds: int, run: Run = run_command, folder: str = FOLDER, root: str = "/") -> bool:
@@ -65,7 +68,7 @@ def arm(active: bool, seconds: int, run: Run = run_command, folder: str = FOLDER
                 os.makedirs(os.path.dirname(copy), exist_ok=True)
                 shutil.copy2(path, copy)
         with open(os.path.join(folder, "revert"), "w", encoding="utf-8") as stream:
-            stream.write(script(active, folder))
+            stream.write(script(active, folder, root))
         _start(seconds, run, folder)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)

@@ -56,6 +56,21 @@ class OverSsh:
 
     def play(self, port: int = 22, **variables) -> Run:
         """Run the role once, connecting to ``port``; ``variables`` beside those of converge.yml."""
+        playbook = self.directory / "play.json"
+        play = {
+            "hosts": "all",
+            "gather_facts": False,
+            "roles": [{"role": "secure_ftp.server.firewall"}],
+            "vars": {**AS_CONVERGED, **variables},
+        }
+        playbook.write_text(json.dumps([play]), encoding="utf-8")
+        return self._ansible(port, "ansible-playbook", str(playbook))
+
+    def module(self, name: str, arguments: str) -> Run:
+        """Run one module of the collection."""
+        return self._ansible(22, "ansible", "all", "-m", f"secure_ftp.server.{name}", "-a", arguments)
+
+    def _ansible(self, port: int, program: str, *arguments: str) -> Run:
         host = {
             "ansible_host": self.server.address,
             "ansible_port": port,
@@ -66,17 +81,9 @@ class OverSsh:
         }
         inventory = self.directory / "inventory.json"
         inventory.write_text(json.dumps({"all": {"hosts": {self.server.name: host}}}), encoding="utf-8")
-        playbook = self.directory / "play.json"
-        play = {
-            "hosts": "all",
-            "gather_facts": False,
-            "roles": [{"role": "secure_ftp.server.firewall"}],
-            "vars": {**AS_CONVERGED, **variables},
-        }
-        playbook.write_text(json.dumps([play]), encoding="utf-8")
         return Run(
             subprocess.run(
-                [str(Path(sys.executable).parent / "ansible-playbook"), "-i", str(inventory), str(playbook)],
+                [str(Path(sys.executable).parent / program), "-i", str(inventory), *arguments],
                 # A directory of its own for OpenSSH's shared connections: none of another run is used.
                 env={**os.environ, "ANSIBLE_SSH_CONTROL_PATH_DIR": str(self.directory / "cp"), "ANSIBLE_NOCOLOR": "1"},
                 stdin=subprocess.DEVNULL,

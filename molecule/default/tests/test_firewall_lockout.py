@@ -107,3 +107,22 @@ def test_nothing_is_armed_when_nothing_changes(server, over_ssh):
     run = over_ssh.play()
     assert run.rc == 0 and run.changed == 0 and "put UFW back" not in run.output, run.output
     assert guards(server) == ""
+
+
+def test_the_change_of_a_run_that_died_is_undone(server, over_ssh):
+    """Nothing more is heard of the controller."""
+    before = server.sh(STATE).stdout
+    assert over_ssh.module("ufw_guard", "state=armed timeout=5").rc == 0
+    server.sh("ufw allow 7777/tcp")
+    assert server.sh(STATE).stdout != before
+    until_as_it_was(server, before, 60)
+    late = over_ssh.module("ufw_guard", "state=disarmed")
+    assert late.rc != 0 and "put UFW back" in late.output, late.output
+
+
+def test_the_next_run_confirms_what_one_that_died_left(server, over_ssh):
+    """It came over a new connection, so nothing is to be undone, even when nothing is left to be done."""
+    assert over_ssh.module("ufw_guard", "state=armed timeout=600").rc == 0
+    assert guards(server) != ""
+    over_ssh.converge()
+    assert guards(server) == ""
