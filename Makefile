@@ -3,12 +3,13 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 VENV := .venv
 PYTHON := $(VENV)/bin/python
+AZURE := .work/azure/venv
 RIG := tests/containers/rig
 export CONTAINERS_CONF := $(CURDIR)/tests/containers/containers.conf
 PLATFORM ?= debian12
 
 .PHONY: help venv demo demo-info demo-down test lint sanity unit unit-oldest unit-newest package build docs release reliability \
-    soak broken molecule bench host host-down clean
+    soak broken azure molecule bench host host-down clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 22
@@ -100,6 +101,16 @@ soak: venv ## the same for longer, with five times as many kills and damaged fil
 
 broken: venv ## break the user store on purpose, one way at a time: a test must notice each
 	@$(PYTHON) tests/broken/broken.py "$(ONLY)"
+
+azure: venv $(AZURE)/.ready ## the Azure backend, real module and SDK, against a stand-in for Azure
+	@SECURE_FTP_COLLECTIONS=$$($(PYTHON) -c 'import sysconfig; print(sysconfig.get_path("purelib"))') \
+	    tests/azure/run $(AZURE) --quiet
+
+$(AZURE)/.ready: tests/azure/requirements.txt requirements-azure.txt
+	@echo "==> preparing $(AZURE)" >&2
+	@test -x $(AZURE)/bin/python || /usr/bin/python3 -m venv $(AZURE)
+	@$(AZURE)/bin/python -m pip install --quiet --disable-pip-version-check --requirement tests/azure/requirements.txt
+	@touch $@
 
 molecule: venv ## the roles, on real hosts with real clients
 	@tests/containers/molecule test

@@ -3,8 +3,9 @@
     .venv/bin/python docs/generate.py            rewrite them
     .venv/bin/python docs/generate.py --check    fail when they are stale
 
-In README.md a part lies between the lines ``<!-- NAME:begin -->`` and ``<!-- NAME:end -->``. Each role has a page,
-docs/roles/ROLE.md, and a file of the example inventory, group_vars/all/ROLE.yml; what is beside that file is written by
+In README.md and docs/firewall.md a part lies between the lines ``<!-- NAME:begin -->`` and ``<!-- NAME:end -->``. Each
+role has a page, docs/roles/ROLE.md, and a file of the example inventory, group_vars/all/ROLE.yml; what is beside that
+file is written by
 hand.
 """
 
@@ -16,15 +17,20 @@ import re
 import sys
 import textwrap
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 import yaml
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._firewall import wanted_rules
+from ansible_collections.secure_ftp.server.plugins.module_utils._nsg import nsg_plan
+from ansible_collections.secure_ftp.server.plugins.module_utils._port_plan import port_plan
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 PAGES = ROOT / "docs" / "roles"
+FIREWALL = ROOT / "docs" / "firewall.md"
 EXAMPLE = ROOT / "inventories" / "example" / "group_vars" / "all"
-ROLE_ORDER = ("vsftpd", "pam_userdb", "sshd_chroot", "remote_control", "firewall")
+ROLE_ORDER = ("vsftpd", "pam_userdb", "sshd_chroot", "user_command", "remote_control", "firewall")
 REPOSITORY = "https://github.com/secure-ftp/server/blob/main"
 """Where the README's links lead: it is shown where the rest of the repository is not, on Galaxy."""
 MAX_DEFAULT = 60
@@ -212,15 +218,44 @@ def modules() -> str:
     return "\n".join(lines)
 
 
+def ports() -> str:
+    """The port plan of the default ports, with both TLS modes, and what each backend makes of it."""
+    default = {rule.name for rule in port_plan({})}
+    lines = [
+        "| Rule | Direction | Ports | By default | UFW | Network security group |",
+        "|---|---|---|---|---|---|",
+    ]
+    for rule in port_plan({"vsftpd_tls_modes": ["explicit", "implicit"]}):
+        where = f"{rule.ports}/{rule.protocol}" if rule.ports else f"from {rule.source_ports}/{rule.protocol} to any"
+        ufw = (
+            ", ".join(f"`{command}`" for command in wanted_rules([rule]))
+            or "none: the policy of what goes out is allow"
+        )
+        made = [
+            f"`{one['name']}`: {one['access']} {one['protocol']} {one['destination_port_range']}"
+            for one in nsg_plan([rule], []).rules
+        ]
+        nsg = ", ".join(made) or "none: Azure's own rule AllowInternetOutBound"
+        by_default = "yes" if rule.name in default else "no"
+        lines.append(f"| {rule.name} | {rule.direction} | {where} | {by_default} | {ufw} | {nsg} |")
+    return "\n".join(lines)
+
+
 PARTS = {"roles": role_table, "modules": modules}
+FIREWALL_PARTS = {"ports": ports}
 
 
-def fill(text: str) -> str:
-    """``text`` with every part filled."""
-    for name, make in PARTS.items():
+def fill(path: Path, parts: dict[str, Callable[[], str]]) -> str:
+    """The text of ``path`` with every part filled."""
+    if not path.is_file():
+        raise StaleError(f"{path.name} is missing; write it with the markers named in docs/generate.py")
+    text = path.read_text(encoding="utf-8")
+    for name, make in parts.items():
         begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
         if text.count(begin) != 1 or text.count(end) != 1 or text.index(begin) > text.index(end):
-            raise StaleError(f"README.md: expected the lines '{begin}' and '{end}' once each, in this order; add them")
+            raise StaleError(
+                f"{path.name}: expected the lines '{begin}' and '{end}' once each, in this order; add them"
+            )
         before, rest = text.split(begin)
         after = rest.split(end)[1]
         text = f"{before}{begin}\n{make()}\n{end}{after}"
@@ -232,9 +267,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="change nothing, fail when something is stale")
     check = parser.parse_args(arguments).check
     try:
-        if not README.is_file():
-            raise StaleError("README.md is missing; write it with the markers named in docs/generate.py")
-        wanted = {README: fill(README.read_text(encoding="utf-8")), **pages(), **examples()}
+        wanted = {README: fill(README, PARTS), FIREWALL: fill(FIREWALL, FIREWALL_PARTS), **pages(), **examples()}
         surplus = set(PAGES.glob("*.md")) - set(wanted)
         stale = [
             path for path, text in wanted.items() if not path.is_file() or path.read_text(encoding="utf-8") != text

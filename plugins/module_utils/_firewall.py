@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""Which UFW rules the variables imply, which are there, and what is to be added and deleted.
+"""UFW: the rules a port plan comes to, which are there, and what is to be added and deleted.
 
 Rules of this collection carry a comment that starts with OWNER; every other rule belongs to somebody else.
 Existing rules are read from ``ufw show added``, which prints them in the syntax of ufw(8), active or not.
@@ -13,19 +13,16 @@ import ipaddress
 import re
 import shlex
 from dataclasses import dataclass
-from typing import Any, Iterable, Mapping, Sequence
+from typing import Iterable, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._port_plan import ACTIONS, ANYWHERE, PortRule
 
 OWNER = "secure_ftp.server"
-ANYWHERE = "any"
-ACTIONS = ("allow", "deny", "limit", "reject")
-PROTOCOLS = ("tcp", "udp")
 
-# The ufw module passes the comment on a command line inside apostrophes.
-_COMMENT = re.compile(r"[A-Za-z0-9 _.,:+()/@-]*\Z")
-_PORTS = re.compile(r"([0-9]{1,5})(?:[:-]([0-9]{1,5}))?\Z")
 _ADDED = re.compile(r"ufw (?P<words>.*?)(?: comment '(?P<comment>.*)')?\Z")
+# What ufw writes above each rule of user.rules: action, protocol, port, to, source port, from, direction.
+_TUPLE = re.compile(r"^### tuple ### (\S+) (\S+) (\S+) (?:0\.0\.0\.0/0|::/0) any (?:0\.0\.0\.0/0|::/0) in\b", re.M)
 
 
 @dataclass(frozen=True)
@@ -81,114 +78,19 @@ class Plan:
     delete: tuple[Rule, ...]
 
 
-def parse_ports(value: object, name: str) -> str:
-    """``22``, ``"22"``, ``"6000:6010"`` or ``"6000-6010"`` in ufw's own spelling."""
-    match = _PORTS.match(str(value)) if isinstance(value, (int, str)) and not isinstance(value, bool) else None
-    low, high = (int(match.group(1)), int(match.group(2) or match.group(1))) if match else (0, 0)
-    if not 1 <= low <= high <= 65535:
-        raise SecureFtpError(f"{name}: expected a port from 1 to 65535 or a range LOW:HIGH, found {value!r}")
-    return str(low) if low == high else f"{low}:{high}"
+def wanted_rules(rules: Iterable[PortRule]) -> list[Rule]:
+    """The incoming rules of a port plan for UFW, one for each place, in the order of the plan.
 
-
-def parse_source(value: object, name: str) -> str:
-    """An address or network as ufw prints it back, or ``any``."""
-    if value in (ANYWHERE, "anywhere"):
-        return ANYWHERE
-    try:
-        if not isinstance(value, str):
-            raise ValueError
-        network = ipaddress.ip_network(value.strip(), strict=False)
-    except ValueError:
-        raise SecureFtpError(
-            f"{name}: expected an IP address or network such as 192.0.2.0/24, or any; found {value!r}"
-        ) from None
-    if network.prefixlen == 0:
-        raise SecureFtpError(f"{name}: found {value!r}; write any to allow every address, IPv4 and IPv6")
-    return str(network.network_address) if network.prefixlen == network.max_prefixlen else str(network)
-
-
-def parse_sources(values: object, name: str) -> tuple[str, ...]:
-    """Every source of a list, in its order; an empty list means anywhere."""
-    if not isinstance(values, (list, tuple)):
-        raise SecureFtpError(f"{name}: expected a list of addresses and networks, found {values!r}")
-    sources = tuple(dict.fromkeys(parse_source(value, f"{name}[{index}]") for index, value in enumerate(values)))
-    return (ANYWHERE,) if not sources or ANYWHERE in sources else sources
-
-
-def parse_extra_rule(entry: object, name: str) -> Rule:
-    """One entry of ``firewall_extra_rules``."""
-    if not isinstance(entry, Mapping):
-        raise SecureFtpError(f"{name}: expected a mapping with port, proto, source, rule and comment, found {entry!r}")
-    unknown = sorted(set(map(str, entry)) - {"port", "proto", "source", "rule", "comment"})
-    if unknown:
-        raise SecureFtpError(
-            f"{name}: expected only port, proto, source, rule and comment, found also {', '.join(unknown)}"
-        )
-    action, proto = entry.get("rule") or "allow", entry.get("proto") or "tcp"
-    if action not in ACTIONS:
-        raise SecureFtpError(f"{name}: rule: expected one of {', '.join(ACTIONS)}, found {action!r}")
-    if proto not in PROTOCOLS:
-        raise SecureFtpError(f"{name}: proto: expected one of {', '.join(PROTOCOLS)}, found {proto!r}")
-    comment = str(entry.get("comment") or "extra")
-    if not _COMMENT.match(comment):
-        raise SecureFtpError(
-            f"{name}: comment: expected only letters, digits, blanks and _ . , : + ( ) / @ -, found {comment!r}"
-        )
-    return Rule(
-        action=action,
-        ports=parse_ports(entry.get("port"), f"{name}: port"),
-        proto=proto,
-        source=parse_source(entry.get("source") or ANYWHERE, f"{name}: source"),
-        comment=f"{OWNER} {comment}",
-    )
-
-
-def parse_extra_rules(entries: object, name: str) -> list[Rule]:
-    if not isinstance(entries, (list, tuple)):
-        raise SecureFtpError(f"{name}: expected a list of rules, found {entries!r}")
-    return [parse_extra_rule(entry, f"{name}[{index}]") for index, entry in enumerate(entries)]
-
-
-def wanted_rules(
-    ssh_ports: Iterable[int],
-    ssh_sources: Sequence[str],
-    services: Iterable[tuple[str, str]],
-    sources: Sequence[str],
-    extra: Iterable[Rule],
-) -> list[Rule]:
-    """SSH first, then ``services`` (name, ports), then the extra rules; one rule for each place."""
-    rules = [
-        Rule("allow", str(port), "tcp", source, f"{OWNER} SSH")
-        for port in sorted(set(ssh_ports))
-        for source in ssh_sources
-    ]
-    rules += [Rule("allow", ports, "tcp", source, f"{OWNER} {name}") for name, ports in services for source in sources]
-    rules += extra
-    unique: dict[tuple[str, str, str], Rule] = {}
-    for rule in rules:
-        first = unique.setdefault(rule.place, rule)
-        if first.action != rule.action:
-            raise SecureFtpError(f"'{rule}' contradicts '{first}'; remove it from firewall_extra_rules")
-    return list(unique.values())
-
-
-def ftps_services(
-    modes: Iterable[str], port: int, implicit_port: int, pasv_ports: tuple[int, int] | None
-) -> list[tuple[str, str]]:
-    """Name and ports of every FTPS listener.
-
-    Never 20 or 989: those are the server's source ports of active mode (RFC 959 3.2, RFC 4217 appendix),
-    outgoing connections that need no incoming rule.
+    Outgoing ones need none: the default policy of what goes out is allow.
     """
-    modes = set(modes)
-    services = []
-    if "explicit" in modes:
-        services.append(("FTPS explicit TLS", parse_ports(port, "vsftpd_port")))
-    if "implicit" in modes:
-        services.append(("FTPS implicit TLS", parse_ports(implicit_port, "vsftpd_implicit_port")))
-    if services and pasv_ports is not None:
-        services.append(("FTPS passive data", parse_ports("{}:{}".format(*pasv_ports), "passive range")))
-    return services
+    unique: dict[tuple[str, str, str], Rule] = {}
+    for port_rule in rules:
+        if port_rule.direction != "in":
+            continue
+        for source in port_rule.sources:
+            rule = Rule(port_rule.action, port_rule.ports, port_rule.protocol, source, f"{OWNER} {port_rule.name}")
+            unique.setdefault(rule.place, rule)
+    return list(unique.values())
 
 
 def parse_added(text: str) -> list[Rule | None]:
@@ -226,8 +128,22 @@ def _parse_words(words: str, comment: str) -> Rule | None:
     return Rule(tokens[0], pairs["to port"], pairs.get("proto", ANYWHERE), pairs.get("from", ANYWHERE), comment)
 
 
-def plan(wanted: Sequence[Rule], found: Sequence[Rule | None]) -> Plan:
-    """What to add and what to delete so that our rules are exactly ``wanted``.
+def halves_missing(wanted: Iterable[Rule], files: Iterable[str]) -> set[Rule]:
+    """The rules for anywhere that one of ``files`` lacks, the text of user.rules and, with IPv6, of user6.rules.
+
+    ``ufw show added`` prints a rule once, be it there for IPv4, for IPv6 or for both. It is there for one of them after
+    it was added or deleted while /etc/default/ufw said IPV6=no.
+    """
+    present = [set(_TUPLE.findall(text)) for text in files]
+    return {
+        rule
+        for rule in wanted
+        if rule.source == ANYWHERE and not all((rule.action, rule.proto, rule.ports) in rules for rules in present)
+    }
+
+
+def plan(wanted: Sequence[Rule], found: Sequence[Rule | None], halves: Iterable[Rule] = ()) -> Plan:
+    """What to add and what to delete so that our rules are exactly ``wanted``; ``halves`` (halves_missing) again.
 
     A foreign rule that already lets the traffic in (allow, or the stricter limit) counts as there: adding ours would
     take it over. Raises SecureFtpError when a foreign rule shuts a port that is wanted open, because adding ours would
@@ -244,7 +160,7 @@ def plan(wanted: Sequence[Rule], found: Sequence[Rule | None]) -> Plan:
                 other.action in ("deny", "reject")
             ):
                 raise SecureFtpError(f"'{rule}' would replace the rule '{other}' that is there; delete one of the two")
-    present = {(rule.place, rule.action) for rule in own}
+    present = {(rule.place, rule.action) for rule in own} - {(rule.place, rule.action) for rule in halves}
     add = tuple(
         rule
         for rule in wanted
@@ -277,18 +193,6 @@ def _refuse_shut(rule: Rule, found: Sequence[Rule | None]) -> None:
             )
 
 
-def from_options(options: Mapping[str, Any], ssh_ports: Iterable[int]) -> list[Rule]:
-    """The wanted rules of the options of the module firewall_plan."""
-    pasv = (options["pasv_min_port"], options["pasv_max_port"]) if options["pasv_enable"] else None
-    return wanted_rules(
-        ssh_ports,
-        parse_sources(options["ssh_allowed_sources"], "firewall_ssh_allowed_sources"),
-        ftps_services(options["tls_modes"], options["port"], options["implicit_port"], pasv),
-        parse_sources(options["allowed_sources"], "firewall_allowed_sources"),
-        parse_extra_rules(options["extra_rules"], "firewall_extra_rules"),
-    )
-
-
 def refuse_lockout(client: str, ssh_sources: Sequence[str]) -> None:
     """Raise SecureFtpError when the address this connection comes from is in none of ``ssh_sources``."""
     if not client or ANYWHERE in ssh_sources:
@@ -317,3 +221,9 @@ def policies_to_change(text: str) -> list[dict[str, str]]:
         if not settings or settings[-1].upper() != value:
             change.append({"direction": direction, "default": policy})
     return change
+
+
+def filters_ipv6(text: str) -> bool:
+    """Whether /etc/default/ufw lets rules for IPv6 in; without them only the loopback has IPv6."""
+    settings = re.findall(r"^\s*IPV6\s*=\s*\"?([A-Za-z]+)", text, re.MULTILINE)
+    return bool(settings) and settings[-1].lower() == "yes"

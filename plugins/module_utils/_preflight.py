@@ -19,13 +19,13 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Callable, Iterable, Mapping
 
-from ansible_collections.secure_ftp.server.plugins.module_utils import _control, _firewall, _ssh_ports
+from ansible_collections.secure_ftp.server.plugins.module_utils import _control, _port_plan, _ssh_ports
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._people import Person, person_from_options
+from ansible_collections.secure_ftp.server.plugins.module_utils._port_plan import boolean, integer, is_on, tls_modes
 
 SUPPORTED = {"debian": ("11", "12", "13"), "ubuntu": ("20.04", "22.04", "24.04")}
 NAMES = {"debian": "Debian", "ubuntu": "Ubuntu"}
-TLS_MODES = ("explicit", "implicit")
 PERSON_KEYS = ("name", "password", "password_hash", "protocols", "authorized_keys", "state")
 PUBLIC_KEYS = ("name", "protocols", "authorized_keys", "state")
 
@@ -46,7 +46,10 @@ SWITCHES = (
     "vsftpd_pasv_enable",
     "vsftpd_port_enable",
     "vsftpd_ssl_enable",
+    "vsftpd_connect_from_port_20",
     "firewall_enabled",
+    "firewall_ipv6",
+    "firewall_rate_limit",
 )
 OPTIONS_OF_OTHERS = {
     "listen": "vsftpd_listen",
@@ -90,7 +93,7 @@ def problems(variables: Mapping[str, Any], users: object, host: Host) -> list[st
     found += _check_ports(variables, host)
     found += _check_vsftpd(variables, host)
     found += _check_paths(variables)
-    found += _check_firewall(variables)
+    found += _port_plan.firewall_problems(variables, host.ssh_ports)
     found += _control.problems(variables, _names(users))
     return found
 
@@ -208,90 +211,20 @@ def _check_person(person: Person, where: str, variables: Mapping[str, Any], host
     return found
 
 
-def _integer(value: object) -> int | None:
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int):
-        return value
-    if isinstance(value, str) and re.match(r"\s*[0-9]{1,9}\s*\Z", value):
-        return int(value)
-    return None
-
-
-def _boolean(value: object) -> bool | None:
-    if isinstance(value, bool):
-        return value
-    text = str(value).strip().lower()
-    if text in ("yes", "true", "on", "1", "y", "t"):
-        return True
-    return False if text in ("no", "false", "off", "0", "n", "f") else None
-
-
-def _is_on(variables: Mapping[str, Any], name: str) -> bool:
-    return _boolean(variables.get(name, True)) is not False
-
-
 def _check_switches(variables: Mapping[str, Any]) -> list[str]:
     return [
         f"{name}: expected true or false, found {variables[name]!r}"
         for name in SWITCHES
-        if name in variables and _boolean(variables[name]) is None
+        if name in variables and boolean(variables[name]) is None
     ]
 
 
-def _port(variables: Mapping[str, Any], name: str, low: int, found: list[str]) -> int | None:
-    if name not in variables:
-        return None
-    port = _integer(variables[name])
-    if port is None or not low <= port <= 65535:
-        found.append(f"{name}: expected a port from {low} to 65535, found {variables[name]!r}")
-        return None
-    return port
-
-
-def _modes(variables: Mapping[str, Any], found: list[str]) -> list[str]:
-    modes = variables.get("vsftpd_tls_modes", ["explicit"])
-    if not isinstance(modes, (list, tuple)) or not modes:
-        found.append(f"vsftpd_tls_modes: expected a list of explicit and/or implicit, found {modes!r}")
-        return []
-    wrong = [mode for mode in modes if mode not in TLS_MODES]
-    if wrong:
-        found.append(f"vsftpd_tls_modes: expected explicit and/or implicit, found {', '.join(map(repr, wrong))}")
-    elif len(set(modes)) != len(modes):
-        found.append(f"vsftpd_tls_modes: expected each mode once, found {list(modes)!r}")
-    return [mode for mode in TLS_MODES if mode in modes]
-
-
 def _check_ports(variables: Mapping[str, Any], host: Host) -> list[str]:
-    found: list[str] = []
-    modes = _modes(variables, found)
-    single: list[tuple[str, int]] = []
-    for mode, name in (("explicit", "vsftpd_port"), ("implicit", "vsftpd_implicit_port")):
-        port = _port(variables, name, 1, found)
-        if port is not None and mode in modes:
-            single.append((name, port))
-    low = _port(variables, "vsftpd_pasv_min_port", 1024, found)
-    high = _port(variables, "vsftpd_pasv_max_port", 1024, found)
-    for index, (name, port) in enumerate(single):
-        for other, other_port in single[:index]:
-            if port == other_port:
-                found.append(f"{name}: {port} is the port of {other} as well; give them different ports")
-        if port in host.ssh_ports:
-            found.append(f"{name}: {port} is the port of SSH on this host; choose another")
-            continue
-        program = host.listener_of(port)
+    found = _port_plan.service_problems(variables, host.ssh_ports)
+    for name, port in _port_plan.control_ports(variables, []):
+        program = host.listener_of(port) if name in variables and port not in host.ssh_ports else None
         if program and program != "vsftpd":
             found.append(f"{name}: {program} listens on port {port} of this host; stop it or choose another port")
-    if not _is_on(variables, "vsftpd_pasv_enable") or low is None or high is None:
-        return found
-    span = f"{low}-{high} (vsftpd_pasv_min_port to vsftpd_pasv_max_port)"
-    if low > high:
-        found.append(
-            f"vsftpd_pasv_min_port: expected at most vsftpd_pasv_max_port ({high}), found {low}; swap the two values"
-        )
-    for name, port in single + [("the SSH port of this host", port) for port in host.ssh_ports]:
-        if low <= port <= high:
-            found.append(f"{name}: {port} lies in the passive range {span}; move one of the two")
     return found
 
 
@@ -299,17 +232,17 @@ def _check_vsftpd(variables: Mapping[str, Any], host: Host) -> list[str]:
     """Settings of vsftpd that exclude each other."""
     found = []
     if {"vsftpd_listen", "vsftpd_listen_ipv6"} <= set(variables):
-        ipv4, ipv6 = _is_on(variables, "vsftpd_listen"), _is_on(variables, "vsftpd_listen_ipv6")
+        ipv4, ipv6 = is_on(variables, "vsftpd_listen"), is_on(variables, "vsftpd_listen_ipv6")
         if ipv4 == ipv6:
             found.append(
                 "vsftpd_listen and vsftpd_listen_ipv6: expected one of the two to be true, found both"
                 f" {str(ipv4).lower()}; vsftpd_listen_ipv6 alone serves IPv4 too"
             )
-    if not _is_on(variables, "vsftpd_pasv_enable") and not _is_on(variables, "vsftpd_port_enable"):
+    if not is_on(variables, "vsftpd_pasv_enable") and not is_on(variables, "vsftpd_port_enable"):
         found.append(
             "vsftpd_pasv_enable and vsftpd_port_enable: both are false, no file could be transferred; allow one"
         )
-    if not _is_on(variables, "vsftpd_ssl_enable") and "implicit" in _modes(variables, []):
+    if not is_on(variables, "vsftpd_ssl_enable") and "implicit" in tls_modes(variables, []):
         found.append("vsftpd_ssl_enable: is false, but vsftpd_tls_modes lists implicit; choose one")
     address = variables.get("vsftpd_pasv_address") or ""
     if address:
@@ -334,7 +267,7 @@ def _check_vsftpd(variables: Mapping[str, Any], host: Host) -> list[str]:
         if name in OPTIONS_OF_OTHERS
     ]
     root, token = variables.get("vsftpd_local_root"), variables.get("vsftpd_user_sub_token")
-    virtual = _is_on(variables, "vsftpd_guest_enable")
+    virtual = is_on(variables, "vsftpd_guest_enable")
     if virtual and isinstance(root, str) and isinstance(token, str) and token and posixpath.basename(root) != token:
         found.append(
             f"vsftpd_local_root: expected a path that ends in /{token} (vsftpd_user_sub_token), found {root!r};"
@@ -355,15 +288,15 @@ def _check_certificate(variables: Mapping[str, Any], host: Host) -> list[str]:
             for name in ("vsftpd_certificate_content", "vsftpd_private_key_content")
             if name in variables and not variables[name]
         ]
-    if source == "files" and _is_on(variables, "vsftpd_ssl_enable"):
+    if source == "files" and is_on(variables, "vsftpd_ssl_enable"):
         for name in ("vsftpd_rsa_cert_file", "vsftpd_rsa_private_key_file"):
             path = variables.get(name)
             if isinstance(path, str) and not host.has_file(path):
                 found.append(
                     f"{name}: {path} is not on the server, but vsftpd_certificate_source is files; put it there first"
                 )
-    days = _integer(variables.get("vsftpd_certificate_days", 825))
-    renew = _integer(variables.get("vsftpd_certificate_renew_days", 30))
+    days = integer(variables.get("vsftpd_certificate_days", 825))
+    renew = integer(variables.get("vsftpd_certificate_renew_days", 30))
     if source == "self_signed" and days is not None and renew is not None and renew >= days:
         found.append(
             f"vsftpd_certificate_renew_days: expected less than vsftpd_certificate_days ({days}), found {renew};"
@@ -411,29 +344,6 @@ def _check_paths(variables: Mapping[str, Any]) -> list[str]:
 
 def _within(path: str, directory: str) -> bool:
     return path == directory or path.startswith(directory.rstrip("/") + "/")
-
-
-def _check_firewall(variables: Mapping[str, Any]) -> list[str]:
-    if not _is_on(variables, "firewall_enabled"):
-        return []
-    found = []
-    ssh_port = variables.get("firewall_ssh_port", 0)
-    if not 0 <= (-1 if _integer(ssh_port) is None else int(ssh_port)) <= 65535:
-        found.append(f"firewall_ssh_port: expected a port from 1 to 65535, or 0 to find it out, found {ssh_port!r}")
-    for name in ("firewall_allowed_sources", "firewall_ssh_allowed_sources"):
-        try:
-            _firewall.parse_sources(variables.get(name, []), name)
-        except SecureFtpError as error:
-            found.append(str(error))
-    rules = variables.get("firewall_extra_rules", [])
-    if not isinstance(rules, (list, tuple)):
-        return found + [f"firewall_extra_rules: expected a list of rules, found {rules!r}"]
-    for index, rule in enumerate(rules):
-        try:
-            _firewall.parse_extra_rule(rule, f"firewall_extra_rules[{index}]")
-        except SecureFtpError as error:
-            found.append(str(error))
-    return found
 
 
 def message(found: list[str]) -> str:

@@ -1,4 +1,4 @@
-"""The firewall plan: from `ufw show added` and the variables to what is to be added and deleted."""
+"""UFW: from `ufw show added` and the port plan to what is to be added and deleted."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from ansible_collections.secure_ftp.server.plugins.module_utils import _firewall
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._firewall import Rule, parse_added, plan
+from ansible_collections.secure_ftp.server.plugins.module_utils._port_plan import port_plan
 
 # Printed by ufw 0.36.2.
 ADDED = """Added user rules (see 'ufw status' for running firewall):
@@ -25,21 +26,15 @@ ufw allow from 10.0.0.1
 ufw allow in on eth0 from any to any port 80
 ufw deny log 23/tcp
 """
-OPTIONS = {
-    "tls_modes": ["explicit"],
-    "port": 21,
-    "implicit_port": 990,
-    "pasv_enable": True,
-    "pasv_min_port": 50000,
-    "pasv_max_port": 50999,
-    "allowed_sources": [],
-    "ssh_allowed_sources": [],
-    "extra_rules": [],
-}
 
 
-def wanted(ssh_ports=(22,), **options):
-    return _firewall.from_options({**OPTIONS, **options}, ssh_ports)
+def wanted(ssh_ports=(22,), **variables):
+    """The rules of the defaults, changed by public variables without their prefixes."""
+    prefixed = {
+        ("firewall_" if name.endswith(("sources", "rules", "limit")) else "vsftpd_") + name: value
+        for name, value in variables.items()
+    }
+    return _firewall.wanted_rules(port_plan(prefixed, ssh_ports))
 
 
 def commands(rules):
@@ -77,7 +72,6 @@ def test_any_text_is_read(lines):
         ({"tls_modes": ["implicit", "explicit"]}, ["22/tcp", "21/tcp", "990/tcp", "50000:50999/tcp"]),
         ({"pasv_enable": False}, ["22/tcp", "21/tcp"]),
         ({"port": 2121, "pasv_min_port": 6000, "pasv_max_port": 6000}, ["22/tcp", "2121/tcp", "6000/tcp"]),
-        ({"tls_modes": []}, ["22/tcp"]),
         ({"extra_rules": [{"port": 443}]}, ["22/tcp", "21/tcp", "50000:50999/tcp", "443/tcp"]),
         ({"extra_rules": [{"port": 21}]}, ["22/tcp", "21/tcp", "50000:50999/tcp"]),
     ],
@@ -177,56 +171,6 @@ def test_an_extra_deny_does_not_replace_a_foreign_allow():
         plan(wanted(extra_rules=[{"port": 80, "rule": "deny"}]), parse_added("ufw allow 80/tcp"))
 
 
-@pytest.mark.parametrize(
-    "value, expected",
-    [(22, "22"), ("22", "22"), ("6000-6010", "6000:6010"), ("6000:6010", "6000:6010"), ("7:7", "7")],
-)
-def test_ports(value, expected):
-    assert _firewall.parse_ports(value, "port") == expected
-
-
-@pytest.mark.parametrize("value", [0, 65536, "ssh", "10:9", "1,2", None, True, -1, 1.5, "", "22\n"])
-def test_bad_ports(value):
-    with pytest.raises(SecureFtpError, match="port"):
-        _firewall.parse_ports(value, "port")
-
-
-@pytest.mark.parametrize(
-    "value, expected",
-    [("any", "any"), ("10.1.2.3/8", "10.0.0.0/8"), ("192.0.2.1/32", "192.0.2.1"), ("2001:DB8::1/128", "2001:db8::1")],
-)
-def test_sources(value, expected):
-    assert _firewall.parse_source(value, "source") == expected
-
-
-@pytest.mark.parametrize("value", ["0.0.0.0/0", "::/0", "example.org", "", 7, None, "10.0.0.0/33"])
-def test_bad_sources(value):
-    with pytest.raises(SecureFtpError, match="source"):
-        _firewall.parse_source(value, "source")
-
-
-def test_any_among_the_sources_is_everybody():
-    assert _firewall.parse_sources(["10.0.0.1", "any"], "s") == ("any",)
-    assert _firewall.parse_sources([], "s") == ("any",)
-
-
-@pytest.mark.parametrize(
-    "entry, word",
-    [
-        ({"port": 1, "rule": "drop"}, "rule"),
-        ({"port": 1, "proto": "any"}, "proto"),
-        ({"port": 1, "comment": "it's"}, "comment"),
-        ({"port": 1, "comment": "a\nb"}, "comment"),
-        ({"prot": 1}, "prot"),
-        ({}, "port"),
-        (7, "mapping"),
-    ],
-)
-def test_bad_extra_rules(entry, word):
-    with pytest.raises(SecureFtpError, match=word):
-        _firewall.parse_extra_rule(entry, "firewall_extra_rules[0]")
-
-
 def test_lockout():
     _firewall.refuse_lockout("", ["10.0.0.0/8"])
     _firewall.refuse_lockout("192.0.2.1", ["any"])
@@ -247,3 +191,45 @@ def test_lockout():
 )
 def test_policies(text, expected):
     assert [policy["direction"] for policy in _firewall.policies_to_change(text)] == expected
+
+
+USER_RULES = """*filter
+### RULES ###
+
+### tuple ### allow tcp 22 0.0.0.0/0 any 0.0.0.0/0 in comment=7365637572655f
+-A ufw-user-input -p tcp --dport 22 -j ACCEPT
+
+### tuple ### limit tcp 21 0.0.0.0/0 any 0.0.0.0/0 in
+### tuple ### allow tcp 50000:50999 0.0.0.0/0 any 10.0.0.0/8 in
+"""
+USER6_RULES = """### tuple ### allow tcp 22 ::/0 any ::/0 in comment=7365637572655f
+### tuple ### allow tcp 21 ::/0 any ::/0 in
+"""
+
+
+def test_a_rule_that_one_family_lacks_is_added_again():
+    rules = wanted()
+    assert commands(_firewall.halves_missing(rules, [USER_RULES, USER_RULES])) != []
+    half = _firewall.halves_missing(rules, [USER_RULES, USER6_RULES])
+    assert {str(rule) for rule in half} == {"ufw allow 21/tcp", "ufw allow 50000:50999/tcp"}
+    todo = plan(rules, parse_added(show(rules)), half)
+    assert set(todo.add) == half and todo.delete == ()
+
+
+def test_a_foreign_rule_of_one_family_is_left_alone():
+    rules = wanted()
+    text = "ufw allow 22/tcp\n" + show(rules[1:])
+    assert plan(rules, parse_added(text), rules[:1]) == _firewall.Plan((), ())
+
+
+def test_rules_for_one_network_have_no_other_half():
+    assert _firewall.halves_missing(wanted(allowed_sources=["10.0.0.0/8"])[1:], ["", ""]) == set()
+
+
+def test_limited_log_ins_and_unlimited_data():
+    assert commands(wanted(rate_limit=True)) == ["ufw limit 22/tcp", "ufw limit 21/tcp", "ufw allow 50000:50999/tcp"]
+
+
+@pytest.mark.parametrize("text, expected", [("IPV6=yes\n", True), ('IPV6="no"', False), ("#IPV6=yes\n", False)])
+def test_ipv6(text, expected):
+    assert _firewall.filters_ipv6(text) is expected

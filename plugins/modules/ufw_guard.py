@@ -1,0 +1,102 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: ufw_guard
+short_description: Put UFW back as it was unless a change is confirmed in time
+version_added: 0.1.0
+description:
+  - A change of the firewall can cut the connection it came by. Armed before the change and disarmed over a B(new)
+    connection after it, this guard makes the host undo by itself what nobody can confirm.
+  - Armed, it keeps a copy of UFW's settings and rules and runs a transient systemd timer (C(systemd-run --on-active)).
+    When that elapses, a UFW that was inactive is disabled, one that was active gets its old rules back.
+  - Copies and timer are lost in a reboot, which brings up the firewall as the last change left it.
+author: secure_ftp.server contributors (@secure_ftp)
+options:
+  state:
+    description:
+      - V(armed) copies the files and starts the time. A guard that a run left armed when it died is kept, with the
+        older copies; its time starts again.
+      - V(renewed) lets the time start again; an error when the guard has gone off.
+      - V(disarmed) keeps the firewall as it is now; an error when the guard has gone off.
+    type: str
+    choices: [armed, renewed, disarmed]
+    required: true
+  timeout:
+    description: Seconds until the firewall is put back. Not used with O(state=disarmed).
+    type: int
+    default: 60
+attributes:
+  diff_mode:
+    support: none
+extends_documentation_fragment:
+  - secure_ftp.server.attributes
+"""
+
+EXAMPLES = r"""
+- name: Undo the change in a minute
+  secure_ftp.server.ufw_guard:
+    state: armed
+
+- name: Change the firewall
+  community.general.ufw:
+    state: enabled
+
+- name: Come back over a new connection
+  ansible.builtin.meta: reset_connection
+
+- name: Confirm the change
+  secure_ftp.server.ufw_guard:
+    state: disarmed
+"""
+
+RETURN = r"""
+active:
+  description: Whether UFW is active.
+  returned: always
+  type: bool
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.secure_ftp.server.plugins.module_utils import _ufw, _ufw_guard
+from ansible_collections.secure_ftp.server.plugins.module_utils._errors import InvalidInput
+from ansible_collections.secure_ftp.server.plugins.module_utils._module import run
+
+if TYPE_CHECKING:
+    from ansible.module_utils.basic import AnsibleModule
+
+
+def guard(module: AnsibleModule) -> dict[str, Any]:
+    state, timeout = module.params["state"], module.params["timeout"]
+    if timeout < 1:
+        raise InvalidInput(f"timeout: expected seconds from 1 on, found {timeout}")
+    active = _ufw.is_active(_ufw.program())
+    if module.check_mode:
+        return {"changed": True, "active": active}
+    if state == "armed":
+        _ufw_guard.arm(active, timeout)
+    elif state == "renewed":
+        _ufw_guard.renew(timeout)
+    else:
+        _ufw_guard.disarm()
+    return {"changed": True, "active": active}
+
+
+def main() -> None:
+    run(
+        {
+            "argument_spec": {
+                "state": {"type": "str", "choices": ["armed", "renewed", "disarmed"], "required": True},
+                "timeout": {"type": "int", "default": 60},
+            },
+        },
+        guard,
+    )
+
+
+if __name__ == "__main__":
+    main()
