@@ -140,12 +140,13 @@ def keys_text(clients: Iterable[Client]) -> str:
 def sudoers_text(user: str, clients: Iterable[Client]) -> str:
     """The sudoers file: whole command lines only, a clean environment, and who is calling passed through.
 
-    ``!use_pty``: since sudo 1.9.14 a terminal is the default, and the request comes through a pipe.
+    ``!use_pty``: since sudo 1.9.14 a terminal is the default, and the request comes through a pipe. Values that begin
+    with ``()`` sudo drops unless they are asked for, and with them what somebody wanted to have run.
     """
     rules = "".join(f"{user} ALL=(root) NOPASSWD: NOSETENV: {_escaped(client.command)}\n" for client in clients)
     return (
         f"{HEADER}Defaults:{user} env_reset, !setenv, !env_check, !requiretty, !use_pty\n"
-        f'Defaults:{user} env_keep = "SSH_CONNECTION SSH_ORIGINAL_COMMAND"\n{rules}'
+        f'Defaults:{user} env_keep = "SSH_CONNECTION SSH_ORIGINAL_COMMAND SSH_ORIGINAL_COMMAND=()*"\n{rules}'
     )
 
 
