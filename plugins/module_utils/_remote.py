@@ -79,7 +79,7 @@ _PERSON = {
 _CHANGED = "`changed`, `user`, `warnings`"
 
 VERBS: Mapping[str, Verb] = {
-    "list": Verb("everybody", "`users`", lambda manager, given: {"users": manager.list()}),
+    "list": Verb("everybody", "`users`", lambda manager, given: {"users": manager.users()}),
     "show": Verb("one user", "`user`", lambda manager, given: {"user": manager.show(**given)}, {"name": _NAME}),
     "add": Verb(
         "make a user, who must not be there",

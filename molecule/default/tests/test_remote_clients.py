@@ -171,7 +171,8 @@ def test_hashed_known_hosts_and_other_kinds_of_host_keys(server, control):
     """Clients ask for the kind of key they know: only ECDSA or RSA is known, and under a hashed name."""
     for kind in ("ecdsa", "rsa", "ed25519"):
         server.client.sh(f"""cd {server.directory}
-            grep -e "{kind}" {server.known_hosts} >known_one; ssh-keygen -q -H -f known_one 2>/dev/null; rm -f known_one.old
+            grep -e "{kind}" {server.known_hosts} >known_one
+            ssh-keygen -q -H -f known_one 2>/dev/null; rm -f known_one.old
             grep -q '^|1|' known_one""")
         for client in CLIENTS:
             known = server.known_hosts

@@ -250,9 +250,7 @@ def test_sudo_grants_nothing_else(server, unchanged, words):
 
 def test_sudo_grants_the_one_line_in_a_clean_environment(server):
     """Nothing of the caller's environment but who is calling; seen with the interpreter's own variables."""
-    server.sh(
-        "mkdir -p /tmp/evil; echo 'print(\"pwned\")' >/tmp/evil/json.py; cp /tmp/evil/json.py /tmp/evil/sitecustomize.py"
-    )
+    server.sh("mkdir -p /tmp/evil; cd /tmp/evil; echo 'print(\"pwned\")' | tee json.py sitecustomize.py")
     answer = server.sh(
         f"""cd /tmp/evil; echo '{json.dumps(request("list"))}' | runuser -u {USER} -- env PYTHONPATH=/tmp/evil \
             PYTHONSTARTUP=/tmp/evil/json.py SSH_ORIGINAL_COMMAND=ftp-users sudo -n {COMMAND} remote --client=tests
@@ -312,9 +310,10 @@ for _ in range(300):
     except FtpUsersError as error:
         print("cut off", flush=True); break
 """
-    server.client.sh(
-        f"cat >{CLIENT_DIRECTORY}/kept.py <<'END'\n{script}END\nnohup python3 {CLIENT_DIRECTORY}/kept.py >{CLIENT_DIRECTORY}/kept.log 2>&1 & sleep 3; grep open {CLIENT_DIRECTORY}/kept.log"
-    )
+    server.client.sh(f"""cat >{CLIENT_DIRECTORY}/kept.py <<'END'
+{script}END
+        nohup python3 {CLIENT_DIRECTORY}/kept.py >{CLIENT_DIRECTORY}/kept.log 2>&1 &
+        for _ in $(seq 40); do grep -q open {CLIENT_DIRECTORY}/kept.log && exit 0; sleep 0.5; done; exit 1""")
     output = role(server, [])
     for what in ("account", "config", "sudoers", "keys"):
         assert f'"{what}"' in output, output
@@ -353,7 +352,8 @@ def test_a_server_that_would_be_open_gets_no_key(server, restored):
     assert not server.host.file(KEYS).exists
     first = "/etc/ssh/sshd_config"
     server.sh(
-        f"cp -p {first} /root/sshd_config-kept; sed -i '1i Match User {USER}\\n    PasswordAuthentication yes\\nMatch all' {first}"
+        f"cp -p {first} /root/sshd_config-kept\n"
+        f"sed -i '1i Match User {USER}\\n    PasswordAuthentication yes\\nMatch all' {first}"
     )
     try:
         output = role(server, CONVERGED, check=False)
