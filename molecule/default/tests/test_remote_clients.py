@@ -42,10 +42,10 @@ BOTH = {"ftps": True, "sftp": True}
 NEITHER = {"ftps": False, "sftp": False}
 
 
-@pytest.mark.parametrize("client", CLIENTS)
-def test_the_life_of_a_user(server, control, key_file, no_harvey, client):
+@pytest.mark.parametrize("program", CLIENTS)
+def test_the_life_of_a_user(server, control, key_file, no_harvey, program):
     def run(*words, **more):
-        answer = control.run(client, *words, **more)
+        answer = control.run(program, *words, **more)
         assert answer.status == 0, answer.errors
         return answer.json
 
@@ -81,8 +81,8 @@ def test_the_life_of_a_user(server, control, key_file, no_harvey, client):
         assert not server.host.file(f"{path}/{NAME}").exists
 
 
-@pytest.mark.parametrize("client", CLIENTS)
-def test_the_exit_status_is_that_of_the_error(control, client):
+@pytest.mark.parametrize("program", CLIENTS)
+def test_the_exit_status_is_that_of_the_error(control, program):
     cases = [
         (("show", "nobody-here"), "", "", 3),
         (("add", "batman"), "--password-stdin", "x y z 1 2 3\n", 4),
@@ -90,14 +90,14 @@ def test_the_exit_status_is_that_of_the_error(control, client):
         (("add", NAME), "--password-stdin", "tab\tinside\n", 2),
     ]
     for words, options, stdin, status in cases:
-        answer = control.run(client, *words, options=options, stdin=stdin)
+        answer = control.run(program, *words, options=options, stdin=stdin)
         assert (answer.status, answer.output) == (status, ""), answer
         assert answer.errors.startswith("error: ") and answer.errors.count("\n") == 1
         assert not stdin or stdin.strip() not in answer.errors
 
 
-@pytest.mark.parametrize("client", CLIENTS)
-def test_a_host_that_is_not_the_known_one_gets_nothing(server, control, client):
+@pytest.mark.parametrize("program", CLIENTS)
+def test_a_host_that_is_not_the_known_one_gets_nothing(server, control, program):
     """Another key for the address, and no key at all: refused at once, before the server sees who is calling."""
     server.client.sh(f"cd {server.directory}; test -s other || ssh-keygen -q -t ed25519 -N '' -f other")
     known = server.known_hosts
@@ -105,11 +105,11 @@ def test_a_host_that_is_not_the_known_one_gets_nothing(server, control, client):
     for name, line in files.items():
         server.client.sh(f"cd {server.directory}; {line} >known_{name}")
         start = time.monotonic()
-        answer = control.run(client, "list", options="")
+        answer = control.run(program, "list", options="")
         assert answer.status == 0, "the right file works"
         server.client.sh(f"cp {known} {known}.kept; cp {server.directory}/known_{name} {known}")
         try:
-            answer = control.run(client, "list")
+            answer = control.run(program, "list")
         finally:
             server.client.sh(f"mv {known}.kept {known}")
         assert (answer.status, answer.output) == (255, ""), answer
@@ -174,14 +174,14 @@ def test_hashed_known_hosts_and_other_kinds_of_host_keys(server, control):
             grep -e "{kind}" {server.known_hosts} >known_one
             ssh-keygen -q -H -f known_one 2>/dev/null; rm -f known_one.old
             grep -q '^|1|' known_one""")
-        for client in CLIENTS:
+        for program in CLIENTS:
             known = server.known_hosts
             server.client.sh(f"cp {known} {known}.kept; cp {server.directory}/known_one {known}")
             try:
-                answer = control.run(client, "show", "batman")
+                answer = control.run(program, "show", "batman")
             finally:
                 server.client.sh(f"mv {known}.kept {known}")
-            assert answer.status == 0 and answer.json["user"]["name"] == "batman", (kind, client, answer)
+            assert answer.status == 0 and answer.json["user"]["name"] == "batman", (kind, program, answer)
 
 
 def test_openssh_is_a_client_too(control):
