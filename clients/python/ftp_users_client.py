@@ -19,6 +19,7 @@ import base64
 import contextlib
 import getpass
 import json
+import os
 import random
 import socket
 import sys
@@ -33,6 +34,18 @@ SUBJECT = "ftp-users"
 MAX_ANSWER = 256 * 1024 * 1024
 READS = frozenset(("list", "show", "keys"))
 """Verbs that change nothing: asked again when the connection breaks."""
+
+ALGORITHMS = {
+    "ssh-ed25519": "ssh-ed25519",
+    "ecdsa-sha2-nistp256": "ecdsa-sha2-nistp256",
+    "ecdsa-sha2-nistp384": "ecdsa-sha2-nistp384",
+    "ecdsa-sha2-nistp521": "ecdsa-sha2-nistp521",
+    "rsa-sha2-512": "ssh-rsa",
+    "rsa-sha2-256": "ssh-rsa",
+    "ssh-rsa": "",
+    "ssh-dss": "",
+}
+"""The kind of host key that goes with each signature algorithm; those with SHA-1 are not used."""
 
 EXIT_CODES = {
     "failed": 1,
@@ -199,8 +212,8 @@ class FtpUsers:
     def _connect(self) -> paramiko.SSHClient:
         ssh = paramiko.SSHClient()
         try:
-            self._trust(ssh)
-            ssh.set_missing_host_key_policy(_Refuse())
+            unknown = self._trust(ssh)
+            ssh.set_missing_host_key_policy(paramiko.RejectPolicy())
             ssh.connect(
                 self.host,
                 port=self.port,
@@ -212,26 +225,39 @@ class FtpUsers:
                 timeout=self.timeout,
                 banner_timeout=self.timeout,
                 auth_timeout=self.timeout,
+                disabled_algorithms={"keys": unknown},
             )
         except BaseException:
             ssh.close()
             raise
         return ssh
 
-    def _trust(self, ssh: paramiko.SSHClient) -> None:
+    def _trust(self, ssh: paramiko.SSHClient) -> Sequence[str]:
+        """Tell ``ssh`` the host's keys; return the signature algorithms that do not go with them.
+
+        Without those the server might show a key that is not known here although it has one that is.
+        """
+        name = self.host if self.port == 22 else f"[{self.host}]:{self.port}"
+        keys = ssh.get_host_keys()
         try:
             if self.host_key is not None:
-                name = self.host if self.port == 22 else f"[{self.host}]:{self.port}"
                 key_type, blob = self.host_key.split()[:2]
-                ssh.get_host_keys().add(name, key_type, _public_key(key_type, blob))
+                keys.add(name, key_type, _public_key(key_type, blob))
             elif self.known_hosts is not None:
-                ssh.load_host_keys(self.known_hosts)
+                keys.load(self.known_hosts)
             else:
-                ssh.load_system_host_keys()
-                with contextlib.suppress(FileNotFoundError):
-                    ssh.load_system_host_keys("/etc/ssh/ssh_known_hosts")
+                for path in (os.path.expanduser("~/.ssh/known_hosts"), "/etc/ssh/ssh_known_hosts"):
+                    with contextlib.suppress(FileNotFoundError):
+                        keys.load(path)
         except (OSError, ValueError, paramiko.SSHException) as error:
             raise _Refused(f"expected the host key or a known_hosts file, found {_why(error)}") from error
+        known = keys.lookup(name)
+        if not known:
+            raise _Refused(
+                f"expected a known host key, found none for {name}; compare the server's with ssh-keygen -lf"
+                " there, then add it to known_hosts"
+            )
+        return [algorithm for algorithm, key_type in ALGORITHMS.items() if key_type not in known]
 
     def _exchange(self, channel: paramiko.Channel, request: bytes) -> bytes:
         channel.settimeout(self.answer_timeout)
@@ -251,14 +277,6 @@ class FtpUsers:
 
 class _Refused(Exception):
     """The host cannot be trusted."""
-
-
-class _Refuse(paramiko.MissingHostKeyPolicy):
-    def missing_host_key(self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey) -> None:
-        raise _Refused(
-            f"expected a known host key, found none for {hostname}; compare its {key.get_name()} key with"
-            " ssh-keygen -lf on the server, then add it to known_hosts"
-        )
 
 
 class _Pauses:
