@@ -386,7 +386,7 @@ def _parser() -> argparse.ArgumentParser:
         password.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
         password.add_argument("--hash-stdin", action="store_true", help="read a crypt(3) hash from standard input")
         if name == "add":
-            password.add_argument("--no-password", action="store_true", help="a user who logs in with keys only")
+            password.add_argument("--no-password", action="store_true", help="a user of SFTP alone, with keys")
             person.add_argument("--locked", action="store_true", help="locked from the start")
         else:
             password.add_argument("--password", action="store_true", help="ask for a new password")

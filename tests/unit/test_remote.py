@@ -301,6 +301,7 @@ def test_no_name_can_forge_the_log(name):
     )
     assert found, line
     assert line[found.end() :].startswith("no_such_user message=")
+    assert len(session.raw) < 1300, "what was sent is not sent back"
 
 
 def test_secrets_are_neither_logged_nor_answered():

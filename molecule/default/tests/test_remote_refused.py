@@ -316,7 +316,7 @@ for _ in range(300):
         for _ in $(seq 40); do grep -q open {CLIENT_DIRECTORY}/kept.log && exit 0; sleep 0.5; done; exit 1""")
     output = role(server, [])
     for what in ("account", "config", "sudoers", "keys"):
-        assert f'"{what}"' in output, output
+        assert f"- {what}\n" in output, output
     server.client.sh(
         f"for _ in $(seq 40); do grep -q 'cut off' {CLIENT_DIRECTORY}/kept.log && exit 0; sleep 0.5; done; exit 1"
     )
