@@ -183,10 +183,10 @@ class FtpUsers:
                 channel.close()
             if answer["ok"]:
                 return answer["result"]
-            error = answer["error"]
+            code, message = answer["error"]["code"], answer["error"]["message"]
             # Another program had the lock and nothing was done, so that even a change can be asked for again.
-            if error["code"] != "locked" or not pauses.another():
-                raise RequestError(error["code"], error["message"])
+            if code != "locked" or not pauses.another():
+                raise RequestError(code, message)
 
     # --- the connection --------------------------------------------------------------------------------------------
 
@@ -264,7 +264,8 @@ class FtpUsers:
         with contextlib.suppress(OSError):  # who refuses a request early does not read all of it, but answers
             channel.sendall(request)
             channel.shutdown_write()
-        parts, size = [], 0
+        parts: list[bytes] = []
+        size = 0
         while True:
             part = channel.recv(1 << 16)
             if not part:
@@ -403,7 +404,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _fields(options: argparse.Namespace) -> dict[str, Any]:
     given = vars(options)
-    fields = {key: given[key] for key in ("name", "key") if key in given}
+    fields: dict[str, Any] = {key: given[key] for key in ("name", "key") if key in given}
     if options.verb in ("add", "edit"):
         if options.password_stdin or options.hash_stdin:
             secret = sys.stdin.readline().rstrip("\r\n")
