@@ -305,10 +305,9 @@ def client() -> Client:
     """The client host, with the scenarios, the key and a 50 MB random file in place."""
     client = Client(CLIENT_NAME)
     client.sh(f"mkdir -p {CLIENT_DIRECTORY} && test -s {BIG_FILE} || head -c 50000000 /dev/urandom >{BIG_FILE}")
-    for name in ("ftps.py", "ssh.py", "scenarios.py"):
+    for name in ("ftps.py", "ssh.py", "scenarios.py", "remote.py", "flaky.py"):
         _podman("cp", str(SUPPORT / name), f"{CLIENT_NAME}:{CLIENT_DIRECTORY}/{name}")
     _podman("cp", KEY_FILE, f"{CLIENT_NAME}:{CLIENT_DIRECTORY}/key")
-    _podman("cp", str(SUPPORT / "remote.py"), f"{CLIENT_NAME}:{CLIENT_DIRECTORY}/remote.py")
     for name in ("control", "elsewhere"):
         _podman("cp", str(Path(KEY_FILE).parent / f"id_{name}"), f"{CLIENT_NAME}:{CLIENT_DIRECTORY}/{name}")
     for name in ("python", "php"):

@@ -184,6 +184,31 @@ def test_hashed_known_hosts_and_other_kinds_of_host_keys(server, control):
             assert answer.status == 0 and answer.json["user"]["name"] == "batman", (kind, program, answer)
 
 
+@pytest.mark.parametrize("program", CLIENTS)
+@pytest.mark.parametrize(
+    ("behaviours", "verb", "status", "asked"),
+    [
+        (["refuse", "refuse", "ok"], "lock", 0, ["lock"]),
+        (["drop", "ok"], "lock", 254, ["lock"]),
+        (["garbage", "ok"], "lock", 254, ["lock"]),
+        (["drop", "ok"], "list", 0, ["list", "list"]),
+        (["busy", "drop"], "lock", 254, ["lock", "lock"]),
+    ],
+)
+def test_only_what_is_safe_is_repeated(client, control, program, behaviours, verb, status, asked):
+    """A change that was sent and not answered is never sent again; what was not sent, or not begun, is."""
+    directory, port = CLIENT_DIRECTORY, 45690
+    known = f"{directory}/known_flaky"
+    place = f"--host=127.0.0.1 --port={port} --key={control.key_file} --known-hosts={known}"
+    line = {"python": f"python3 {directory}/python/ftp_users_client.py", "php": f"php {directory}/php/ftp-users.php"}
+    words = verb if verb == "list" else f"{verb} {NAME}"
+    result = client.sh(
+        f"python3 {directory}/flaky.py {port} {known} {' '.join(behaviours)} -- {line[program]} {place} {words}"
+    )
+    answer = json.loads(result.stdout)
+    assert (answer["status"], answer["asked"]) == (status, asked), answer
+
+
 def test_openssh_is_a_client_too(control):
     for command in ("ftp-users", ""):
         answer = control.ssh({"version": 1, "verb": "show", "name": "batman"}, command)
