@@ -5,8 +5,7 @@
 
 In README.md and docs/firewall.md a part lies between the lines ``<!-- NAME:begin -->`` and ``<!-- NAME:end -->``. Each
 role has a page, docs/roles/ROLE.md, and a file of the example inventory, group_vars/all/ROLE.yml; what is beside that
-file is written by
-hand.
+file is written by hand.
 """
 
 from __future__ import annotations

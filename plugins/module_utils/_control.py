@@ -11,11 +11,13 @@ sshd_config(5), sudoers(5).
 from __future__ import annotations
 
 import ipaddress
+import posixpath
 import re
 from dataclasses import dataclass
 from typing import Any, Iterable, Mapping, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import InvalidInput, SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._install import COMMAND
 from ansible_collections.secure_ftp.server.plugins.module_utils._keys import KEY_TYPES, validate_authorized_keys
 from ansible_collections.secure_ftp.server.plugins.module_utils._names import RESERVED
 from ansible_collections.secure_ftp.server.plugins.module_utils._remote import LABEL
@@ -24,7 +26,6 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._sshd import acc
 DEFAULT_USER = "ftpcontrol"
 DEFAULT_KEYS_DIRECTORY = "/etc/ssh/remote_control_keys"
 SUDOERS = "/etc/sudoers.d/secure_ftp_remote_control"
-COMMAND = "/usr/local/sbin/ftp-users"
 SUDO = "/usr/bin/sudo"
 OWNER = "remote_control"
 """Whose marked block it is in sshd_config."""
@@ -38,6 +39,7 @@ HOME = "/"
 SHELL = "/bin/sh"
 """sshd runs the forced command as ``SHELL -c COMMAND``; it is the only thing it ever runs for this account."""
 
+_PROGRAM = re.compile(r"(/[A-Za-z0-9._+@-]+)+\Z")
 _USER = re.compile(r"[a-z_][a-z0-9_-]{0,30}\Z")
 
 
@@ -48,11 +50,12 @@ class Client:
     name: str
     key: str
     sources: tuple[str, ...] = ()
+    program: str = COMMAND
 
     @property
     def command(self) -> str:
         """The command line sudo grants this client, as sudo sees it."""
-        return f"{COMMAND} remote --client={self.name}"
+        return f"{self.program} remote --client={self.name}"
 
     def key_line(self) -> str:
         """The client's line of authorized_keys."""
@@ -74,13 +77,21 @@ def validate_user(user: object) -> str:
     return user
 
 
-def clients_from_options(entries: object) -> list[Client]:
-    """Check ``remote_control_clients`` (mappings with name, key and optionally from); InvalidInput names the entry."""
+def clients_from_options(entries: object, program: str = COMMAND) -> list[Client]:
+    """Check ``remote_control_clients`` (mappings with name, key and optionally from); InvalidInput names the entry.
+
+    ``program`` is where ``ftp-users`` is.
+    """
+    if not isinstance(program, str) or not _PROGRAM.match(program) or posixpath.normpath(program) != program:
+        raise InvalidInput(
+            f"user_command_path: expected an absolute path of letters, digits and . _ + @ - without '..', found"
+            f" {program!r}; choose another one"
+        )
     if not isinstance(entries, (list, tuple)):
         raise InvalidInput(f"remote_control_clients: expected a list of mappings, found {type(entries).__name__}")
     clients: list[Client] = []
     for index, entry in enumerate(entries):
-        client = _client(entry, f"remote_control_clients[{index}]")
+        client = _client(entry, f"remote_control_clients[{index}]", program)
         for other in clients:
             if other.name == client.name:
                 raise InvalidInput(f"remote_control_clients: client {client.name!r} is listed twice; rename one")
@@ -93,7 +104,7 @@ def clients_from_options(entries: object) -> list[Client]:
     return clients
 
 
-def _client(entry: object, where: str) -> Client:
+def _client(entry: object, where: str, program: str) -> Client:
     if not isinstance(entry, Mapping) or not {"name", "key"} <= set(entry) <= {"name", "key", "from"}:
         raise InvalidInput(f"{where}: expected a mapping of name, key and, if wanted, from")
     name, key, sources = entry["name"], entry["key"], entry.get("from")
@@ -112,7 +123,7 @@ def _client(entry: object, where: str) -> Client:
         sources = []
     if not isinstance(sources, (list, tuple)):
         raise InvalidInput(f"{where}: from: expected a list of addresses and networks, found {type(sources).__name__}")
-    return Client(name, line, tuple(_network(source, where) for source in sources))
+    return Client(name, line, tuple(_network(source, where) for source in sources), program)
 
 
 def _network(source: object, where: str) -> str:
@@ -140,12 +151,13 @@ def keys_text(clients: Iterable[Client]) -> str:
 def sudoers_text(user: str, clients: Iterable[Client]) -> str:
     """The sudoers file: whole command lines only, a clean environment, and who is calling passed through.
 
-    ``!use_pty``: since sudo 1.9.14 a terminal is the default, and the request comes through a pipe.
+    ``!use_pty``: since sudo 1.9.14 a terminal is the default, and the request comes through a pipe. Values that begin
+    with ``()`` sudo drops unless they are asked for, and with them what somebody wanted to have run.
     """
     rules = "".join(f"{user} ALL=(root) NOPASSWD: NOSETENV: {_escaped(client.command)}\n" for client in clients)
     return (
         f"{HEADER}Defaults:{user} env_reset, !setenv, !env_check, !requiretty, !use_pty\n"
-        f'Defaults:{user} env_keep = "SSH_CONNECTION SSH_ORIGINAL_COMMAND"\n{rules}'
+        f'Defaults:{user} env_keep = "SSH_CONNECTION SSH_ORIGINAL_COMMAND SSH_ORIGINAL_COMMAND=()*"\n{rules}'
     )
 
 
@@ -218,7 +230,7 @@ def problems(variables: Mapping[str, Any], names: Iterable[object]) -> list[str]
     except SecureFtpError as error:
         found.append(str(error))
     try:
-        clients_from_options(variables.get("remote_control_clients", []))
+        clients_from_options(variables.get("remote_control_clients", []), variables.get("user_command_path", COMMAND))
     except SecureFtpError as error:
         found.append(str(error))
     return found

@@ -22,7 +22,6 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._accounts import
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._atomic import replace_file
 from ansible_collections.secure_ftp.server.plugins.module_utils._control import (
-    COMMAND,
     GECOS,
     HOME,
     OWNER,
@@ -79,7 +78,7 @@ class ControlHost:
             self._sshd(without_block(read_config(self.config) or "", OWNER), unaffected, before_replacing)
             return self.changes
         rules = sudoers_text(self.user, clients)
-        self._expect_tools(rules)
+        self._expect_tools(rules, clients[0].program)
         self._account()
         self._remove_accounts(keep=self.user)
         if ensure_directory(self.keys_directory, 0, 0, 0o755, check_mode=self.check):
@@ -165,11 +164,11 @@ class ControlHost:
 
     # --- looking ---------------------------------------------------------------------------------------------------
 
-    def _expect_tools(self, rules: str) -> None:
+    def _expect_tools(self, rules: str, program: str) -> None:
         if self.check and not (os.path.exists(SUDO) and shutil.which("visudo", path="/usr/sbin")):
             return
         validate_sudoers(rules)
-        problem = None if self.check else command_problem()
+        problem = None if self.check else command_problem(program)
         if problem:
             raise SecureFtpError(problem)
 
@@ -230,9 +229,10 @@ def validate_sudoers(text: str) -> None:
             raise SecureFtpError(f"{SUDOERS}: expected visudo to accept it, found: {said}; nothing was changed")
 
 
-def command_problem(path: str = COMMAND) -> str | None:
+def command_problem(path: str) -> str | None:
     """Why ``path`` must not be run as root for somebody else: missing, or not only root's to change."""
     try:
+        path = os.path.realpath(path)
         found = os.stat(path)
     except FileNotFoundError:
         return f"{path}: expected the command of the role user_command, found none; apply that role first"

@@ -17,7 +17,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._directories imp
     remove_home,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._discovery import Server, guest_ids
-from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._errors import InvalidInput, SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._pam import allow_both, allow_hashes_only, restore
 from ansible_collections.secure_ftp.server.plugins.module_utils._people import Person, uses
 from ansible_collections.secure_ftp.server.plugins.module_utils._userdb import LOCK_TIMEOUT, Changes, View, read, update
@@ -292,7 +292,7 @@ class _Decision:
     def _refuse_new_without_password(self, current: Mapping[bytes, bytes]) -> None:
         for key in self._without:
             if key not in current:
-                raise SecureFtpError(
+                raise InvalidInput(
                     f"user {_text(key)!r}: not in {self._server.database} yet, so expected password or password_hash,"
                     " found neither; give one (or protocols: [sftp] for a user of SFTP alone)"
                 )

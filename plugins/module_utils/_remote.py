@@ -33,6 +33,9 @@ MAX_REQUEST = 64 * 1024
 DRAIN = 8 * 1024 * 1024
 """How much of a longer request is read and thrown away, so that its sender comes to reading the answer."""
 
+MAX_MESSAGE = 1000
+"""Longest message of an answer in characters."""
+
 SECONDS = 60.0
 """How long a request may take to arrive."""
 
@@ -79,7 +82,7 @@ _PERSON = {
 _CHANGED = "`changed`, `user`, `warnings`"
 
 VERBS: Mapping[str, Verb] = {
-    "list": Verb("everybody", "`users`", lambda manager, given: {"users": manager.list()}),
+    "list": Verb("everybody", "`users`", lambda manager, given: {"users": manager.users()}),
     "show": Verb("one user", "`user`", lambda manager, given: {"user": manager.show(**given)}, {"name": _NAME}),
     "add": Verb(
         "make a user, who must not be there",
@@ -303,6 +306,8 @@ def _permitted(command: str) -> None:
 
 
 def _refusal(code: str, message: str) -> dict[str, Any]:
+    if len(message) > MAX_MESSAGE:  # what was sent, sent back
+        message = message[:MAX_MESSAGE] + "..."
     return {"version": VERSION, "ok": False, "error": {"code": code, "message": message}}
 
 

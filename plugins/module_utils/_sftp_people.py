@@ -45,7 +45,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._directories imp
     ensure_homes,
     remove_home,
 )
-from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._errors import NotPermitted, SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._passwords import (
     DEFAULT_ROUNDS,
     hash_many,
@@ -283,7 +283,7 @@ def _refuse_strangers(
         if name == group:
             raise SecureFtpError(f"user {name!r}: is the name of the SFTP group too; choose another name")
         if name in accounts.users and name not in inside:
-            raise SecureFtpError(
+            raise NotPermitted(
                 f"user {name!r}: expected a new name or a member of the group {group}, found another system account of"
                 f" this name; choose another name, or, when it really is to become an SFTP-only user, run: usermod"
                 f" -a -G {group} {name}"

@@ -49,6 +49,11 @@ options:
           - Addresses and networks it may come from; everywhere when left out or empty.
         type: list
         elements: str
+  command:
+    description:
+      - Where the role C(user_command) has put C(ftp-users).
+    type: path
+    default: /usr/local/sbin/ftp-users
   keys_directory:
     description:
       - The directory of the file with the keys, owned by root with mode 0755.
@@ -108,6 +113,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._control import 
     validate_user,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._control_host import ControlHost
+from ansible_collections.secure_ftp.server.plugins.module_utils._install import COMMAND
 from ansible_collections.secure_ftp.server.plugins.module_utils._module import run
 from ansible_collections.secure_ftp.server.plugins.module_utils._sshd import CONFIG
 from ansible_collections.secure_ftp.server.plugins.module_utils._units import is_outdated
@@ -125,7 +131,9 @@ def _logic(module: AnsibleModule) -> dict[str, Any]:
         if params["backup"]:
             result["backup_file"] = module.backup_local(params["config"])
 
-    changes = control.apply(clients_from_options(entries), sorted({"root", *login_names()}), keep_old)
+    changes = control.apply(
+        clients_from_options(entries, params["command"]), sorted({"root", *login_names()}), keep_old
+    )
     if "config" not in changes and control.configured() and is_outdated(UNIT, [params["config"]]):
         changes.append("reload")
     return {"changed": bool(changes), "changes": changes, "diff": control.diff, **result}
@@ -141,6 +149,7 @@ def main() -> None:
     spec = {
         "user": {"type": "str", "default": DEFAULT_USER},
         "clients": {"type": "list", "elements": "dict", "required": True, "options": client},
+        "command": {"type": "path", "default": COMMAND},
         "keys_directory": {"type": "path", "default": DEFAULT_KEYS_DIRECTORY, "no_log": False},
         "config": {"type": "path", "default": CONFIG},
         "backup": {"type": "bool", "default": True},

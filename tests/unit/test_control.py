@@ -90,7 +90,7 @@ def test_sudo_grants_whole_lines_without_wildcards():
     rules = [line for line in text.splitlines() if line.startswith("ftpcontrol")]
     grant = "ftpcontrol ALL=(root) NOPASSWD: NOSETENV: /usr/local/sbin/ftp-users remote --client\\="
     assert rules == [f"{grant}shop", f"{grant}till.2"]
-    assert "*" not in text and 'env_keep = "SSH_CONNECTION SSH_ORIGINAL_COMMAND"' in text
+    assert "*" not in "".join(rules) and 'env_keep = "SSH_CONNECTION SSH_ORIGINAL_COMMAND ' in text
 
 
 LISTING = """Matching Defaults entries for ftpcontrol on host:

@@ -147,7 +147,9 @@ def test_the_time_of_a_certificate(pair, days, expected):
 
 def test_a_certificate_of_a_short_life_is_not_always_about_to_expire(tmp_path):
     pair = make(tmp_path, "short", "-x509", "-days", "6")
-    assert subjects(*pair) == [] and subjects(*pair, days=3) == [] and subjects(*pair, days=5) == ["certificate-expires"]
+    assert (
+        subjects(*pair) == [] and subjects(*pair, days=3) == [] and subjects(*pair, days=5) == ["certificate-expires"]
+    )
 
 
 def test_the_fix_of_a_self_signed_certificate_renews_it(tmp_path):

@@ -10,9 +10,11 @@ containers' network; only looking at a server's state goes through the container
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -197,6 +199,69 @@ class Server:
         )
 
 
+@dataclass
+class Answer:
+    """How a program on the client host ended."""
+
+    status: int
+    output: str
+    errors: str
+
+    @property
+    def json(self):
+        """Its output, which must be one JSON document."""
+        return json.loads(self.output)
+
+
+@dataclass
+class Control:
+    """Remote control of one server from the client host: OpenSSH, and the collection's clients."""
+
+    server: Server
+    key_file: str = f"{CLIENT_DIRECTORY}/control"
+    user: str = "ftpcontrol"
+
+    def login(self, **more) -> dict:
+        """Log-in arguments of the SSH scenarios."""
+        return self.server.ssh(self.user, key_file=self.key_file, **more)
+
+    def ssh(self, data: bytes | dict = b"", command: str = "ftp-users", options: str = "") -> Answer:
+        """Hand ``data`` to ``ssh`` as its standard input, as it is or as JSON; stderr carries ``-v``."""
+        self.server.client.ask("banner", host=self.server.address)
+        raw = data if isinstance(data, bytes) else json.dumps(data).encode()
+        return self._run(
+            f"ssh -v -i {self.key_file} -o IdentitiesOnly=yes -o BatchMode=yes -o StrictHostKeyChecking=yes"
+            f" -o UserKnownHostsFile={self.server.known_hosts} -o ConnectTimeout=20 {options}"
+            f" {self.user}@{self.server.address} {shlex.quote(command)}",
+            raw,
+        )
+
+    def run(self, client: str, *words: str, options: str = "", stdin: str = "") -> Answer:
+        """Run the ``python`` or ``php`` client with ``words`` (a verb and its operands) and options of the verb."""
+        place = f"--host={self.server.address} --key={self.key_file} --known-hosts={self.server.known_hosts}"
+        verb, *operands = map(shlex.quote, words)
+        rest = " ".join(operands)
+        line = {
+            "python": f"python3 {CLIENT_DIRECTORY}/python/ftp_users_client.py {place} {verb} {options} {rest}",
+            "php": f"php {CLIENT_DIRECTORY}/php/ftp-users.php {place} {options} {verb} {rest}",
+        }[client]
+        return self._run(line, stdin.encode())
+
+    def at_once(self, calls: list, **connect) -> list[dict]:
+        """Make every call [verb, fields] in the same moment, each over a connection of its own."""
+        place = {"host": self.server.address, "key_file": self.key_file, "known_hosts": self.server.known_hosts}
+        data = json.dumps({"connect": {**place, **connect}, "calls": calls}).encode()
+        answer = self._run(f"python3 {CLIENT_DIRECTORY}/remote.py {CLIENT_DIRECTORY}/python", data, timeout=600)
+        assert answer.status == 0, answer.errors
+        return answer.json
+
+    def _run(self, line: str, stdin: bytes, timeout: float = 180) -> Answer:
+        # Everything goes through this shell's standard input, as text that means nothing to it.
+        script = f"base64 -d <<'END' | {line}\n{base64.encodebytes(stdin).decode()}END\n"
+        result = podman("exec", "--interactive", self.server.client.name, "bash", "-s", stdin=script, timeout=timeout)
+        return Answer(result.returncode, result.stdout, result.stderr)
+
+
 def _server_names() -> list[str]:
     given = os.environ.get("SECURE_FTP_SERVERS", "")
     if given:
@@ -240,10 +305,15 @@ def client() -> Client:
     """The client host, with the scenarios, the key and a 50 MB random file in place."""
     client = Client(CLIENT_NAME)
     client.sh(f"mkdir -p {CLIENT_DIRECTORY} && test -s {BIG_FILE} || head -c 50000000 /dev/urandom >{BIG_FILE}")
-    for name in ("ftps.py", "ssh.py", "scenarios.py"):
+    for name in ("ftps.py", "ssh.py", "scenarios.py", "remote.py", "flaky.py"):
         _podman("cp", str(SUPPORT / name), f"{CLIENT_NAME}:{CLIENT_DIRECTORY}/{name}")
     _podman("cp", KEY_FILE, f"{CLIENT_NAME}:{CLIENT_DIRECTORY}/key")
-    client.sh(f"chown root:root {CLIENT_DIRECTORY}/key; chmod 600 {CLIENT_DIRECTORY}/key")
+    for name in ("control", "elsewhere"):
+        _podman("cp", str(Path(KEY_FILE).parent / f"id_{name}"), f"{CLIENT_NAME}:{CLIENT_DIRECTORY}/{name}")
+    for name in ("python", "php"):
+        client.sh(f"rm -rf {CLIENT_DIRECTORY}/{name}")
+        _podman("cp", str(ROOT / "clients" / name), f"{CLIENT_NAME}:{CLIENT_DIRECTORY}/{name}")
+    client.sh(f"cd {CLIENT_DIRECTORY}; chown root:root key control elsewhere; chmod 600 key control elsewhere")
     return client
 
 
@@ -265,3 +335,10 @@ def server(request: pytest.FixtureRequest, client: Client) -> Server:
         server.prepare_client()
         _prepared[request.param] = server
     return _prepared[request.param]
+
+
+@pytest.fixture()
+def control(server: Server) -> Control:
+    """Remote control of one server, with the key of the client ``tests``."""
+    server.client.ask("banner", host=server.address)
+    return Control(server)

@@ -1,0 +1,458 @@
+<?php
+// GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+/**
+ * Manage the users of a secure_ftp.server from anywhere: a client of its remote control.
+ *
+ *     require 'FtpUsers.php';
+ *     $users = new \SecureFtp\FtpUsers('files.example.net', ['key' => 'shop_key', 'known_hosts' => 'known_hosts']);
+ *     $users->add('batman', ['password' => $password]);
+ *
+ * Needs PHP 8 and phpseclib 3 (Debian: php-phpseclib3), found through Composer's autoloader when there is one, else
+ * in the system's include path. The protocol is docs/remote-control.md of the collection.
+ */
+
+declare(strict_types=1);
+
+namespace SecureFtp;
+
+if (!class_exists(\phpseclib3\Net\SSH2::class)) {
+    require_once 'phpseclib3/autoload.php';
+}
+
+use phpseclib3\Crypt\PublicKeyLoader;
+use phpseclib3\Net\SSH2;
+use phpseclib3\System\SSH\Agent;
+
+/** Whatever keeps a call from succeeding. */
+class FtpUsersException extends \RuntimeException
+{
+}
+
+/** The server's answer is an error: $errorCode is one of FtpUsers::EXIT_CODES. Nothing was changed. */
+final class RequestException extends FtpUsersException
+{
+    public string $errorCode;
+
+    public function __construct(string $errorCode, string $message)
+    {
+        parent::__construct($message);
+        $this->errorCode = $errorCode;
+    }
+}
+
+/** There was no connection, or it ended before the request was sent: nothing was changed. */
+final class ConnectionException extends FtpUsersException
+{
+}
+
+/** The request for a change was sent and no answer came: look with show() before asking again. */
+final class OutcomeUnknownException extends FtpUsersException
+{
+}
+
+/** The server is not who it should be. */
+final class HostKeyException extends FtpUsersException
+{
+}
+
+/**
+ * phpseclib's exec() with something on the command's standard input, which it does not offer itself.
+ *
+ * exec() asks for the next packet of its channel once the server has started the command; there the input goes out,
+ * and after it the end of file (RFC 4254, 5.2 and 5.3). Everything else is phpseclib's.
+ */
+final class CommandWithInput extends SSH2
+{
+    private const MSG_CHANNEL_DATA = 94;
+    private const MSG_CHANNEL_EOF = 96;
+
+    private ?string $input = null;
+    private bool $sent = false;
+
+    /** @return string|bool what exec() returns */
+    public function execWithInput(string $command, string $input)
+    {
+        $this->input = $input;
+        $this->sent = false;
+        try {
+            return $this->exec($command);
+        } finally {
+            $this->input = null;
+        }
+    }
+
+    /** Whether a byte of the last input may have left. */
+    public function hasSent(): bool
+    {
+        return $this->sent;
+    }
+
+    protected function get_channel_packet($client_channel, $skip_extended = false)
+    {
+        $started = $client_channel === self::CHANNEL_EXEC
+            && ($this->channel_status[self::CHANNEL_EXEC] ?? null) === self::MSG_CHANNEL_DATA;
+        if ($started && $this->input !== null) {
+            $input = $this->input;
+            $this->input = null;
+            $this->sent = true;
+            $this->send_channel_packet(self::CHANNEL_EXEC, $input);
+            $end = pack('CN', self::MSG_CHANNEL_EOF, $this->server_channels[self::CHANNEL_EXEC]);
+            $this->send_binary_packet($end);
+        }
+        return parent::get_channel_packet($client_channel, $skip_extended);
+    }
+}
+
+/** The host keys a server may have: those of a known_hosts file (sshd(8)), or one fingerprint. */
+final class HostKeys
+{
+    /** Names of host keys in known_hosts, and of the signature algorithms that go with them, best first. */
+    private const ALGORITHMS = [
+        'ssh-ed25519' => ['ssh-ed25519'],
+        'ecdsa-sha2-nistp256' => ['ecdsa-sha2-nistp256'],
+        'ecdsa-sha2-nistp384' => ['ecdsa-sha2-nistp384'],
+        'ecdsa-sha2-nistp521' => ['ecdsa-sha2-nistp521'],
+        'ssh-rsa' => ['rsa-sha2-512', 'rsa-sha2-256'],
+    ];
+
+    /** @var array<string, list<string>> base64 keys by type */
+    private array $keys = [];
+    /** @var list<string> */
+    private array $revoked = [];
+    private ?string $fingerprint;
+
+    public function __construct(string $host, int $port, ?string $knownHosts, ?string $fingerprint)
+    {
+        $this->fingerprint = $fingerprint;
+        if ($fingerprint !== null) {
+            if (!preg_match('#\ASHA256:[A-Za-z0-9+/]{43}=?\z#', $fingerprint)) {
+                throw new HostKeyException("fingerprint: expected SHA256:... as ssh-keygen -lf shows it");
+            }
+            return;
+        }
+        $knownHosts ??= (getenv('HOME') ?: '') . '/.ssh/known_hosts';
+        $lines = is_file($knownHosts) ? file($knownHosts, FILE_IGNORE_NEW_LINES) : false;
+        if ($lines === false) {
+            throw new HostKeyException("$knownHosts: expected a known_hosts file, found none that can be read");
+        }
+        $name = $port === 22 ? $host : "[$host]:$port";
+        foreach ($lines as $line) {
+            $this->take(preg_split('/\s+/', trim($line)) ?: [], strtolower($name));
+        }
+        if ($this->keys === []) {
+            throw new HostKeyException("$knownHosts: expected a host key of $name, found none; compare the server's"
+                . " with ssh-keygen -lf there, then add it");
+        }
+    }
+
+    /** The signature algorithms to ask the server for, so that it shows a key that is known; null for any. */
+    public function algorithms(): ?array
+    {
+        $known = array_intersect_key(self::ALGORITHMS, $this->keys);
+        return $this->fingerprint !== null ? null : array_merge([], ...array_values($known));
+    }
+
+    /** Whether $key ("TYPE BASE64", as SSH2::getServerPublicHostKey gives it) is the host's. */
+    public function accepts(string $key): bool
+    {
+        $encoded = explode(' ', $key)[1] ?? '';
+        $blob = base64_decode($encoded, true);
+        if ($blob === false || $blob === '' || in_array($encoded, $this->revoked, true)) {
+            return false;
+        }
+        if ($this->fingerprint !== null) {
+            $found = 'SHA256:' . rtrim(base64_encode(hash('sha256', $blob, true)), '=');
+            return hash_equals(rtrim($this->fingerprint, '='), $found);
+        }
+        return in_array($encoded, array_merge([], ...array_values($this->keys)), true);
+    }
+
+    /** @param list<string> $words */
+    private function take(array $words, string $name): void
+    {
+        $marker = ($words[0][0] ?? '') === '@' ? array_shift($words) : '';
+        [$names, $type, $key] = array_pad($words, 3, '');
+        if ($key === '' || $names[0] === '#' || !self::matches($names, $name)) {
+            return;
+        }
+        if ($marker === '@revoked') {
+            $this->revoked[] = $key;
+        } elseif ($marker === '' && isset(self::ALGORITHMS[$type])) {
+            $this->keys[$type][] = $key;
+        }
+    }
+
+    private static function matches(string $names, string $name): bool
+    {
+        if (preg_match('#\A\|1\|([^|]+)\|(.+)\z#', $names, $hashed)) {
+            $digest = hash_hmac('sha1', $name, (string) base64_decode($hashed[1]), true);
+            return hash_equals((string) base64_decode($hashed[2]), $digest);
+        }
+        $found = false;
+        foreach (explode(',', strtolower($names)) as $pattern) {
+            $negated = ($pattern[0] ?? '') === '!';
+            // The patterns of ssh know * and ? only.
+            $expression = strtr(preg_quote(ltrim($pattern, '!'), '#'), ['\*' => '.*', '\?' => '.']);
+            if (preg_match("#\\A$expression\\z#", $name)) {
+                if ($negated) {
+                    return false;
+                }
+                $found = true;
+            }
+        }
+        return $found;
+    }
+}
+
+/** A connection to the server, made at the first call and kept. */
+final class FtpUsers
+{
+    public const EXIT_CODES = [
+        'failed' => 1,
+        'invalid' => 2,
+        'no_such_user' => 3,
+        'exists' => 4,
+        'locked' => 5,
+        'not_permitted' => 6,
+        'damaged' => 7,
+    ];
+
+    private const VERSION = 1;
+    private const SUBJECT = 'ftp-users';
+    private const READS = ['list', 'show', 'keys'];
+    private const DEFAULTS = [
+        'port' => 22,
+        'user' => 'ftpcontrol',
+        'key' => null,
+        'passphrase' => null,
+        'known_hosts' => null,
+        'fingerprint' => null,
+        'timeout' => 20,
+        'answer_timeout' => 120,
+        'patience' => 120,
+    ];
+
+    private string $host;
+    /** @var array<string, mixed> */
+    private array $options;
+    private ?CommandWithInput $ssh = null;
+    private float $deadline = 0.0;
+    private float $pause = 0.0;
+
+    /**
+     * @param array<string, mixed> $options port; user; key: the file of the private key, without it the SSH agent is
+     *     asked; passphrase of the key; known_hosts: a file, ~/.ssh/known_hosts by default, or instead of it
+     *     fingerprint: "SHA256:..."; in seconds: timeout for each step of connecting, answer_timeout for the answer,
+     *     patience for what a call repeats
+     */
+    public function __construct(string $host, array $options = [])
+    {
+        $unknown = array_diff_key($options, self::DEFAULTS);
+        if ($unknown !== []) {
+            throw new \InvalidArgumentException('unknown option ' . implode(', ', array_keys($unknown)));
+        }
+        $this->host = $host;
+        $this->options = $options + self::DEFAULTS;
+    }
+
+    /** @return list<array<string, mixed>> everybody */
+    public function list(): array
+    {
+        return $this->call('list')['users'];
+    }
+
+    /** @return array<string, mixed> one user */
+    public function show(string $name): array
+    {
+        return $this->call('show', ['name' => $name])['user'];
+    }
+
+    /** @param array<string, mixed> $fields password or password_hash, protocols, authorized_keys, locked */
+    public function add(string $name, array $fields = []): array
+    {
+        return $this->call('add', ['name' => $name] + $fields);
+    }
+
+    /** @param array<string, mixed> $fields password or password_hash, protocols, authorized_keys */
+    public function edit(string $name, array $fields): array
+    {
+        return $this->call('edit', ['name' => $name] + $fields);
+    }
+
+    public function delete(string $name, bool $removeHome = false): array
+    {
+        return $this->call('del', ['name' => $name, 'remove_home' => $removeHome]);
+    }
+
+    public function lock(string $name): array
+    {
+        return $this->call('lock', ['name' => $name]);
+    }
+
+    public function unlock(string $name): array
+    {
+        return $this->call('unlock', ['name' => $name]);
+    }
+
+    /** @return list<string> the public keys of a user */
+    public function keys(string $name): array
+    {
+        return $this->call('keys', ['name' => $name])['keys'];
+    }
+
+    public function addKey(string $name, string $key): array
+    {
+        return $this->call('keys_add', ['name' => $name, 'key' => $key]);
+    }
+
+    public function deleteKey(string $name, string $key): array
+    {
+        return $this->call('keys_del', ['name' => $name, 'key' => $key]);
+    }
+
+    /**
+     * Send one request and return the result.
+     *
+     * @param array<string, mixed> $fields
+     * @return array<string, mixed>
+     * @throws RequestException|ConnectionException|OutcomeUnknownException|HostKeyException
+     */
+    public function call(string $verb, array $fields = []): array
+    {
+        $flags = JSON_THROW_ON_ERROR | JSON_UNESCAPED_SLASHES;
+        $request = json_encode(['version' => self::VERSION, 'verb' => $verb] + $fields, $flags);
+        $this->deadline = microtime(true) + $this->options['patience'];
+        $this->pause = 0.25;
+        while (true) {
+            $answer = $this->exchange($verb, $request);
+            if ($answer === null) {
+                continue;
+            }
+            if ($answer['ok']) {
+                return $answer['result'];
+            }
+            // Another program had the lock and nothing was done, so that even a change can be asked for again.
+            if ($answer['error']['code'] !== 'locked' || !$this->another()) {
+                throw new RequestException($answer['error']['code'], $answer['error']['message']);
+            }
+        }
+    }
+
+    /** End the connection; the next call makes a new one. */
+    public function close(): void
+    {
+        if ($this->ssh !== null) {
+            $this->ssh->disconnect();
+            $this->ssh = null;
+        }
+    }
+
+    /** @return array<string, mixed>|null the answer, or null when it is safe and time to ask again */
+    private function exchange(string $verb, string $request): ?array
+    {
+        $sent = false;
+        try {
+            $ssh = $this->ssh ??= $this->connect();
+            $ssh->setTimeout($this->options['answer_timeout']);
+            try {
+                $data = $ssh->execWithInput(self::SUBJECT, $request);
+            } finally {
+                $sent = $ssh->hasSent();
+            }
+            if ($ssh->isTimeout() || !is_string($data)) {
+                throw new \UnexpectedValueException('nothing in time');
+            }
+            return self::answer($data);
+        } catch (FtpUsersException $error) {
+            $this->close();
+            throw $error;
+        } catch (\RuntimeException | \LogicException | \ErrorException $error) {
+            $this->drop();
+            if ((!$sent || in_array($verb, self::READS, true)) && $this->another()) {
+                return null;
+            }
+            $message = "$this->host: expected an answer to $verb, found {$error->getMessage()}";
+            throw $sent && !in_array($verb, self::READS, true)
+                ? new OutcomeUnknownException($message, 0, $error)
+                : new ConnectionException($message, 0, $error);
+        }
+    }
+
+    private function connect(): CommandWithInput
+    {
+        $options = $this->options;
+        $trusted = new HostKeys($this->host, $options['port'], $options['known_hosts'], $options['fingerprint']);
+        $ssh = new CommandWithInput($this->host, $options['port'], $options['timeout']);
+        $ssh->setTimeout($options['timeout']);
+        $ssh->enableQuietMode(); // what a command writes to its standard error is no part of the answer
+        if ($trusted->algorithms() !== null) {
+            $ssh->setPreferredAlgorithms(['hostkey' => $trusted->algorithms()]);
+        }
+        $key = $ssh->getServerPublicHostKey();
+        if (!is_string($key)) {
+            throw new \UnexpectedValueException('a host key that could not be verified');
+        }
+        if (!$trusted->accepts($key)) {
+            $ssh->disconnect();
+            throw new HostKeyException("$this->host: expected a known host key, found another one; somebody may be in"
+                . ' between, or the server was set up anew');
+        }
+        if (!$ssh->login($options['user'], $this->credential())) {
+            throw new ConnectionException("$this->host: expected the server to accept the key, found it refused");
+        }
+        return $ssh;
+    }
+
+    /** @return \phpseclib3\Crypt\Common\PrivateKey|Agent */
+    private function credential()
+    {
+        $file = $this->options['key'];
+        if ($file === null) {
+            return new Agent();
+        }
+        $text = is_file($file) && is_readable($file) ? file_get_contents($file) : false;
+        if ($text === false) {
+            throw new ConnectionException("$file: expected a private key, found no file that can be read");
+        }
+        try {
+            return PublicKeyLoader::loadPrivateKey($text, $this->options['passphrase'] ?? false);
+        } catch (\RuntimeException $error) {
+            throw new ConnectionException("$file: expected a private key, found: {$error->getMessage()}", 0, $error);
+        }
+    }
+
+    /** Forget a connection that is broken already. */
+    private function drop(): void
+    {
+        try {
+            $this->close();
+        } catch (\RuntimeException | \LogicException | \ErrorException $error) {
+            $this->ssh = null;
+        }
+    }
+
+    /** Pause, longer each time, and say whether there is time left. */
+    private function another(): bool
+    {
+        $pause = $this->pause * random_int(25, 100) / 100;
+        $this->pause = min(8.0, $this->pause * 2);
+        if (microtime(true) + $pause > $this->deadline) {
+            return false;
+        }
+        usleep((int) ($pause * 1e6));
+        return true;
+    }
+
+    /** @return array<string, mixed> */
+    private static function answer(string $data): array
+    {
+        $answer = json_decode($data, true);
+        $member = is_array($answer) && ($answer['ok'] ?? null) === true ? 'result' : 'error';
+        if (!is_array($answer) || ($answer['version'] ?? null) !== self::VERSION || !is_array($answer[$member] ?? null)) {
+            throw new \UnexpectedValueException('something that is no answer');
+        }
+        return $answer;
+    }
+}

@@ -1,0 +1,287 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Remote control with real clients: what must work."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import time
+
+import pytest
+from conftest import CLIENT_DIRECTORY, FTPS_ROOT, INVENTORY, PASSWORDS, SFTP_JAIL, ansible
+
+NAME = "harvey"
+FIRST = "Two-Face%1 coin $(id) \"'"
+SECOND = "two-face%2 COIN ßü"
+MANY = 50
+CLIENTS = ("python", "php")
+
+
+@pytest.fixture()
+def no_harvey(server, control):
+    """Nobody of that name before and after."""
+
+    def clear():
+        control.ssh({"version": 1, "verb": "del", "name": NAME, "remove_home": True})
+
+    clear()
+    yield
+    clear()
+
+
+def granted(server, password: str, name: str = NAME) -> dict[str, bool]:
+    """Over which protocols the password logs in."""
+    return {
+        "ftps": server.ftps_login(name, password)["granted"],
+        "sftp": server.sftp_login(name, password=password)["granted"],
+    }
+
+
+BOTH = {"ftps": True, "sftp": True}
+NEITHER = {"ftps": False, "sftp": False}
+
+
+@pytest.mark.parametrize("program", CLIENTS)
+def test_the_life_of_a_user(server, control, key_file, no_harvey, program):
+    def run(*words, **more):
+        answer = control.run(program, *words, **more)
+        assert answer.status == 0, answer.errors
+        return answer.json
+
+    made = run("add", NAME, options="--password-stdin", stdin=f"{FIRST}\n")
+    assert made["changed"] and made["user"]["name"] == NAME and not made["user"]["locked"]
+    assert granted(server, FIRST) == BOTH
+    assert run("show", NAME)["user"] == made["user"]
+    names = [user["name"] for user in run("list")["users"]]
+    assert names.count(NAME) == 1 and {*PASSWORDS, "alfred"} < set(names)
+
+    assert run("edit", NAME, options="--password-stdin", stdin=f"{SECOND}\n")["changed"]
+    assert granted(server, FIRST) == NEITHER and granted(server, SECOND) == BOTH
+
+    assert run("lock", NAME)["user"]["locked"]
+    assert granted(server, SECOND) == NEITHER
+    assert run("lock", NAME)["changed"] is False
+    assert not run("unlock", NAME)["user"]["locked"]
+    assert granted(server, SECOND) == BOTH
+
+    public = server.client.sh(f"ssh-keygen -y -f {key_file}").stdout.strip()
+    assert run("keys_add", NAME, public)["user"]["sftp"]["keys"] == 1
+    assert server.sftp_login(NAME, key_file=key_file)["granted"]
+    assert [line.split()[:2] for line in run("keys", NAME)["keys"]] == [public.split()[:2]]
+    assert run("keys_del", NAME, public.split()[1])["changed"]
+    assert not server.sftp_login(NAME, key_file=key_file)["granted"]
+
+    assert run("edit", NAME, options="--protocol=ftps")["user"]["protocols"] == ["ftps"]
+    assert granted(server, SECOND) == {"ftps": True, "sftp": False}
+
+    assert run("del", NAME, options="--remove-home") == {"changed": True, "user": None, "warnings": []}
+    assert granted(server, SECOND) == NEITHER
+    for path in (FTPS_ROOT, SFTP_JAIL):
+        assert not server.host.file(f"{path}/{NAME}").exists
+
+
+@pytest.mark.parametrize("program", CLIENTS)
+def test_the_exit_status_is_that_of_the_error(control, program):
+    cases = [
+        (("show", "nobody-here"), "", "", 3),
+        (("add", "batman"), "--password-stdin", "x y z 1 2 3\n", 4),
+        (("add", "../x"), "--password-stdin", "x y z 1 2 3\n", 2),
+        (("add", NAME), "--password-stdin", "tab\tinside\n", 2),
+    ]
+    for words, options, stdin, status in cases:
+        answer = control.run(program, *words, options=options, stdin=stdin)
+        assert (answer.status, answer.output) == (status, ""), answer
+        assert answer.errors.startswith("error: ") and answer.errors.count("\n") == 1
+        assert not stdin or stdin.strip() not in answer.errors
+
+
+@pytest.mark.parametrize("program", CLIENTS)
+def test_a_host_that_is_not_the_known_one_gets_nothing(server, control, program):
+    """Another key for the address, and no key at all: refused at once, before the server sees who is calling."""
+    server.client.sh(f"cd {server.directory}; test -s other || ssh-keygen -q -t ed25519 -N '' -f other")
+    known = server.known_hosts
+    files = {"other": f'echo "{server.address} $(cut -d" " -f1,2 other.pub)"', "none": "echo"}
+    for name, line in files.items():
+        server.client.sh(f"cd {server.directory}; {line} >known_{name}")
+        start = time.monotonic()
+        answer = control.run(program, "list", options="")
+        assert answer.status == 0, "the right file works"
+        server.client.sh(f"cp {known} {known}.kept; cp {server.directory}/known_{name} {known}")
+        try:
+            answer = control.run(program, "list")
+        finally:
+            server.client.sh(f"mv {known}.kept {known}")
+        assert (answer.status, answer.output) == (255, ""), answer
+        assert "host key" in answer.errors.lower(), answer.errors
+        assert time.monotonic() - start < 30, "not tried again and again"
+
+
+def test_the_python_class(server, control, no_harvey):
+    public = server.client.sh(f"sed 's/^[^ ]* //' {server.known_hosts} | grep ed25519").stdout.strip()
+    program = f"""
+import json, sys
+sys.path.insert(0, "{CLIENT_DIRECTORY}/python")
+from ftp_users_client import FtpUsers, RequestError
+with FtpUsers("{server.address}", key_file="{control.key_file}", host_key="{public}") as users:
+    users.add("{NAME}", password_hash="$6$" + "a" * 16 + "$" + "b" * 86, protocols=["ftps"], locked=True)
+    seen = [users.show("{NAME}")["locked"], users.unlock("{NAME}")["user"]["locked"], users.lock("{NAME}")["changed"]]
+    try:
+        users.add("{NAME}")
+    except RequestError as error:
+        seen.append(error.code)
+    seen.append("{NAME}" in [user["name"] for user in users.list()])
+    seen.append(users.delete("{NAME}", remove_home=True)["changed"])
+print(json.dumps(seen))
+"""
+    answer = control._run("python3 -", program.encode())
+    assert answer.status == 0 and answer.json == [True, False, True, "exists", True, True], answer
+
+
+def test_the_php_class(server, control, no_harvey):
+    """Over one connection, and with the key's fingerprint in place of a known_hosts file."""
+    shown = server.sh("ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub").stdout.split()[1]
+    program = f"""<?php
+require '{CLIENT_DIRECTORY}/php/FtpUsers.php';
+foreach (['{shown}', 'SHA256:{"A" * 43}'] as $print) {{
+    $users = new \\SecureFtp\\FtpUsers('{server.address}', ['key' => '{control.key_file}', 'fingerprint' => $print]);
+    try {{
+        $users->add('{NAME}', ['password' => 'Zürich $(id)', 'protocols' => ['ftps'], 'locked' => true]);
+        $seen = [$users->show('{NAME}')['locked'], $users->unlock('{NAME}')['user']['locked'],
+            $users->lock('{NAME}')['changed']];
+        try {{
+            $users->add('{NAME}', ['password' => 'x y z 1 2 3']);
+        }} catch (\\SecureFtp\\RequestException $error) {{
+            $seen[] = $error->errorCode;
+        }}
+        $seen[] = in_array('{NAME}', array_column($users->list(), 'name'), true);
+        $seen[] = $users->delete('{NAME}', true)['changed'];
+    }} catch (\\SecureFtp\\HostKeyException $error) {{
+        $seen[] = 'another host';
+    }}
+}}
+echo json_encode($seen);
+"""
+    answer = control._run("php", program.encode())
+    assert answer.status == 0, answer
+    assert answer.json == [True, False, True, "exists", True, True, "another host"], answer
+
+
+def test_hashed_known_hosts_and_other_kinds_of_host_keys(server, control):
+    """Clients ask for the kind of key they know: only ECDSA or RSA is known, and under a hashed name."""
+    for kind in ("ecdsa", "rsa", "ed25519"):
+        server.client.sh(f"""cd {server.directory}
+            grep -e "{kind}" {server.known_hosts} >known_one
+            ssh-keygen -q -H -f known_one 2>/dev/null; rm -f known_one.old
+            grep -q '^|1|' known_one""")
+        for program in CLIENTS:
+            known = server.known_hosts
+            server.client.sh(f"cp {known} {known}.kept; cp {server.directory}/known_one {known}")
+            try:
+                answer = control.run(program, "show", "batman")
+            finally:
+                server.client.sh(f"mv {known}.kept {known}")
+            assert answer.status == 0 and answer.json["user"]["name"] == "batman", (kind, program, answer)
+
+
+@pytest.mark.parametrize("program", CLIENTS)
+@pytest.mark.parametrize(
+    ("behaviours", "verb", "status", "asked"),
+    [
+        (["refuse", "refuse", "ok"], "lock", 0, ["lock"]),
+        (["drop", "ok"], "lock", 254, ["lock"]),
+        (["garbage", "ok"], "lock", 254, ["lock"]),
+        (["drop", "ok"], "list", 0, ["list", "list"]),
+        (["busy", "drop"], "lock", 254, ["lock", "lock"]),
+    ],
+)
+def test_only_what_is_safe_is_repeated(client, control, program, behaviours, verb, status, asked):
+    """A change that was sent and not answered is never sent again; what was not sent, or not begun, is."""
+    directory, port = CLIENT_DIRECTORY, 45690
+    known = f"{directory}/known_flaky"
+    place = f"--host=127.0.0.1 --port={port} --key={control.key_file} --known-hosts={known}"
+    line = {"python": f"python3 {directory}/python/ftp_users_client.py", "php": f"php {directory}/php/ftp-users.php"}
+    words = verb if verb == "list" else f"{verb} {NAME}"
+    result = client.sh(
+        f"python3 {directory}/flaky.py {port} {known} {' '.join(behaviours)} -- {line[program]} {place} {words}"
+    )
+    answer = json.loads(result.stdout)
+    assert (answer["status"], answer["asked"]) == (status, asked), answer
+
+
+def test_openssh_is_a_client_too(control):
+    for command in ("ftp-users", ""):
+        answer = control.ssh({"version": 1, "verb": "show", "name": "batman"}, command)
+        assert answer.status == 0 and answer.output.count("\n") == 1
+        assert answer.json["result"]["user"]["name"] == "batman"
+    assert control.ssh({"version": 1, "verb": "show", "name": "nobody-here"}).status == 3
+
+
+def test_every_call_is_logged_and_no_secret(server, control, no_harvey):
+    server.sh("date +%s.%N > /run/before-the-calls")
+    control.run("python", "add", NAME, options="--password-stdin", stdin=f"{FIRST}\n")
+    control.run("php", "edit", NAME, options="--password-stdin", stdin=f"{SECOND}\n")
+    control.run("python", "show", NAME)
+    control.run("php", "show", "nobody-here")
+    log = server.sh('journalctl --no-pager -o cat -t ftp-users --since "@$(cat /run/before-the-calls)"').stdout
+    address = server.client.sh("hostname -I").stdout.split()[0]
+    who = f"client='tests' from={address}"
+    lines = log.splitlines()
+    assert f"{who} add user='{NAME}' result=ok changed" in lines
+    assert f"{who} edit user='{NAME}' result=ok changed" in lines
+    assert f"{who} show user='{NAME}' result=ok" in lines
+    assert any(line.startswith(f"{who} show user='nobody-here' result=no_such_user") for line in lines)
+    everything = server.sh('journalctl --no-pager --since "@$(cat /run/before-the-calls)"').stdout
+    for secret in (FIRST, SECOND, FIRST.split()[0], SECOND.split()[0], "$6$"):
+        assert secret not in everything
+
+
+def test_fifty_calls_at_once_are_all_answered_and_none_is_lost(server, control, capsys):
+    names = [f"many{number:02}" for number in range(MANY)]
+    passwords = {name: f"{name} of Fifty!" for name in names}
+    before = {user["name"] for user in control.run("python", "list").json["users"]}
+    try:
+        start = time.monotonic()
+        added = control.at_once([["add", {"name": name, "password": passwords[name]}] for name in names])
+        seconds = time.monotonic() - start
+        assert [outcome for outcome in added if "error" in outcome] == []
+        assert [outcome["result"]["user"]["name"] for outcome in added] == names
+        assert all(outcome["result"]["changed"] for outcome in added)
+        assert {user["name"] for user in control.run("php", "list").json["users"]} == before | set(names)
+        for name in (names[0], names[MANY // 2], names[-1]):
+            assert granted(server, passwords[name], name) == BOTH, name
+
+        mixed = [
+            ["show", {"name": name}] if number % 2 else ["lock", {"name": name}] for number, name in enumerate(names)
+        ]
+        outcomes = control.at_once(mixed)
+        assert [outcome for outcome in outcomes if "error" in outcome] == []
+        locked = {user["name"] for user in control.run("python", "list").json["users"] if user["locked"]}
+        assert locked == set(names[::2])
+    finally:
+        removed = control.at_once([["del", {"name": name, "remove_home": True}] for name in names])
+    assert [outcome for outcome in removed if "error" in outcome] == []
+    assert {user["name"] for user in control.run("python", "list").json["users"]} == before
+    waits = sorted(outcome["seconds"] for outcome in added)
+    with capsys.disabled():
+        print(
+            f" [{server.name}: {MANY} add at once in {seconds:.1f} s, median {statistics.median(waits):.1f} s] ", end=""
+        )
+
+
+def test_the_playbook_of_the_users_is_the_third_client(server, control, no_harvey, tmp_path):
+    def play(**person) -> str:
+        variables = tmp_path / "people.json"
+        variables.write_text(json.dumps({"ftp_hosts": server.name, "ftp_users": [{"name": NAME, **person}]}))
+        return ansible(
+            "ansible-playbook", f"--inventory={INVENTORY}", f"--extra-vars=@{variables}", "playbooks/users.yml"
+        )
+
+    assert "changed=2" in play(password=FIRST) and granted(server, FIRST) == BOTH
+    assert "changed=0" in play(password=FIRST)
+    control.run("python", "edit", NAME, options="--password-stdin", stdin=f"{SECOND}\n")
+    assert "changed=0" in play(password=SECOND), "what one client writes the other finds unchanged"
+    others = control.run("php", "list").json["users"]
+    assert "changed=2" in play(state="absent") and granted(server, SECOND) == NEITHER
+    left = control.run("php", "list").json["users"]
+    assert [user for user in others if user["name"] != NAME] == left, "nobody else was touched"
