@@ -22,7 +22,8 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._doctor_findings
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor_instances import Instance
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor_vsftpd import set_options
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
-from ansible_collections.secure_ftp.server.plugins.module_utils._firewall import ANYWHERE, OWNER, Rule, parse_added
+from ansible_collections.secure_ftp.server.plugins.module_utils._firewall import OWNER, Rule, parse_added
+from ansible_collections.secure_ftp.server.plugins.module_utils._port_plan import ANYWHERE
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh_ports import (
     Run,
     configured_ports,
