@@ -37,7 +37,7 @@ def halfway(server, command: str, stdin: str, then: str):
     ).stdout
 
 
-@pytest.mark.parametrize("verb", ["add", "passwd", "del"])
+@pytest.mark.parametrize("verb", ["add", "del"])
 def test_a_half_that_fails_takes_the_other_one_back(server, verb):
     """The database stays locked until the command gives up."""
     if verb != "add":
