@@ -340,5 +340,4 @@ def server(request: pytest.FixtureRequest, client: Client) -> Server:
 @pytest.fixture()
 def control(server: Server) -> Control:
     """Remote control of one server, with the key of the client ``tests``."""
-    server.client.ask("banner", host=server.address)
     return Control(server)

@@ -121,16 +121,17 @@ def test_no_other_command_runs(server, control, unchanged, command):
     assert log.count("\n") == 1 and "result=not_permitted" in log and "client='tests'" in log
 
 
-def test_the_key_opens_nothing_but_the_one_command(server, client, control, unchanged):
+def refused(server, control) -> dict[str, bool]:
+    """Which of the powers of an SSH account the control key does not have."""
     server.sh(": </dev/tcp/127.0.0.1/22")  # what the forwarding below asks for is there
-    granted = client.ask(
+    granted = server.client.ask(
         "ssh_powers",
         login=control.login(),
         listening_port=22,
         socket_path="/run/systemd/journal/stdout",
         new_socket_path="/tmp/pwned.sock",
     )
-    refused = {
+    return {
         "terminal": granted["terminal"] is False,
         "agent": granted["agent"] is False,
         "x11": granted["x11"] is False,
@@ -143,7 +144,36 @@ def test_the_key_opens_nothing_but_the_one_command(server, client, control, unch
         "remote_socket": granted["remote_socket"] == "refused",
         "tunnel": "rejected tunnel device forwarding" in granted["tunnel"],
     }
-    assert refused == dict.fromkeys(granted, True), granted
+
+
+def test_the_key_opens_nothing_but_the_one_command(server, control, unchanged):
+    seen = refused(server, control)
+    assert all(seen.values()), seen
+
+
+@pytest.mark.parametrize("left", ["key", "sshd", "neither"])
+def test_the_key_and_sshd_keep_the_doors_closed_each_alone(server, control, left):
+    """Without both, the doors are open: so it is they who close them, and this test would notice."""
+    config = "/etc/ssh/sshd_config"
+    server.sh(f"cp -p {config} /root/sshd_config-kept; cp -p {KEYS} /root/keys-kept")
+    try:
+        if left != "key":
+            server.sh(f"sed -i 's/^restrict,//' {KEYS}")
+        if left != "sshd":
+            block = "/BEGIN secure_ftp.server remote_control/,/END secure_ftp.server remote_control/"
+            server.sh(f"sed -i '{block}{{/BEGIN\\|Match\\|AuthorizedKeysFile\\|END/!d}}' {config}")
+        server.sh("sshd -t && systemctl reload ssh.service; sleep 1")
+        seen = refused(server, control)
+    finally:
+        server.sh(
+            f"cp -p /root/sshd_config-kept {config}; cp -p /root/keys-kept {KEYS}; rm /root/*-kept /tmp/pwned.sock",
+            check=False,
+        )
+        server.sh("systemctl reload ssh.service; sleep 1")
+    open_doors = {door for door, closed in seen.items() if not closed}
+    # Paramiko does not survive every request that is granted, so that later ones may count as refused.
+    sure = {"terminal", "agent", "local_forward"}
+    assert open_doors >= sure if left == "neither" else not open_doors, seen
 
 
 def test_openssh_gets_no_terminal_no_forwarding_and_no_files(server, client, control, unchanged):
