@@ -151,7 +151,7 @@ def receive(descriptor: int, limit: int = MAX_REQUEST, drain: int = DRAIN, secon
     data = b""
     total = 0
     while total <= limit + drain:
-        ready, _, _ = select.select([descriptor], [], [], max(0.0, deadline - time.monotonic()))
+        ready, _writable, _failed = select.select([descriptor], [], [], max(0.0, deadline - time.monotonic()))
         if not ready:
             raise InvalidInput(
                 f"request: expected it to end within {seconds:.0f} s; close your side of the channel behind it"
@@ -180,8 +180,9 @@ def parse(data: bytes) -> tuple[str, dict[str, Any]]:
     if not isinstance(document, dict):
         raise InvalidInput(f"request: expected one JSON object, found {_kind_of(document)}")
     version = document.pop("version", None)
-    if type(version) is not int or version != VERSION:
-        found = "another number" if type(version) is int else _kind_of(version)
+    is_number = isinstance(version, int) and not isinstance(version, bool)
+    if not is_number or version != VERSION:
+        found = "another number" if is_number else _kind_of(version)
         raise InvalidInput(f'request: version: expected {VERSION}, found {found}; send "version": {VERSION}')
     name = document.pop("verb", None)
     verb = VERBS.get(name) if isinstance(name, str) else None
@@ -257,13 +258,14 @@ def serve(
     stdin: IO[Any],
     stdout: IO[Any],
     manager: Any = None,
-    environment: Mapping[str, str] = os.environ,
+    environment: Mapping[str, str] | None = None,
     log: Callable[[int, str], None] | None = None,
 ) -> int:
     """Answer the one request on ``stdin`` of the client ``label``; return the exit status, that of the error's code.
 
     Never raises for what a client does. ``manager`` is made when it is needed.
     """
+    environment = os.environ if environment is None else environment
     who = f"client={_quoted(label)} from={_address(environment.get('SSH_CONNECTION', ''))}"
     what, result = "request", "ok"
     try:

@@ -33,7 +33,7 @@ options:
     type: list
     elements: dict
     required: true
-    options:
+    suboptions:
       name:
         description:
           - What the log calls the client. At most 32 letters, digits, C(.), C(_) and C(-).
