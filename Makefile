@@ -80,7 +80,7 @@ unit-newest: venv ## the library on the newest Python there is
 	@tests/python/unit newest
 
 package: $(VENV)/.checks ## build the collection, import it as Galaxy does, use it from where it was installed
-	@$(CHECKED) pytest -p no:cacheprovider tests/package --quiet -rs
+	@$(CHECKED) pytest -p no:cacheprovider tests/package --quiet -rs --numprocesses 2
 
 build: venv ## the tarball of the collection, in .work
 	@mkdir -p .work
