@@ -54,7 +54,7 @@ demo-info: ## what the demo is, as JSON
 demo-down: ## remove the demo
 	@python3 tests/demo/demo.py down
 
-test: lint sanity unit unit-oldest unit-newest package reliability molecule ## what CI runs
+test: lint sanity unit unit-oldest unit-newest azure package reliability molecule ## what CI runs
 
 lint: $(VENV)/.checks ## ruff, mypy, yamllint, ansible-lint, shellcheck, changelog fragments, stale documentation
 	@$(CHECKED) ruff check .
@@ -80,7 +80,7 @@ unit-newest: venv ## the library on the newest Python there is
 	@tests/python/unit newest
 
 package: $(VENV)/.checks ## build the collection, import it as Galaxy does, use it from where it was installed
-	@$(CHECKED) pytest -p no:cacheprovider tests/package --quiet -rs
+	@$(CHECKED) pytest -p no:cacheprovider tests/package --quiet -rs --numprocesses 2
 
 build: venv ## the tarball of the collection, in .work
 	@mkdir -p .work

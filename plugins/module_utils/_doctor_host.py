@@ -127,7 +127,7 @@ def _port_findings(low: int, high: int, name: str, rules: Sequence[Rule | None])
 def _edges(rule: Rule) -> Iterator[int]:
     """Where the verdict may change: the first port of each part of ``rule``, and the one after its last."""
     for part in rule.ports.split(","):
-        low, _, high = part.partition(":")
+        low, _sep, high = part.partition(":")
         if low.isdigit() and (not high or high.isdigit()):
             yield int(low)
             yield int(high or low) + 1

@@ -89,7 +89,7 @@ def _units(run: Run) -> list[dict[str, str]]:
     for block in blocks:
         shown: dict[str, str] = {}
         for line in block.splitlines():
-            name, _, value = line.partition("=")
+            name, _sep, value = line.partition("=")
             # A unit may have several ExecStart.
             shown[name] = f"{shown[name]} {value}" if name in shown else value
         units.append(shown)

@@ -159,7 +159,7 @@ def lock_findings(instances: Sequence[Instance], sftp: Sftp) -> Iterator[Finding
     if half:
         what = listed([f"{name}: {how}" for name, how in half.items()])
         fix = chained(f"ftp-users lock {quoted(name)}" for name in half)
-        yield found("half-locked", f"{what}; ftp-users unlock lets the user in again", next(iter(half)), fix)
+        yield found("half-locked", f"{what}; ftp-users unlock lets the user in again", min(half), fix)
 
 
 def directory_findings(homes: Homes, guest: str, names: Sequence[str]) -> Iterator[Finding]:

@@ -31,3 +31,10 @@ def test_make_alone_lists_every_target_on_a_line_of_its_own() -> None:
     ).stdout
     assert [line.split()[1] for line in listed.splitlines()] == re.findall(r"^([a-z-]+):.*## ", MAKEFILE, re.MULTILINE)
     assert set(re.findall(r"^([a-z-]+):.*## ", MAKEFILE, re.MULTILINE)) == TARGETS, "a target has no description"
+
+
+def test_every_exception_from_ansible_test_has_a_reason_and_none_is_about_documentation() -> None:
+    for path in ROOT.glob("tests/sanity/ignore-*.txt"):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            assert re.fullmatch(r"[^ ]+ [^ ]+ # .{10,}", line), f"{path.name}: no reason: {line}"
+            assert not re.search(r" (validate-modules|ansible-doc|yamllint)\b", line), f"{path.name}: {line}"

@@ -33,15 +33,15 @@ class Recorder:
 
     def __init__(self) -> None:
         self.calls: list[tuple[Any, ...]] = []
-        self.error: Exception | None = None
+        self.errors: list[Exception] = []
 
     def __getattr__(self, method: str) -> Any:
         assert hasattr(Manager, method), f"Manager has no {method}"
 
         def call(*arguments: Any, **options: Any) -> Any:
             self.calls.append((method, *arguments, options))
-            if self.error:
-                raise self.error
+            for error in self.errors:
+                raise error
             answers = {"users": [USER], "show": USER, "keys": ["ssh-ed25519 A"], "export": []}
             if method in ("apply_list", "hash_plaintext"):
                 return Result(added=["batman"])
@@ -118,12 +118,12 @@ def test_without_a_terminal_nobody_is_asked(manager: Recorder, monkeypatch: pyte
 
 @pytest.mark.parametrize("kind", [kind for kind in vars(errors).values() if isinstance(kind, type)])
 def test_each_kind_of_error_has_its_status_and_its_line(manager: Recorder, kind: Any, capsys: Any) -> None:
-    manager.error = kind("user 'x': expected a, found b; do c")
+    manager.errors.append(kind("user 'x': expected a, found b; do c"))
     status = command.main(["show", "x"])
     assert status == errors.EXIT_CODES[kind.code] != 0
     assert capsys.readouterr().err == "error: user 'x': expected a, found b; do c\n"
     assert command.main(["show", "x", "--json"]) == status
-    assert json.loads(capsys.readouterr().out)["error"] == {"code": kind.code, "message": str(manager.error)}
+    assert json.loads(capsys.readouterr().out)["error"] == {"code": kind.code, "message": str(manager.errors[0])}
     assert f"\\fI{kind.code}\\fR".replace("_", "_") in page(), "the manual page names it"
 
 

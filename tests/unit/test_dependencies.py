@@ -44,11 +44,13 @@ def requirements() -> dict[str, list[str]]:
 
 def test_every_requirement_is_pinned_to_one_release() -> None:
     for name, lines in requirements().items():
-        assert [line for line in lines if not re.fullmatch(PINNED, line)] == [], name
+        # What a person installs beside an Ansible of their own must leave room for what that one needs.
+        loose = [line for line in lines if ">=" in line] if name == "requirements-azure.txt" else []
+        assert [line for line in lines if line not in loose and not re.fullmatch(PINNED, line)] == [], name
 
 
 def test_every_python_package_has_a_reason() -> None:
-    used = {line.partition("==")[0] for lines in requirements().values() for line in lines}
+    used = {re.split("[=>]=", line)[0] for lines in requirements().values() for line in lines}
     assert_agree(used - {"ansible-core"}, "Development: Python")
 
 

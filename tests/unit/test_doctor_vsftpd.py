@@ -159,7 +159,8 @@ def test_the_fix_of_a_self_signed_certificate_renews_it(tmp_path):
     assert restart == "systemctl restart vsftpd vsftpd-implicit"
     subprocess.run(sign, shell=True, check=True, capture_output=True)
     assert subjects(certificate, key) == []
-    text = subprocess.run(["openssl", "x509", "-noout", "-text", "-in", certificate], capture_output=True, text=True)
+    shown = ["openssl", "x509", "-noout", "-text", "-in", certificate]
+    text = subprocess.run(shown, capture_output=True, text=True, check=True)
     assert "DNS:ftp.example.org" in text.stdout, "the names stay"
 
 

@@ -50,7 +50,7 @@ def test_export_and_import_agree() -> None:
             "authorized_keys": [KEY, KEY],
         },
     ]
-    found, _ = entries(to_csv(users), None, "-")
+    found, _skipped = entries(to_csv(users), None, "-")
     for entry, user in zip(found, users):
         assert (entry["name"], entry["protocols"], entry["locked"]) == (user["name"], user["protocols"], user["locked"])
         assert entry["password_hash"] == user["password_hash"]
@@ -68,7 +68,7 @@ def test_files_of_other_servers() -> None:
 
 
 def test_the_text_of_the_article() -> None:
-    found, _ = entries(f"batman\nbat!\nrobin\n{HASH}\n", "pairs", "users.txt")
+    found, _skipped = entries(f"batman\nbat!\nrobin\n{HASH}\n", "pairs", "users.txt")
     assert found == [{"name": "batman", "password": "bat!"}, {"name": "robin", "password_hash": HASH}]
 
 
