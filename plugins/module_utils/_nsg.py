@@ -88,7 +88,7 @@ def _merged(rules: Iterable[PortRule]) -> list[PortRule]:
             continue
         name = _name(rule)
         if name in merged:
-            both = sorted({*merged[name].ports.split(","), rule.ports}, key=lambda ports: bounds(ports))
+            both = sorted({*merged[name].ports.split(","), rule.ports}, key=bounds)
             rule = PortRule(rule.name, rule.action, rule.protocol, ",".join(both), rule.sources, rule.families)
         merged[name] = rule
     return list(merged.values())
