@@ -68,7 +68,7 @@ def test_enabling_that_cuts_the_controller_off(server, over_ssh, conntrack):
         assert over_ssh.reaches(22)
         assert "nobody has confirmed" in server.sh("journalctl -u 'secure-ftp-ufw-guard*' --since -5min").stdout
     finally:
-        server.sh("mv /root/before.rules /etc/ufw/before.rules")
+        server.sh("mv /root/before.rules /etc/ufw/before.rules; ufw reload")
 
 
 @pytest.fixture()
