@@ -17,6 +17,7 @@ import re
 import shlex
 import subprocess
 import sys
+import zlib
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -284,6 +285,30 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         if not names:
             raise pytest.UsageError("no server container is running; converge the scenario first")
         metafunc.parametrize("server", names, indirect=True, scope="session")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare the mark ``spread``."""
+    config.addinivalue_line("markers", "spread: hardly differs between platforms, so it runs on one of the servers")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep a test marked ``spread`` on one server, which its name decides: together such tests cover all servers.
+
+    With SECURE_FTP_EVERYWHERE set each runs on each.
+    """
+    if os.environ.get("SECURE_FTP_EVERYWHERE"):
+        return
+    names, kept, left_out = _server_names(), [], []
+    for item in items:
+        server = getattr(item, "callspec", None) and item.callspec.params.get("server")
+        if server and item.get_closest_marker("spread"):
+            chosen = names[zlib.crc32(item.nodeid.replace(server, "").encode()) % len(names)]
+            (kept if server == chosen else left_out).append(item)
+        else:
+            kept.append(item)
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = kept
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -231,6 +231,7 @@ def test_only_root_may_examine(server):
     assert "Traceback" not in result.stderr
 
 
+@pytest.mark.spread
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 def test_what_is_broken_is_found_and_the_fix_puts_it_right(restored, case):
     status, findings = check(restored, case.breakage)
@@ -256,6 +257,7 @@ def test_every_kind_of_finding_is_broken_for_real():
     assert {subject for case in CASES for subject in case.subjects} | set(NOT_BROKEN_HERE) == set(KINDS)
 
 
+@pytest.mark.spread
 def test_the_text_says_what_why_and_how(restored):
     restored.sh(f"chmod 0644 {DB}; systemctl disable --quiet vsftpd")
     result = restored.sh("ftp-users check", check=False)

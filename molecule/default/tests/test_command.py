@@ -86,6 +86,7 @@ def test_the_form_of_the_article_works_and_warns(server):
     assert granted(server, "cave!") == NOWHERE
 
 
+@pytest.mark.spread
 @pytest.mark.parametrize("protocol", ["ftps", "sftp"])
 def test_one_protocol_and_the_other_one_later(server, protocol):
     run(server, "add", NAME, "--protocol", protocol, "--password-stdin", stdin=FIRST)
@@ -121,6 +122,7 @@ def public_key() -> str:
         return file.read().strip()
 
 
+@pytest.mark.spread
 def test_keys(server, key_file):
     run(server, "add", NAME, "--protocol", "sftp", "--no-password")
     assert run(server, "keys", NAME, "list").stdout == ""
@@ -164,6 +166,7 @@ def test_what_the_command_writes_the_modules_leave_and_the_other_way_round(serve
     run(server, "show", NAME, status=3)
 
 
+@pytest.mark.spread
 def test_many_at_once_are_all_done(server):
     names = [f"{NAME}-{number}" for number in range(1, 13)]
     with ThreadPoolExecutor(len(names)) as pool:
@@ -174,6 +177,7 @@ def test_many_at_once_are_all_done(server):
     assert granted(server, FIRST, names[-1]) == EVERYWHERE
 
 
+@pytest.mark.spread
 def test_a_file_of_people_goes_in_and_comes_out(server):
     text = f'name,protocols,password\n{NAME}-1,ftps,first pass\n{NAME}-2,"ftps\nsftp",second pass\n'
     server.sh(f"cat >/root/people.csv <<'END'\n{text}END\n")
@@ -197,6 +201,7 @@ def run_csv(exported: str) -> str:
     return "\n".join(line for line in lines if line.startswith(("name", NAME))) + "\n"
 
 
+@pytest.mark.spread
 def test_existing_hashes_are_taken_over(server):
     stored = server.sh("openssl passwd -6 'old secret'").stdout.strip()
     server.sh(f"printf '%s\\n' '{NAME}-1:{stored}:1000:1000::/home/x/./::' '{NAME}-2:*:19000:0' >/root/pureftpd.passwd")
@@ -205,6 +210,7 @@ def test_existing_hashes_are_taken_over(server):
     assert granted(server, "old secret", f"{NAME}-1") == EVERYWHERE
 
 
+@pytest.mark.spread
 @pytest.mark.parametrize(
     "name",
     ["../etc", "a b", "$(touch /root/owned)", "x;id", "-v", "root", "sshd", "a" * 33, "", "a\nb", "ünd", "12345"],
@@ -241,6 +247,7 @@ def test_every_exit_status(server):
         server.sh("mv /root/vsftpd.virtual /etc/pam.d/")
 
 
+@pytest.mark.spread
 def test_the_manual_page_is_there(server):
     page = server.sh("cat /usr/local/share/man/man8/ftp-users.8").stdout
     assert page.startswith(".TH FTP-USERS 8")

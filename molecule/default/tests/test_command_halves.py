@@ -37,6 +37,7 @@ def halfway(server, command: str, stdin: str, then: str):
     ).stdout
 
 
+@pytest.mark.spread
 @pytest.mark.parametrize("verb", ["add", "del"])
 def test_a_half_that_fails_takes_the_other_one_back(server, verb):
     """The database stays locked until the command gives up."""
@@ -62,6 +63,7 @@ def strip_dates(text: str) -> list[str]:
     return sorted(text.splitlines())
 
 
+@pytest.mark.spread
 @pytest.mark.parametrize("verb", ["add", "passwd", "del"])
 def test_a_change_that_is_killed_is_finished_by_the_next_one(server, verb):
     if verb != "add":

@@ -37,6 +37,7 @@ def finish(terminal) -> str:
     return terminal.before
 
 
+@pytest.mark.spread
 def test_the_password_is_asked_for_twice_and_not_shown(server, terminal):
     terminal.sendline(f"ftp-users add {NAME}")
     terminal.expect_exact(f"New password for {NAME}: ")
@@ -52,6 +53,7 @@ def test_the_password_is_asked_for_twice_and_not_shown(server, terminal):
     assert granted(server, FIRST) == EVERYWHERE
 
 
+@pytest.mark.spread
 def test_control_c_at_the_prompt_changes_nothing(server, terminal):
     terminal.sendline(f"ftp-users add {NAME}; echo status=$?")
     terminal.expect_exact(f"New password for {NAME}: ")
@@ -62,6 +64,7 @@ def test_control_c_at_the_prompt_changes_nothing(server, terminal):
     run(server, "show", NAME, status=3)
 
 
+@pytest.mark.spread
 def test_who_exists_or_does_not_is_said_before_a_password_is_asked_for(terminal):
     terminal.sendline("ftp-users add batman; echo status=$?")
     assert "New password" not in until(terminal, "status=4")
@@ -76,6 +79,7 @@ def until(terminal, text: str) -> str:
     return said
 
 
+@pytest.mark.spread
 def test_a_generated_password_is_shown_once_and_logs_in(server, terminal):
     terminal.sendline(f"ftp-users add {NAME} --generate")
     terminal.expect(r"password: (\w{20})\r\n")
@@ -86,6 +90,7 @@ def test_a_generated_password_is_shown_once_and_logs_in(server, terminal):
     assert password not in finish(terminal)
 
 
+@pytest.mark.spread
 def test_the_list_is_a_table(terminal):
     terminal.sendline("ftp-users list")
     lines = [line for line in finish(terminal).splitlines()[1:] if line.strip()]
@@ -96,6 +101,7 @@ def test_the_list_is_a_table(terminal):
     assert all(line[start - 1] == " " and line[start] != " " for line in lines)
 
 
+@pytest.mark.spread
 @pytest.mark.parametrize(("reply", "logged_in"), [("n", NOWHERE), ("y", EVERYWHERE)])
 def test_import_says_what_it_would_do_and_asks(server, terminal, reply, logged_in):
     server.sh(f"printf 'name,password\\n{NAME},file password\\n' >/root/people.csv")
@@ -107,6 +113,7 @@ def test_import_says_what_it_would_do_and_asks(server, terminal, reply, logged_i
     assert granted(server, "file password") == logged_in
 
 
+@pytest.mark.spread
 @pytest.mark.parametrize(
     ("typed", "completed"),
     [

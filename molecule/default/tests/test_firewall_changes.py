@@ -41,6 +41,7 @@ def test_a_passive_range_that_moves(server, client, firewall):
     assert set(seen(client, server, *new)) == {"silent"}
 
 
+@pytest.mark.spread
 def test_a_mode_that_goes_takes_its_port_along(server, client, firewall):
     firewall.converge(vsftpd_tls_modes=["explicit"])
     assert seen(client, server, 21, 990) == ["open", "silent"]
@@ -48,6 +49,7 @@ def test_a_mode_that_goes_takes_its_port_along(server, client, firewall):
     assert seen(client, server, 21, 990) == ["open", "open"]
 
 
+@pytest.mark.spread
 def test_source_networks_of_each_service(server, client, firewall):
     address = podman("exec", client.name, "hostname", "-I").stdout.split()[0]
     firewall.converge(firewall_allowed_sources=[f"{address}/32"], firewall_ssh_allowed_sources=[firewall.address()])
@@ -58,6 +60,7 @@ def test_source_networks_of_each_service(server, client, firewall):
     assert seen(client, server, 22) == ["open"] and firewall.reaches(21)
 
 
+@pytest.mark.spread
 def test_a_list_without_the_controller_is_refused_before_anything_changes(server, firewall):
     before = server.sh("ufw status numbered").stdout
     run = firewall.play(firewall_ssh_allowed_sources=["192.0.2.0/24"])
@@ -78,6 +81,7 @@ def passive_listener(server):
     server.sh(f"systemctl stop {UNIT}")
 
 
+@pytest.mark.spread
 def test_only_log_ins_are_limited(server, client, firewall, passive_listener):
     firewall.converge(firewall_rate_limit=True)
     server.sh("echo / >/proc/net/xt_recent/DEFAULT")
@@ -89,6 +93,7 @@ def test_only_log_ins_are_limited(server, client, firewall, passive_listener):
     assert {seen(client, server, 21)[0] for _turn in range(8)} == {"open"}
 
 
+@pytest.mark.spread
 def test_extra_rules_come_and_go(server, client, firewall, passive_listener):
     assert seen(client, server, 8443) == ["silent"]
     firewall.converge(firewall_extra_rules=[{"port": 8443}, {"port": 113, "rule": "reject", "comment": "ident"}])
@@ -108,6 +113,7 @@ def ipv6(server, client):
         podman("exec", name, "ip", "-6", "addr", "del", f"{IPV6.format(number)}/64", "dev", "eth0")
 
 
+@pytest.mark.spread
 def test_ipv6_goes_and_comes_back(server, client, firewall, ipv6):
     assert seen(client, server, 22, 990, host=ipv6) == ["open", "refused"], "vsftpd listens on IPv4 only"
     firewall.converge(firewall_ipv6=False)
@@ -121,6 +127,7 @@ def test_ipv6_goes_and_comes_back(server, client, firewall, ipv6):
     assert seen(client, server, 22, 2121, 21, 990, host=ipv6) == ["open", "silent", "refused", "refused"]
 
 
+@pytest.mark.spread
 def test_source_networks_of_ipv6(server, client, firewall, ipv6):
     sources = [firewall.address(), IPV6.format(0) + "/64"]
     firewall.converge(firewall_ssh_allowed_sources=sources)
@@ -138,6 +145,7 @@ def another_ssh_port(server):
     server.sh(f"rm -f {drop_in}; systemctl restart ssh")
 
 
+@pytest.mark.spread
 def test_another_ssh_port(server, client, firewall, another_ssh_port):
     firewall.converge()
     assert seen(client, server, 22, another_ssh_port) == ["open", "open"]
@@ -150,6 +158,7 @@ def test_another_ssh_port(server, client, firewall, another_ssh_port):
     assert seen(client, server, 22, another_ssh_port) == ["open", "silent"]
 
 
+@pytest.mark.spread
 def test_the_backend_none_says_what_to_open_and_changes_nothing(server, firewall):
     before = server.sh("ufw status verbose; ufw show added").stdout
     run = firewall.play(firewall_backend="none", vsftpd_port=2121, firewall_rate_limit=True)
@@ -165,6 +174,7 @@ def test_the_backend_none_says_what_to_open_and_changes_nothing(server, firewall
     assert server.sh("ufw status verbose; ufw show added").stdout == before
 
 
+@pytest.mark.spread
 def test_switched_off_nothing_is_done(server, firewall):
     before = server.sh("ufw status verbose; ufw show added").stdout
     run = firewall.play(firewall_enabled=False, vsftpd_port=2121)

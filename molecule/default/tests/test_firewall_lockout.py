@@ -83,6 +83,7 @@ def proxy(server):
     server.sh("systemctl stop verify-proxy.socket verify-proxy.service")
 
 
+@pytest.mark.spread
 def test_a_change_of_an_active_firewall_that_cuts_the_controller_off(server, over_ssh, proxy):
     server.sh("ufw default allow incoming; ufw delete allow 990/tcp; ufw allow 8081/tcp comment 'not ours'")
     try:
@@ -103,12 +104,14 @@ def test_a_change_of_an_active_firewall_that_cuts_the_controller_off(server, ove
         server.sh("ufw delete allow 8081/tcp; ufw default deny incoming")
 
 
+@pytest.mark.spread
 def test_nothing_is_armed_when_nothing_changes(server, over_ssh):
     run = over_ssh.play()
     assert run.rc == 0 and run.changed == 0 and "put UFW back" not in run.output, run.output
     assert guards(server) == ""
 
 
+@pytest.mark.spread
 def test_the_change_of_a_run_that_died_is_undone(server, over_ssh):
     """Nothing more is heard of the controller."""
     before = server.sh(STATE).stdout
@@ -120,6 +123,7 @@ def test_the_change_of_a_run_that_died_is_undone(server, over_ssh):
     assert late.rc != 0 and "put UFW back" in late.output, late.output
 
 
+@pytest.mark.spread
 def test_the_next_run_confirms_what_one_that_died_left(server, over_ssh):
     """It came over a new connection, so nothing is to be undone, even when nothing is left to be done."""
     assert over_ssh.module("ufw_guard", "state=armed timeout=600").rc == 0

@@ -81,6 +81,7 @@ def test_the_life_of_a_user(server, control, key_file, no_harvey, program):
         assert not server.host.file(f"{path}/{NAME}").exists
 
 
+@pytest.mark.spread
 @pytest.mark.parametrize("program", CLIENTS)
 def test_the_exit_status_is_that_of_the_error(control, program):
     cases = [
@@ -96,6 +97,7 @@ def test_the_exit_status_is_that_of_the_error(control, program):
         assert not stdin or stdin.strip() not in answer.errors
 
 
+@pytest.mark.spread
 @pytest.mark.parametrize("program", CLIENTS)
 def test_a_host_that_is_not_the_known_one_gets_nothing(server, control, program):
     """Another key for the address, and no key at all: refused at once, before the server sees who is calling."""
@@ -117,6 +119,7 @@ def test_a_host_that_is_not_the_known_one_gets_nothing(server, control, program)
         assert time.monotonic() - start < 30, "not tried again and again"
 
 
+@pytest.mark.spread
 def test_the_python_class(server, control, no_harvey):
     public = server.client.sh(f"sed 's/^[^ ]* //' {server.known_hosts} | grep ed25519").stdout.strip()
     program = f"""
@@ -138,6 +141,7 @@ print(json.dumps(seen))
     assert answer.status == 0 and answer.json == [True, False, True, "exists", True, True], answer
 
 
+@pytest.mark.spread
 def test_the_php_class(server, control, no_harvey):
     """Over one connection, and with the key's fingerprint in place of a known_hosts file."""
     shown = server.sh("ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub").stdout.split()[1]
@@ -167,6 +171,7 @@ echo json_encode($seen);
     assert answer.json == [True, False, True, "exists", True, True, "another host"], answer
 
 
+@pytest.mark.spread
 def test_hashed_known_hosts_and_other_kinds_of_host_keys(server, control):
     """Clients ask for the kind of key they know: only ECDSA or RSA is known, and under a hashed name."""
     for kind in ("ecdsa", "rsa", "ed25519"):
@@ -184,6 +189,7 @@ def test_hashed_known_hosts_and_other_kinds_of_host_keys(server, control):
             assert answer.status == 0 and answer.json["user"]["name"] == "batman", (kind, program, answer)
 
 
+@pytest.mark.spread
 @pytest.mark.parametrize("program", CLIENTS)
 @pytest.mark.parametrize(
     ("behaviours", "verb", "status", "asked"),
@@ -209,6 +215,7 @@ def test_only_what_is_safe_is_repeated(client, control, program, behaviours, ver
     assert (answer["status"], answer["asked"]) == (status, asked), answer
 
 
+@pytest.mark.spread
 def test_openssh_is_a_client_too(control):
     for command in ("ftp-users", ""):
         answer = control.ssh({"version": 1, "verb": "show", "name": "batman"}, command)
@@ -217,6 +224,7 @@ def test_openssh_is_a_client_too(control):
     assert control.ssh({"version": 1, "verb": "show", "name": "nobody-here"}).status == 3
 
 
+@pytest.mark.spread
 def test_every_call_is_logged_and_no_secret(server, control, no_harvey):
     server.sh("date +%s.%N > /run/before-the-calls")
     control.run("python", "add", NAME, options="--password-stdin", stdin=f"{FIRST}\n")
@@ -236,6 +244,7 @@ def test_every_call_is_logged_and_no_secret(server, control, no_harvey):
         assert secret not in everything
 
 
+@pytest.mark.spread
 def test_fifty_calls_at_once_are_all_answered_and_none_is_lost(server, control, capsys):
     names = [f"many{number:02}" for number in range(MANY)]
     passwords = {name: f"{name} of Fifty!" for name in names}

@@ -81,6 +81,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.spread
 @pytest.mark.parametrize("data", HOSTILE.values(), ids=HOSTILE.keys())
 def test_a_hostile_request_gets_one_clear_answer_and_changes_nothing(server, control, unchanged, data):
     answer = control.ssh(data)
@@ -113,6 +114,7 @@ COMMANDS = [
 ]
 
 
+@pytest.mark.spread
 @pytest.mark.parametrize("command", COMMANDS)
 def test_no_other_command_runs(server, control, unchanged, command):
     answer = control.ssh(request("list"), command)
@@ -151,6 +153,7 @@ def test_the_key_opens_nothing_but_the_one_command(server, control, unchanged):
     assert all(seen.values()), seen
 
 
+@pytest.mark.spread
 @pytest.mark.parametrize("left", ["key", "sshd", "neither"])
 def test_the_key_and_sshd_keep_the_doors_closed_each_alone(server, control, left):
     """Without both, the doors are open: so it is they who close them, and this test would notice."""
@@ -233,6 +236,7 @@ def test_other_keys_and_passwords_do_not_log_in(server, client, control, key_fil
     client.ask("banner", host=server.address)
 
 
+@pytest.mark.spread
 def test_the_account_cannot_change_what_binds_it(server):
     shadow = server.sh(f"getent shadow {USER}").stdout.split(":")
     assert shadow[1] == "*"
@@ -271,6 +275,7 @@ SUDO = [
 ]
 
 
+@pytest.mark.spread
 @pytest.mark.parametrize("words", SUDO)
 def test_sudo_grants_nothing_else(server, unchanged, words):
     answer = server.sh(f"cd /; runuser -u {USER} -- sudo -n {words} </dev/null", check=False)
@@ -278,6 +283,7 @@ def test_sudo_grants_nothing_else(server, unchanged, words):
     assert re.search("password is required|not allowed", answer.stderr), answer
 
 
+@pytest.mark.spread
 def test_sudo_grants_the_one_line_in_a_clean_environment(server):
     """Nothing of the caller's environment but who is calling; seen with the interpreter's own variables."""
     server.sh("mkdir -p /tmp/evil; cd /tmp/evil; echo 'print(\"pwned\")' | tee json.py sitecustomize.py")
@@ -323,6 +329,7 @@ def restored(server):
     assert "SUCCESS" in role(server, CONVERGED), "nothing is left to change"
 
 
+@pytest.mark.spread
 def test_a_client_that_leaves_the_list_is_cut_off_and_the_last_one_takes_everything_along(server, control, restored):
     assert "SUCCESS" in role(server, CONVERGED), "converged already"
     sftp_block = server.sh("sed -n '/BEGIN secure_ftp.server sshd_chroot/,$p' /etc/ssh/sshd_config").stdout
@@ -363,6 +370,7 @@ for _ in range(300):
     assert control.ssh(request("list")).status == 0
 
 
+@pytest.mark.spread
 def test_a_server_that_would_be_open_gets_no_key(server, restored):
     """An account of somebody else, a sudo rule for everything, a setting that comes first: named, and no access."""
     role(server, [])
