@@ -141,7 +141,7 @@ def play(azure, tmp_path):
     inventory = {"all": {"hosts": {"files": host}}}
     (tmp_path / "inventory.json").write_text(json.dumps(inventory), encoding="utf-8")
 
-    def run(*arguments, credentials=CREDENTIALS, **variables):
+    def run(*arguments, credentials=None, **variables):
         roles = [{"role": "secure_ftp.server.firewall"}]
         book = [{"hosts": "all", "gather_facts": False, "roles": roles, "vars": {**VARIABLES, **variables}}]
         (tmp_path / "play.json").write_text(json.dumps(book), encoding="utf-8")
@@ -154,7 +154,7 @@ def play(azure, tmp_path):
             "ANSIBLE_CALLBACK_RESULT_FORMAT": "yaml",
             "ANSIBLE_NOCOLOR": "1",
             "REQUESTS_CA_BUNDLE": str(authority),
-            **credentials,
+            **(CREDENTIALS if credentials is None else credentials),
         }
         tool = Path(sys.executable).parent / "ansible-playbook"
         command = [str(tool), "-i", str(tmp_path / "inventory.json"), str(tmp_path / "play.json"), *arguments]
