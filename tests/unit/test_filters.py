@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-pytest.importorskip("ansible.errors", reason="filters run on the control machine only")
+pytest.importorskip("ansible.errors", reason="filters run on the control machine, with the whole of Ansible")
 
 from ansible.errors import AnsibleFilterError
 
