@@ -29,7 +29,8 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._doctor_findings
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor_vsftpd import writable_findings
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
-from ansible_collections.secure_ftp.server.plugins.module_utils._sftp_people import NO_SHELLS, lock_state
+from ansible_collections.secure_ftp.server.plugins.module_utils._sftp_people import NO_SHELLS
+from ansible_collections.secure_ftp.server.plugins.module_utils._sftp_state import lock_state
 from ansible_collections.secure_ftp.server.plugins.module_utils._sshd import (
     CONFIG,
     DEFAULT_DIRECTORY,

@@ -33,7 +33,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._doctor_vsftpd i
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftp_people import plaintext_keys, without_locks
 from ansible_collections.secure_ftp.server.plugins.module_utils._pam import PAM_DIRECTORY, find_userdb
-from ansible_collections.secure_ftp.server.plugins.module_utils._sftp_people import lock_state
+from ansible_collections.secure_ftp.server.plugins.module_utils._sftp_state import lock_state
 from ansible_collections.secure_ftp.server.plugins.module_utils._sshd import unsafe_components
 from ansible_collections.secure_ftp.server.plugins.module_utils._userdb import read
 

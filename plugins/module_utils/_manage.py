@@ -12,13 +12,14 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Iterator, Mapping, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils import _ftp_people as ftps
 from ansible_collections.secure_ftp.server.plugins.module_utils import _journal as journal
 from ansible_collections.secure_ftp.server.plugins.module_utils import _sftp_people as sftp
+from ansible_collections.secure_ftp.server.plugins.module_utils import _sftp_state as state
 from ansible_collections.secure_ftp.server.plugins.module_utils._accounts import accounts_lock
 from ansible_collections.secure_ftp.server.plugins.module_utils._discovery import CONFIGS, Server, discover
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import (
@@ -44,8 +45,6 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._people import (
 from ansible_collections.secure_ftp.server.plugins.module_utils._sshd import (
     CONFIG,
     discovered_group,
-    parse,
-    read_config,
 )
 
 LOCK_FILE = "/run/secure_ftp.server-users.lock"
@@ -79,7 +78,7 @@ class Manager:
     def users(self, name: str | None = None) -> list[dict[str, Any]]:
         """Return everybody (or only ``name``), sorted by name; each as ``show`` does."""
         by_ftps = {user["name"]: user for user in ftps.describe(self._server, name)["users"]} if self._server else {}
-        by_sftp = {user["name"]: user for user in sftp.describe(self._sftp_rules, name)}
+        by_sftp = {user["name"]: user for user in state.describe(self._group, name)}
         users = []
         for found in sorted({*by_ftps, *by_sftp}):
             parts = [part for part in (by_ftps.get(found), by_sftp.get(found)) if part]
@@ -108,7 +107,7 @@ class Manager:
     def keys(self, name: str) -> list[str]:
         """Return the public keys of an SFTP user, as lines of an authorized_keys file."""
         _expect_sftp(self.show(name))
-        return list(sftp.as_they_are([name], self._sftp_rules)[name].authorized_keys or ())
+        return list(state.as_they_are([name], self._group)[name].authorized_keys or ())
 
     def export(self, hashes: bool = False) -> list[dict[str, Any]]:
         """Return everybody with keys and, when asked for, the stored hash (FTPS's of who has both): what to import."""
@@ -255,7 +254,7 @@ class Manager:
 
     def _reconcile(self, people: Sequence[Person], remove_home: bool = False, check_mode: bool = False) -> Result:
         rules: dict[str, Any] = {"remove_home": remove_home, "rounds": self._rounds, "check_mode": check_mode}
-        by_sftp = sftp.reconcile(people, replace(self._sftp_rules, **rules))
+        by_sftp = sftp.reconcile(people, sftp.Rules(group=self._group, **rules))
         result = Result(warnings=list(by_sftp.warnings))
         added, changed, removed = set(by_sftp.added), set(by_sftp.changed_users), set(by_sftp.removed)
         if self._server:
@@ -275,13 +274,13 @@ class Manager:
 
     def _undo(self, before: Mapping[str, Person], new_directories: Sequence[str]) -> None:
         """Put SFTP back as it was and take away the directories made for new users; FTPS was not changed."""
-        sftp.reconcile(list(before.values()), replace(self._sftp_rules, jail_check="none"))
+        sftp.reconcile(list(before.values()), sftp.Rules(group=self._group, jail_check="none"))
         for path in new_directories:
             with contextlib.suppress(OSError):
                 os.rmdir(path)
 
     def _missing_directories(self, people: Sequence[Person]) -> list[str]:
-        jail = sftp.jail_of(self._sftp_rules)
+        jail = state.jail_of(self._group)
         paths = [os.path.join(jail.directory, person.name) for person in people]
         homes = self._server.homes if self._server else None
         if homes and not homes.shared:
@@ -316,7 +315,7 @@ class Manager:
         missing = {name: Person(name, present=False) for name in names}
         return {
             "ftps": ftps.as_they_are(names, self._server) if self._server else missing,
-            "sftp": sftp.as_they_are(names, self._sftp_rules),
+            "sftp": state.as_they_are(names, self._group),
         }
 
     def _hashed(self, people: Sequence[Person], before: Mapping[str, Mapping[str, Person]]) -> list[Person]:
@@ -390,9 +389,9 @@ class Manager:
         return self._server
 
     @cached_property
-    def _sftp_rules(self) -> sftp.Rules:
-        text = read_config(CONFIG)
-        return sftp.Rules(group=discovered_group(parse(text, CONFIG) if text else []))
+    def _group(self) -> str:
+        """The group of the SFTP users."""
+        return discovered_group(state.read_settings(CONFIG))
 
 
 def _side(found: Mapping[str, Any] | None, **names: str) -> dict[str, Any] | None:

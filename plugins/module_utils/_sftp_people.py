@@ -16,10 +16,9 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import stat
 from dataclasses import dataclass, field
-from typing import Any, Collection, Iterable, Mapping, NamedTuple, Sequence
+from typing import Collection, Mapping, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._accounts import (
     LOCKED_SINCE,
@@ -39,7 +38,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._accounts import
     set_shell,
     uid_range,
 )
-from ansible_collections.secure_ftp.server.plugins.module_utils._atomic import file_error, replace_file
+from ansible_collections.secure_ftp.server.plugins.module_utils._atomic import replace_file
 from ansible_collections.secure_ftp.server.plugins.module_utils._directories import (
     ensure_directory,
     ensure_homes,
@@ -49,25 +48,25 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._errors import N
 from ansible_collections.secure_ftp.server.plugins.module_utils._passwords import (
     DEFAULT_ROUNDS,
     hash_many,
-    scheme,
     verify_many,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._people import Person, uses
+from ansible_collections.secure_ftp.server.plugins.module_utils._sftp_state import (
+    LockState,
+    locate,
+    lock_state,
+    read_settings,
+)
 from ansible_collections.secure_ftp.server.plugins.module_utils._sshd import (
     CONFIG,
-    DEFAULT_DIRECTORY,
     DEFAULT_GROUP,
     DEFAULT_KEYS_DIRECTORY,
     Jail,
     Setting,
-    discovered_directory,
     discovered_keys_directory,
     effective,
-    find_jail,
     jail_problems,
-    parse,
     prepare_host,
-    read_config,
     where_set,
 )
 
@@ -76,9 +75,6 @@ KEY_FILE_MODE = 0o644
 KEY_FILE_HEADER = "# Managed by secure_ftp.server: the complete list of this user's keys.\n"
 NO_SHELLS = ("/usr/sbin/nologin", "/sbin/nologin", "/bin/false", "/usr/bin/false")
 JAIL_CHECKS = ("full", "chroot", "none")
-
-# A lock keeps an expiry that was there before it in front of the password, where unlocking finds it.
-_LOCKED = re.compile(r"!(?:expires=(?P<day>[0-9]+)!)?(?P<stored>.+)")
 
 
 @dataclass(frozen=True)
@@ -144,30 +140,6 @@ class _Plan:
     expiry: dict[str, str] = field(default_factory=dict)
 
 
-class LockState(NamedTuple):
-    """How an account is locked: ``full`` shuts out password and key, ``mark`` stands before the password ``stored``.
-
-    ``mark`` alone is what ``passwd --lock`` does: keys still work.
-    """
-
-    full: bool
-    mark: str
-    stored: str
-    day: str
-
-
-def lock_state(accounts: Accounts, name: str) -> LockState:
-    """Read the lock of account ``name``; ``day`` is the expiry it has without the lock, days since 1970 or empty."""
-    stored, expires = accounts.passwords.get(name, "!"), accounts.expires.get(name, "")
-    full = expires == LOCKED_SINCE
-    parts = _LOCKED.match(stored)
-    if parts is None or (stored in PENDING and not full):
-        return LockState(full, "", stored, "" if full else expires)
-    behind = parts.group("stored")
-    mark = stored[: len(stored) - len(behind)]
-    return LockState(full, mark, behind, (parts.group("day") or "") if full else expires)
-
-
 def reconcile(people: Sequence[Person], rules: Rules, etc: str = "/etc") -> Outcome:
     """Make the members of ``rules.group`` those of ``people`` who use SFTP.
 
@@ -177,8 +149,8 @@ def reconcile(people: Sequence[Person], rules: Rules, etc: str = "/etc") -> Outc
     # Nothing is written in check mode, so it needs no lock either.
     with contextlib.nullcontext() if rules.check_mode else accounts_lock():
         accounts = read_accounts(etc)
-        settings = _settings(rules)
-        jail, found = _find_jail(rules, settings)
+        settings = read_settings(rules.config)
+        jail, found = locate(settings, rules.group, rules.directory, rules.keys_directory)
         members = accounts.members(rules.group)
         _refuse_strangers(people, rules, accounts, members, etc)
         plan = _plan(people, rules, accounts, members, jail)
@@ -194,84 +166,6 @@ def reconcile(people: Sequence[Person], rules: Rules, etc: str = "/etc") -> Outc
         for home in outcome.homes_removed:
             remove_home(jail.directory, os.path.basename(home))
         return outcome
-
-
-def describe(rules: Rules, name: str | None = None, etc: str = "/etc") -> list[dict[str, Any]]:
-    """Return the members of ``rules.group`` by name: scheme of the password (None without one), lock, home and keys."""
-    accounts = read_accounts(etc)
-    jail = jail_of(rules)
-    names = accounts.members(rules.group)
-    if name is not None:
-        names = [name] if name in names else []
-    try:
-        with_keys = {entry.name for entry in os.scandir(jail.keys_directory)} if names else set()
-    except OSError:
-        with_keys = set()
-    described = []
-    for user in names:
-        state = lock_state(accounts, user)
-        usable = state.stored not in PENDING and state.stored != NO_PASSWORD
-        keys = len(read_keys(jail.keys_directory, user)) if user in with_keys else 0
-        described.append(
-            {
-                "name": user,
-                "scheme": scheme(state.stored) if usable else None,
-                "locked": state.full or (bool(state.mark) and not keys),
-                "home": os.path.join(jail.directory, user),
-                "keys": keys,
-            }
-        )
-    return described
-
-
-def read_keys(keys_directory: str, name: str) -> list[str]:
-    """Return the lines of ``name``'s key file that hold a key; none when there is no file."""
-    try:
-        fd = os.open(os.path.join(keys_directory, name), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise file_error(os.path.join(keys_directory, name), "read", error) from error
-    with open(fd, "rb") as file:
-        lines = file.read().decode("utf-8", "surrogateescape").splitlines()
-    return [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
-
-
-def as_they_are(names: Iterable[str], rules: Rules, etc: str = "/etc") -> dict[str, Person]:
-    """Return each of ``names`` as a Person of SFTP that ``reconcile`` would leave unchanged."""
-    accounts = read_accounts(etc)
-    jail = jail_of(rules)
-    members = set(accounts.members(rules.group))
-    people = {}
-    for name in names:
-        if name not in members:
-            people[name] = Person(name, present=False)
-            continue
-        state = lock_state(accounts, name)
-        keys = tuple(read_keys(jail.keys_directory, name))
-        locked = None if state.mark and not state.full else state.full
-        people[name] = Person(name, True, None, state.stored, ("sftp",), keys, locked)
-    return people
-
-
-def jail_of(rules: Rules) -> Jail:
-    """Return the jail that sshd's configuration describes, with this library's places where it is silent."""
-    return _find_jail(rules, _settings(rules))[0]
-
-
-def _find_jail(rules: Rules, settings: Sequence[Setting]) -> tuple[Jail, Mapping[str, Setting]]:
-    found = find_jail(settings, rules.group)
-    directory = os.path.normpath(rules.directory or discovered_directory(found, rules.group) or DEFAULT_DIRECTORY)
-    keys_directory = os.path.normpath(
-        rules.keys_directory or discovered_keys_directory(found) or DEFAULT_KEYS_DIRECTORY
-    )
-    by_password = "passwordauthentication" not in found or found["passwordauthentication"].value.lower() != "no"
-    return Jail(rules.group, directory, keys_directory, by_password), found
-
-
-def _settings(rules: Rules) -> list[Setting]:
-    text = read_config(rules.config)
-    return [] if text is None else parse(text, rules.config)
 
 
 def _refuse_strangers(

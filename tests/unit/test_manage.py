@@ -68,10 +68,10 @@ class Sftp:
                     (self.jail / person.name).mkdir(exist_ok=True)
         return outcome
 
-    def as_they_are(self, names: Iterable[str], rules: sftp.Rules) -> dict[str, Person]:
+    def as_they_are(self, names: Iterable[str], group: str) -> dict[str, Person]:
         return {name: self.people.get(name, Person(name, present=False)) for name in names}
 
-    def describe(self, rules: sftp.Rules, name: str | None = None) -> list[dict[str, Any]]:
+    def describe(self, group: str, name: str | None = None) -> list[dict[str, Any]]:
         return [
             {
                 "name": person.name,
@@ -99,10 +99,11 @@ class Host:
         server = Server(str(self.db), None, Homes(str(self.homes / "$USER")), "nobody")
         monkeypatch.setattr(manage, "LOCK_FILE", str(tmp_path / "lock"))
         monkeypatch.setattr(manage.Manager, "_server", server)
-        monkeypatch.setattr(manage.Manager, "_sftp_rules", sftp.Rules())
-        monkeypatch.setattr(manage.sftp, "jail_of", lambda rules: Jail(directory=str(self.jail)))
-        for name in ("reconcile", "as_they_are", "describe"):
-            monkeypatch.setattr(manage.sftp, name, getattr(self.sftp, name))
+        monkeypatch.setattr(manage.Manager, "_group", "sftponly")
+        monkeypatch.setattr(manage.state, "jail_of", lambda group: Jail(directory=str(self.jail)))
+        monkeypatch.setattr(manage.sftp, "reconcile", self.sftp.reconcile)
+        for name in ("as_they_are", "describe"):
+            monkeypatch.setattr(manage.state, name, getattr(self.sftp, name))
 
     @property
     def manager(self) -> manage.Manager:
