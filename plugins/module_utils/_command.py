@@ -138,6 +138,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # | head
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        return _report(SecureFtpError(f"{where}the system refused: {error.strerror or error}"), arguments.json)
 
 
 def _report(error: SecureFtpError, as_json: bool) -> int:

@@ -41,6 +41,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._people import (
     PROTOCOLS,
     Person,
     person_from_options,
+    uses,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._sshd import (
     CONFIG,
@@ -144,6 +145,8 @@ class Manager:
     def expect_new(self, name: str, **options: Any) -> Person:
         """Return whom ``add`` would make, protocols the user has already included; raises what it would raise."""
         person = self._person(name, options)
+        if "ftps" in person.protocols:
+            self._expect_ftps()
         for user in self.users(name):
             taken = [protocol for protocol in person.protocols if protocol in user["protocols"]]
             if taken:
@@ -235,7 +238,9 @@ class Manager:
     def _apply(self, people: Sequence[Person], remove_home: bool = False, dry_run: bool = False) -> Result:
         before = self._as_they_are([person.name for person in people])
         people = [self._with_known_hash(person, before) for person in people]
-        result = self._reconcile(people, check_mode=True)
+        if any(uses(person, "ftps") for person in people):
+            self._expect_ftps()
+        result = self._reconcile(people, remove_home, check_mode=True)
         if dry_run or not (result.added or result.changed or result.removed or remove_home):
             return result
         people = self._hashed(people, before)
@@ -243,11 +248,11 @@ class Manager:
         journal.write(journal.Intent(people, _digests(before["ftps"])), self._journal_path)
         try:
             result = self._reconcile(people)
-        except SecureFtpError:
+        except BaseException:  # Ctrl-C too; the journal stays when even this fails
             self._undo(before["sftp"], new_directories)
-            raise
-        finally:
             journal.remove(self._journal_path)
+            raise
+        journal.remove(self._journal_path)
         if remove_home:  # last: nothing brings it back
             self._reconcile(people, remove_home=True)
         return result
@@ -361,8 +366,6 @@ class Manager:
             raise InvalidInput(
                 f"user {name!r}: protocols: expected ftps, sftp or both, found none; to remove the user: ftp-users del"
             )
-        if person.present and "ftps" in person.protocols:
-            self._expect_ftps()
         return person
 
     def _set_keys(self, name: str, keys: Sequence[str], warnings: list[str]) -> dict[str, Any]:

@@ -127,6 +127,18 @@ def test_each_kind_of_error_has_its_status_and_its_line(manager: Recorder, kind:
     assert f"\\fI{kind.code}\\fR".replace("_", "_") in page(), "the manual page names it"
 
 
+def test_what_the_system_refuses_is_one_line_too(manager: Recorder, capsys: Any) -> None:
+    manager.error = PermissionError(13, "Permission denied", "/run/lock")
+    assert command.main(["lock", "batman"]) == 1
+    assert capsys.readouterr().err == "error: /run/lock: the system refused: Permission denied\n"
+
+
+def test_control_c_is_no_traceback(manager: Recorder, capsys: Any) -> None:
+    manager.error = KeyboardInterrupt()  # type: ignore[assignment]
+    assert command.main(["lock", "batman"]) == command.INTERRUPTED
+    assert "nothing was changed" in capsys.readouterr().err
+
+
 def test_only_root_is_asked_for_a_password(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     assert command.main(["add", "batman", "--generate"]) == 6

@@ -135,6 +135,15 @@ def ftps_breaks(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> Any:
         yield
 
 
+@contextlib.contextmanager
+def killed(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """End a change between its halves as SIGKILL does: nothing is undone and the journal stays."""
+    with monkeypatch.context() as patch, ftps_breaks(monkeypatch, Killed()), contextlib.suppress(Killed):
+        patch.setattr(manage.journal, "remove", lambda path: None)
+        patch.setattr(manage.Manager, "_undo", lambda *arguments: None)
+        yield
+
+
 def test_a_user_has_one_hash_for_both_protocols(host: Host) -> None:
     answer = host.manager.add("batman", password="geheim", authorized_keys=[KEY])
     assert answer["changed"] and answer["user"] == host.manager.show("batman")
@@ -195,13 +204,14 @@ def test_keys_are_added_and_removed_by_any_of_their_names(host: Host) -> None:
         host.manager.edit("oracle", authorized_keys=[KEY])
 
 
+@pytest.mark.parametrize("error", [SecureFtpError("no space"), KeyboardInterrupt(), OSError("unforeseen")])
 @pytest.mark.parametrize("change", ["add", "edit", "lock", "delete"])
 def test_a_half_that_fails_takes_the_other_one_back(
-    host: Host, monkeypatch: pytest.MonkeyPatch, change: str, tmp_path: Path
+    host: Host, monkeypatch: pytest.MonkeyPatch, change: str, error: BaseException
 ) -> None:
     host.manager.add("batman", password="geheim", authorized_keys=[KEY])
     before = host.state()
-    with ftps_breaks(monkeypatch, SecureFtpError("no space")), pytest.raises(SecureFtpError, match="no space"):
+    with ftps_breaks(monkeypatch, error), pytest.raises(type(error)):
         if change == "add":
             host.manager.add("robin", password="x")
         elif change == "edit":
@@ -226,9 +236,7 @@ def test_a_change_that_was_killed_is_finished_by_the_next_one(
 
     host.manager.add("batman", password="geheim")
     host.manager.add("joker", password="x")
-    # What SIGKILL leaves: the journal too.
-    with monkeypatch.context() as patch, ftps_breaks(monkeypatch, Killed()), contextlib.suppress(Killed):
-        patch.setattr(manage.journal, "remove", lambda path: None)
+    with killed(monkeypatch):
         do()
     assert host.journal.stat().st_mode & 0o777 == 0o600 and "geheim" not in host.journal.read_text()
     by_ftps, by_sftp = host.state()
@@ -247,8 +255,7 @@ def test_a_change_that_was_killed_is_finished_by_the_next_one(
 
 
 def test_a_change_that_cannot_be_finished_yet_is_not_forgotten(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    with monkeypatch.context() as patch, ftps_breaks(monkeypatch, Killed()), contextlib.suppress(Killed):
-        patch.setattr(manage.journal, "remove", lambda path: None)
+    with killed(monkeypatch):
         host.manager.add("batman", password="geheim")
     with ftps_breaks(monkeypatch, Busy("another writer")), pytest.raises(Busy):
         host.manager.add("robin", password="x")
@@ -259,8 +266,7 @@ def test_a_change_that_cannot_be_finished_yet_is_not_forgotten(host: Host, monke
 
 def test_what_somebody_else_has_changed_since_is_left_alone(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     host.manager.add("batman", password="geheim")
-    with monkeypatch.context() as patch, ftps_breaks(monkeypatch, Killed()), contextlib.suppress(Killed):
-        patch.setattr(manage.journal, "remove", lambda path: None)
+    with killed(monkeypatch):
         host.manager.edit("batman", password="never")
     load(host.db, {"batman": HASH})
     assert host.manager.edit("batman", authorized_keys=[KEY])["warnings"] == []
@@ -285,6 +291,18 @@ def test_a_list_goes_in_whole_or_not_at_all(host: Host) -> None:
     assert (plan.added, plan.unchanged) == (["robin"], ["batman"]) and host.state() == before
     assert replace(host.manager.apply_list(people[:2])) == plan
     assert host.manager.apply_list(people[:2]).unchanged == ["batman", "robin"]
+
+
+def test_a_host_without_vsftpd_has_users_of_sftp(host: Host, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(manage.Manager, "_server", None)
+    monkeypatch.setattr(manage, "CONFIGS", (str(tmp_path / "vsftpd.conf"),))
+    host.manager.add("alfred", protocols=["sftp"], password="x")
+    for call in (host.manager.lock, host.manager.unlock):
+        assert call("alfred")["changed"]
+    assert host.manager.edit("alfred", password="y")["user"]["protocols"] == ["sftp"]
+    with pytest.raises(SecureFtpError, match="db: not given|expected vsftpd"):
+        host.manager.add("batman", password="x")
+    assert host.manager.delete("alfred")["changed"]
 
 
 def test_only_root_changes_somebody(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
