@@ -128,13 +128,13 @@ def test_each_kind_of_error_has_its_status_and_its_line(manager: Recorder, kind:
 
 
 def test_what_the_system_refuses_is_one_line_too(manager: Recorder, capsys: Any) -> None:
-    manager.error = PermissionError(13, "Permission denied", "/run/lock")
+    manager.errors = [PermissionError(13, "Permission denied", "/run/lock")]
     assert command.main(["lock", "batman"]) == 1
     assert capsys.readouterr().err == "error: /run/lock: the system refused: Permission denied\n"
 
 
 def test_control_c_is_no_traceback(manager: Recorder, capsys: Any) -> None:
-    manager.error = KeyboardInterrupt()  # type: ignore[assignment]
+    manager.errors = [KeyboardInterrupt()]
     assert command.main(["lock", "batman"]) == command.INTERRUPTED
     assert "nothing was changed" in capsys.readouterr().err
 
