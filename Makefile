@@ -54,7 +54,7 @@ demo-info: ## what the demo is, as JSON
 demo-down: ## remove the demo
 	@python3 tests/demo/demo.py down
 
-test: lint sanity unit unit-oldest unit-newest azure package reliability molecule ## what CI runs
+test: lint sanity unit unit-oldest unit-newest package reliability molecule ## what CI runs
 
 lint: $(VENV)/.checks ## ruff, mypy, yamllint, ansible-lint, shellcheck, changelog fragments, stale documentation
 	@$(CHECKED) ruff check .

@@ -227,15 +227,22 @@ class Control:
         return self.server.ssh(self.user, key_file=self.key_file, **more)
 
     def ssh(self, data: bytes | dict = b"", command: str = "ftp-users", options: str = "") -> Answer:
-        """Hand ``data`` to ``ssh`` as its standard input, as it is or as JSON; stderr carries ``-v``."""
-        self.server.client.ask("banner", host=self.server.address)
+        """Hand ``data`` to ``ssh`` as its standard input, as it is or as JSON; stderr carries ``-v``.
+
+        Since OpenSSH 9.8 sshd turns away for a while who failed to log in several times: such an answer says nothing.
+        """
         raw = data if isinstance(data, bytes) else json.dumps(data).encode()
-        return self._run(
-            f"ssh -v -i {self.key_file} -o IdentitiesOnly=yes -o BatchMode=yes -o StrictHostKeyChecking=yes"
-            f" -o UserKnownHostsFile={self.server.known_hosts} -o ConnectTimeout=20 {options}"
-            f" {self.user}@{self.server.address} {shlex.quote(command)}",
-            raw,
-        )
+        for _ in range(5):
+            self.server.client.ask("banner", host=self.server.address)
+            answer = self._run(
+                f"ssh -v -i {self.key_file} -o IdentitiesOnly=yes -o BatchMode=yes -o StrictHostKeyChecking=yes"
+                f" -o UserKnownHostsFile={self.server.known_hosts} -o ConnectTimeout=20 {options}"
+                f" {self.user}@{self.server.address} {shlex.quote(command)}",
+                raw,
+            )
+            if "Not allowed at this time" not in answer.errors:
+                break
+        return answer
 
     def run(self, client: str, *words: str, options: str = "", stdin: str = "") -> Answer:
         """Run the ``python`` or ``php`` client with ``words`` (a verb and its operands) and options of the verb."""

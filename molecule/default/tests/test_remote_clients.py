@@ -23,7 +23,8 @@ def no_harvey(server, control):
     """Nobody of that name before and after."""
 
     def clear():
-        control.ssh({"version": 1, "verb": "del", "name": NAME, "remove_home": True})
+        control.ssh({"version": 1, "verb": "del", "name": NAME})
+        server.sh(f"rm -rf {FTPS_ROOT}/{NAME} {SFTP_JAIL}/{NAME}")
 
     clear()
     yield
