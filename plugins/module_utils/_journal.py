@@ -21,7 +21,7 @@ PATH = "/var/lib/secure_ftp.server/unfinished.json"
 
 
 class Intent(NamedTuple):
-    """A change: the people as they are to be, and the digest of each one's FTPS record before it (None: no record)."""
+    """A change: the people as they are to be, and each one's FTPS record before it (None: no record)."""
 
     people: Sequence[Person]
     records: Mapping[str, str | None]

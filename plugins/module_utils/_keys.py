@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import re
 import struct
 from typing import Iterator
@@ -77,6 +76,8 @@ def validate_authorized_keys(keys: object, name: str) -> tuple[str, ...]:
 
 def fingerprint(key: str) -> str:
     """Return ``SHA256:...`` of one line of an authorized_keys file, as ssh-keygen(1) -l prints it."""
+    import hashlib  # starts OpenSSL, which most runs do without
+
     blob = base64.b64decode(_split(key)[1])
     return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode("ascii").rstrip("=")
 

@@ -10,7 +10,6 @@ or not at all. When the second half fails the first is undone; when the process 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -245,7 +244,7 @@ class Manager:
             return result
         people = self._hashed(people, before)
         new_directories = self._missing_directories(people)
-        journal.write(journal.Intent(people, _digests(before["ftps"])), self._journal_path)
+        journal.write(journal.Intent(people, _records(before["ftps"])), self._journal_path)
         try:
             result = self._reconcile(people)
         except BaseException:  # Ctrl-C too; the journal stays when even this fails
@@ -298,7 +297,7 @@ class Manager:
         if intent is None:
             journal.remove(self._journal_path)
             return []
-        now = _digests(self._as_they_are([person.name for person in intent.people])["ftps"])
+        now = _records(self._as_they_are([person.name for person in intent.people])["ftps"])
         # SFTP comes first: where the record is another one, both halves were done, or somebody else was here since.
         rest = [person for person in intent.people if now[person.name] == intent.records.get(person.name)]
         names = ", ".join(repr(person.name) for person in rest[:5]) + (" and others" if len(rest) > 5 else "")
@@ -409,9 +408,9 @@ def _expect_sftp(user: Mapping[str, Any]) -> None:
         )
 
 
-def _digests(people: Mapping[str, Person]) -> dict[str, str | None]:
-    """Tell versions of FTPS records apart without keeping them."""
+def _records(people: Mapping[str, Person]) -> dict[str, str | None]:
+    """Tell versions of FTPS records apart; the journal is as secret as what they are made of."""
     return {
-        name: hashlib.sha256(f"{person.locked} {person.password_hash}".encode()).hexdigest() if person.present else None
+        name: f"{'!' if person.locked else ''}{person.password_hash}" if person.present else None
         for name, person in people.items()
     }

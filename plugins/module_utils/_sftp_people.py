@@ -44,7 +44,11 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._directories imp
     ensure_homes,
     remove_home,
 )
-from ansible_collections.secure_ftp.server.plugins.module_utils._errors import NotPermitted, SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._errors import (
+    InvalidInput,
+    NotPermitted,
+    SecureFtpError,
+)
 from ansible_collections.secure_ftp.server.plugins.module_utils._passwords import (
     DEFAULT_ROUNDS,
     hash_many,
@@ -160,7 +164,8 @@ def reconcile(people: Sequence[Person], rules: Rules, etc: str = "/etc") -> Outc
         _refuse_unready_host(rules, accounts, found, plan, jail)
         _remove(plan, accounts, jail)
         _add(plan, rules, accounts, jail, etc)
-        accounts = read_accounts(etc) if plan.add else accounts
+        if plan.add:
+            accounts = read_accounts(etc, only={person.name for person in (*plan.add, *plan.keep)})
         outcome.warnings += _assert_jail([*plan.add, *plan.keep], rules, accounts, jail, settings)
         _provide(plan, rules, accounts, jail)
         for home in outcome.homes_removed:
@@ -175,20 +180,20 @@ def _refuse_strangers(
     wanted = [person.name for person in people if uses(person, "sftp")]
     for name in wanted:
         if name == group:
-            raise SecureFtpError(f"user {name!r}: is the name of the SFTP group too; choose another name")
+            raise InvalidInput(f"user {name!r}: is the name of the SFTP group too; choose another name")
         if name in accounts.users and name not in inside:
             raise NotPermitted(
                 f"user {name!r}: expected a new name or a member of the group {group}, found another system account of"
                 f" this name; choose another name, or, when it really is to become an SFTP-only user, run: usermod"
                 f" -a -G {group} {name}"
             )
-    for name in inside:
-        if accounts.users[name].uid == 0 or name in operator:
-            raise SecureFtpError(
-                f"user {name!r}: expected only SFTP users in the group {group}, found"
-                f" {'an account with user id 0' if accounts.users[name].uid == 0 else 'the account you log in with'};"
-                f" take it out first: gpasswd -d {name} {group}"
-            )
+    roots = {user.name for user in accounts.users.values() if user.uid == 0}
+    for name in sorted(inside & (operator | roots)):
+        raise SecureFtpError(
+            f"user {name!r}: expected only SFTP users in the group {group}, found"
+            f" {'an account with user id 0' if name in roots else 'the account you log in with'};"
+            f" take it out first: gpasswd -d {name} {group}"
+        )
     for name in known_elsewhere((name for name in wanted if name not in accounts.users), etc):
         raise SecureFtpError(
             f"user {name!r}: expected a new name, found an account of this name in a directory service of"

@@ -62,11 +62,9 @@ def lock_state(accounts: Accounts, name: str) -> LockState:
 
 def describe(group: str, name: str | None = None, config: str = CONFIG, etc: str = "/etc") -> list[dict[str, Any]]:
     """Return the members of ``group`` by name: scheme of the password (None without one), lock, home and keys."""
-    accounts = read_accounts(etc)
+    accounts = read_accounts(etc, only=None if name is None else {name})
     jail = jail_of(group, config)
-    names = accounts.members(group)
-    if name is not None:
-        names = [name] if name in names else []
+    names = [user for user in accounts.members(group) if name in (None, user)]
     try:
         with_keys = {entry.name for entry in os.scandir(jail.keys_directory)} if names else set()
     except OSError:

@@ -215,3 +215,23 @@ def test_a_tool_that_outlives_us_holds_the_lock(tmp_path):
         pass
     with accounts_lock(path, seconds=10):
         pass
+
+
+def test_reading_some_users_gives_what_reading_all_gives(etc):
+    everybody = read_accounts(etc)
+    for name in (*everybody.users, "nobody-of-that-name"):
+        found = read_accounts(etc, only={name})
+        assert found.users.get(name) == everybody.users.get(name)
+        assert found.passwords.get(name) == everybody.passwords.get(name)
+        assert found.groups == everybody.groups
+
+
+def test_a_file_that_was_replaced_is_read_again(etc):
+    before = read_accounts(etc)
+    path = os.path.join(etc, "shadow")
+    with open(path, encoding="utf-8") as old, open(f"{path}.new", "w", encoding="utf-8") as new:
+        new.write(old.read() + "added:$6$x:1:0:99999:7::20000:\n")
+    os.rename(f"{path}.new", path)
+    assert read_accounts(etc, only={"added"}).passwords == {"added": "$6$x"}
+    assert read_accounts(etc).passwords == {**before.passwords, "added": "$6$x"}
+    assert read_accounts(etc).expires["added"] == "20000"

@@ -66,7 +66,7 @@ class Host:
         self.users[name] = Account(name, uid, gid, f"/home/{name}", shell)
         self.shadow[name] = stored
 
-    def accounts(self, etc="/etc"):
+    def accounts(self, etc="/etc", only=None):
         groups = {"sftponly": Group("sftponly", 997, frozenset(self.group_members))}
         return Accounts(dict(self.users), groups, dict(self.shadow), dict(self.expires))
 
