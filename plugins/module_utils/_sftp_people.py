@@ -414,10 +414,8 @@ def _add(plan: _Plan, rules: Rules, accounts: Accounts, jail: Jail, etc: str) ->
 def _former_owners(directory: str, users: Collection[str]) -> dict[str, int]:
     """Who owns the homes of nobody in ``users``: an account's id must not open the files of one that is gone."""
     try:
-        with os.scandir(directory) as entries:
-            return {
-                entry.name: entry.stat(follow_symlinks=False).st_uid for entry in entries if entry.name not in users
-            }
+        strays = set(os.listdir(directory)).difference(users)
+        return {name: os.lstat(os.path.join(directory, name)).st_uid for name in strays}
     except FileNotFoundError:
         return {}
 
