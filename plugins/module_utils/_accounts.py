@@ -111,13 +111,13 @@ _read_before: dict[str, tuple[tuple[int, int, int, int], Any]] = {}
 
 def _parsed(path: str, parse: Callable[[Iterable[str]], _T], only: Collection[str] | None = None) -> _T:
     try:
-        with open(path, encoding="utf-8", errors="surrogateescape") as lines:
-            found = os.fstat(lines.fileno())
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+            found = os.fstat(file.fileno())
             identity = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
             if path not in _read_before or _read_before[path][0] != identity:
                 if only is not None:
-                    return parse(_lines_of(lines.read(), only))
-                _read_before[path] = identity, parse(lines)
+                    return parse(_lines_of(file.read(), only))
+                _read_before[path] = identity, parse(file.read().split("\n"))
     except FileNotFoundError:
         return parse(())
     except OSError as error:
@@ -128,10 +128,17 @@ def _parsed(path: str, parse: Callable[[Iterable[str]], _T], only: Collection[st
 
 
 def _lines_of(text: str, names: Collection[str]) -> list[str]:
-    """Return the lines of ``names``; a regular expression finds a few among many ten times faster than a loop."""
+    """Return the lines of ``names``; a few are searched for, which is ten times faster than looking at each line."""
     if len(names) > _FEW:
-        return [line for line in text.splitlines() if line.partition(":")[0] in names]
-    return re.findall(rf"^(?:{'|'.join(map(re.escape, names))}):.*$", text, re.MULTILINE) if names else []
+        return [line for line in text.split("\n") if line.partition(":")[0] in names]
+    text, found = f"\n{text}\n", []
+    for name in names:
+        start = text.find(f"\n{name}:")
+        while start >= 0:
+            end = text.index("\n", start + 1)
+            found.append(text[start + 1 : end])
+            start = text.find(f"\n{name}:", end)
+    return found
 
 
 def _parse_passwd(lines: Iterable[str]) -> dict[str, Account]:
@@ -163,7 +170,7 @@ def _parse_shadow(lines: Iterable[str]) -> tuple[dict[str, str], dict[str, str]]
 
 def _rows(lines: Iterable[str], columns: int) -> Iterator[list[str]]:
     for line in lines:
-        row = line.rstrip("\n").split(":")
+        row = line.split(":")
         if len(row) >= columns and row[0]:
             yield row
 

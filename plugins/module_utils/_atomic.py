@@ -9,7 +9,6 @@ import contextlib
 import errno
 import mmap
 import os
-import secrets
 import stat
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import NotPermitted, SecureFtpError
@@ -61,7 +60,7 @@ def replace_file(path: str, data: bytes, mode: int, uid: int, gid: int) -> None:
         if not stat.S_ISREG(kind):
             what = "a symbolic link" if stat.S_ISLNK(kind) else "something else"
             raise SecureFtpError(f"{path}: expected a regular file, found {what}; name the real file")
-    temporary = os.path.join(directory, f".{os.path.basename(path)}.{secrets.token_hex(6)}.new")
+    temporary = os.path.join(directory, f".{os.path.basename(path)}.{os.urandom(6).hex()}.new")
     try:
         fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
 import stat
 from typing import Callable, Iterable, Iterator
 
@@ -203,7 +202,7 @@ def _empty(top: int, path: str) -> None:
     Subdirectories are first moved up into ``top``, so depth costs neither descriptors nor stack.
     """
     device = os.fstat(top).st_dev
-    prefix, moved = f".removing-{secrets.token_hex(6)}-", 0
+    prefix, moved = f".removing-{os.urandom(6).hex()}-", 0
     todo = os.listdir(top)
     while todo:
         name = todo.pop()

@@ -32,13 +32,16 @@ _LAUNCHER = """\
 #!/usr/bin/python3 -I
 # Installed by secure_ftp.server; changes made here are lost.
 import gc
+import os
 import sys
 
 gc.disable()  # the command ends soon; looking for cycles only slows down long lists
 sys.path.insert(0, {directory!r})
 from {package}.{entry} import main
 
-sys.exit(main())
+status = main()
+sys.stderr.flush()
+os._exit(status)  # main has flushed its output; tidying up memory would only take time
 """
 
 

@@ -10,10 +10,8 @@ Hashes go through crypt(3) of the system's libcrypt, called with its GIL-releasi
 from __future__ import annotations
 
 import ctypes
-import hmac
 import os
 import re
-import secrets
 import threading
 from typing import Any, Callable, Sequence, TypeVar
 
@@ -153,7 +151,7 @@ def hash_password(password: str, rounds: int = DEFAULT_ROUNDS) -> str:
     Raises InvalidInput for rounds out of range.
     """
     validate_rounds(rounds)
-    salt = "".join(secrets.choice(_ALPHABET) for _turn in range(_SALT_LENGTH))
+    salt = "".join(_ALPHABET[byte % len(_ALPHABET)] for byte in os.urandom(_SALT_LENGTH))  # 256 is a multiple of 64
     result = _crypt(password, f"$6$rounds={rounds}${salt}")
     if result is None or not result.startswith("$6$"):
         raise SecureFtpError("libcrypt refused to make a sha512_crypt hash; install python3-passlib on the host")
@@ -164,6 +162,8 @@ def verify(password: str, stored: str) -> bool:
     """Whether ``stored`` is a hash of ``password``; False for what is no hash or of a method unknown here."""
     if "\0" in password or scheme(stored) == PLAINTEXT:
         return False
+    import hmac  # starts OpenSSL, which making a hash does without
+
     computed = _crypt(password, stored)
     return computed is not None and hmac.compare_digest(computed.encode("utf-8"), stored.encode("utf-8"))
 

@@ -15,7 +15,6 @@ import fcntl
 import importlib
 import os
 import re
-import secrets
 import sys
 import time
 from typing import Any, Callable, Iterator, Mapping
@@ -235,7 +234,7 @@ def _replace(path: str, view: View | None, changes: Changes, driver: Any, owner:
     mode, uid, gid = (file.mode, file.uid, file.gid) if file else (_NEW_MODE, os.geteuid(), os.getegid())
     if owner is not None:
         mode, uid, gid = owner.st_mode & 0o7777, owner.st_uid, owner.st_gid
-    temporary = os.path.join(directory, f".{base}.{secrets.token_hex(6)}.tmp")
+    temporary = os.path.join(directory, f".{base}.{os.urandom(6).hex()}.tmp")
     try:
         _clean(directory, base)
         if file:
