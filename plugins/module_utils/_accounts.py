@@ -23,7 +23,7 @@ import signal
 import subprocess
 import time
 from dataclasses import dataclass, field
-from typing import Any, Callable, Collection, Iterable, Iterator, Mapping, NamedTuple, Sequence, TypeVar
+from typing import Any, Callable, Collection, Iterable, Iterator, Mapping, NamedTuple, Sequence, Tuple, TypeVar
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import Busy, NotPermitted, SecureFtpError
 
@@ -106,7 +106,9 @@ def read_accounts(etc: str = "/etc", only: Collection[str] | None = None) -> Acc
     return Accounts(users, groups, passwords, expires)
 
 
-_read_before: dict[str, tuple[tuple[int, int, int, int], Any]] = {}
+_Identity = Tuple[int, int, int, int]
+_texts: dict[str, tuple[_Identity, str]] = {}
+_read_before: dict[str, tuple[_Identity, Any]] = {}
 
 
 def _parsed(path: str, parse: Callable[[Iterable[str]], _T], only: Collection[str] | None = None) -> _T:
@@ -114,15 +116,18 @@ def _parsed(path: str, parse: Callable[[Iterable[str]], _T], only: Collection[st
         with open(path, encoding="utf-8", errors="surrogateescape") as file:
             found = os.fstat(file.fileno())
             identity = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
-            if path not in _read_before or _read_before[path][0] != identity:
-                if only is not None:
-                    return parse(_lines_of(file.read(), only))
-                _read_before[path] = identity, parse(file.read().split("\n"))
+            if path not in _texts or _texts[path][0] != identity:
+                _texts[path] = identity, file.read()
     except FileNotFoundError:
         return parse(())
     except OSError as error:
         kind = NotPermitted if isinstance(error, PermissionError) else SecureFtpError
         raise kind(f"{path}: expected to read it, found: {error.strerror}; run as root (become: true)") from error
+    text = _texts[path][1]
+    if only is not None:
+        return parse(_lines_of(text, only))
+    if path not in _read_before or _read_before[path][0] != identity:
+        _read_before[path] = identity, parse(text.split("\n"))
     parsed: _T = _read_before[path][1]
     return parsed
 

@@ -187,7 +187,8 @@ def _add(arguments: argparse.Namespace) -> int:
     _expect_root()
     manager = Manager()
     options = _person(arguments)
-    manager.expect_new(arguments.name, **options)  # before a password is asked for
+    if not (arguments.no_password or _is_given(arguments)):
+        manager.expect_new(arguments.name, **options)  # before a password is asked for
     options.update(_password(arguments, ask=not arguments.no_password))
     answer = manager.add(arguments.name, **options)
     return _answer(arguments, answer, "added", options)
@@ -324,6 +325,12 @@ def _person(arguments: argparse.Namespace) -> dict[str, Any]:
     if arguments.key is not None:
         options["authorized_keys"] = [_key(key) for key in arguments.key]
     return options
+
+
+def _is_given(arguments: argparse.Namespace) -> bool:
+    return arguments.password is not None or bool(
+        arguments.password_stdin or arguments.hash_stdin or arguments.generate
+    )
 
 
 def _password(arguments: argparse.Namespace, ask: bool) -> dict[str, str]:

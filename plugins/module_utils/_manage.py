@@ -139,7 +139,7 @@ class Manager:
         """
         with self._changing() as warnings:
             person = self.expect_new(name, **options)
-            return self._answer(name, self._apply([person]), warnings)
+            return self._answer(name, self._apply([person], certain=True), warnings)
 
     def expect_new(self, name: str, **options: Any) -> Person:
         """Return whom ``add`` would make, protocols the user has already included; raises what it would raise."""
@@ -234,14 +234,20 @@ class Manager:
         with accounts_lock(LOCK_FILE, LOCK_SECONDS):
             yield self._finish()
 
-    def _apply(self, people: Sequence[Person], remove_home: bool = False, dry_run: bool = False) -> Result:
+    def _apply(
+        self, people: Sequence[Person], remove_home: bool = False, dry_run: bool = False, certain: bool = False
+    ) -> Result:
+        """Do it, or only say what would be done; ``certain`` that something changes saves looking for it first."""
         before = self._as_they_are([person.name for person in people])
         people = [self._with_known_hash(person, before) for person in people]
         if any(uses(person, "ftps") for person in people):
             self._expect_ftps()
-        result = self._reconcile(people, remove_home, check_mode=True)
-        if dry_run or not (result.added or result.changed or result.removed or remove_home):
-            return result
+        if certain and self._server:  # SFTP, which comes first, objects before it changes anything
+            ftps.reconcile(people, self._server, ftps.Rules(check_mode=True))
+        elif not certain:
+            result = self._reconcile(people, remove_home, check_mode=True)
+            if dry_run or not (result.added or result.changed or result.removed or remove_home):
+                return result
         people = self._hashed(people, before)
         new_directories = self._missing_directories(people)
         journal.write(journal.Intent(people, _records(before["ftps"])), self._journal_path)
