@@ -146,6 +146,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _report(error: SecureFtpError, as_json: bool) -> int:
     if as_json:
         _print_json({"error": {"code": error.code, "message": str(error)}})
+        sys.stdout.flush()
     else:
         sys.stderr.write(f"error: {error}\n")
     return EXIT_CODES[error.code]

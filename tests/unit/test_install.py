@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -32,6 +33,9 @@ def test_the_command_runs_without_ansible_and_without_this_tree(where: Installat
     assert [Path(path).name for path in paths[1:]] == ["ftp-users", "users"]
     done = subprocess.run([where.link or "", "--help"], capture_output=True, text=True, cwd="/", env={}, check=True)
     assert done.stdout.startswith("usage: ftp-users ")
+    words = [where.command, "keys", "batman", "add", "--json"]
+    failed = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert failed.returncode == 2 and json.loads(failed.stdout)["error"]["code"] == "invalid", "nothing stays unwritten"
     assert not any("ansible.module_utils" in source for source in library_files("_command").values())
     assert install(where, "_command") == []
 
