@@ -232,7 +232,7 @@ class Control:
         Since OpenSSH 9.8 sshd turns away for a while who failed to log in several times: such an answer says nothing.
         """
         raw = data if isinstance(data, bytes) else json.dumps(data).encode()
-        for _ in range(5):
+        for _attempt in range(5):
             self.server.client.ask("banner", host=self.server.address)
             answer = self._run(
                 f"ssh -v -i {self.key_file} -o IdentitiesOnly=yes -o BatchMode=yes -o StrictHostKeyChecking=yes"
