@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
-import subprocess
 import tempfile
 from typing import Callable, Iterable, Sequence
 
@@ -37,6 +36,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._control import 
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._directories import ensure_directory
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._processes import run_command
 from ansible_collections.secure_ftp.server.plugins.module_utils._sshd import (
     CONFIG,
     effective,
@@ -221,11 +221,9 @@ def validate_sudoers(text: str) -> None:
     with tempfile.NamedTemporaryFile("w", prefix="sudoers-") as file:  # 0600, as visudo wants it
         file.write(text)
         file.flush()
-        result = subprocess.run(
-            [visudo, "--check", "--file", file.name], capture_output=True, text=True, errors="replace", check=False
-        )
-        if result.returncode:
-            said = "; ".join((result.stderr or result.stdout).replace(file.name, SUDOERS).strip().splitlines()[-3:])
+        answer = run_command([visudo, "--check", "--file", file.name])
+        if answer.rc:
+            said = "; ".join((answer.err or answer.out).replace(file.name, SUDOERS).strip().splitlines()[-3:])
             raise SecureFtpError(f"{SUDOERS}: expected visudo to accept it, found: {said}; nothing was changed")
 
 
@@ -243,11 +241,4 @@ def command_problem(path: str) -> str | None:
 
 def sudo_listing(user: str) -> str:
     """What ``sudo -l -U user`` prints in the C locale."""
-    return subprocess.run(
-        [SUDO, "-n", "-l", "-U", user],
-        capture_output=True,
-        text=True,
-        errors="replace",
-        env={"LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
-        check=False,
-    ).stdout
+    return run_command([SUDO, "-n", "-l", "-U", user]).out

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import time
 from typing import Any, Callable, Iterable, Sequence
 
@@ -36,7 +35,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._doctor_users im
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor_vsftpd import vsftpd_findings
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import NotPermitted, SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._pam import PAM_DIRECTORY
-from ansible_collections.secure_ftp.server.plugins.module_utils._ssh_ports import run_command
+from ansible_collections.secure_ftp.server.plugins.module_utils._processes import run_command
 
 EXIT_STATUS = {WARNING: 10, ERROR: 11}
 """Exit status of ``ftp-users check`` by the worst severity found; 0 when nothing is."""
@@ -82,7 +81,7 @@ def examined(examination: Callable[[], Iterable[Finding]], look: str) -> list[Fi
     findings: list[Finding] = []
     try:
         findings.extend(examination())
-    except (SecureFtpError, OSError, subprocess.SubprocessError) as error:
+    except (SecureFtpError, OSError) as error:
         findings.append(found("not-examined", f"{error}", fix=look))
     return findings
 

@@ -12,6 +12,7 @@ import shutil
 import time
 from typing import Iterable, Iterator, Sequence
 
+from ansible_collections.secure_ftp.server.plugins.module_utils import _ufw
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor_findings import (
     Finding,
     first,
@@ -22,10 +23,15 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._doctor_findings
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor_instances import Instance
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor_vsftpd import set_options
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
-from ansible_collections.secure_ftp.server.plugins.module_utils._firewall import OWNER, Rule, parse_added
+from ansible_collections.secure_ftp.server.plugins.module_utils._firewall import (
+    OWNER,
+    Rule,
+    accepts_by_default,
+    parse_added,
+)
 from ansible_collections.secure_ftp.server.plugins.module_utils._port_plan import ANYWHERE
+from ansible_collections.secure_ftp.server.plugins.module_utils._processes import Run
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh_ports import (
-    Run,
     configured_ports,
     served_ports,
     socket_ports,
@@ -34,7 +40,6 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._sshd import CON
 from ansible_collections.secure_ftp.server.plugins.module_utils._units import is_outdated
 from ansible_collections.secure_ftp.server.plugins.module_utils._userdb import load_driver
 
-UFW_DEFAULTS = "/etc/default/ufw"
 _PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 _LEFTOVER = re.compile(r"\..+\.[0-9a-f]{12}\.(?:tmp|new)\Z|\.sshd_config-[a-z0-9_]{8}\Z")
 _YOUNG = 60
@@ -83,10 +88,10 @@ def ssh_findings(ports: Iterable[int], run: Run, paths: Sequence[str] = (CONFIG,
 
 def firewall_findings(instances: Sequence[Instance], ports: Iterable[int], run: Run) -> Iterator[Finding]:
     """Examine whether an active UFW lets the control ports, the passive range and SSH ``ports`` through."""
-    program = shutil.which("ufw", path=_PATH)
-    if program is None or "Status: active" not in _ufw(program, run, "status").splitlines() or _default_is_accept():
+    program = _ufw.find()
+    if program is None or not _ufw.is_active(program, run) or accepts_by_default(_ufw.settings()):
         return
-    rules = parse_added(_ufw(program, run, "show", "added"))
+    rules = parse_added(_ufw.ask(program, "show", "added", run=run))
     wanted = [(port, port, "SSH") for port in sorted(ports)]
     for instance in instances:
         if instance.options is None or not instance.listens:
@@ -142,19 +147,6 @@ def _deciding(port: int, rules: Sequence[Rule | None]) -> Rule | None:
         if anyone.covers(port) and (rule.source == ANYWHERE or rule.action in ("allow", "limit")):
             return rule
     return None
-
-
-def _ufw(program: str, run: Run, *arguments: str) -> str:
-    answer = run([program, *arguments])
-    if answer.rc:
-        raise SecureFtpError(f"ufw {' '.join(arguments)}: {(answer.err or answer.out).strip()}")
-    return answer.out
-
-
-def _default_is_accept() -> bool:
-    with contextlib.suppress(OSError), open(UFW_DEFAULTS, encoding="utf-8", errors="replace") as file:
-        return re.findall(r'^\s*DEFAULT_INPUT_POLICY\s*=\s*"?([A-Z]+)', file.read(), re.M)[-1:] == ["ACCEPT"]
-    return False
 
 
 # --- clock ---------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Mapping, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._discovery import CONFIGS
-from ansible_collections.secure_ftp.server.plugins.module_utils._ssh_ports import Run
+from ansible_collections.secure_ftp.server.plugins.module_utils._processes import Run
 from ansible_collections.secure_ftp.server.plugins.module_utils._vsftpd_conf import parse
 
 DEFAULT_CERTIFICATE = "/usr/share/ssl/certs/vsftpd.pem"

@@ -217,13 +217,22 @@ def policies_to_change(text: str) -> list[dict[str, str]]:
         ("incoming", "DEFAULT_INPUT_POLICY", "DROP", "deny"),
         ("outgoing", "DEFAULT_OUTPUT_POLICY", "ACCEPT", "allow"),
     ):
-        settings = re.findall(rf"^\s*{key}\s*=\s*\"?([A-Za-z]+)", text, re.MULTILINE)
-        if not settings or settings[-1].upper() != value:
+        if _setting(text, key).upper() != value:
             change.append({"direction": direction, "default": policy})
     return change
 
 
 def filters_ipv6(text: str) -> bool:
     """Whether /etc/default/ufw lets rules for IPv6 in; without them only the loopback has IPv6."""
-    settings = re.findall(r"^\s*IPV6\s*=\s*\"?([A-Za-z]+)", text, re.MULTILINE)
-    return bool(settings) and settings[-1].lower() == "yes"
+    return _setting(text, "IPV6").lower() == "yes"
+
+
+def accepts_by_default(text: str) -> bool:
+    """Whether /etc/default/ufw lets in what no rule is about."""
+    return _setting(text, "DEFAULT_INPUT_POLICY").upper() == "ACCEPT"
+
+
+def _setting(text: str, key: str) -> str:
+    """The last value of ``key``, which is the one that counts; empty where there is none."""
+    values: list[str] = re.findall(rf"^\s*{key}\s*=\s*\"?([A-Za-z]+)", text, re.MULTILINE)
+    return values[-1] if values else ""

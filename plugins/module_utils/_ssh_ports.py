@@ -8,11 +8,10 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
 from dataclasses import dataclass
-from typing import Callable, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._processes import Run, run_command
 
 DEFAULT_PORT = 22
 SSHD = "/usr/sbin/sshd"
@@ -24,30 +23,6 @@ class Connection:
 
     client: str
     port: int
-
-
-@dataclass(frozen=True)
-class Output:
-    rc: int
-    out: str
-    err: str = ""
-
-
-Run = Callable[[Sequence[str]], Output]
-
-
-def run_command(command: Sequence[str]) -> Output:
-    """Run ``command`` in the C locale with an empty standard input."""
-    done = subprocess.run(
-        list(command),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        env=dict(os.environ, LC_ALL="C", LANG="C"),
-        timeout=60,
-        check=False,
-    )
-    return Output(done.returncode, done.stdout, done.stderr)
 
 
 def configured_ports(text: str) -> set[int]:

@@ -9,7 +9,7 @@ import contextlib
 import shutil
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
-from ansible_collections.secure_ftp.server.plugins.module_utils._ssh_ports import run_command
+from ansible_collections.secure_ftp.server.plugins.module_utils._processes import Run, run_command
 
 SETTINGS = "/etc/default/ufw"
 RULES = ("/etc/ufw/user.rules", "/etc/ufw/user6.rules")
@@ -29,9 +29,9 @@ def program() -> str:
     return path
 
 
-def ask(path: str, *arguments: str) -> str:
+def ask(path: str, *arguments: str, run: Run = run_command) -> str:
     """The output of ``ufw ARGUMENTS``. Raises SecureFtpError with UFW's own words when it fails."""
-    done = run_command([path, *arguments])
+    done = run([path, *arguments])
     if done.rc != 0:
         reason = (done.err or done.out).strip()
         raise SecureFtpError(
@@ -41,8 +41,8 @@ def ask(path: str, *arguments: str) -> str:
     return done.out
 
 
-def is_active(path: str) -> bool:
-    return "Status: active" in ask(path, "status").splitlines()
+def is_active(path: str, run: Run = run_command) -> bool:
+    return "Status: active" in ask(path, "status", run=run).splitlines()
 
 
 def settings() -> str:

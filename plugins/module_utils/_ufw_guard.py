@@ -17,7 +17,7 @@ import os
 import shutil
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
-from ansible_collections.secure_ftp.server.plugins.module_utils._ssh_ports import Output, Run, run_command
+from ansible_collections.secure_ftp.server.plugins.module_utils._processes import Output, Run, run_command
 
 FOLDER = "/run/secure_ftp-ufw-guard"
 UNIT = "secure-ftp-ufw-guard"

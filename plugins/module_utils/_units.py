@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import time
 from typing import Iterable
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._processes import run_command
 
 _PROPERTIES = "ActiveState,NeedDaemonReload,StateChangeTimestampMonotonic"
 
@@ -23,10 +24,8 @@ def is_outdated(unit: str, paths: Iterable[str]) -> bool:
     Source: org.freedesktop.systemd1(5); a reload is a change of state too.
     """
     try:
-        result = subprocess.run(
-            ["systemctl", "show", unit, f"--property={_PROPERTIES}"], capture_output=True, text=True, check=False
-        )
-        shown = dict(line.partition("=")[::2] for line in result.stdout.splitlines())
+        answer = run_command(["systemctl", "show", unit, f"--property={_PROPERTIES}"])
+        shown = dict(line.partition("=")[::2] for line in answer.out.splitlines())
         if shown.get("ActiveState") != "active":
             return False
         age = time.clock_gettime(time.CLOCK_MONOTONIC) - int(shown["StateChangeTimestampMonotonic"]) / 1e6

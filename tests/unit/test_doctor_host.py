@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from ansible_collections.secure_ftp.server.plugins.module_utils import _doctor_host
+from ansible_collections.secure_ftp.server.plugins.module_utils import _doctor_host, _ufw
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor_host import (
     clock_findings,
     disk_findings,
@@ -22,7 +22,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._doctor_host imp
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor_instances import Instance
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
-from ansible_collections.secure_ftp.server.plugins.module_utils._ssh_ports import Output
+from ansible_collections.secure_ftp.server.plugins.module_utils._processes import Output
 from ansible_collections.secure_ftp.server.plugins.module_utils._vsftpd_conf import parse
 
 CONF = "listen=YES\npasv_min_port=50000\npasv_max_port=50009\n"
@@ -33,7 +33,7 @@ OPEN = "ufw allow 22/tcp\nufw allow 21/tcp\nufw allow 50000:50009/tcp\n"
 def ufw(monkeypatch, tmp_path):
     """An active UFW with those rules; the subjects and fixes found."""
     monkeypatch.setattr(_doctor_host.shutil, "which", lambda name, path=None: f"/usr/sbin/{name}")
-    monkeypatch.setattr(_doctor_host, "UFW_DEFAULTS", str(tmp_path / "ufw"))
+    monkeypatch.setattr(_ufw, "SETTINGS", str(tmp_path / "ufw"))
 
     def examine(rules: str, conf: str = CONF, active: str = "active", policy: str = "DROP") -> list:
         (tmp_path / "ufw").write_text(f'DEFAULT_INPUT_POLICY="{policy}"\n')

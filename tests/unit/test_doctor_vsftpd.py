@@ -15,7 +15,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils import _doctor_v
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor_certificates import certificate_findings
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor_instances import Instance, find_instances
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor_vsftpd import set_options, vsftpd_findings
-from ansible_collections.secure_ftp.server.plugins.module_utils._ssh_ports import Output
+from ansible_collections.secure_ftp.server.plugins.module_utils._processes import Output
 from ansible_collections.secure_ftp.server.plugins.module_utils._vsftpd_conf import parse
 
 DAY = 86400

@@ -10,7 +10,8 @@ import pytest
 
 from ansible_collections.secure_ftp.server.plugins.module_utils import _ssh_ports
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
-from ansible_collections.secure_ftp.server.plugins.module_utils._ssh_ports import Connection, Output
+from ansible_collections.secure_ftp.server.plugins.module_utils._processes import Output
+from ansible_collections.secure_ftp.server.plugins.module_utils._ssh_ports import Connection
 
 
 @pytest.mark.parametrize(

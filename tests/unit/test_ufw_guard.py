@@ -14,7 +14,7 @@ import pytest
 
 from ansible_collections.secure_ftp.server.plugins.module_utils import _ufw_guard
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
-from ansible_collections.secure_ftp.server.plugins.module_utils._ssh_ports import Output
+from ansible_collections.secure_ftp.server.plugins.module_utils._processes import Output
 
 
 @pytest.fixture()
