@@ -21,7 +21,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._install import 
 from ansible_collections.secure_ftp.server.plugins.module_utils._keys import KEY_TYPES, validate_authorized_keys
 from ansible_collections.secure_ftp.server.plugins.module_utils._names import RESERVED
 from ansible_collections.secure_ftp.server.plugins.module_utils._remote import LABEL
-from ansible_collections.secure_ftp.server.plugins.module_utils._sshd import access_problems
+from ansible_collections.secure_ftp.server.plugins.module_utils._sshd import CLOSED, access_problems
 
 DEFAULT_USER = "ftpcontrol"
 DEFAULT_KEYS_DIRECTORY = "/etc/ssh/remote_control_keys"
@@ -180,14 +180,7 @@ def sshd_settings(keys_directory: str) -> dict[str, str]:
         "AuthorizedKeysCommand": "none",
         "TrustedUserCAKeys": "none",
         "DisableForwarding": "yes",
-        "AllowAgentForwarding": "no",
-        "AllowTcpForwarding": "no",
-        "AllowStreamLocalForwarding": "no",
-        "GatewayPorts": "no",
-        "PermitTunnel": "no",
-        "PermitTTY": "no",
-        "PermitUserRC": "no",
-        "X11Forwarding": "no",
+        **CLOSED,
     }
 
 

@@ -36,7 +36,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ssh_ports impor
     served_ports,
     socket_ports,
 )
-from ansible_collections.secure_ftp.server.plugins.module_utils._sshd import CONFIG
+from ansible_collections.secure_ftp.server.plugins.module_utils._sshd import CONFIG, UNIT
 from ansible_collections.secure_ftp.server.plugins.module_utils._units import is_outdated
 from ansible_collections.secure_ftp.server.plugins.module_utils._userdb import load_driver
 
@@ -65,7 +65,7 @@ def ssh_findings(ports: Iterable[int], run: Run, paths: Sequence[str] = (CONFIG,
     if not ports:
         return
     shown: dict[str, str] = {}
-    for unit in ("ssh.socket", "ssh.service"):
+    for unit in ("ssh.socket", UNIT):
         answer = run(["systemctl", "show", unit, "--property=UnitFileState,ActiveState,Listen"])
         shown[unit] = answer.out
     listening = served_ports() | socket_ports(shown["ssh.socket"])
@@ -78,7 +78,7 @@ def ssh_findings(ports: Iterable[int], run: Run, paths: Sequence[str] = (CONFIG,
             )
     if all("UnitFileState=enabled" not in text.splitlines() for text in shown.values()) and any(shown.values()):
         yield found("service-disabled", "ssh: neither ssh.service nor ssh.socket is enabled", "ssh", unit="ssh")
-    if is_outdated("ssh.service", paths):
+    if is_outdated(UNIT, paths):
         what = f"ssh: has not read its configuration, {listed(paths)}, since it was last written"
         yield found("service-outdated", what, "ssh", verb="reload", unit="ssh")
 

@@ -31,6 +31,12 @@ def run(module_arguments: dict[str, Any], logic: Callable[[AnsibleModule], dict[
         module.exit_json(**result)
 
 
+def keep_old(module: AnsibleModule, path: str, result: dict[str, Any]) -> None:
+    """With the option ``backup``, copy ``path`` beside itself and say so in ``result``."""
+    if module.params["backup"]:
+        result["backup_file"] = module.backup_local(path)
+
+
 @contextlib.contextmanager
 def uncollected() -> Iterator[None]:
     """Do without Python's garbage collector: a module ends soon, and looking for cycles takes 40 % of long lists."""

@@ -24,6 +24,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._atomic import r
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
 
 CONFIG = "/etc/ssh/sshd_config"
+UNIT = "ssh.service"
 DEFAULT_GROUP = "sftponly"
 DEFAULT_DIRECTORY = "/home/sftp"
 DEFAULT_KEYS_DIRECTORY = "/etc/ssh/sftponly_keys"
@@ -41,13 +42,20 @@ CLOSED = {
     "PermitUserRC": "no",
     "X11Forwarding": "no",
 }
-"""What a jailed user could otherwise do beside transferring files."""
+"""What somebody could otherwise do beside the one thing the block is for."""
 
 _OWNER = "sshd_chroot"
-BEGIN = f"# BEGIN secure_ftp.server {_OWNER} (managed by Ansible; edit the variables, not this block)"
-END = f"# END secure_ftp.server {_OWNER}"
 _NAME = r"# %s secure_ftp\.server (%s)(?![a-z_])[^\n]*"
 _MARK = _NAME % ("(?:BEGIN|END)", "[a-z_]+")
+
+
+def _marks(owner: str) -> tuple[str, str]:
+    """The lines around the block of ``owner``, a role."""
+    begin = f"# BEGIN secure_ftp.server {owner} (managed by Ansible; edit the variables, not this block)"
+    return begin, f"# END secure_ftp.server {owner}"
+
+
+BEGIN, END = _marks(_OWNER)
 
 
 def _block(owner: str) -> re.Pattern[str]:
@@ -242,7 +250,7 @@ def _put_together(rest: str, blocks: Mapping[str, str]) -> str:
 def _block_text(owner: str, match: str, settings: Mapping[str, str]) -> str:
     width = max(map(len, settings)) + 1
     lines = [f"    {keyword:<{width}}{value}" for keyword, value in settings.items()]
-    begin, end = (mark.replace(_OWNER, owner) for mark in (BEGIN, END))
+    begin, end = _marks(owner)
     return "\n".join([begin, f"Match {match}", *lines, "Match all", end]) + "\n"
 
 

@@ -114,11 +114,9 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._control import 
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._control_host import ControlHost
 from ansible_collections.secure_ftp.server.plugins.module_utils._install import COMMAND
-from ansible_collections.secure_ftp.server.plugins.module_utils._module import run
-from ansible_collections.secure_ftp.server.plugins.module_utils._sshd import CONFIG
+from ansible_collections.secure_ftp.server.plugins.module_utils._module import keep_old, run
+from ansible_collections.secure_ftp.server.plugins.module_utils._sshd import CONFIG, UNIT
 from ansible_collections.secure_ftp.server.plugins.module_utils._units import is_outdated
-
-UNIT = "ssh.service"
 
 
 def _logic(module: AnsibleModule) -> dict[str, Any]:
@@ -126,13 +124,10 @@ def _logic(module: AnsibleModule) -> dict[str, Any]:
     entries = [{key: value for key, value in entry.items() if value is not None} for entry in params["clients"]]
     control = ControlHost(validate_user(params["user"]), params["keys_directory"], params["config"], check)
     result: dict[str, Any] = {}
-
-    def keep_old() -> None:
-        if params["backup"]:
-            result["backup_file"] = module.backup_local(params["config"])
-
     changes = control.apply(
-        clients_from_options(entries, params["command"]), sorted({"root", *login_names()}), keep_old
+        clients_from_options(entries, params["command"]),
+        sorted({"root", *login_names()}),
+        lambda: keep_old(module, params["config"], result),
     )
     if "config" not in changes and control.configured() and is_outdated(UNIT, [params["config"]]):
         changes.append("reload")

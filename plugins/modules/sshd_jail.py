@@ -101,7 +101,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._accounts import
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._directories import ensure_directory
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
-from ansible_collections.secure_ftp.server.plugins.module_utils._module import run
+from ansible_collections.secure_ftp.server.plugins.module_utils._module import keep_old, run
 from ansible_collections.secure_ftp.server.plugins.module_utils._sshd import (
     CONFIG,
     DEFAULT_DIRECTORY,
@@ -109,6 +109,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._sshd import (
     DEFAULT_KEYS_DIRECTORY,
     LOG_FACILITIES,
     LOG_LEVELS,
+    UNIT,
     Jail,
     prepare_host,
     read_config,
@@ -117,8 +118,6 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._sshd import (
     with_jail,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._units import is_outdated
-
-UNIT = "ssh.service"
 
 
 def _logic(module: AnsibleModule) -> dict[str, Any]:
@@ -147,12 +146,7 @@ def _logic(module: AnsibleModule) -> dict[str, Any]:
         result["changes"].append("config")
         result["diff"] = {"before_header": config, "after_header": config, "before": text or "", "after": wanted}
         if not check:
-
-            def keep_old() -> None:
-                if params["backup"]:
-                    result["backup_file"] = module.backup_local(config)
-
-            replace_config(config, wanted, sorted({"root", *login_names()}), keep_old)
+            replace_config(config, wanted, sorted({"root", *login_names()}), lambda: keep_old(module, config, result))
     elif is_outdated(UNIT, [config]):
         result["changes"].append("reload")
     return {"changed": bool(result["changes"]), **result}
