@@ -107,8 +107,16 @@ def read_accounts(etc: str = "/etc", only: Collection[str] | None = None) -> Acc
 
 
 _Identity = Tuple[int, int, int, int]
-_texts: dict[str, tuple[_Identity, str]] = {}
-_read_before: dict[str, tuple[_Identity, Any]] = {}
+
+
+@dataclass
+class _File:
+    identity: _Identity
+    text: str
+    parsed: Any = None
+
+
+_read_before: dict[str, _File] = {}
 
 
 def _parsed(path: str, parse: Callable[[Iterable[str]], _T], only: Collection[str] | None = None) -> _T:
@@ -116,19 +124,19 @@ def _parsed(path: str, parse: Callable[[Iterable[str]], _T], only: Collection[st
         with open(path, encoding="utf-8", errors="surrogateescape") as file:
             found = os.fstat(file.fileno())
             identity = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
-            if path not in _texts or _texts[path][0] != identity:
-                _texts[path] = identity, file.read()
+            before = _read_before.get(path)
+            if before is None or before.identity != identity:
+                before = _read_before[path] = _File(identity, file.read())
     except FileNotFoundError:
         return parse(())
     except OSError as error:
         kind = NotPermitted if isinstance(error, PermissionError) else SecureFtpError
         raise kind(f"{path}: expected to read it, found: {error.strerror}; run as root (become: true)") from error
-    text = _texts[path][1]
     if only is not None:
-        return parse(_lines_of(text, only))
-    if path not in _read_before or _read_before[path][0] != identity:
-        _read_before[path] = identity, parse(text.split("\n"))
-    parsed: _T = _read_before[path][1]
+        return parse(_lines_of(before.text, only))
+    if before.parsed is None:
+        before.parsed = parse(before.text.split("\n"))
+    parsed: _T = before.parsed
     return parsed
 
 

@@ -14,10 +14,9 @@ from typing import Any, Callable, Sequence
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import (
     EXIT_CODES,
     InvalidInput,
-    NotPermitted,
     SecureFtpError,
 )
-from ansible_collections.secure_ftp.server.plugins.module_utils._manage import Manager, Result
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage import Manager, Result, expect_root
 from ansible_collections.secure_ftp.server.plugins.module_utils._people import PROTOCOLS, people_from_list
 
 EPILOG = """\
@@ -185,19 +184,17 @@ def _show(arguments: argparse.Namespace) -> int:
 
 
 def _add(arguments: argparse.Namespace) -> int:
-    _expect_root()
+    expect_root()
     manager = Manager()
     options = _person(arguments)
-    if not (arguments.no_password or _is_given(arguments)):
-        manager.expect_new(arguments.name, **options)  # before a password is asked for
-    options.update(_password(arguments, ask=not arguments.no_password))
-    answer = manager.add(arguments.name, **options)
-    return _answer(arguments, answer, "added", options)
+    if not arguments.no_password:
+        options.update(_password(arguments, lambda: manager.expect_new(arguments.name, **options)))
+    return _answer(arguments, manager.add(arguments.name, **options), "added", options)
 
 
 def _edit(arguments: argparse.Namespace) -> int:
-    _expect_root()
-    options = {**_person(arguments), **_password(arguments, ask=False)}
+    expect_root()
+    options = {**_person(arguments), **_password(arguments)}
     if not options:
         raise InvalidInput(
             "edit: expected something to change, found nothing; see: ftp-users edit --help (the password alone:"
@@ -207,10 +204,10 @@ def _edit(arguments: argparse.Namespace) -> int:
 
 
 def _passwd(arguments: argparse.Namespace) -> int:
-    _expect_root()
+    expect_root()
     manager = Manager()
     manager.show(arguments.name)
-    options = _password(arguments, ask=True)
+    options = _password(arguments, before_asking=lambda: None)
     return _answer(arguments, manager.edit(arguments.name, **options), "password changed", options)
 
 
@@ -250,7 +247,7 @@ def _import(arguments: argparse.Namespace) -> int:
     people = people_from_list(found)
     manager = Manager()
     plan = manager.apply_list(people, dry_run=True)
-    wanted = not arguments.dry_run and bool(plan.added or plan.changed or plan.removed)
+    wanted = not arguments.dry_run and plan.changes_anything
     if not wanted or arguments.yes:
         result = manager.apply_list(people) if wanted else plan
         _print_result(arguments, result, skipped, "would be " if arguments.dry_run else "")
@@ -295,7 +292,7 @@ def _check(arguments: argparse.Namespace) -> int:
 def _repair(arguments: argparse.Namespace) -> int:
     from ansible_collections.secure_ftp.server.plugins.module_utils._doctor_repair import repair
 
-    _expect_root()
+    expect_root()
     done = repair()
     if arguments.json:
         _print_json(done._asdict())
@@ -313,12 +310,6 @@ def _remote(arguments: argparse.Namespace) -> int:
 # --- what was given ------------------------------------------------------------------------------------------------
 
 
-def _expect_root() -> None:
-    """Refuse before a password is asked for."""
-    if os.geteuid() != 0:
-        raise NotPermitted("changing users: expected to run as root, found another user; use sudo")
-
-
 def _person(arguments: argparse.Namespace) -> dict[str, Any]:
     options: dict[str, Any] = {}
     if arguments.protocol:
@@ -328,13 +319,8 @@ def _person(arguments: argparse.Namespace) -> dict[str, Any]:
     return options
 
 
-def _is_given(arguments: argparse.Namespace) -> bool:
-    return arguments.password is not None or bool(
-        arguments.password_stdin or arguments.hash_stdin or arguments.generate
-    )
-
-
-def _password(arguments: argparse.Namespace, ask: bool) -> dict[str, str]:
+def _password(arguments: argparse.Namespace, before_asking: Callable[[], object] | None = None) -> dict[str, str]:
+    """The password or hash as an option of Manager; the terminal is asked only with ``before_asking``, called first."""
     from ansible_collections.secure_ftp.server.plugins.module_utils import _password_source as source
 
     name = arguments.name
@@ -350,7 +336,10 @@ def _password(arguments: argparse.Namespace, ask: bool) -> dict[str, str]:
         return {"password_hash": sys.stdin.read(4096).rstrip("\r\n")}
     if arguments.generate:
         return {"password": source.generate()}
-    return {"password": source.from_terminal(name)} if ask else {}
+    if before_asking is None:
+        return {}
+    before_asking()
+    return {"password": source.from_terminal(name)}
 
 
 def _key(given: str) -> str:

@@ -43,6 +43,11 @@ class Homes:
         root, last = os.path.split(self.pattern.rstrip("/"))
         return root if self.token and last == self.token and self.token not in root else None
 
+    @property
+    def above(self) -> str:
+        """The directory that all of them are somewhere below."""
+        return os.path.dirname(self.pattern if self.shared else self.pattern.split(self.token)[0] + "x")
+
     def of(self, name: str) -> str:
         """Return the start directory of user ``name``."""
         return self.pattern if self.shared else self.pattern.replace(self.token, name)

@@ -13,7 +13,7 @@ import re
 import time
 from typing import Any, Callable, Iterable, Sequence
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._discovery import CONFIGS, Homes, discover
+from ansible_collections.secure_ftp.server.plugins.module_utils._discovery import CONFIGS, discover
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor_findings import (
     ERROR,
     WARNING,
@@ -98,15 +98,11 @@ def places(instances: Sequence[Instance], sftp: Sftp | None) -> tuple[list[str],
             continue  # said elsewhere
         written.append(os.path.dirname(server.database))
         if server.homes:
-            trees.append(_above(server.homes))
+            trees.append(server.homes.above)
     for path in sftp.directories() if sftp else ():
         trees.append(path)
         written.append(path)
     return trees, written
-
-
-def _above(homes: Homes) -> str:
-    return homes.root or os.path.dirname(homes.pattern.split(homes.token)[0] + "x" if homes.token else homes.pattern)
 
 
 def in_order(findings: Iterable[Finding]) -> list[Finding]:

@@ -38,14 +38,14 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._sshd import (
     DEFAULT_KEYS_DIRECTORY,
     Jail,
     Setting,
+    allows_passwords,
     discovered_directory,
     discovered_keys_directory,
     effective,
     find_jail,
     group_patterns,
     jail_problems,
-    parse,
-    read_config,
+    read_settings,
     unsafe_components,
 )
 
@@ -101,8 +101,7 @@ class Sftp:
 
 def find_sftp(config: str = CONFIG, etc: str = "/etc") -> Sftp:
     """Read sshd's configuration, which may not be there, and the account files."""
-    text = read_config(config)
-    return Sftp(config, [] if text is None else parse(text, config), read_accounts(etc))
+    return Sftp(config, read_settings(config), read_accounts(etc))
 
 
 def sftp_findings(sftp: Sftp) -> Iterator[Finding]:
@@ -131,8 +130,7 @@ def _group_findings(group: str, settings: Sequence[Setting], accounts: Accounts,
         yield found("jail-unsupported", str(error), block["chrootdirectory"].where)
         return
     keys_directory = discovered_keys_directory(block)
-    allows_passwords = "passwordauthentication" not in block or block["passwordauthentication"].value.lower() != "no"
-    jail = Jail(group, directory, keys_directory or DEFAULT_KEYS_DIRECTORY, allows_passwords)
+    jail = Jail(group, directory, keys_directory or DEFAULT_KEYS_DIRECTORY, allows_passwords(block))
     yield from _directory_findings(directory)
     key_files = _entries(keys_directory) if keys_directory else {}
     members = [_member(name, accounts, key_files) for name in accounts.members(group)]

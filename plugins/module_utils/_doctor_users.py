@@ -164,8 +164,7 @@ def lock_findings(instances: Sequence[Instance], sftp: Sftp) -> Iterator[Finding
 
 def directory_findings(homes: Homes, guest: str, names: Sequence[str]) -> Iterator[Finding]:
     """Examine the directories of users ``names``, who act as the system user ``guest``."""
-    above = os.path.dirname(homes.pattern if homes.shared else homes.pattern.split(homes.token)[0] + "x")
-    for path, status in unsafe_components(above):
+    for path, status in unsafe_components(homes.above):
         what = f"{path}: owner {status.st_uid}, mode {stat.S_IMODE(status.st_mode):04o}; expected root and 0755 or less"
         yield found("ftps-root-unsafe", what, path, path=path)
     ids = guest_ids(guest)

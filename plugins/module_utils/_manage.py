@@ -42,10 +42,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._people import (
     person_from_options,
     uses,
 )
-from ansible_collections.secure_ftp.server.plugins.module_utils._sshd import (
-    CONFIG,
-    discovered_group,
-)
+from ansible_collections.secure_ftp.server.plugins.module_utils._sshd import discovered_group, read_settings
 
 LOCK_FILE = "/run/secure_ftp.server-users.lock"
 LOCK_SECONDS = 120.0
@@ -61,6 +58,16 @@ class Result:
     removed: list[str] = field(default_factory=list)
     unchanged: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+
+    @property
+    def changes_anything(self) -> bool:
+        return bool(self.added or self.changed or self.removed)
+
+
+def expect_root() -> None:
+    """Raise NotPermitted unless this process may change users."""
+    if os.geteuid() != 0:
+        raise NotPermitted("changing users: expected to run as root, found another user; use sudo")
 
 
 class Manager:
@@ -106,8 +113,11 @@ class Manager:
 
     def keys(self, name: str) -> list[str]:
         """Return the public keys of an SFTP user, as lines of an authorized_keys file."""
-        _expect_sftp(self.show(name))
-        return list(state.as_they_are([name], self._group)[name].authorized_keys or ())
+        return self._keys_of(self.show(name))
+
+    def _keys_of(self, user: Mapping[str, Any]) -> list[str]:
+        _expect_sftp(user)
+        return list(state.as_they_are([user["name"]], self._group)[user["name"]].authorized_keys or ())
 
     def export(self, hashes: bool = False) -> list[dict[str, Any]]:
         """Return everybody with keys and, when asked for, the stored hash (FTPS's of who has both): what to import."""
@@ -188,10 +198,11 @@ class Manager:
         """Add a public key to those of an SFTP user. Raises NoSuchUser, and UserExists when it is there already."""
         (line,) = validate_authorized_keys([key], name)
         with self._changing() as warnings:
-            keys = self.keys(name)
+            user = self.show(name)
+            keys = self._keys_of(user)
             if any(names_key(line, known) for known in keys):
                 raise UserExists(f"user {name!r}: has this key already")
-            return self._set_keys(name, (*keys, line), warnings)
+            return self._set_keys(user, (*keys, line), warnings)
 
     def delete_key(self, name: str, key: str) -> dict[str, Any]:
         """Remove the public keys that ``key`` names: a whole line, its base64 part, its comment or its fingerprint.
@@ -199,14 +210,15 @@ class Manager:
         Raises NoSuchUser, and InvalidInput when it names none.
         """
         with self._changing() as warnings:
-            keys = self.keys(name)
+            user = self.show(name)
+            keys = self._keys_of(user)
             kept = tuple(line for line in keys if not names_key(key, line))
             if len(kept) == len(keys):
                 raise InvalidInput(
                     f"user {name!r}: expected a key this user has, by line, base64 part, comment or fingerprint, found"
                     f" none that matches; see them: ftp-users keys {name} list"
                 )
-            return self._set_keys(name, kept, warnings)
+            return self._set_keys(user, kept, warnings)
 
     def apply_list(self, people: Sequence[Person], dry_run: bool = False) -> Result:
         """Add or change every one of ``people`` in one transaction; nobody else is touched."""
@@ -229,8 +241,7 @@ class Manager:
     @contextlib.contextmanager
     def _changing(self) -> Iterator[list[str]]:
         """Let one change at a time run, after what a killed one left is finished; yield warnings about that."""
-        if os.geteuid() != 0:
-            raise NotPermitted("changing users: expected to run as root, found another user; use sudo")
+        expect_root()
         with accounts_lock(LOCK_FILE, LOCK_SECONDS):
             yield self._finish()
 
@@ -246,7 +257,7 @@ class Manager:
             ftps.reconcile(people, self._server, ftps.Rules(check_mode=True))
         elif not certain:
             result = self._reconcile(people, remove_home, check_mode=True)
-            if dry_run or not (result.added or result.changed or result.removed or remove_home):
+            if dry_run or not (result.changes_anything or remove_home):
                 return result
         people = self._hashed(people, before)
         new_directories = self._missing_directories(people)
@@ -314,8 +325,8 @@ class Manager:
         except SecureFtpError as error:
             warnings = [f"user {names}: an interrupted change could not be finished: {error}"]
         else:
-            done = result.added or result.changed or result.removed
-            warnings = [f"user {names}: an interrupted change was finished first"] if done else []
+            finished = f"user {names}: an interrupted change was finished first"
+            warnings = [finished] if result.changes_anything else []
         journal.remove(self._journal_path)
         return warnings
 
@@ -373,13 +384,13 @@ class Manager:
             )
         return person
 
-    def _set_keys(self, name: str, keys: Sequence[str], warnings: list[str]) -> dict[str, Any]:
-        person = Person(name, protocols=tuple(self.show(name)["protocols"]), authorized_keys=tuple(keys))
-        return self._answer(name, self._apply([person]), warnings)
+    def _set_keys(self, user: Mapping[str, Any], keys: Sequence[str], warnings: list[str]) -> dict[str, Any]:
+        person = Person(user["name"], protocols=tuple(user["protocols"]), authorized_keys=tuple(keys))
+        return self._answer(person.name, self._apply([person]), warnings)
 
     def _answer(self, name: str, result: Result, warnings: Sequence[str]) -> dict[str, Any]:
-        changed = bool(result.added or result.changed or result.removed)
-        return {"changed": changed, "user": self.show(name), "warnings": [*warnings, *result.warnings]}
+        warnings = [*warnings, *result.warnings]
+        return {"changed": result.changes_anything, "user": self.show(name), "warnings": warnings}
 
     # --- where people are kept -------------------------------------------------------------------------------------
 
@@ -399,7 +410,7 @@ class Manager:
     @cached_property
     def _group(self) -> str:
         """The group of the SFTP users."""
-        return discovered_group(state.read_settings(CONFIG))
+        return discovered_group(read_settings())
 
 
 def _side(found: Mapping[str, Any] | None, **names: str) -> dict[str, Any] | None:

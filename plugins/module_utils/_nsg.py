@@ -19,12 +19,15 @@ from dataclasses import dataclass
 from typing import Any, Iterable, Mapping, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
-from ansible_collections.secure_ftp.server.plugins.module_utils._port_plan import ANYWHERE, PortRule, bounds
+from ansible_collections.secure_ftp.server.plugins.module_utils._port_plan import (
+    ANYWHERE,
+    AZURE_PRIORITIES,
+    PortRule,
+    bounds,
+)
 
 OWNER = "secure_ftp.server"
 PREFIX = "secure-ftp-"
-HIGHEST_PRIORITY, LOWEST_PRIORITY = 100, 4096
-"""The number of the rule that is looked at first, and of the last one."""
 
 
 @dataclass(frozen=True)
@@ -71,11 +74,11 @@ def is_own(rule: Mapping[str, Any]) -> bool:
 
 
 def _free(taken: set[int], base: int) -> int:
-    for priority in range(base, LOWEST_PRIORITY + 1):
+    for priority in range(base, AZURE_PRIORITIES[1] + 1):
         if priority not in taken:
             return priority
     raise SecureFtpError(
-        f"the network security group has no free priority from {base} to {LOWEST_PRIORITY}; lower"
+        f"the network security group has no free priority from {base} to {AZURE_PRIORITIES[1]}; lower"
         " firewall_azure_priority"
     )
 

@@ -34,8 +34,8 @@ def from_stream(stream: TextIO, name: str) -> str:
     Raises InvalidInput when there is none, or more.
     """
     text = stream.read(4 * MAX_BYTES)
-    line, end, rest = text.partition("\n")
-    if rest or (end and line.endswith("\r") and "\r" in line[:-1]):
+    line, _end, rest = text.partition("\n")
+    if rest:
         raise InvalidInput(f"user {name!r}: password: expected one line on standard input, found more")
     password = line[:-1] if line.endswith("\r") else line
     validate_password(password, name)

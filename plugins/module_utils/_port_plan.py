@@ -57,7 +57,8 @@ _PORTS = re.compile(r"([0-9]{1,5})(?:[:-]([0-9]{1,5}))?\Z")
 _NETWORK = "an IP address or network such as 192.0.2.0/24, or any"
 # Azure's rules for the names of resource groups and of security groups, the wider of the two.
 _AZURE_NAME = re.compile(r"[A-Za-z0-9_().-]{1,90}(?<!\.)\Z")
-_AZURE_PRIORITIES = (100, 4096)
+AZURE_PRIORITIES = (100, 4096)
+"""The number of the rule that a network security group looks at first, and of the last one."""
 
 
 @dataclass(frozen=True)
@@ -266,7 +267,7 @@ def _backend_problems(variables: Mapping[str, Any]) -> Iterator[str]:
         elif not isinstance(value, str) or not _AZURE_NAME.match(value):
             yield f"{name}: expected letters, digits and _ - . ( ), not ending in a dot, found {value!r}"
     base = value_of(variables, "firewall_azure_priority")
-    low, high = _AZURE_PRIORITIES
+    low, high = AZURE_PRIORITIES
     if not low <= _or_minus_one(base) <= high:
         yield f"firewall_azure_priority: expected a number from {low} to {high}, found {base!r}"
     if is_on(variables, "firewall_rate_limit"):

@@ -55,12 +55,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._passwords impor
     verify_many,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._people import Person, uses
-from ansible_collections.secure_ftp.server.plugins.module_utils._sftp_state import (
-    LockState,
-    locate,
-    lock_state,
-    read_settings,
-)
+from ansible_collections.secure_ftp.server.plugins.module_utils._sftp_state import LockState, locate, lock_state
 from ansible_collections.secure_ftp.server.plugins.module_utils._sshd import (
     CONFIG,
     DEFAULT_GROUP,
@@ -71,6 +66,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._sshd import (
     effective,
     jail_problems,
     prepare_host,
+    read_settings,
     where_set,
 )
 

@@ -25,11 +25,11 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._sshd import (
     DEFAULT_KEYS_DIRECTORY,
     Jail,
     Setting,
+    allows_passwords,
     discovered_directory,
     discovered_keys_directory,
     find_jail,
-    parse,
-    read_config,
+    read_settings,
 )
 
 # A lock keeps an expiry that was there before it in front of the password, where unlocking finds it.
@@ -128,11 +128,4 @@ def locate(
     found = find_jail(settings, group)
     directory = os.path.normpath(directory or discovered_directory(found, group) or DEFAULT_DIRECTORY)
     keys_directory = os.path.normpath(keys_directory or discovered_keys_directory(found) or DEFAULT_KEYS_DIRECTORY)
-    by_password = "passwordauthentication" not in found or found["passwordauthentication"].value.lower() != "no"
-    return Jail(group, directory, keys_directory, by_password), found
-
-
-def read_settings(config: str) -> list[Setting]:
-    """Return the settings of sshd's configuration, none where there is no server."""
-    text = read_config(config)
-    return [] if text is None else parse(text, config)
+    return Jail(group, directory, keys_directory, allows_passwords(found)), found

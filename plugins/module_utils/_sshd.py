@@ -155,6 +155,12 @@ def read_config(path: str = CONFIG) -> str | None:
         ) from error
 
 
+def read_settings(path: str = CONFIG) -> list[Setting]:
+    """Every setting of sshd's configuration, none where there is no server."""
+    text = read_config(path)
+    return [] if text is None else parse(text, path)
+
+
 def group_patterns(match: str | None) -> list[str]:
     """The patterns of a Match line that selects by group alone, else an empty list."""
     words = (match or "").replace('"', "").split()
@@ -202,6 +208,12 @@ def discovered_keys_directory(jail: Mapping[str, Setting]) -> str | None:
     if len(words) == 1 and words[0].startswith("/") and words[0].endswith("/%u") and "%" not in words[0][:-3]:
         return words[0][:-3]
     return None
+
+
+def allows_passwords(jail: Mapping[str, Setting]) -> bool:
+    """Whether PasswordAuthentication of ``find_jail``'s result is anything but "no"."""
+    setting = jail.get("passwordauthentication")
+    return setting is None or setting.value.lower() != "no"
 
 
 # --- writing -------------------------------------------------------------------------------------------------------
