@@ -76,6 +76,22 @@ def ansible(program: str, *arguments: str) -> str:
     return result.stdout
 
 
+def run_module(server: Server, name: str, options: dict, password: str, folder: Path) -> str:
+    """Run a module from the command line; ``{{ the_password }}`` in ``options`` is ``password``, kept in ``folder``."""
+    secrets = folder / "secrets.json"
+    secrets.touch(mode=0o600)
+    secrets.write_text(json.dumps({"the_password": password}))
+    return ansible(
+        "ansible",
+        server.name,
+        f"--inventory={server.name},",
+        "--extra-vars=ansible_connection=containers.podman.podman",
+        f"--extra-vars=@{secrets}",
+        f"--module-name=secure_ftp.server.{name}",
+        f"--args={json.dumps(options)}",
+    )
+
+
 def _podman(*arguments: str, stdin: str | None = None) -> str:
     result = podman(*arguments, stdin=stdin)
     assert result.returncode == 0, f"podman {' '.join(arguments)}: {result.stderr.strip()}"

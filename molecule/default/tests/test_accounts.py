@@ -4,11 +4,10 @@
 
 from __future__ import annotations
 
-import json
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from conftest import FTPS_ROOT, SFTP_JAIL, ansible
+from conftest import FTPS_ROOT, SFTP_JAIL, run_module
 
 NAME = "harvey"
 FIRST = "Two-Face%1 coin"
@@ -17,23 +16,15 @@ SECOND = "two-face%2 COIN"
 
 def on_both(server, tmp_path, **options) -> None:
     """Run ``ansible SERVER -m ftp_user`` and ``... -m sftp_user`` with the same options; both must change."""
-    secrets = tmp_path / "secrets.json"
-    secrets.write_text(json.dumps({"the_password": options.pop("password", "")}))
-    secrets.chmod(0o600)
+    password = options.pop("password", "")
     arguments = {"name": NAME, **options}
     if "state" not in options:
         arguments["password"] = "{{ the_password }}"
 
     def run(module: str) -> str:
-        return ansible(
-            "ansible",
-            server.name,
-            f"--inventory={server.name},",
-            "--extra-vars=ansible_connection=containers.podman.podman",
-            f"--extra-vars=@{secrets}",
-            f"--module-name=secure_ftp.server.{module}",
-            f"--args={json.dumps(arguments)}",
-        )
+        folder = tmp_path / module
+        folder.mkdir(exist_ok=True)
+        return run_module(server, module, arguments, password, folder)
 
     with ThreadPoolExecutor() as pool:
         for module, output in zip(("ftp_user", "sftp_user"), pool.map(run, ("ftp_user", "sftp_user")), strict=True):

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from conftest import FTPS_ROOT, KEY_FILE, SFTP_JAIL, ansible
+from conftest import FTPS_ROOT, KEY_FILE, SFTP_JAIL, run_module
 
 NAME = "selina"
 FIRST = "Cat's%1 paw; $(id)"
@@ -139,19 +139,8 @@ def test_keys(server, key_file):
 
 
 def test_what_the_command_writes_the_modules_leave_and_the_other_way_round(server, tmp_path):
-    secrets = tmp_path / "secrets.json"
-    secrets.write_text(json.dumps({"the_password": FIRST}))
-
     def module(name: str, **options: Any) -> str:
-        return ansible(
-            "ansible",
-            server.name,
-            f"--inventory={server.name},",
-            "--extra-vars=ansible_connection=containers.podman.podman",
-            f"--extra-vars=@{secrets}",
-            f"--module-name=secure_ftp.server.{name}",
-            f"--args={json.dumps({'name': NAME, **options})}",
-        )
+        return run_module(server, name, {"name": NAME, **options}, FIRST, tmp_path)
 
     run(server, "add", NAME, "--password-stdin", "--key", public_key(), stdin=FIRST)
     run(server, "lock", NAME)
