@@ -11,18 +11,21 @@ from test_command import EVERYWHERE, FIRST, NAME, NOWHERE, granted, no_selina, r
 __all__ = ["no_selina"]
 
 PROMPT = "ready> "
+ROWS, COLUMNS = 40, 100
 
 
 @pytest.fixture()
 def terminal(server):
-    """A shell on the server, in a terminal of 100 columns, with the command's completion."""
+    """A shell on the server, in a terminal of a known size, with the command's completion."""
     shell = pexpect.spawn(
         "podman",
         ["exec", "--interactive", "--tty", server.name, "bash", "--norc"],
         encoding="utf-8",
         timeout=30,
-        dimensions=(40, 100),
+        dimensions=(ROWS, COLUMNS),
     )
+    # The size may come after the shell's start, and a prompt that is shown then is drawn once more: wait for it first.
+    shell.sendline(f"until [ \"$(stty size)\" = '{ROWS} {COLUMNS}' ]; do sleep 0.1; done")
     shell.sendline(f"bind 'set enable-bracketed-paste off' 2>/dev/null; PS1='{PROMPT}'")
     shell.expect(rf"[\r\n]{PROMPT}")  # not the one in the echo of this line
     shell.sendline(". /usr/local/share/bash-completion/completions/ftp-users")
