@@ -94,15 +94,18 @@ class Accounts:
         )
 
 
-def read_accounts(etc: str = "/etc", only: Collection[str] | None = None) -> Accounts:
+def read_accounts(
+    etc: str = "/etc", only: Collection[str] | None = None, passwords_of: Collection[str] | None = None
+) -> Accounts:
     """Read passwd, shadow and group below ``etc``; damaged lines are skipped, as the C library does.
 
-    With ``only`` no other users are read, which is faster. A file that is still the same is not read again: all tools
-    replace these files by renaming.
+    With ``only`` no other users are read, and with ``passwords_of`` no other passwords, which is faster. A file that is
+    still the same is not read again: all tools replace these files by renaming.
     """
     users = _parsed(os.path.join(etc, "passwd"), _parse_passwd, only)
     groups = _parsed(os.path.join(etc, "group"), _parse_group)
-    passwords, expires = _parsed(os.path.join(etc, "shadow"), _parse_shadow, only)
+    whose = only if passwords_of is None else passwords_of
+    passwords, expires = _parsed(os.path.join(etc, "shadow"), _parse_shadow, whose)
     return Accounts(users, groups, passwords, expires)
 
 

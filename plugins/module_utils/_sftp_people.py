@@ -148,7 +148,7 @@ def reconcile(people: Sequence[Person], rules: Rules, etc: str = "/etc") -> Outc
     """
     # Nothing is written in check mode, so it needs no lock either.
     with contextlib.nullcontext() if rules.check_mode else accounts_lock():
-        accounts = read_accounts(etc)
+        accounts = read_accounts(etc, passwords_of={person.name for person in people})
         settings = read_settings(rules.config)
         jail, found = locate(settings, rules.group, rules.directory, rules.keys_directory)
         members = accounts.members(rules.group)

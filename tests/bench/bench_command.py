@@ -35,7 +35,7 @@ crypt(b"a bench Password 1", b"$6$rounds=50000$abcdefghijklmnop$")
 '''
 unhashed = hash_one.replace("rounds=50000", "rounds=1000")
 found = {"pass": [], "list": [], "add": [], "hash": []}
-for number in range(9):
+for number in range(25):
     name = f"added{number}"
     found["pass"].append(cpu(["python3", "-c", "pass"]))
     found["list"].append(cpu(["ftp-users", "list"]))

@@ -226,6 +226,14 @@ def test_reading_some_users_gives_what_reading_all_gives(etc):
         assert found.groups == everybody.groups
 
 
+def test_reading_some_passwords_reads_every_user(etc):
+    everybody = read_accounts(etc)
+    name = next(iter(everybody.passwords))
+    found = read_accounts(etc, passwords_of={name})
+    assert found.users == everybody.users
+    assert found.passwords == {name: everybody.passwords[name]}
+
+
 def test_a_file_that_was_replaced_is_read_again(etc):
     before = read_accounts(etc)
     path = os.path.join(etc, "shadow")

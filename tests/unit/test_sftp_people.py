@@ -66,9 +66,10 @@ class Host:
         self.users[name] = Account(name, uid, gid, f"/home/{name}", shell)
         self.shadow[name] = stored
 
-    def accounts(self, etc="/etc", only=None):
+    def accounts(self, etc="/etc", only=None, passwords_of=None):
         groups = {"sftponly": Group("sftponly", 997, frozenset(self.group_members))}
-        return Accounts(dict(self.users), groups, dict(self.shadow), dict(self.expires))
+        shadow = {name: stored for name, stored in self.shadow.items() if passwords_of is None or name in passwords_of}
+        return Accounts(dict(self.users), groups, shadow, dict(self.expires))
 
     def create(self, uids, group, directory, shell):
         self.step("create", *uids)
