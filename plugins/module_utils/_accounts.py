@@ -18,14 +18,17 @@ import errno
 import fcntl
 import os
 import re
-import shutil
 import signal
-import subprocess
 import time
 from dataclasses import dataclass, field
 from typing import Any, Callable, Collection, Iterable, Iterator, Mapping, NamedTuple, Sequence, Tuple, TypeVar
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import Busy, NotPermitted, SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._processes import (
+    Output,
+    find_program,
+    run_command,
+)
 
 NO_PASSWORD = "*"
 """shadow(5) value of an account that logs in by key only; unlike ``!`` no tool reads it as "locked"."""
@@ -304,7 +307,7 @@ def create_accounts(uids: Mapping[str, int], group: str, directory: str, shell: 
     Their homes are named (``directory``/NAME) but not made.
     """
     rest = dict(uids)
-    if shutil.which("systemd-sysusers") and not re.search(r"[%\s\"']", directory + shell):
+    if find_program("systemd-sysusers") and not re.search(r"[%\s\"']", directory + shell):
         batch = [name for name in uids if _SYSUSERS_NAME.match(name)]
         lines = "".join(f"u {name} {uids[name]}:{group} - {directory}/{name} {shell}\n" for name in batch)
         if batch:
@@ -362,9 +365,9 @@ def delete_accounts(accounts: Sequence[Account], shared: Collection[int] = ()) -
         while True:
             result = _execute(command)
             # userdel(8): 6 the user does not exist, 8 the user is logged in.
-            if result.returncode in (0, 6):
+            if result.rc in (0, 6):
                 break
-            if result.returncode != 8 or time.monotonic() > deadline:
+            if result.rc != 8 or time.monotonic() > deadline:
                 raise _failure(command, result)
             end_sessions({account.uid})
     # A log-in that was being checked when the password went away.
@@ -399,40 +402,16 @@ def _real_uid(pid: int) -> int:
     return -1
 
 
-def _execute(command: Sequence[str], data: str = "") -> subprocess.CompletedProcess[str]:
-    """Run ``command`` with ``data`` as its standard input.
-
-    The input is complete, in memory, before the tool starts: killed while filling a pipe, we would leave the tool a
-    line cut in two, which it would store.
-    """
-    descriptor = os.memfd_create("input")
-    with os.fdopen(descriptor, "w+", encoding="utf-8", errors="surrogateescape") as complete:
-        complete.write(data)
-        complete.flush()
-        complete.seek(0)
-        try:
-            return subprocess.run(
-                command,
-                stdin=complete,
-                pass_fds=tuple(_held),
-                capture_output=True,
-                text=True,
-                errors="replace",
-                env={**os.environ, "LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
-                check=False,
-            )
-        except FileNotFoundError:
-            raise SecureFtpError(
-                f"{command[0]}: expected this command of the Debian package passwd, found none; install it"
-            ) from None
+def _execute(command: Sequence[str], data: str = "") -> Output:
+    """Run ``command`` with ``data`` as its standard input; it holds our locks, so that it can outlive us safely."""
+    return run_command(command, data, inherit=tuple(_held))
 
 
 def _run(command: Sequence[str], data: str = "") -> None:
     result = _execute(command, data)
-    if result.returncode:
+    if result.rc:
         raise _failure(command, result)
 
 
-def _failure(command: Sequence[str], result: subprocess.CompletedProcess[str]) -> SecureFtpError:
-    said = "; ".join((result.stderr or result.stdout).strip().splitlines()[-3:]) or "nothing"
-    return SecureFtpError(f"{' '.join(command)}: expected success, found exit status {result.returncode}: {said}")
+def _failure(command: Sequence[str], result: Output) -> SecureFtpError:
+    return SecureFtpError(f"{' '.join(command)}: expected success, found exit status {result.rc}: {result.said}")

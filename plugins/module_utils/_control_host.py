@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import pwd
-import shutil
 import tempfile
 from typing import Callable, Iterable, Sequence
 
@@ -36,7 +35,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._control import 
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._directories import ensure_directory
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
-from ansible_collections.secure_ftp.server.plugins.module_utils._processes import run_command
+from ansible_collections.secure_ftp.server.plugins.module_utils._processes import find_program, run_command
 from ansible_collections.secure_ftp.server.plugins.module_utils._sshd import (
     CONFIG,
     effective,
@@ -165,7 +164,7 @@ class ControlHost:
     # --- looking ---------------------------------------------------------------------------------------------------
 
     def _expect_tools(self, rules: str, program: str) -> None:
-        if self.check and not (os.path.exists(SUDO) and shutil.which("visudo", path="/usr/sbin")):
+        if self.check and not (os.path.exists(SUDO) and find_program("visudo")):
             return
         validate_sudoers(rules)
         problem = None if self.check else command_problem(program)
@@ -215,15 +214,12 @@ class ControlHost:
 
 def validate_sudoers(text: str) -> None:
     """Raise SecureFtpError unless visudo(8) accepts ``text`` as a sudoers file."""
-    visudo = shutil.which("visudo", path="/usr/sbin:/usr/local/sbin:/sbin")
-    if visudo is None:
-        raise SecureFtpError("visudo: expected the Debian package sudo, found no visudo; install it")
     with tempfile.NamedTemporaryFile("w", prefix="sudoers-") as file:  # 0600, as visudo wants it
         file.write(text)
         file.flush()
-        answer = run_command([visudo, "--check", "--file", file.name])
+        answer = run_command(["visudo", "--check", "--file", file.name])
         if answer.rc:
-            said = "; ".join((answer.err or answer.out).replace(file.name, SUDOERS).strip().splitlines()[-3:])
+            said = answer.said.replace(file.name, SUDOERS)
             raise SecureFtpError(f"{SUDOERS}: expected visudo to accept it, found: {said}; nothing was changed")
 
 

@@ -10,12 +10,11 @@ import os
 import re
 import ssl
 import stat
-import subprocess
 from dataclasses import dataclass
 from typing import Any, Iterator, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor_findings import Finding, found, quoted
-from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._processes import run_command
 
 SOON = 30 * 86400
 """Seconds before its end from which a certificate should be renewed; less for one of a short life."""
@@ -81,12 +80,9 @@ def certificate_findings(certificate: str, key: str, units: Sequence[str], now: 
 def _read(block: bytes) -> Certificate:
     """Raises ValueError when OpenSSL does not understand the certificate."""
     command = ["openssl", "x509", "-noout", "-dates", "-subject", "-issuer", "-nameopt", "RFC2253"]
-    try:
-        result = subprocess.run(command, input=block, capture_output=True, check=False)
-    except FileNotFoundError:
-        raise SecureFtpError("openssl: not installed, so the certificate cannot be examined; install openssl") from None
-    said = dict(line.partition("=")[::2] for line in result.stdout.decode("utf-8", "replace").splitlines())
-    if result.returncode or "notAfter" not in said:
+    result = run_command(command, block.decode("ascii", "replace"))
+    said = dict(line.partition("=")[::2] for line in result.out.splitlines())
+    if result.rc or "notAfter" not in said:
         raise ValueError("OpenSSL does not understand the certificate")
     return Certificate(
         said.get("subject", ""),

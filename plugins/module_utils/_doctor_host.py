@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import shutil
 import time
 from typing import Iterable, Iterator, Sequence
 
@@ -30,7 +29,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._firewall import
     parse_added,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._port_plan import ANYWHERE
-from ansible_collections.secure_ftp.server.plugins.module_utils._processes import Run
+from ansible_collections.secure_ftp.server.plugins.module_utils._processes import Run, find_program
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh_ports import (
     configured_ports,
     served_ports,
@@ -40,7 +39,6 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._sshd import CON
 from ansible_collections.secure_ftp.server.plugins.module_utils._units import is_outdated
 from ansible_collections.secure_ftp.server.plugins.module_utils._userdb import load_driver
 
-_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 _LEFTOVER = re.compile(r"\..+\.[0-9a-f]{12}\.(?:tmp|new)\Z|\.sshd_config-[a-z0-9_]{8}\Z")
 _YOUNG = 60
 """Seconds a temporary file may well belong to a run that is under way."""
@@ -52,7 +50,8 @@ _SCARCE = 0.01
 
 def ssh_ports(run: Run) -> set[int]:
     """The ports sshd is configured for; none when it refuses its configuration, which is said elsewhere."""
-    answer = run(["sshd", "-T"]) if shutil.which("sshd", path=_PATH) else None
+    sshd = find_program("sshd")
+    answer = run([sshd, "-T"]) if sshd else None
     return configured_ports(answer.out) if answer is not None and answer.rc == 0 else set()
 
 
@@ -157,7 +156,7 @@ def clock_findings(run: Run) -> Iterator[Finding]:
 
     Source: org.freedesktop.timedate1(5): NTPSynchronized is what adjtimex(2) says.
     """
-    if not shutil.which("timedatectl", path=_PATH) or run(["systemd-detect-virt", "--container"]).rc == 0:
+    if not find_program("timedatectl") or run(["systemd-detect-virt", "--container"]).rc == 0:
         return
     answer = run(["timedatectl", "show"])
     if answer.rc:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import grp
 import os
 import re
-import shutil
 import stat
 from typing import Iterator, Mapping, Sequence
 
@@ -16,6 +15,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._doctor_certific
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor_findings import Finding, found, quoted
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor_instances import Instance
 from ansible_collections.secure_ftp.server.plugins.module_utils._preflight import listener
+from ansible_collections.secure_ftp.server.plugins.module_utils._processes import PATH, find_program
 from ansible_collections.secure_ftp.server.plugins.module_utils._units import is_outdated
 from ansible_collections.secure_ftp.server.plugins.module_utils._vsftpd_check import (
     host_findings,
@@ -23,16 +23,15 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._vsftpd_check im
     value_findings,
 )
 
-_PATH = "/usr/sbin:/usr/local/sbin:/usr/bin:/sbin:/bin"
 _PAIR = ("rsa_cert_file", "rsa_private_key_file")
 
 
 def vsftpd_findings(instances: Sequence[Instance], now: float) -> Iterator[Finding]:
     """Examine every instance; a certificate that several use once."""
-    binary = shutil.which("vsftpd", path=_PATH)
+    binary = find_program("vsftpd")
     if binary is None:
         for instance in instances[:1]:
-            what = f"{instance.path} is there, but no program vsftpd in {_PATH}"
+            what = f"{instance.path} is there, but no program vsftpd in {PATH}"
             yield found("vsftpd-missing", what, instance.path, unit=instance.unit)
         return
     pairs: dict[tuple[str, str], list[str]] = {}

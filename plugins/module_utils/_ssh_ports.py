@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from dataclasses import dataclass
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
-from ansible_collections.secure_ftp.server.plugins.module_utils._processes import Run, run_command
+from ansible_collections.secure_ftp.server.plugins.module_utils._processes import Run, find_program, run_command
 
 DEFAULT_PORT = 22
 SSHD = "/usr/sbin/sshd"
@@ -123,11 +122,11 @@ def listening_ports(run: Run = run_command, sshd: str | None = None) -> set[int]
 
     Raises SecureFtpError when sshd refuses its configuration and nothing that listens tells the port.
     """
-    sshd = sshd if sshd is not None else (shutil.which("sshd") or (SSHD if os.path.exists(SSHD) else ""))
+    sshd = sshd if sshd is not None else find_program("sshd")
     if not sshd:
         return set()
     ports = served_ports()
-    if shutil.which("systemctl"):
+    if find_program("systemctl"):
         ports |= socket_ports(run(["systemctl", "show", "--property=ActiveState,Listen", "ssh.socket"]).out)
     configured = run([sshd, "-T"])
     if configured.rc == 0:

@@ -14,14 +14,17 @@ import fnmatch
 import glob
 import os
 import re
-import shutil
-import subprocess
 import tempfile
 from dataclasses import dataclass
 from typing import Callable, Iterable, Iterator, Mapping, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._atomic import replace_file
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._processes import (
+    Output,
+    find_program,
+    run_command,
+)
 
 CONFIG = "/etc/ssh/sshd_config"
 UNIT = "ssh.service"
@@ -331,7 +334,7 @@ def validate_directory(what: str, path: str) -> str:
 def prepare_host(run_directory: str = "/run/sshd", keys: str = "/etc/ssh/ssh_host_*_key") -> None:
     """Make what ``sshd -t`` insists on: a host key, and the directory a socket-activated sshd may not have yet."""
     if not glob.glob(keys):
-        subprocess.run(["ssh-keygen", "-A"], capture_output=True, check=False)
+        run_command(["ssh-keygen", "-A"])
     os.makedirs(run_directory, mode=0o755, exist_ok=True)
 
 
@@ -345,13 +348,13 @@ def replace_config(
         with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape") as file:
             file.write(text)
         result = _sshd(["-t", "-f", candidate])
-        if result.returncode:
-            said = "; ".join(result.stderr.replace(candidate, path).strip().splitlines()[-3:])
+        if result.rc:
+            said = result.said.replace(candidate, path)
             raise SecureFtpError(
                 f"{path}: expected sshd -t to accept the new configuration, found: {said}; the old one is untouched"
             )
         # A configuration that sshd refuses already has no settings to compare with.
-        comparable = _sshd(["-t", "-f", path]).returncode == 0
+        comparable = _sshd(["-t", "-f", path]).rc == 0
         for user in unaffected if comparable else ():
             before, after = effective(user, path), effective(user, candidate)
             # One process-wide line for everybody; sshd -t has just accepted it.
@@ -375,21 +378,17 @@ def replace_config(
 def effective(user: str, path: str = CONFIG) -> dict[str, list[str]]:
     """What ``sshd -T -C user=...`` says: values by lower-case keyword."""
     result = _sshd(["-T", "-f", path, "-C", f"user={user},host=localhost,addr=127.0.0.1,laddr=127.0.0.1,lport=22"])
-    if result.returncode:
-        said = "; ".join(result.stderr.strip().splitlines()[-3:])
-        raise SecureFtpError(f"sshd -T -C user={user}: expected its settings, found: {said}")
+    if result.rc:
+        raise SecureFtpError(f"sshd -T -C user={user}: expected its settings, found: {result.said}")
     values: dict[str, list[str]] = {}
-    for line in result.stdout.splitlines():
+    for line in result.out.splitlines():
         keyword, _blank, value = line.partition(" ")
         values.setdefault(keyword.lower(), []).append(value)
     return values
 
 
-def _sshd(arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
-    binary = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:/sbin:/usr/bin")
-    if binary is None:
-        raise SecureFtpError("sshd: expected the Debian package openssh-server, found no sshd; install it")
-    return subprocess.run([binary, *arguments], capture_output=True, text=True, errors="surrogateescape", check=False)
+def _sshd(arguments: Sequence[str]) -> Output:
+    return run_command([find_program("sshd") or "sshd", *arguments])  # sshd insists on its absolute path
 
 
 def jail_problems(

@@ -6,10 +6,9 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
-from ansible_collections.secure_ftp.server.plugins.module_utils._processes import Run, run_command
+from ansible_collections.secure_ftp.server.plugins.module_utils._processes import Run, find_program, run_command
 
 SETTINGS = "/etc/default/ufw"
 RULES = ("/etc/ufw/user.rules", "/etc/ufw/user6.rules")
@@ -18,7 +17,7 @@ RULES = ("/etc/ufw/user.rules", "/etc/ufw/user6.rules")
 
 def find() -> str | None:
     """The path of ufw; None when it is not installed."""
-    return shutil.which("ufw") or shutil.which("ufw", path="/usr/sbin:/sbin")
+    return find_program("ufw")
 
 
 def program() -> str:

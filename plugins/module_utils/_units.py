@@ -9,7 +9,7 @@ import os
 import time
 from typing import Iterable
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._processes import run_command
+from ansible_collections.secure_ftp.server.plugins.module_utils._processes import MissingProgram, run_command
 
 _PROPERTIES = "ActiveState,NeedDaemonReload,StateChangeTimestampMonotonic"
 
@@ -29,7 +29,7 @@ def is_outdated(unit: str, paths: Iterable[str]) -> bool:
         if shown.get("ActiveState") != "active":
             return False
         age = time.clock_gettime(time.CLOCK_MONOTONIC) - int(shown["StateChangeTimestampMonotonic"]) / 1e6
-    except (OSError, KeyError, ValueError):
+    except (MissingProgram, KeyError, ValueError):
         return False
     now = time.time()
     # A file from the future says that the clock was put back, not that the file is new.

@@ -19,11 +19,11 @@ import pwd
 import re
 import ssl
 import stat
-import subprocess
 import tempfile
 from typing import Iterator, Mapping
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._processes import run_as_inetd
 
 _RESTART = re.compile(
     r"listen.*|ssl_.*|[rd]sa_.*|ca_certs_file|require_cert|require_ssl_reuse"
@@ -97,23 +97,12 @@ def refusal(
     overrides = ["-olisten=NO", "-olisten_ipv6=NO", "-obackground=NO"]
     if check_mode and any(not os.path.exists(path) for path in certificate_files(options).values()):
         overrides.append("-ossl_enable=NO")
-    with tempfile.NamedTemporaryFile("w", prefix="vsftpd-", suffix=".conf") as conf, tempfile.TemporaryFile() as answer:
+    with tempfile.NamedTemporaryFile("w", prefix="vsftpd-", suffix=".conf") as conf:
         conf.write(text)
         conf.flush()
-        command = [binary, conf.name, *overrides]
-        try:
-            # It answers on descriptor 0, where the client's socket would be.
-            subprocess.run(
-                command, stdin=answer, stdout=answer, stderr=answer, timeout=timeout, check=False, env={"LC_ALL": "C"}
-            )
-        except subprocess.TimeoutExpired:
-            raise SecureFtpError(
-                f"vsftpd did not finish reading the configuration within {timeout} s; nothing was changed"
-            ) from None
-        except OSError as error:
-            raise SecureFtpError(f"{binary}: cannot be run to check the new configuration: {error.strerror}") from error
-        answer.seek(0)
-        said = answer.read().decode("utf-8", "replace").strip().replace("500 OOPS: ", "")
+        # It answers on descriptor 0, where the client's socket would be.
+        answer = run_as_inetd([binary, conf.name, *overrides], seconds=timeout)
+        said = answer.out.strip().replace("500 OOPS: ", "")
     if _INETD in said:
         return None
     return f"{said or 'it ended without a message'}{_certificate_hint(options, said)}"

@@ -93,6 +93,7 @@ from typing import TYPE_CHECKING, Any, Mapping
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._module import run
+from ansible_collections.secure_ftp.server.plugins.module_utils._processes import run_command
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -146,17 +147,16 @@ def wait_for(module: AnsibleModule, instance: Mapping[str, Any]) -> dict[str, An
         except OSError as error:
             if time.monotonic() >= deadline:
                 raise SecureFtpError(
-                    f"{instance['unit']} does not serve on port {instance['port']}: {error};"
-                    f" {what_is_known(module, instance)}"
+                    f"{instance['unit']} does not serve on port {instance['port']}: {error}; {what_is_known(instance)}"
                 ) from error
         time.sleep(0.2)
 
 
-def what_is_known(module: AnsibleModule, instance: Mapping[str, Any]) -> str:
+def what_is_known(instance: Mapping[str, Any]) -> str:
     """Return the unit's state and the end of its journal."""
     unit = instance["unit"]
-    _rc, state, _err = module.run_command(["systemctl", "is-active", unit])
-    _rc, lines, _err = module.run_command(["journalctl", "--unit", unit, "--lines=12", "--no-pager", "--output=cat"])
+    state = run_command(["systemctl", "is-active", unit]).out
+    lines = run_command(["journalctl", "--unit", unit, "--lines=12", "--no-pager", "--output=cat"]).out
     return f"the unit is {state.strip() or 'unknown'}, and its journal ends with: {lines.strip() or '(nothing)'}"
 
 

@@ -27,6 +27,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._accounts import
     uid_range,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._processes import Output
 
 
 @pytest.fixture
@@ -115,12 +116,12 @@ class Tools:
     def __init__(self, monkeypatch, results=()):
         self.calls, self.results = [], list(results)
         monkeypatch.setattr(_accounts, "_execute", self)
-        monkeypatch.setattr(_accounts.shutil, "which", lambda name: f"/usr/bin/{name}")
+        monkeypatch.setattr(_accounts, "find_program", lambda name: f"/usr/bin/{name}")
 
     def __call__(self, command, data=""):
         self.calls.append((list(command), data))
         status = self.results.pop(0) if self.results else 0
-        return subprocess.CompletedProcess(command, status, "", "boom: reason\n" if status else "")
+        return Output(status, "", "boom: reason\n" if status else "")
 
 
 def test_accounts_are_created_in_one_pass_except_names_sysusers_refuses(monkeypatch):
@@ -189,7 +190,7 @@ def test_end_sessions_kills_a_process_of_that_id_and_no_other():
 
 def test_a_tool_finds_its_input_complete():
     result = _accounts._execute(["sh", "-c", "stat -L -c %s /dev/stdin; cat"], "ann:x\nbob:\udcff\n")
-    assert result.stdout.split("\n")[:2] == ["12", "ann:x"]
+    assert result.out.split("\n")[:2] == ["12", "ann:x"]
 
 
 def test_the_lock_is_waited_for_with_a_bound(tmp_path):

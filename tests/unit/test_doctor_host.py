@@ -32,7 +32,7 @@ OPEN = "ufw allow 22/tcp\nufw allow 21/tcp\nufw allow 50000:50009/tcp\n"
 @pytest.fixture
 def ufw(monkeypatch, tmp_path):
     """An active UFW with those rules; the subjects and fixes found."""
-    monkeypatch.setattr(_doctor_host.shutil, "which", lambda name, path=None: f"/usr/sbin/{name}")
+    monkeypatch.setattr(_ufw, "find_program", lambda name: f"/usr/sbin/{name}")
     monkeypatch.setattr(_ufw, "SETTINGS", str(tmp_path / "ufw"))
 
     def examine(rules: str, conf: str = CONF, active: str = "active", policy: str = "DROP") -> list:
@@ -94,7 +94,7 @@ def test_a_passive_range_that_no_firewall_can_know(ufw):
 
 
 def test_a_firewall_that_cannot_be_asked(monkeypatch):
-    monkeypatch.setattr(_doctor_host.shutil, "which", lambda name, path=None: f"/usr/sbin/{name}")
+    monkeypatch.setattr(_ufw, "find_program", lambda name: f"/usr/sbin/{name}")
     with pytest.raises(SecureFtpError, match="need to be root"):
         list(firewall_findings([], [22], lambda command: Output(1, "", "ERROR: You need to be root")))
 
@@ -111,7 +111,7 @@ def test_a_firewall_that_cannot_be_asked(monkeypatch):
     ],
 )
 def test_the_clock(monkeypatch, container, shown, fix):
-    monkeypatch.setattr(_doctor_host.shutil, "which", lambda name, path=None: f"/usr/bin/{name}")
+    monkeypatch.setattr(_doctor_host, "find_program", lambda name: f"/usr/bin/{name}")
     answers = {"systemd-detect-virt": Output(container, ""), "timedatectl": Output(0, shown)}
     findings = list(clock_findings(lambda command: answers[command[0]]))
     assert [finding.subject for finding in findings] == ([] if fix is None else ["clock-unsynchronised"])

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.secure_ftp.server.plugins.module_utils import _doctor_vsftpd
+from ansible_collections.secure_ftp.server.plugins.module_utils import _doctor_vsftpd, _processes
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor_certificates import certificate_findings
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor_instances import Instance, find_instances
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor_vsftpd import set_options, vsftpd_findings
@@ -97,13 +97,13 @@ def test_set_options_replaces_what_is_there_wherever_it_stands(tmp_path, text):
 
 
 def test_vsftpd_is_configured_but_gone(tmp_path, monkeypatch):
-    monkeypatch.setattr(_doctor_vsftpd, "_PATH", str(tmp_path))
+    monkeypatch.setattr(_processes, "PATH", str(tmp_path))
     instances = [Instance("vsftpd", "/etc/vsftpd.conf"), Instance("vsftpd-implicit", "/etc/vsftpd-implicit.conf")]
     assert [finding.subject for finding in vsftpd_findings(instances, 0)] == ["vsftpd-missing"]
 
 
 def test_a_configuration_that_cannot_be_read(monkeypatch):
-    monkeypatch.setattr(_doctor_vsftpd.shutil, "which", lambda *_a, **_k: "/usr/sbin/vsftpd")
+    monkeypatch.setattr(_doctor_vsftpd, "find_program", lambda name: f"/usr/sbin/{name}")
     instance = Instance("vsftpd", "/etc/vsftpd.conf", options=None, problem="Input/output error")
     (finding,) = vsftpd_findings([instance], 0)
     assert finding.subject == "vsftpd-config" and "Input/output error" in finding.what

@@ -49,14 +49,14 @@ def runner(sshd, socket=""):
 
 
 def test_sshd_and_socket_together(monkeypatch):
-    monkeypatch.setattr(_ssh_ports.shutil, "which", lambda name: f"/bin/{name}")
+    monkeypatch.setattr(_ssh_ports, "find_program", lambda name: f"/bin/{name}")
     monkeypatch.setattr(_ssh_ports, "served_ports", set)
     run = runner(Output(0, "port 22\n"), "ActiveState=active\nListen=[::]:2222 (Stream)\n")
     assert _ssh_ports.listening_ports(run) == {22, 2222}
 
 
 def test_sshd_that_refuses_its_configuration(monkeypatch):
-    monkeypatch.setattr(_ssh_ports.shutil, "which", lambda name: f"/bin/{name}")
+    monkeypatch.setattr(_ssh_ports, "find_program", lambda name: f"/bin/{name}")
     monkeypatch.setattr(_ssh_ports, "served_ports", set)
     broken = Output(255, "", "line 3: Bad configuration option: Prot")
     with pytest.raises(SecureFtpError, match="Bad configuration option: Prot.*firewall_ssh_port"):

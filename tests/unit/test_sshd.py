@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.secure_ftp.server.plugins.module_utils import _sshd
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._processes import Output
 from ansible_collections.secure_ftp.server.plugins.module_utils._sshd import (
     BEGIN,
     CLOSED,
@@ -241,9 +242,9 @@ class Sshd:
         with open(path, encoding="utf-8") as file:
             text = file.read()
         if "Bogus" in text:
-            return _sshd.subprocess.CompletedProcess(arguments, 255, "", f"{path}: line 1: Bad option: Bogus\n")
+            return Output(255, "", f"{path}: line 1: Bad option: Bogus\n")
         user = arguments[-1].split(",")[0][5:] if "-C" in arguments else ""
-        return _sshd.subprocess.CompletedProcess(arguments, 0, self.say(text, user), "")
+        return Output(0, self.say(text, user), "")
 
 
 def test_a_config_is_replaced_once_sshd_accepts_it(tmp_path, monkeypatch):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.secure_ftp.server.plugins.module_utils import _processes
 from ansible_collections.secure_ftp.server.plugins.module_utils._units import is_outdated
 
 
@@ -23,7 +24,7 @@ def shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         lines = f"ActiveState={state}\\nNeedDaemonReload={need_reload}\\nStateChangeTimestampMonotonic={since}\\n"
         program.write_text(f"#!/bin/sh\nprintf '{lines}'\n")
         program.chmod(0o755)
-        monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+        monkeypatch.setattr(_processes, "PATH", f"{tmp_path}:{_processes.PATH}")
 
     return show
 
@@ -58,5 +59,5 @@ def test_a_changed_unit_file_is_not_read_yet(shown):
 
 
 def test_without_systemd_nothing_is_known(tmp_path, monkeypatch):
-    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(_processes, "PATH", str(tmp_path))
     assert not is_outdated("vsftpd", [written(tmp_path / "new", 1)])

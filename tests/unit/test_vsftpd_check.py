@@ -151,9 +151,9 @@ def test_the_message_of_vsftpd_is_passed_on(tmp_path):
 def test_a_silent_or_hanging_vsftpd_is_an_error(tmp_path):
     with pytest.raises(SecureFtpError, match="without a message"):
         ask_vsftpd(fake_vsftpd(tmp_path, "exit 0"), {}, "")
-    with pytest.raises(SecureFtpError, match="within 1 s"):
+    with pytest.raises(SecureFtpError, match="to end within 1 s, found it still running"):
         ask_vsftpd(fake_vsftpd(tmp_path, "exec sleep 30"), {}, "", timeout=1)
-    with pytest.raises(SecureFtpError, match="cannot be run"):
+    with pytest.raises(SecureFtpError, match="missing: expected this program, found none"):
         ask_vsftpd(str(tmp_path / "missing"), {}, "")
 
 
