@@ -16,8 +16,9 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._errors import (
     InvalidInput,
     SecureFtpError,
 )
+from ansible_collections.secure_ftp.server.plugins.module_utils._fields import PROTOCOLS
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage import Manager, Result, expect_root
-from ansible_collections.secure_ftp.server.plugins.module_utils._people import PROTOCOLS, people_from_list
+from ansible_collections.secure_ftp.server.plugins.module_utils._people import people_from_list
 
 EPILOG = """\
 examples:

@@ -29,6 +29,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._errors import (
     SecureFtpError,
     UserExists,
 )
+from ansible_collections.secure_ftp.server.plugins.module_utils._fields import PROTOCOLS
 from ansible_collections.secure_ftp.server.plugins.module_utils._keys import names_key, validate_authorized_keys
 from ansible_collections.secure_ftp.server.plugins.module_utils._passwords import (
     DEFAULT_ROUNDS,
@@ -37,7 +38,6 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._passwords impor
     verify_many,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._people import (
-    PROTOCOLS,
     Person,
     person_from_options,
     uses,

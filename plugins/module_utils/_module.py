@@ -12,6 +12,7 @@ from typing import Any, Callable, Iterator
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._fields import FIELDS, LIST, SWITCH, TEXT, WORD, Field
 from ansible_collections.secure_ftp.server.plugins.module_utils._passwords import DEFAULT_ROUNDS
 from ansible_collections.secure_ftp.server.plugins.module_utils._userdb import LOCK_TIMEOUT
 
@@ -51,15 +52,24 @@ def uncollected() -> Iterator[None]:
 
 def person_options() -> dict[str, dict[str, Any]]:
     """Argument spec of one user; name and passwords are raw so that a bare YAML number is refused, not rewritten."""
-    return {
-        "name": {"type": "raw", "required": True},
-        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-        "password": {"type": "raw", "no_log": True},
-        "password_hash": {"type": "raw", "no_log": True},
-        "protocols": {"type": "list", "elements": "str", "choices": ["ftps", "sftp"]},
-        "authorized_keys": {"type": "list", "elements": "str", "no_log": False},
-        "locked": {"type": "bool"},
+    return {field.name: _option(field) for field in FIELDS}
+
+
+def _option(field: Field) -> dict[str, Any]:
+    kinds: dict[str, dict[str, Any]] = {
+        TEXT: {"type": "raw"},
+        WORD: {"type": "str"},
+        LIST: {"type": "list", "elements": "str"},
+        SWITCH: {"type": "bool"},
     }
+    option = {**kinds[field.kind], **({"choices": list(field.choices)} if field.choices else {})}
+    if field.name == "name":
+        option["required"] = True
+    if field.kind == WORD:
+        option["default"] = field.choices[0]
+    if field.secret or "key" in field.name:  # Ansible suspects a secret in every name with "key"
+        option["no_log"] = field.secret
+    return option
 
 
 def users_option() -> dict[str, Any]:

@@ -8,11 +8,10 @@ from __future__ import annotations
 from typing import Any, Iterable, Mapping, NamedTuple
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import InvalidInput
+from ansible_collections.secure_ftp.server.plugins.module_utils._fields import PROTOCOLS
 from ansible_collections.secure_ftp.server.plugins.module_utils._keys import validate_authorized_keys
 from ansible_collections.secure_ftp.server.plugins.module_utils._names import validate_user_name
 from ansible_collections.secure_ftp.server.plugins.module_utils._passwords import validate_hash, validate_password
-
-PROTOCOLS = ("ftps", "sftp")
 
 
 class Person(NamedTuple):

@@ -19,16 +19,13 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Callable, Iterable, Mapping
 
-from ansible_collections.secure_ftp.server.plugins.module_utils import _control, _port_plan, _ssh_ports
+from ansible_collections.secure_ftp.server.plugins.module_utils import _control, _fields, _port_plan, _ssh_ports
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._people import Person, person_from_options
 from ansible_collections.secure_ftp.server.plugins.module_utils._port_plan import boolean, integer, is_on, tls_modes
 
 SUPPORTED = {"debian": ("11", "12", "13"), "ubuntu": ("20.04", "22.04", "24.04")}
 NAMES = {"debian": "Debian", "ubuntu": "Ubuntu"}
-PERSON_KEYS = ("name", "password", "password_hash", "protocols", "authorized_keys", "state")
-PUBLIC_KEYS = ("name", "protocols", "authorized_keys", "state")
-
 PATHS = (
     "vsftpd_local_root",
     "vsftpd_rsa_cert_file",
@@ -110,7 +107,7 @@ def secrets_of(users: object) -> set[str]:
     for entry in users if isinstance(users, (list, tuple)) else [users]:
         if isinstance(entry, Mapping):
             for key, value in entry.items():
-                if key not in PUBLIC_KEYS:
+                if key not in _fields.PUBLIC:
                     secrets.update(_strings(value))
         else:
             secrets.update(_strings(entry))
@@ -155,7 +152,7 @@ def check_users(users: object, variables: Mapping[str, Any], host: Host) -> list
             found += shape
             continue
         try:
-            person = person_from_options(entry)
+            person = person_from_options(_as_modules_read(entry))
         except SecureFtpError as error:
             found.append(f"{where}: {error}")
             continue
@@ -172,21 +169,27 @@ def check_users(users: object, variables: Mapping[str, Any], host: Host) -> list
 def _check_shape(entry: Mapping[str, Any], where: str) -> list[str]:
     """What the validator of one person takes for granted."""
     found = []
-    unknown = sorted(str(key) for key in entry if key not in PERSON_KEYS)
+    unknown = sorted(str(key) for key in entry if key not in _fields.NAMES)
     name = entry.get("name")
     if isinstance(name, str):
         where = f"{where} ({name[:60]!r})"
     if unknown:
-        found.append(f"{where}: unknown key {', '.join(unknown)}; expected only {', '.join(PERSON_KEYS)}")
+        found.append(f"{where}: unknown key {', '.join(unknown)}; expected only {', '.join(_fields.NAMES)}")
     if "name" not in entry:
         found.append(f"{where}: the name is missing")
-    for key in ("protocols", "authorized_keys"):
+    for key in _fields.LISTS:
         value = entry.get(key)
         if value is not None and not isinstance(value, (list, tuple)):
             found.append(f"{where}: {key}: expected a list, found {type(value).__name__}; write it as [...]")
         elif value is not None and not all(isinstance(item, str) for item in value):
             found.append(f"{where}: {key}: expected a list of strings")
     return found
+
+
+def _as_modules_read(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """``entry`` with its switches as truth values: templates make strings of them, which Ansible takes too."""
+    switches = {key: boolean(entry[key]) for key in _fields.SWITCHES if isinstance(entry.get(key), (str, int))}
+    return {**entry, **{key: value for key, value in switches.items() if value is not None}}
 
 
 def _check_person(person: Person, where: str, variables: Mapping[str, Any], host: Host) -> list[str]:

@@ -75,6 +75,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._discovery import discover
+from ansible_collections.secure_ftp.server.plugins.module_utils._fields import of_protocol
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftp_people import Rules, reconcile
 from ansible_collections.secure_ftp.server.plugins.module_utils._module import (
     person_options,
@@ -84,7 +85,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._module import (
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._people import person_from_options
 
-_PERSON = ("name", "state", "password", "password_hash", "locked")
+_PERSON = of_protocol("ftps")
 
 
 def _logic(module: AnsibleModule) -> dict[str, Any]:

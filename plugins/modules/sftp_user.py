@@ -76,11 +76,12 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.secure_ftp.server.plugins.module_utils._fields import of_protocol
 from ansible_collections.secure_ftp.server.plugins.module_utils._module import person_options, run
 from ansible_collections.secure_ftp.server.plugins.module_utils._people import person_from_options
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp_people import Rules, reconcile, sftp_options
 
-_PERSON = ("name", "state", "password", "password_hash", "authorized_keys", "locked")
+_PERSON = of_protocol("sftp")
 
 
 def _logic(module: AnsibleModule) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.secure_ftp.server.plugins.module_utils import _preflight
+from ansible_collections.secure_ftp.server.plugins.module_utils import _fields, _preflight
 from ansible_collections.secure_ftp.server.plugins.module_utils._preflight import Host, problems, secrets_of
 
 DEBIAN = Host("debian", "12")
@@ -255,7 +255,7 @@ def test_any_value_gives_sentences_never_a_traceback(variables, users):
     secrets_of(users)
 
 
-PERSON = st.fixed_dictionaries({}, optional={key: VALUES for key in _preflight.PERSON_KEYS})
+PERSON = st.fixed_dictionaries({}, optional={key: VALUES for key in _fields.NAMES})
 
 
 @given(st.lists(PERSON, max_size=3))
