@@ -9,7 +9,7 @@ export CONTAINERS_CONF := $(CURDIR)/tests/containers/containers.conf
 PLATFORM ?= debian12
 
 .PHONY: help venv demo demo-info demo-down test lint sanity unit unit-oldest unit-newest package build docs release reliability \
-    soak broken azure molecule bench host host-down clean
+    soak broken azure takeover molecule bench host host-down clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 22
@@ -54,7 +54,7 @@ demo-info: ## what the demo is, as JSON
 demo-down: ## remove the demo
 	@python3 tests/demo/demo.py down
 
-test: lint sanity unit unit-oldest unit-newest package reliability molecule ## what CI runs
+test: lint sanity unit unit-oldest unit-newest package reliability takeover molecule ## what CI runs
 
 lint: $(VENV)/.checks ## ruff, mypy, yamllint, ansible-lint, shellcheck, changelog fragments, stale documentation
 	@$(CHECKED) ruff check .
@@ -111,6 +111,9 @@ $(AZURE)/.ready: tests/azure/requirements.txt requirements-azure.txt
 	@test -x $(AZURE)/bin/python || /usr/bin/python3 -m venv $(AZURE)
 	@$(AZURE)/bin/python -m pip install --quiet --disable-pip-version-check --requirement tests/azure/requirements.txt
 	@touch $@
+
+takeover: venv ## servers made by hand, and what a run does to them, on one host
+	@PLATFORM=$(PLATFORM) $(PYTHON) -m pytest -p no:cacheprovider tests/takeover --quiet -rs
 
 molecule: venv ## the roles, on real hosts with real clients
 	@tests/containers/molecule test
