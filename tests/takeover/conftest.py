@@ -32,7 +32,8 @@ apt-get -qq purge vsftpd >/dev/null
 systemctl disable --now secure-ftp-logrotate.timer
 rm -rf /etc/vsftpd* /etc/pam.d/vsftpd* /etc/systemd/system/vsftpd* /run/systemd/system/vsftpd* \
     /etc/systemd/system/multi-user.target.wants/vsftpd* /etc/systemd/system/secure-ftp-* \
-    /etc/logrotate.d/vsftpd* /etc/secure-ftp* /home/vftp /home/vsftpd /srv/* /var/www /var/log/vsftpd.log* /usr/local/sbin/ftp-users
+    /etc/logrotate.d/vsftpd* /etc/secure-ftp* /home/vftp /home/vsftpd /srv/* /var/www /var/log/vsftpd.log* \
+    /usr/local/sbin/ftp-users
 sysctl -q net.ipv6.conf.all.disable_ipv6=0 net.ipv6.conf.lo.disable_ipv6=0
 for user in virtual ftp; do pkill -KILL -u $user; userdel $user; done
 systemctl daemon-reload; systemctl reset-failed
