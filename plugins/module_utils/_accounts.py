@@ -36,6 +36,19 @@ NO_PASSWORD = "*"
 PENDING = frozenset(("!*", "!", "!!"))
 """What creation leaves in shadow until the password is set, so seeing it means: creation was cut short."""
 
+NO_HOME = "/nonexistent"
+"""passwd(5) home of an SFTP user, as base-passwd gives to nobody.
+
+Programs outside the jail (systemd --user, mail servers, cron, sshd's default AuthorizedKeysFile) obey the files of that
+directory, so it must be one that its user cannot write.
+"""
+
+PRIVILEGED_GROUPS = frozenset(
+    "root sudo admin wheel adm disk shadow kmem sys staff docker podman lxd incus libvirt kvm systemd-journal tty"
+    " crontab utmp operator backup ssl-cert".split()
+)
+"""Groups whose members can become root, or read what only root should: their members are nobody's SFTP users."""
+
 LOCKED_SINCE = "1"
 """Expiry of a locked account, the day passwd(1) recommends; PAM and sshd then refuse passwords and keys alike."""
 
@@ -301,23 +314,38 @@ def choose_uids(
     return chosen
 
 
-def create_accounts(uids: Mapping[str, int], group: str, directory: str, shell: str) -> None:
-    """Create the accounts of ``uids`` with primary group ``group`` and no usable password.
+def unsuitable(account: Account, groups: Collection[str], group: Group, uid_min: int) -> str | None:
+    """Why ``account``, a member of ``groups``, must not be managed as an SFTP user of ``group``; None when it may be.
 
-    Their homes are named (``directory``/NAME) but not made.
+    Managing it would change, lock or delete an account that is there for something else.
     """
+    privileged = sorted(PRIVILEGED_GROUPS.intersection(groups))
+    if account.uid < uid_min:
+        return f"expected a user id of at least {uid_min} (UID_MIN of /etc/login.defs), found {account.uid}"
+    if privileged:
+        return f"expected an account without rights on the host, found a member of {', '.join(privileged)}"
+    if account.gid != group.gid:
+        return (
+            f"expected the primary group {group.name}, found group id {account.gid}; if it really is to be an SFTP-only"
+            f" user, run: usermod -g {group.name} {account.name}"
+        )
+    return None
+
+
+def create_accounts(uids: Mapping[str, int], group: Group, shell: str) -> None:
+    """Create the accounts of ``uids`` with primary group ``group``, NO_HOME and no usable password."""
     rest = dict(uids)
-    if find_program("systemd-sysusers") and not re.search(r"[%\s\"']", directory + shell):
+    if find_program("systemd-sysusers") and not re.search(r"[%\s\"']", shell):
         batch = [name for name in uids if _SYSUSERS_NAME.match(name)]
-        lines = "".join(f"u {name} {uids[name]}:{group} - {directory}/{name} {shell}\n" for name in batch)
+        lines = "".join(f"u {name} {uids[name]}:{group.gid} - {NO_HOME} {shell}\n" for name in batch)
         if batch:
             _run(["systemd-sysusers", "-"], lines)
         for name in batch:
             del rest[name]
     for name, uid in rest.items():
         _run(
-            ["useradd", "--no-create-home", "--no-user-group", "--gid", group, "--uid", str(uid)]
-            + ["--home-dir", f"{directory}/{name}", "--shell", shell, "--", name]
+            ["useradd", "--no-create-home", "--no-user-group", "--gid", str(group.gid), "--uid", str(uid)]
+            + ["--home-dir", NO_HOME, "--shell", shell, "--", name]
         )
 
 
@@ -343,6 +371,12 @@ def set_passwords(hashes: Mapping[str, str]) -> None:
 def set_shell(name: str, shell: str) -> None:
     """Change the login shell of ``name``."""
     _run(["usermod", "--shell", shell, "--", name])
+
+
+def set_no_home(account: Account) -> None:
+    """Give ``account`` NO_HOME; nothing is moved. Its sessions, which obey the old one, end first."""
+    end_sessions({account.uid})
+    _run(["usermod", "--home", NO_HOME, "--", account.name])
 
 
 def set_expiry(name: str, day: str) -> None:

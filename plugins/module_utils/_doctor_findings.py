@@ -340,6 +340,32 @@ KINDS: dict[str, Kind] = {
         "Somebody who is to be kept out still gets in: a lock or unlock was cut short, or made by other means.",
         "ftp-users lock {user}",
     ),
+    "account-home": Kind(
+        ERROR,
+        "an SFTP user, or the system user of FTPS, can write the home that passwd names",
+        "Programs outside the jail obey files of that directory: systemd --user starts units, a mail server pipes,"
+        " cron and sshd read it. The user can run commands on the host.",
+        "usermod --home /nonexistent {user}",
+    ),
+    "account-outside": Kind(
+        ERROR,
+        "something runs outside the jail for an SFTP user: lingering, a crontab or a job of at",
+        "SFTP users are to transfer files and nothing else.",
+        "loginctl disable-linger {user}",
+    ),
+    "account-privileged": Kind(
+        ERROR,
+        "an account with rights on the host is a member of the SFTP group",
+        "It is not managed, and its keys and password open more than the jail.",
+        "gpasswd -d {user} {group}",
+    ),
+    "subsystem-internal": Kind(
+        WARNING,
+        "`Subsystem sftp internal-sftp` serves accounts outside the jail that have no shell",
+        "The stock sftp-server is started through the shell, so nologin keeps such accounts out; internal-sftp lets"
+        " them read and write the whole file system.",
+        _EDIT_SSHD,
+    ),
     "account-shell": Kind(
         WARNING,
         "SFTP users have a log-in shell",

@@ -27,6 +27,11 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._doctor_findings
     listed,
     quoted,
 )
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor_outside import (
+    outside_findings,
+    privileged_findings,
+    subsystem_findings,
+)
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor_vsftpd import writable_findings
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp_people import NO_SHELLS
@@ -115,6 +120,7 @@ def sftp_findings(sftp: Sftp) -> Iterator[Finding]:
         return
     for group in sftp.groups:
         yield from _group_findings(group, sftp.settings, sftp.accounts, sftp.config)
+    yield from subsystem_findings(sftp)
 
 
 def _group_findings(group: str, settings: Sequence[Setting], accounts: Accounts, config: str) -> Iterator[Finding]:
@@ -136,6 +142,8 @@ def _group_findings(group: str, settings: Sequence[Setting], accounts: Accounts,
     members = [_member(name, accounts, key_files) for name in accounts.members(group)]
     yield from _setting_findings(members, settings, jail)
     yield from _account_findings(members, accounts)
+    yield from outside_findings([member.account for member in members], directory)
+    yield from privileged_findings(accounts, group)
     if os.path.isdir(directory):
         yield from _home_findings(members, directory)
     if keys_directory:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import glob
 import os
+import pwd
 import stat
 from typing import Any, Collection, Iterator, Mapping, Sequence
 
@@ -170,6 +171,11 @@ def directory_findings(homes: Homes, guest: str, names: Sequence[str]) -> Iterat
     ids = guest_ids(guest)
     if ids is None:
         return  # said of the configuration
+    home = os.path.realpath(pwd.getpwnam(guest).pw_dir)
+    holders = [path for path in map(homes.of, names) if home == path or home.startswith(path.rstrip("/") + "/")]
+    if holders:
+        what = f"{guest} ({home}): its home is in the directory of an FTPS user, {listed(holders)}"
+        yield found("account-home", what, guest, user=guest)
     missing, foreign, open_ = [], [], []
     for path in dict.fromkeys(map(homes.of, names)):
         try:

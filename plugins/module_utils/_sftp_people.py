@@ -22,8 +22,10 @@ from typing import Collection, Mapping, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._accounts import (
     LOCKED_SINCE,
+    NO_HOME,
     NO_PASSWORD,
     PENDING,
+    Account,
     Accounts,
     accounts_lock,
     choose_uids,
@@ -34,9 +36,11 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._accounts import
     login_names,
     read_accounts,
     set_expiry,
+    set_no_home,
     set_passwords,
     set_shell,
     uid_range,
+    unsuitable,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._atomic import replace_file
 from ansible_collections.secure_ftp.server.plugins.module_utils._directories import (
@@ -133,6 +137,8 @@ class _Plan:
     ready_hashes: dict[str, str] = field(default_factory=dict, repr=False)
     to_hash: dict[str, str] = field(default_factory=dict, repr=False)
     shells: list[str] = field(default_factory=list)
+    homes: list[str] = field(default_factory=list)
+    """Whose passwd home is to be taken away."""
     lock: list[str] = field(default_factory=list)
     unlock: list[str] = field(default_factory=list)
     marked: dict[str, str] = field(default_factory=dict)
@@ -181,7 +187,7 @@ def _refuse_strangers(
             raise NotPermitted(
                 f"user {name!r}: expected a new name or a member of the group {group}, found another system account of"
                 f" this name; choose another name, or, when it really is to become an SFTP-only user, run: usermod"
-                f" -a -G {group} {name}"
+                f" -g {group} {name}"
             )
     roots = {user.name for user in accounts.users.values() if user.uid == 0}
     for name in sorted(inside & (operator | roots)):
@@ -190,6 +196,11 @@ def _refuse_strangers(
             f" {'an account with user id 0' if name in roots else 'the account you log in with'};"
             f" take it out first: gpasswd -d {name} {group}"
         )
+    touched = {person.name for person in people} & inside if not rules.purge else inside
+    for name in sorted(touched):
+        why = unsuitable(accounts.users[name], accounts.groups_of(name), accounts.groups[group], uid_range(etc)[0])
+        if why:
+            raise NotPermitted(f"user {name!r}: {why}; or take it out of the group {group}: gpasswd -d {name} {group}")
     for name in known_elsewhere((name for name in wanted if name not in accounts.users), etc):
         raise SecureFtpError(
             f"user {name!r}: expected a new name, found an account of this name in a directory service of"
@@ -216,6 +227,8 @@ def _plan(people: Sequence[Person], rules: Rules, accounts: Accounts, members: S
                 to_verify.append((person, stored))
         if not new and not _is_no_shell(accounts.users[person.name].shell, rules.shell):
             plan.shells.append(person.name)
+        if not new and obeys_its_user(accounts.users[person.name], jail.directory):
+            plan.homes.append(person.name)
         _plan_keys(plan, person, new, jail)
         _plan_lock(plan, person, state)
     verified = verify_many([(person.password or "", stored) for person, stored in to_verify])
@@ -259,6 +272,32 @@ def _plan_lock(plan: _Plan, person: Person, state: LockState) -> None:
         (plan.lock if person.locked else plan.unlock).append(name)
         if name not in plan.ready_hashes and name not in plan.to_hash:
             plan.ready_hashes[name] = state.stored
+
+
+def obeys_its_user(account: Account, directory: str) -> bool:
+    """Whether ``account`` could write its own passwd home, or make it, so that programs outside the jail obey it.
+
+    ``directory`` is the jail: what is below it may become the user's at any time.
+    """
+    if account.home == NO_HOME:
+        return False
+    home = os.path.realpath(account.home)
+    if home == os.path.realpath(directory) or home.startswith(os.path.realpath(directory).rstrip("/") + "/"):
+        return True
+    path, below = home, None
+    while True:
+        with contextlib.suppress(OSError):
+            found = os.stat(path)
+            open_ = found.st_mode & 0o002 or (found.st_gid == account.gid and found.st_mode & 0o020)
+            # In a sticky directory nobody can replace what belongs to somebody else.
+            held = below is not None and found.st_mode & stat.S_ISVTX and below.st_uid != account.uid
+            if found.st_uid == account.uid or (open_ and not held):
+                return True
+            below = found
+        if path == "/":
+            break
+        path = os.path.dirname(path)
+    return False
 
 
 def _is_no_shell(found: str, wanted: str) -> bool:
@@ -312,6 +351,8 @@ def _outcome(people: Sequence[Person], plan: _Plan, rules: Rules, accounts: Acco
             parts.append("authorized_keys")
         if name in plan.shells:
             parts.append("shell")
+        if name in plan.homes:
+            parts.append("passwd home")
         if name in homes:
             parts.append("home")
         if parts:
@@ -404,7 +445,7 @@ def _add(plan: _Plan, rules: Rules, accounts: Accounts, jail: Jail, etc: str) ->
     names = [person.name for person in plan.add]
     used = {user.uid for user in accounts.users.values()}
     uids = choose_uids(names, used, _former_owners(jail.directory, accounts.users), uid_range(etc))
-    create_accounts(uids, rules.group, jail.directory, rules.shell)
+    create_accounts(uids, accounts.groups[rules.group], rules.shell)
 
 
 def _former_owners(directory: str, users: Collection[str]) -> dict[str, int]:
@@ -417,6 +458,8 @@ def _former_owners(directory: str, users: Collection[str]) -> dict[str, int]:
 
 
 def _provide(plan: _Plan, rules: Rules, accounts: Accounts, jail: Jail) -> None:
+    for name in plan.homes:
+        set_no_home(accounts.users[name])
     for name in plan.shells:
         set_shell(name, rules.shell)
     _homes(jail, [person.name for person in (*plan.add, *plan.keep)], accounts, check_mode=False)
@@ -468,8 +511,8 @@ def _assert_jail(
         if fatal:
             said = [problem + where_set(problem.split(":")[0], settings, rules.group) for problem in fatal]
             raise SecureFtpError(
-                f"sshd, for user {person.name!r}: {'; '.join(said)}. Correct {rules.config} (an earlier Match block or"
-                " a global line wins over the block of the role sshd_chroot). No password or key was stored"
+                f"sshd, for user {person.name!r}: {'; '.join(said)}. Correct that line (an earlier Match block or a"
+                " global line wins over the block of the role sshd_chroot). No password or key was stored"
             )
         warnings += [f"sshd, for user {person.name!r}: {problem}; apply the role sshd_chroot" for problem in open_doors]
     return warnings

@@ -28,6 +28,8 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._processes impor
 
 CONFIG = "/etc/ssh/sshd_config"
 UNIT = "ssh.service"
+SFTP_SERVER = "/usr/lib/openssh/sftp-server"
+"""Where Debian and Ubuntu have the sftp-server of their package openssh-sftp-server."""
 DEFAULT_GROUP = "sftponly"
 DEFAULT_DIRECTORY = "/home/sftp"
 DEFAULT_KEYS_DIRECTORY = "/etc/ssh/sftponly_keys"
@@ -223,9 +225,9 @@ def allows_passwords(jail: Mapping[str, Setting]) -> bool:
 
 
 def with_jail(text: str, jail: Jail, path: str = CONFIG) -> str:
-    """Return ``text`` with one ``Subsystem sftp`` line and, at its end, the marked block of ``jail``."""
+    """Return ``text`` with a ``Subsystem sftp`` line and, at its end, the marked block of ``jail``."""
     rest, blocks = _taken_apart(text)
-    rest = _one_subsystem(_superseded_removed(rest, jail), jail.internal_sftp(), path)
+    rest = _with_subsystem(_superseded_removed(rest, jail), path)
     return _put_together(rest, {**blocks, _OWNER: _block_text(_OWNER, f"Group {jail.group}", jail.settings())})
 
 
@@ -269,43 +271,109 @@ def _block_text(owner: str, match: str, settings: Mapping[str, str]) -> str:
     return "\n".join([begin, f"Match {match}", *lines, "Match all", end]) + "\n"
 
 
+def _blocks(settings: Sequence[Setting], group: str) -> list[tuple[Setting, list[Setting]]]:
+    """Each ``Match Group`` line that is about ``group`` alone, with what stands below it."""
+    found: list[tuple[Setting, list[Setting]]] = []
+    inside = False
+    for setting in settings:
+        if setting.keyword == "match":
+            inside = group_patterns(setting.value) == [group]
+            if inside:
+                found.append((setting, []))
+        elif inside and setting.match is not None:
+            found[-1][1].append(setting)
+    return found
+
+
+def takeover_problems(settings: Sequence[Setting], jail: Jail) -> list[str]:
+    """What a hand-made block of ``jail``'s group among ``settings`` (without the marked one) does otherwise than ours.
+
+    Such a block is somebody's decision: it is taken over only where its values are ours, so each difference is named,
+    with the variable of the role sshd_chroot that keeps it.
+    """
+    ours = {keyword.lower(): (keyword, value) for keyword, value in jail.settings().items()}
+    problems = []
+    for start, inside in _blocks(settings, jail.group):
+        for setting in inside:
+            keyword, value = ours.get(_ALIASES.get(setting.keyword, setting.keyword), ("", ""))
+            if keyword and not _same_value(keyword, setting.value, value):
+                problems.append(
+                    f"{setting.where}: {keyword} of the group {jail.group}: expected {value}, found {setting.value};"
+                    f" {_KEEPS.get(keyword, 'correct that line')}, or jail another group (sshd_chroot_group)"
+                )
+        if not any(setting.keyword == "passwordauthentication" for setting in inside) and jail.password_authentication:
+            others = [one for one in settings if one.keyword == "passwordauthentication" and one.match is None]
+            if others and others[0].value.lower() == "no":
+                problems.append(
+                    f"{start.where}: users of the group {jail.group} log in by key alone (PasswordAuthentication no at"
+                    f" {others[0].where}); to keep that set sshd_chroot_password_authentication: false"
+                )
+    return problems
+
+
+_ALIASES = {"challengeresponseauthentication": "kbdinteractiveauthentication"}
+_KEEPS = {
+    "ChrootDirectory": "to keep it set sshd_chroot_directory; a directory for each user (%u, %h) cannot be kept",
+    "ForceCommand": (
+        "to keep it set sshd_chroot_start_directory (/ for no -d), sshd_chroot_log_level, sshd_chroot_log_facility"
+    ),
+    "PasswordAuthentication": "to keep it set sshd_chroot_password_authentication",
+    "AuthorizedKeysFile": "to keep it set sshd_chroot_keys_directory (DIRECTORY/%u)",
+}
+
+
+def _same_value(keyword: str, theirs: str, ours: str) -> bool:
+    if keyword == "ForceCommand":
+        return _command(theirs) == _command(ours)
+    first, second = (value.strip('"').lower() for value in (theirs, ours))
+    if first.startswith("/"):
+        return theirs.strip('"').rstrip("/") == ours.strip('"').rstrip("/")
+    return first == second
+
+
+def _command(value: str) -> tuple[str, tuple[str, ...], str]:
+    """Program, options and start directory of an internal-sftp command; without ``-d`` a session starts in ``/``."""
+    program, *words = value.strip('"').split() or [""]
+    start, options = "/", []
+    while words:
+        word = words.pop(0)
+        if word == "-d" and words:
+            start = words.pop(0)
+        else:
+            options.append(word)
+    return program, tuple(options), start
+
+
+def unmarked(text: str, path: str = CONFIG) -> list[Setting]:
+    """Every setting of the configuration ``text`` but those of the marked blocks of this collection."""
+    return parse(_taken_apart(text)[0], path)
+
+
 def _superseded_removed(text: str, jail: Jail) -> str:
-    """Drop a hand-made ``Match Group`` block of the same group when ours sets everything that it sets."""
-    ours = {keyword.lower() for keyword in jail.settings()}
+    """Drop a hand-made ``Match Group`` block of the same group when ours sets everything that it sets, to the same."""
+    ours = {keyword.lower(): (keyword, value) for keyword, value in jail.settings().items()}
     lines = text.splitlines(keepends=True)
-    settings = parse(text, os.devnull)
-    starts = [setting for setting in settings if setting.keyword == "match"]
-    for index in range(len(starts) - 1, -1, -1):
-        start = starts[index].number
-        end = starts[index + 1].number if index + 1 < len(starts) else len(lines) + 1
-        inside = [setting for setting in settings if start < setting.number < end]
-        if group_patterns(starts[index].value) != [jail.group] or not inside:
-            continue
-        if {setting.keyword for setting in inside} <= ours:
-            del lines[start - 1 : max(setting.number for setting in inside)]
+    for start, inside in reversed(_blocks([one for one in parse(text, "") if not one.path], jail.group)):
+        if inside and all(
+            one.keyword in ours and _same_value(ours[one.keyword][0], one.value, ours[one.keyword][1]) for one in inside
+        ):
+            del lines[start.number - 1 : max(setting.number for setting in inside)]
     return "".join(lines)
 
 
-def _one_subsystem(text: str, command: str, path: str) -> str:
-    settings = [
-        setting
-        for setting in parse(text, path)
-        if setting.keyword == "subsystem" and setting.value.split()[:1] == ["sftp"]
-    ]
-    here = [setting.number for setting in settings if setting.path == path]
-    wanted = f"Subsystem sftp {command}"
+def _with_subsystem(text: str, path: str) -> str:
+    """Return ``text`` with the distribution's ``Subsystem sftp`` line where there is none; what stands there stays.
+
+    The ForceCommand of the block decides what runs, but sshd turns a request down whose subsystem it does not know.
+    Not internal-sftp: that serves accounts as well whose shell, nologin, keeps them out of sftp-server.
+    """
+    if any(one.keyword == "subsystem" and one.value.split()[:1] == ["sftp"] for one in parse(text, path)):
+        return text.rstrip("\n") + "\n"
     lines = text.splitlines()
-    if here:
-        kept = lines[here[0] - 1]
-        if kept.split()[1:] != wanted.split()[1:]:
-            lines[here[0] - 1] = wanted
-        for number in reversed(here[1:]):
-            del lines[number - 1]
-    elif not settings:
-        first = next((n for n, line in enumerate(lines) if re.match(r"\s*match\s", line, re.I)), len(lines))
-        while 0 < first < len(lines) and lines[first - 1].lstrip().startswith("#"):
-            first -= 1  # the comment belongs to the Match line below it
-        lines.insert(first, wanted)
+    first = next((n for n, line in enumerate(lines) if re.match(r"\s*match\s", line, re.I)), len(lines))
+    while 0 < first < len(lines) and lines[first - 1].lstrip().startswith("#"):
+        first -= 1  # the comment belongs to the Match line below it
+    lines.insert(first, f"Subsystem sftp {SFTP_SERVER}")
     return "\n".join(lines) + "\n"
 
 
@@ -313,6 +381,11 @@ def validate_jail(jail: Jail) -> Jail:
     """Return ``jail`` when sshd can use it as it stands; the directories' names go into the file unquoted."""
     if not re.match(r"[A-Za-z_][A-Za-z0-9_-]{0,31}\Z", jail.group):
         raise SecureFtpError(f"group {jail.group!r}: expected a group name of letters, digits, '_' and '-'")
+    if not re.match(r"/(?:[A-Za-z0-9._+@:,/-]|%u)*\Z", jail.start_directory) or ".." in jail.start_directory.split("/"):
+        raise SecureFtpError(
+            f"start_directory {jail.start_directory!r}: expected an absolute path of letters, digits, %u and"
+            " . _ + @ : , -; such as /%u"
+        )
     for what, path in (("directory", jail.directory), ("keys_directory", jail.keys_directory)):
         validate_directory(what, path)
     return jail
@@ -416,7 +489,7 @@ def jail_problems(
     if by_key:
         fatal += difference("pubkeyauthentication", "yes")
         fatal += difference("authorizedkeysfile", f"{jail.keys_directory}/%u")
-    fatal += _method_problems(found("authenticationmethods"), by_password, by_key)
+    fatal += method_problems(found("authenticationmethods"), by_password, by_key)
     fatal += access_problems(user, groups, values)
     open_doors = [
         problem
@@ -428,7 +501,8 @@ def jail_problems(
     return fatal, open_doors
 
 
-def _method_problems(methods: str, by_password: bool, by_key: bool) -> list[str]:
+def method_problems(methods: str, by_password: bool, by_key: bool) -> list[str]:
+    """What in AuthenticationMethods ``methods`` keeps out who logs in by password alone, or by key alone."""
     accepted = [alternative.split(",") for alternative in methods.split()]
     if not accepted or ["any"] in accepted or methods == "nothing":
         return []

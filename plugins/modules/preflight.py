@@ -71,6 +71,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._preflight impor
     secrets_of,
     this_host,
 )
+from ansible_collections.secure_ftp.server.plugins.module_utils._preflight_sshd import sshd_problems
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh_ports import ports_in_use
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ def check(module: AnsibleModule) -> dict[str, Any]:
         ssh_ports = []  # an unreadable sshd_config is reported, with sshd's words, by those who need it
     host = this_host(module.params["login_user"], ssh_ports, module.check_mode)
     found = problems(module.params["variables"], users, host)
+    found += sshd_problems(module.params["variables"], users)
     if found:
         module.fail_json(msg=message(found), problems=found, ssh_ports=ssh_ports)
     return {"changed": False, "problems": [], "ssh_ports": ssh_ports}

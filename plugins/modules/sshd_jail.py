@@ -11,10 +11,13 @@ short_description: Jail the members of a group to SFTP
 version_added: 0.1.0
 description:
   - Makes the group, the jail and the directory of the public keys.
-  - Writes one C(Subsystem sftp) line and a marked C(Match Group) block at the end of the main configuration file of
-    sshd. Both go in at once, after C(sshd -t) has accepted the whole file and C(sshd -T -C user=...) has shown that
-    nothing changes for C(root) and for the user who runs this.
-  - A C(Match Group) block made by hand for the same group is replaced when the marked block sets everything it sets.
+  - Writes a marked C(Match Group) block at the end of the main configuration file of sshd, and the distribution's
+    C(Subsystem sftp) line where there is none; one that is there stays as it is. Both go in at once, after C(sshd -t)
+    has accepted the whole file and C(sshd -T -C user=...) has shown that nothing changes for C(root) and for the user
+    who runs this.
+  - A C(Match Group) block made by hand for the same group is replaced when the marked block sets everything it sets to
+    the same values. Where a value differs the module fails, before it changes anything, and names the line, the
+    difference and the variable of the role that keeps it.
   - Does not reload sshd. It reports a change as long as the running daemon has not read the file, so that a handler is
     notified again when an earlier run was cut short.
 author: secure_ftp.server contributors (@secure_ftp)
@@ -52,6 +55,12 @@ options:
       - The syslog facility of C(internal-sftp); without it, its default C(AUTH).
     type: str
     choices: [DAEMON, USER, AUTH, LOCAL0, LOCAL1, LOCAL2, LOCAL3, LOCAL4, LOCAL5, LOCAL6, LOCAL7]
+  start_directory:
+    description:
+      - Where a session starts, as a path in the jail; C(%u) is the user's name.
+    type: str
+    default: /%u
+    version_added: 0.2.0
   config:
     description:
       - Main configuration file of sshd. OpenSSH 8.2 ignores a C(Match) block in C(sshd_config.d).
@@ -114,6 +123,8 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._sshd import (
     prepare_host,
     read_config,
     replace_config,
+    takeover_problems,
+    unmarked,
     validate_jail,
     with_jail,
 )
@@ -123,7 +134,15 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._units import is
 def _logic(module: AnsibleModule) -> dict[str, Any]:
     params, check = module.params, module.check_mode
     config = params["config"]
-    fields = ("group", "directory", "keys_directory", "password_authentication", "log_level", "log_facility")
+    fields = (
+        "group",
+        "directory",
+        "keys_directory",
+        "password_authentication",
+        "log_level",
+        "log_facility",
+        "start_directory",
+    )
     jail = validate_jail(Jail(**{key: params[key] for key in fields}))
     accounts = read_accounts()
     text = read_config(config)
@@ -131,6 +150,9 @@ def _logic(module: AnsibleModule) -> dict[str, Any]:
         raise SecureFtpError(
             f"{config}: expected the file of the Debian package openssh-server, found none; install it"
         )
+    problems = takeover_problems(unmarked(text or "", config), jail)
+    if problems:
+        raise SecureFtpError("nothing was changed: " + "; ".join(problems))
     wanted = with_jail(text or "", jail, config)
     result: dict[str, Any] = {"changes": [], "diff": {}}
     if jail.group not in accounts.groups:
@@ -161,6 +183,7 @@ def main() -> None:
         "password_authentication": {"type": "bool", "default": True, "no_log": False},
         "log_level": {"type": "str", "choices": list(LOG_LEVELS)},
         "log_facility": {"type": "str", "choices": list(LOG_FACILITIES)},
+        "start_directory": {"type": "str", "default": Jail.start_directory},
         "config": {"type": "path", "default": CONFIG},
         "backup": {"type": "bool", "default": True},
     }

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from ansible_collections.secure_ftp.server.plugins.module_utils import _accounts
 from ansible_collections.secure_ftp.server.plugins.module_utils._accounts import (
     Account,
+    Group,
     accounts_lock,
     choose_uids,
     create_accounts,
@@ -25,6 +26,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._accounts import
     read_accounts,
     set_passwords,
     uid_range,
+    unsuitable,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._processes import Output
@@ -127,20 +129,19 @@ class Tools:
 def test_accounts_are_created_in_one_pass_except_names_sysusers_refuses(monkeypatch):
     tools = Tools(monkeypatch)
     uids = {"ann": 1000, "b.dot": 1001, "cy": 1002, "3d": 1003, "x" * 32: 1004}
-    create_accounts(uids, "sftponly", "/home/sftp", "/usr/sbin/nologin")
+    create_accounts(uids, Group("sftponly", 997, frozenset()), "/usr/sbin/nologin")
     (first, data), *others = tools.calls
     assert first == ["systemd-sysusers", "-"]
-    assert data == (
-        "u ann 1000:sftponly - /home/sftp/ann /usr/sbin/nologin\nu cy 1002:sftponly - /home/sftp/cy /usr/sbin/nologin\n"
-    )
+    assert data == ("u ann 1000:997 - /nonexistent /usr/sbin/nologin\nu cy 1002:997 - /nonexistent /usr/sbin/nologin\n")
     assert [command[0] for command, _data in others] == ["useradd"] * 3
     assert [command[-1] for command, _data in others] == ["b.dot", "3d", "x" * 32]
     assert "--no-create-home" in others[0][0] and "1001" in others[0][0]
+    assert others[0][0][others[0][0].index("--home-dir") + 1] == "/nonexistent"
 
 
-def test_a_directory_that_sysusers_would_misread_goes_to_useradd(monkeypatch):
+def test_a_shell_that_sysusers_would_misread_goes_to_useradd(monkeypatch):
     tools = Tools(monkeypatch)
-    create_accounts({"ann": 1000}, "sftponly", "/home/sf%tp", "/usr/sbin/nologin")
+    create_accounts({"ann": 1000}, Group("sftponly", 997, frozenset()), "/usr/sbin/no%login")
     assert [command[0] for command, _data in tools.calls] == ["useradd"]
 
 
@@ -244,3 +245,21 @@ def test_a_file_that_was_replaced_is_read_again(etc):
     assert read_accounts(etc, only={"added"}).passwords == {"added": "$6$x"}
     assert read_accounts(etc).passwords == {**before.passwords, "added": "$6$x"}
     assert read_accounts(etc).expires["added"] == "20000"
+
+
+@pytest.mark.parametrize(
+    ("account", "groups", "words"),
+    [
+        (Account("ann", 1000, 997, "/", "/s"), {"sftponly"}, None),
+        (Account("ann", 1000, 997, "/", "/s"), {"sftponly", "customers"}, None),
+        (Account("ann", 999, 997, "/", "/s"), {"sftponly"}, "user id of at least 1000"),
+        (Account("ann", 1000, 1000, "/", "/s"), {"ann", "sftponly"}, "run: usermod -g sftponly ann"),
+        *(
+            (Account("ann", 1000, 997, "/", "/s"), {"sftponly", group}, f"found a member of {group}")
+            for group in ("sudo", "adm", "docker", "shadow", "disk", "lxd", "wheel")
+        ),
+    ],
+)
+def test_an_account_with_rights_is_nobodys_sftp_user(account, groups, words):
+    found = unsuitable(account, groups, Group("sftponly", 997, frozenset()), 1000)
+    assert (found is None) == (words is None) and (words is None or words in found)

@@ -10,7 +10,7 @@ import os
 import pytest
 
 from ansible_collections.secure_ftp.server.plugins.module_utils import _sftp_people
-from ansible_collections.secure_ftp.server.plugins.module_utils._accounts import Account, Accounts, Group
+from ansible_collections.secure_ftp.server.plugins.module_utils._accounts import NO_HOME, Account, Accounts, Group
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._people import Person
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp_people import Rules, reconcile
@@ -45,6 +45,7 @@ class Host:
             "set_expiry": self.set_expiry,
             "end_sessions": lambda uids: self.step("end", *uids) if uids else None,
             "set_shell": lambda name, shell: self.step("shell", name),
+            "set_no_home": self.set_no_home,
             "delete_accounts": self.delete,
             "known_elsewhere": lambda names, etc: [],
             "login_names": lambda: {"olivia"},
@@ -62,16 +63,16 @@ class Host:
         if self.kill_at is not None and len(self.log) > self.kill_at:
             raise Killed
 
-    def add(self, name, uid, gid=997, stored="!*", shell="/usr/sbin/nologin"):
-        self.users[name] = Account(name, uid, gid, f"/home/{name}", shell)
+    def add(self, name, uid, gid=997, stored="!*", shell="/usr/sbin/nologin", home=NO_HOME):
+        self.users[name] = Account(name, uid, gid, home, shell)
         self.shadow[name] = stored
 
     def accounts(self, etc="/etc", only=None, passwords_of=None):
-        groups = {"sftponly": Group("sftponly", 997, frozenset(self.group_members))}
+        groups = {"sftponly": Group("sftponly", 997, frozenset(self.group_members)), **self.other_groups}
         shadow = {name: stored for name, stored in self.shadow.items() if passwords_of is None or name in passwords_of}
         return Accounts(dict(self.users), groups, shadow, dict(self.expires))
 
-    def create(self, uids, group, directory, shell):
+    def create(self, uids, group, shell):
         self.step("create", *uids)
         for name, uid in uids.items():
             self.add(name, uid)
@@ -85,6 +86,10 @@ class Host:
         self.step("expiry", name, day)
         self.expires[name] = day
 
+    def set_no_home(self, account):
+        self.step("home", account.name)
+        self.users[account.name] = account._replace(home=NO_HOME)
+
     def delete(self, accounts, shared):
         for account in accounts:
             self.step("delete", account.name)
@@ -95,6 +100,7 @@ class Host:
         return list(self.problems), ["x11forwarding: expected no, found yes"] if self.doors else []
 
     doors = False
+    other_groups: dict[str, Group] = {}
 
     def ensure_homes(self, root, names, owner_of, mode, check_mode):
         changed = [name for name in names if not (self.jail / name).is_dir()]
@@ -220,8 +226,7 @@ def test_remove_home_takes_what_an_earlier_removal_left(host):
 
 def test_purge_removes_members_only(host):
     host.run(PEOPLE)
-    host.add("hand", 1100, 1100, HASH)
-    host.group_members.add("hand")
+    host.add("hand", 1100, stored=HASH)
     assert not host.run(PEOPLE).changed
     assert host.run(PEOPLE[:1], purge=True).removed == ["bob", "cy", "hand"]
     assert {"root", "olivia", "ann"} == set(host.users)
@@ -345,3 +350,57 @@ def test_the_lock_of_passwd_is_kept_completed_and_undone(host):
     host.expires["ann"] = ""
     assert host.run([Person("ann", locked=False)]).changed_users == {"ann": ["unlocked"]}
     assert shadow_of(host, "ann") == ("hash-of-secret-1", "")
+
+
+def test_a_home_that_its_user_can_write_is_taken_away(host):
+    """With it systemd --user, .forward and the like outside the jail obey what the user uploads."""
+    inside = str(host.jail / "ann")
+    host.add("ann", 1003, stored=HASH, home=inside)
+    (host.jail / "ann").mkdir()
+    said = host.run([Person("ann")], check_mode=True)
+    assert said.changed_users == {"ann": ["passwd home"]} and host.log == []
+    done = host.run([Person("ann", password_hash=HASH)])
+    assert done.changed_users == {"ann": ["passwd home"]} and ("home", "ann") in host.log
+    assert not host.run([Person("ann")]).changed
+
+
+def test_which_homes_obey_their_user(tmp_path):
+    if os.geteuid() != 0:
+        pytest.skip("needs root to have directories of another user")
+    tmp_path.chmod(0o755)
+    for parent in tmp_path.parents[:-2]:
+        parent.chmod(0o755)
+    own, shared, closed = tmp_path / "own", tmp_path / "shared", tmp_path / "closed"
+    for path, uid, gid, mode in ((own, 1000, 1000, 0o700), (shared, 0, 997, 0o775), (closed, 0, 997, 0o755)):
+        path.mkdir()
+        path.chmod(mode)
+        os.chown(path, uid, gid)
+    (tmp_path / "link").symlink_to(own)
+    for home, obeys in (
+        (NO_HOME, False),
+        (closed, False),
+        (closed / "missing", False),
+        (own, True),
+        (own / "missing" / "deep", True),
+        (tmp_path / "link", True),
+        (shared, True),
+        (tmp_path / "jail" / "ann", True),
+    ):
+        account = Account("ann", 1000, 997, str(home), "/usr/sbin/nologin")
+        assert _sftp_people.obeys_its_user(account, str(tmp_path / "jail")) is obeys, home
+
+
+@pytest.mark.parametrize(
+    "person", [Person("ann", password="x"), Person("ann", locked=True), Person("ann", present=False)]
+)
+def test_an_administrator_in_the_group_is_left_alone(host, person):
+    host.add("ann", 1003, stored=HASH)
+    host.other_groups = {"sudo": Group("sudo", 27, frozenset({"ann"}))}
+    with pytest.raises(
+        SecureFtpError, match="'ann': expected an account without rights on the host, found a member of sudo"
+    ):
+        host.run([person])
+    with pytest.raises(SecureFtpError, match="member of sudo"):
+        host.run([], purge=True)
+    assert host.log == [] and host.shadow["ann"] == HASH
+    assert host.run([Person("bob", password="y")]).added == ["bob"]

@@ -21,6 +21,8 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._sshd import (
     find_jail,
     jail_problems,
     parse,
+    takeover_problems,
+    unmarked,
     validate_jail,
     where_set,
     with_jail,
@@ -55,10 +57,9 @@ def subsystems(text):
     return [s.value for s in parse(text) if s.keyword == "subsystem"]
 
 
-def test_the_block_ends_the_file_and_the_subsystem_line_is_replaced():
+def test_the_block_ends_the_file_and_the_subsystem_line_stays():
     text = with_jail(STOCK, Jail())
-    assert subsystems(text) == ["sftp internal-sftp"]
-    assert text.startswith(STOCK.partition("Subsystem\t")[0])
+    assert text.startswith(STOCK.rstrip("\n"))
     assert text.endswith(f"Match all\n{END}\n")
     block = text[text.index(BEGIN) :]
     assert "Match Group sftponly\n" in block
@@ -78,14 +79,16 @@ def test_writing_again_changes_nothing_and_other_options_replace_the_block(start
 
 def test_a_missing_subsystem_line_goes_before_the_first_match():
     text = with_jail("Port 22\nMatch User x\n  X11Forwarding no\n", Jail())
-    assert text.splitlines()[:3] == ["Port 22", "Subsystem sftp internal-sftp", "Match User x"]
+    assert text.splitlines()[:3] == ["Port 22", "Subsystem sftp /usr/lib/openssh/sftp-server", "Match User x"]
 
 
-def test_a_second_subsystem_line_goes():
-    assert subsystems(with_jail("Subsystem sftp a\nSubsystem other b\nSubsystem sftp c\n", Jail())) == [
-        "sftp internal-sftp",
-        "other b",
-    ]
+@pytest.mark.parametrize(
+    "line",
+    ["Subsystem sftp /usr/lib/openssh/sftp-server -f AUTHPRIV -l INFO -u 0002", "subsystem\tsftp  internal-sftp"],
+)
+def test_the_administrators_subsystem_line_stays_to_the_letter(line):
+    text = with_jail(f"{line}\nSubsystem other b\n", Jail(log_level="INFO"))
+    assert text.startswith(f"{line}\nSubsystem other b\n") and text.lower().count("subsystem") == 2
 
 
 def test_a_subsystem_of_a_drop_in_is_not_doubled(tmp_path):
@@ -97,6 +100,7 @@ def test_a_subsystem_of_a_drop_in_is_not_doubled(tmp_path):
 
 def test_the_articles_block_is_replaced():
     text = with_jail(ARTICLE, Jail())
+    assert takeover_problems(parse(ARTICLE), Jail()) == []
     assert text.count("Match Group") == 1
     assert "Subsystem\tsftp\tinternal-sftp" in text
 
@@ -267,3 +271,65 @@ def test_a_config_that_changes_the_operators_settings_is_refused(tmp_path, monke
     with pytest.raises(SecureFtpError, match="settings of user 'op' to stay, found chrootdirectory would change"):
         _sshd.replace_config(str(path), "new\n", ["root", "op"])
     assert path.read_text() == "old\n"
+
+
+CAROL = """Match Group sftponly
+    ChrootDirectory /srv/sftp/%u
+    ForceCommand internal-sftp
+    PasswordAuthentication yes
+    AllowTcpForwarding no
+    X11Forwarding no
+"""
+
+
+def test_a_jail_with_other_values_is_not_taken_over():
+    """A tutorial's directory for each user: dropping the block would put their files out of reach."""
+    first, second = takeover_problems(parse(STOCK + CAROL, "/etc/ssh/sshd_config"), Jail())
+    number = len(STOCK.splitlines()) + 2
+    assert first.startswith(f"/etc/ssh/sshd_config:{number}: ChrootDirectory of the group sftponly: ")
+    assert "expected /home/sftp, found /srv/sftp/%u;" in first
+    assert "sshd_chroot_directory" in first and "sshd_chroot_group" in first
+    assert "ForceCommand" in second and "sshd_chroot_start_directory" in second
+    assert "/srv/sftp/%u" in with_jail(STOCK + CAROL, Jail())
+
+
+@pytest.mark.parametrize(
+    ("line", "jail"),
+    [
+        ("ChrootDirectory /srv/x", Jail(directory="/srv/x")),
+        ('chrootdirectory "/home/sftp/"', Jail()),
+        ("ForceCommand internal-sftp", Jail(start_directory="/")),
+        ("ForceCommand internal-sftp -l INFO -d /%u", Jail(log_level="INFO")),
+        ("PasswordAuthentication No", Jail(password_authentication=False)),
+        ("AuthorizedKeysFile /etc/keys/%u", Jail(keys_directory="/etc/keys")),
+        ("Banner /etc/issue", Jail()),
+    ],
+)
+def test_a_jail_whose_values_are_ours_is_taken_over(line, jail):
+    text = f"Match Group sftponly\n  {line}\n"
+    assert takeover_problems(parse(text), jail) == []
+    if not line.startswith("Banner"):
+        assert with_jail(text, jail).count("Match Group") == 1
+        assert takeover_problems(unmarked(with_jail(text, jail)), Jail(directory="/other")) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("Match Group sftponly\n  AllowTcpForwarding yes\n", "AllowTcpForwarding"),
+        ("Match Group sftponly\n  PasswordAuthentication no\n", "sshd_chroot_password_authentication"),
+        ("Match Group sftponly\n  ForceCommand internal-sftp -R -d /%u\n", "ForceCommand"),
+        ("PasswordAuthentication no\nMatch Group sftponly\n  ChrootDirectory /home/sftp\n", "by key alone"),
+        ("Match Group sftponly\n  ChallengeResponseAuthentication yes\n", "KbdInteractiveAuthentication"),
+    ],
+)
+def test_what_taking_over_would_change_is_named(text, words):
+    (problem,) = takeover_problems(parse(text), Jail())
+    assert words in problem and "/etc/ssh/sshd_config:" in problem
+
+
+def test_a_block_of_another_group_is_nobody_elses_business():
+    assert (
+        takeover_problems(parse("Match Group staff\n  ChrootDirectory /srv\nMatch all\n  X11Forwarding yes\n"), Jail())
+        == []
+    )
