@@ -10,6 +10,7 @@ they can be tested without a host. Values may be strings where numbers are meant
 from __future__ import annotations
 
 import contextlib
+import functools
 import grp
 import ipaddress
 import os
@@ -19,9 +20,17 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Callable, Iterable, Mapping
 
-from ansible_collections.secure_ftp.server.plugins.module_utils import _control, _fields, _port_plan, _ssh_ports
+from ansible_collections.secure_ftp.server.plugins.module_utils import (
+    _collections,
+    _control,
+    _fields,
+    _port_plan,
+    _ssh_ports,
+    _userdb,
+    _variables,
+)
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
-from ansible_collections.secure_ftp.server.plugins.module_utils._people import Person, person_from_options
+from ansible_collections.secure_ftp.server.plugins.module_utils._people import Person, person_from_options, uses
 from ansible_collections.secure_ftp.server.plugins.module_utils._port_plan import boolean, integer, is_on, tls_modes
 
 SUPPORTED = {"debian": ("11", "12", "13"), "ubuntu": ("20.04", "22.04", "24.04")}
@@ -80,12 +89,26 @@ class Host:
     """The program that listens on a TCP port, or None."""
     has_file: Callable[[str], bool] = field(default=lambda path: True)
     """Whether a file is there, or may be by the time it is needed."""
+    ftps_names: Callable[[str], frozenset[str] | None] = field(default=lambda path: None)
+    """Who is in that database of FTPS users; None when that cannot be known."""
 
 
-def problems(variables: Mapping[str, Any], users: object, host: Host) -> list[str]:
+@dataclass(frozen=True)
+class Control:
+    """What the checks need to know of the control machine: what is not known is not checked."""
+
+    defined: tuple[str, ...] = ()
+    """The names of the variables that are set."""
+    missing_collections: tuple[str, ...] = ()
+
+
+def problems(variables: Mapping[str, Any], users: object, host: Host, control: Control = Control()) -> list[str]:
     """Every problem, each a sentence that says what was expected, what was found and how to put it right."""
     found = _check_system(host)
-    found += check_users(users, variables, host)
+    found += _variables.problems(variables, control.defined)
+    found += _collections.problems(variables, control.missing_collections)
+    purge = _variables.purge_problems(is_on(variables, "ftp_users_purge"), users, control.defined)
+    found += purge or check_users(users, variables, host)
     found += _check_switches(variables)
     found += _check_ports(variables, host)
     found += _check_vsftpd(variables, host)
@@ -203,6 +226,14 @@ def _check_person(person: Person, where: str, variables: Mapping[str, Any], host
         found.append(f"{where}: user {person.name!r}: is vsftpd_guest_username too; choose another name")
     if person.present and not person.protocols:
         found.append(f"{where}: user {person.name!r}: protocols is empty; list ftps and/or sftp, or set state: absent")
+    if uses(person, "ftps") and person.password is None and person.password_hash is None:
+        database = str(variables.get("pam_userdb_db") or "/etc/vsftpd/users.db")
+        known = host.ftps_names(database)
+        if known is not None and person.name not in known:
+            found.append(
+                f"{where}: user {person.name!r}: is new to FTPS (not in {database}), so expected password or"
+                " password_hash, found none; give one, or protocols: [sftp]"
+            )
     if person.present and "sftp" in person.protocols:
         groups = host.account_of(person.name)
         group = str(variables.get("sshd_chroot_group") or "sftponly")
@@ -393,6 +424,15 @@ def listener(port: int, proc: str = "/proc") -> str | None:
     return None
 
 
+@functools.lru_cache(maxsize=1)
+def ftps_names(path: str) -> frozenset[str] | None:
+    """Who is in the database ``path``; nobody when there is none, None when it is no database that can be read."""
+    try:
+        return frozenset(name.decode("utf-8", "surrogateescape") for name in _userdb.read(path).all())
+    except (SecureFtpError, OSError):
+        return None  # those who need it say what is wrong with it
+
+
 def this_host(login_user: str, ssh_ports: Iterable[int], check_mode: bool = False) -> Host:
     """The host this code runs on. ``login_user`` is who Ansible logs in as, '' when it does not say.
 
@@ -409,4 +449,5 @@ def this_host(login_user: str, ssh_ports: Iterable[int], check_mode: bool = Fals
         account_of=account_groups,
         listener_of=listener,
         has_file=lambda path: check_mode or os.path.isfile(path),
+        ftps_names=ftps_names,
     )

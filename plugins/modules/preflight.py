@@ -31,6 +31,19 @@ options:
       - Who Ansible logs in as, a name no entry of O(users) may have.
     type: str
     default: ''
+  defined:
+    description:
+      - The names of the variables that are set. A name that looks like one of this collection's and is none is a
+        problem, and so is V(ftp_users_purge) without C(ftp_users).
+    type: list
+    elements: str
+    default: []
+  missing_collections:
+    description:
+      - What P(secure_ftp.server.missing_collections#filter) has found.
+    type: list
+    elements: str
+    default: []
 extends_documentation_fragment:
   - secure_ftp.server.attributes.read_only
 """
@@ -66,6 +79,7 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._module import run
 from ansible_collections.secure_ftp.server.plugins.module_utils._preflight import (
+    Control,
     message,
     problems,
     secrets_of,
@@ -87,7 +101,8 @@ def check(module: AnsibleModule) -> dict[str, Any]:
     except SecureFtpError:
         ssh_ports = []  # an unreadable sshd_config is reported, with sshd's words, by those who need it
     host = this_host(module.params["login_user"], ssh_ports, module.check_mode)
-    found = problems(module.params["variables"], users, host)
+    control = Control(tuple(module.params["defined"]), tuple(module.params["missing_collections"]))
+    found = problems(module.params["variables"], users, host, control)
     found += sshd_problems(module.params["variables"], users)
     if found:
         module.fail_json(msg=message(found), problems=found, ssh_ports=ssh_ports)
@@ -101,6 +116,8 @@ def main() -> None:
                 "users": {"type": "raw", "default": [], "no_log": True},
                 "variables": {"type": "dict", "default": {}},
                 "login_user": {"type": "str", "default": ""},
+                "defined": {"type": "list", "elements": "str", "default": []},
+                "missing_collections": {"type": "list", "elements": "str", "default": []},
             },
         },
         check,
