@@ -25,11 +25,14 @@ _MEANING = {
 }
 
 
-def file_error(path: str, doing: str, error: OSError) -> SecureFtpError:
-    """Turn ``error``, met while ``doing`` ("write", "read") ``path``, into one an operator can act on."""
+def file_error(path: str, doing: str, error: OSError, state: str = "nothing was changed") -> SecureFtpError:
+    """Turn ``error``, met while ``doing`` ("write", "read") ``path``, into one an operator can act on.
+
+    ``state`` says what has been changed by then.
+    """
     meaning = _MEANING.get(error.errno or 0) or error.strerror or str(error)
     kind = NotPermitted if error.errno in (errno.EACCES, errno.EPERM) else SecureFtpError
-    return kind(f"{path}: cannot {doing} it: {meaning}; nothing was changed")
+    return kind(f"{path}: cannot {doing} it: {meaning}; {state}")
 
 
 def fsync_directory(path: str) -> None:

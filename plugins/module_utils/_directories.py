@@ -9,13 +9,17 @@ import contextlib
 import errno
 import os
 import stat
+import time
+from collections import Counter
 from typing import Callable, Iterable, Iterator
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._atomic import file_error
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._mounts import mount_id, refuse_mounts
 
 _OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _MAX_LINKS = 40
+_ATTEMPTS = 20
 
 
 def ensure_directory(path: str, uid: int, gid: int, mode: int, check_mode: bool = False) -> bool:
@@ -60,7 +64,8 @@ def ensure_homes(
 def remove_home(root: str, name: str, check_mode: bool = False) -> bool:
     """Delete ``root``/``name`` with everything in it; return whether there was anything to delete.
 
-    Links inside are removed, never followed; a file system mounted inside is refused.
+    Links inside are removed, never followed. Raises SecureFtpError before anything is deleted (in check mode too) when
+    a file system is mounted at or below it, and when it could not be deleted whole: what is left can be tried again.
     """
     path = os.path.join(root, _one_component(name))
     with _open_directory(_absolute(root)) as fd:
@@ -70,20 +75,131 @@ def remove_home(root: str, name: str, check_mode: bool = False) -> bool:
             found = os.stat(name, dir_fd=fd, follow_symlinks=False)
             if not stat.S_ISDIR(found.st_mode):
                 raise SecureFtpError(f"{path}: expected the user's directory, found {_kind(found)}; remove it by hand")
+            refuse_mounts([path])
             if not check_mode:
-                home = os.open(name, _OPEN, dir_fd=fd)
-                try:
-                    _empty(home, path)
-                finally:
-                    os.close(home)
-                os.rmdir(name, dir_fd=fd)
+                _delete(fd, name, path)
         except FileNotFoundError:
             return False
         except OSError as error:
             if error.errno == errno.EBUSY:
-                raise SecureFtpError(f"{path}: a file system is mounted on it; unmount it first") from error
-            raise file_error(path, "remove", error) from error
+                raise _mounted_meanwhile(path) from error
+            raise file_error(path, "remove", error, "what is left of it stays; try again") from error
         return True
+
+
+def _delete(parent: int, name: str, path: str) -> None:
+    """Delete directory ``name``; what somebody still puts into it is deleted too, as long as that ends."""
+    home = os.open(name, _OPEN, dir_fd=parent)
+    try:
+        # Nobody else's from now on; a session that is open could still write.
+        os.fchown(home, 0, 0)
+        os.fchmod(home, 0o700)
+        for attempt in range(_ATTEMPTS):
+            _empty(home, path)
+            try:
+                os.rmdir(name, dir_fd=parent)
+                return
+            except OSError as error:
+                if error.errno != errno.ENOTEMPTY:
+                    raise
+            time.sleep(0.01 * attempt)
+        left = ", ".join(sorted(os.listdir(home))[:3])
+    finally:
+        os.close(home)
+    raise SecureFtpError(
+        f"{path}: expected it to be empty once everything in it was deleted, found new files ({left}); end what writes"
+        " there and delete it again"
+    )
+
+
+def close_home(root: str, name: str, check_mode: bool = False) -> bool:
+    """Make ``root``/``name`` root's, 0700, until its user comes back; return whether it changed.
+
+    The user id becomes free with the account: whoever gets it next must not read the files.
+    """
+    with _open_directory(_absolute(root)) as fd:
+        if fd is None:
+            return False
+        with contextlib.suppress(FileNotFoundError):
+            return _ensure_entry(
+                fd, _one_component(name), os.path.join(root, name), 0, 0, 0o700, check_mode, make=False
+            )
+        return False
+
+
+def is_closed(root: str, name: str) -> bool:
+    """Whether ``root``/``name`` is what ``close_home`` leaves."""
+    try:
+        found = os.lstat(os.path.join(root, _one_component(name)))
+    except OSError:
+        return False
+    return stat.S_ISDIR(found.st_mode) and _matches(found, 0, 0, 0o700)
+
+
+def former_owner(root: str, name: str) -> int | None:
+    """The user id that the files in the kept home ``root``/``name`` belong to; None when nothing tells.
+
+    That is the home's own owner, or, when it was closed, whom most of its entries belong to.
+    """
+    path = os.path.join(root, _one_component(name))
+    try:
+        owner = os.lstat(path).st_uid
+        if owner != 0:
+            return owner
+        with os.scandir(path) as entries:
+            count = Counter(entry.stat(follow_symlinks=False).st_uid for entry in entries)
+    except OSError:
+        return None
+    del count[0]
+    return count.most_common(1)[0][0] if count else None
+
+
+def hand_over(root: str, name: str, former: int, uid: int, gid: int) -> int:
+    """Give everything in ``root``/``name`` that belongs to ``former`` to ``uid`` and ``gid``; return how much that was.
+
+    The home is closed first, so nobody can exchange anything meanwhile. Links are not followed, mounts not entered, and
+    what belongs to somebody else stays, by whatever name it is linked here.
+    """
+    close_home(root, name)
+    done = 0
+    path = os.path.join(_absolute(root), _one_component(name))
+    with _open_directory(path) as home:
+        if home is None:
+            return 0
+        mount = mount_id(home)
+        fd = os.dup(home)
+        # Names still to be looked at on each level; with ".." one descriptor does for any depth.
+        todo = [os.listdir(fd)]
+        try:
+            while todo:
+                if not todo[-1]:
+                    todo.pop()
+                    if todo:
+                        fd = _moved(fd, "..")
+                    continue
+                entry = todo[-1].pop()
+                found = os.stat(entry, dir_fd=fd, follow_symlinks=False)
+                if found.st_uid == former:
+                    os.chown(entry, uid, gid, dir_fd=fd, follow_symlinks=False)
+                    done += 1
+                if stat.S_ISDIR(found.st_mode):
+                    fd = _moved(fd, entry)
+                    if mount_id(fd) == mount:
+                        todo.append(os.listdir(fd))
+                    else:
+                        fd = _moved(fd, "..")
+        except OSError as error:
+            raise file_error(path, "hand over", error, "the rest stays closed; try again") from error
+        finally:
+            os.close(fd)
+    return done
+
+
+def _moved(fd: int, name: str) -> int:
+    """Return a descriptor of the directory ``name`` in ``fd`` in its place."""
+    there = os.open(name, _OPEN, dir_fd=fd)
+    os.close(fd)
+    return there
 
 
 def _absolute(path: str) -> str:
@@ -151,11 +267,16 @@ def _trusted_link(fd: int, part: str, path: str, links: int) -> str:
     return os.readlink(part, dir_fd=fd)
 
 
-def _ensure_entry(parent: int, name: str, path: str, uid: int, gid: int, mode: int, check_mode: bool) -> bool:
+def _ensure_entry(
+    parent: int, name: str, path: str, uid: int, gid: int, mode: int, check_mode: bool, make: bool = True
+) -> bool:
+    """Make entry ``name`` a directory like that; FileNotFoundError where there is none and ``make`` is not."""
     try:
         try:
             found = os.stat(name, dir_fd=parent, follow_symlinks=False)
         except FileNotFoundError:
+            if not make:
+                raise
             if check_mode:
                 return True
             os.mkdir(name, 0o700, dir_fd=parent)
@@ -174,6 +295,10 @@ def _ensure_entry(parent: int, name: str, path: str, uid: int, gid: int, mode: i
             os.fchmod(fd, mode)
         finally:
             os.close(fd)
+    except FileNotFoundError:
+        if not make:
+            raise
+        raise SecureFtpError(f"{path}: vanished while it was made; something else removes it; try again") from None
     except OSError as error:
         raise file_error(path, "make the directory", error) from error
     return True
@@ -197,35 +322,48 @@ def _kind(found: os.stat_result) -> str:
 
 
 def _empty(top: int, path: str) -> None:
-    """Remove everything in ``top``, however deep, with two descriptors open at a time.
+    """Remove everything in ``top``, however deep, with two descriptors open at a time; what vanishes meanwhile is gone.
 
     Subdirectories are first moved up into ``top``, so depth costs neither descriptors nor stack.
     """
-    device = os.fstat(top).st_dev
+    mount = mount_id(top)
     prefix, moved = f".removing-{os.urandom(6).hex()}-", 0
     todo = os.listdir(top)
     while todo:
         name = todo.pop()
-        if not _remove_plain(top, name, device, path):
-            continue
-        child = os.open(name, _OPEN, dir_fd=top)
-        try:
-            for entry in os.listdir(child):
-                if _remove_plain(child, entry, device, path):
-                    moved += 1
-                    os.rename(entry, f"{prefix}{moved}", src_dir_fd=child, dst_dir_fd=top)
-                    todo.append(f"{prefix}{moved}")
-        finally:
-            os.close(child)
-        os.rmdir(name, dir_fd=top)
+        with contextlib.suppress(FileNotFoundError):
+            if not _remove_plain(top, name):
+                continue
+            child = os.open(name, _OPEN, dir_fd=top)
+            try:
+                if mount_id(child) != mount:
+                    raise _mounted_meanwhile(os.path.join(path, name))
+                for entry in os.listdir(child):
+                    with contextlib.suppress(FileNotFoundError):
+                        if _remove_plain(child, entry):
+                            moved += 1
+                            os.rename(entry, f"{prefix}{moved}", src_dir_fd=child, dst_dir_fd=top)
+                            todo.append(f"{prefix}{moved}")
+            finally:
+                os.close(child)
+            try:
+                os.rmdir(name, dir_fd=top)
+            except OSError as error:
+                if error.errno != errno.ENOTEMPTY:
+                    raise
+                # Something was put into it meanwhile; the caller looks again.
 
 
-def _remove_plain(fd: int, name: str, device: int, path: str) -> bool:
+def _remove_plain(fd: int, name: str) -> bool:
     """Unlink ``name`` unless it is a directory; return whether it is one."""
     found = os.stat(name, dir_fd=fd, follow_symlinks=False)
-    if not stat.S_ISDIR(found.st_mode):
-        os.unlink(name, dir_fd=fd)
-        return False
-    if found.st_dev != device:
-        raise SecureFtpError(f"{path}: another file system is mounted inside, at {name!r}; unmount it first")
-    return True
+    if stat.S_ISDIR(found.st_mode):
+        return True
+    os.unlink(name, dir_fd=fd)
+    return False
+
+
+def _mounted_meanwhile(path: str) -> SecureFtpError:
+    return SecureFtpError(
+        f"{path}: a file system was mounted there meanwhile; unmount it and delete what is left again"
+    )

@@ -12,6 +12,7 @@ from typing import Any, Iterable, Mapping, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils import _passwords as passwords
 from ansible_collections.secure_ftp.server.plugins.module_utils._directories import (
+    close_home,
     ensure_directory,
     ensure_homes,
     remove_home,
@@ -20,6 +21,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._discovery impor
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import InvalidInput, SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._pam import allow_both, allow_hashes_only, restore
 from ansible_collections.secure_ftp.server.plugins.module_utils._people import Person, uses
+from ansible_collections.secure_ftp.server.plugins.module_utils._sessions import end_ftps_sessions
 from ansible_collections.secure_ftp.server.plugins.module_utils._userdb import LOCK_TIMEOUT, Changes, View, read, update
 
 ROOT_MODE = 0o555
@@ -101,6 +103,10 @@ def reconcile(people: Sequence[Person], server: Server, rules: Rules) -> Outcome
     planned = update(server.database, decision, check_mode=True)
     outcome = Outcome(pam_changed=rules.hash_plaintext and plaintext_service)
     present = [person.name for person in people if uses(person, "ftps")]
+    gone = [person.name for person in people if not uses(person, "ftps")]
+    if rules.remove_home:
+        # Refuses what must not be deleted, such as mounts, before anybody is removed.
+        _remove_homes(sorted({*gone, *_removed(planned)}), server, check_mode=True)
     if rules.create_home and server.homes:
         outcome.homes = _create_homes(present, server, rules.check_mode)
     if not rules.check_mode and (planned or outcome.pam_changed):
@@ -120,10 +126,24 @@ def reconcile(people: Sequence[Person], server: Server, rules: Rules) -> Outcome
         if outcome.pam_changed and server.service:
             allow_hashes_only(server.service)
     decision.report(planned, outcome)
+    if not rules.check_mode:
+        _end_sessions(sorted({*outcome.removed, *outcome.changed_users, *outcome.locked}), server)
     if rules.remove_home:
-        gone = [person.name for person in people if not uses(person, "ftps")]
         outcome.homes_removed = _remove_homes(sorted({*outcome.removed, *gone}), server, rules.check_mode)
+    elif not rules.check_mode and server.homes and server.homes.root:
+        for name in outcome.removed:
+            close_home(server.homes.root, name)
     return outcome
+
+
+def _removed(changes: Changes) -> list[str]:
+    return [_text(key) for key, value in changes.items() if value is None]
+
+
+def _end_sessions(names: Sequence[str], server: Server) -> None:
+    """End the sessions of users who are gone, locked, or have another password; those of a shared directory stay."""
+    if names and server.homes and not server.homes.shared:
+        end_ftps_sessions(map(server.homes.of, names))
 
 
 def describe(server: Server, name: str | None = None) -> dict[str, Any]:

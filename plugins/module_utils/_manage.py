@@ -31,6 +31,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._errors import (
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._fields import PROTOCOLS
 from ansible_collections.secure_ftp.server.plugins.module_utils._keys import names_key, validate_authorized_keys
+from ansible_collections.secure_ftp.server.plugins.module_utils._names import validate_user_name
 from ansible_collections.secure_ftp.server.plugins.module_utils._passwords import (
     DEFAULT_ROUNDS,
     hash_many,
@@ -180,11 +181,23 @@ class Manager:
             return self._answer(name, self._apply([person]), warnings)
 
     def delete(self, name: str, remove_home: bool = False) -> dict[str, Any]:
-        """Remove a user from both protocols; the files stay unless ``remove_home``. Raises NoSuchUser."""
+        """Remove a user from both protocols; the files stay, closed, unless ``remove_home``.
+
+        Raises NoSuchUser, unless ``remove_home`` finds the files of a user who is gone already.
+        """
         with self._changing() as warnings:
-            self.show(name)
+            if not (remove_home and self._left_home(name)):
+                self.show(name)
             result = self._apply([Person(name, present=False)], remove_home=remove_home)
             return {"changed": True, "user": None, "warnings": [*warnings, *result.warnings]}
+
+    def _left_home(self, name: str) -> bool:
+        rules: dict[str, Any] = {"remove_home": True, "check_mode": True}
+        gone = [Person(validate_user_name(name), present=False)]
+        homes = list(sftp.reconcile(gone, sftp.Rules(group=self._group, **rules)).homes_removed)
+        if self._server:
+            homes += ftps.reconcile(gone, self._server, ftps.Rules(**rules)).homes_removed
+        return bool(homes)
 
     def lock(self, name: str) -> dict[str, Any]:
         """Keep a user from logging in, by either protocol, password or key. Raises NoSuchUser."""

@@ -6,9 +6,10 @@
 Every decision is taken from what is found on the host, and credentials come last, so a run that was killed between
 two steps leaves nobody half-open and the next run finishes the work:
 
-remove: password taken, keys taken, sessions ended, account deleted, home deleted where asked for.
+remove: password taken, keys taken, sessions ended, account deleted, home deleted where asked for, else closed.
 add: account without credentials, jail asserted, home, keys, password.
 lock: account expired, which shuts out passwords and keys alike, mark before the password, sessions ended.
+password: stored, sessions ended.
 unlock: expiry as it was, mark taken off the password.
 """
 
@@ -44,8 +45,12 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._accounts import
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._atomic import replace_file
 from ansible_collections.secure_ftp.server.plugins.module_utils._directories import (
+    close_home,
     ensure_directory,
     ensure_homes,
+    former_owner,
+    hand_over,
+    is_closed,
     remove_home,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import (
@@ -172,6 +177,8 @@ def reconcile(people: Sequence[Person], rules: Rules, etc: str = "/etc") -> Outc
         _provide(plan, rules, accounts, jail)
         for home in outcome.homes_removed:
             remove_home(jail.directory, os.path.basename(home))
+        for name in set(plan.remove) - set(map(os.path.basename, outcome.homes_removed)):
+            close_home(jail.directory, name)
         return outcome
 
 
@@ -381,7 +388,7 @@ def _outcome(people: Sequence[Person], plan: _Plan, rules: Rules, accounts: Acco
             outcome.before.append(f"{name}: key file without an account")
     if rules.remove_home:
         for name in sorted(gone):
-            ours = name in plan.remove or name not in accounts.users
+            ours = name in plan.remove or is_left(jail.directory, name, accounts)
             if ours and remove_home(jail.directory, name, check_mode=True):
                 outcome.homes_removed.append(os.path.join(jail.directory, name))
     affected = {*outcome.added, *outcome.changed_users, *outcome.removed}
@@ -444,7 +451,8 @@ def _add(plan: _Plan, rules: Rules, accounts: Accounts, jail: Jail, etc: str) ->
         return
     names = [person.name for person in plan.add]
     used = {user.uid for user in accounts.users.values()}
-    uids = choose_uids(names, used, _former_owners(jail.directory, accounts.users), uid_range(etc))
+    former = _former_owners(jail.directory, accounts.users)
+    uids = choose_uids(names, used, former, uid_range(etc))
     create_accounts(uids, accounts.groups[rules.group], rules.shell)
 
 
@@ -452,9 +460,32 @@ def _former_owners(directory: str, users: Collection[str]) -> dict[str, int]:
     """Who owns the homes of nobody in ``users``: an account's id must not open the files of one that is gone."""
     try:
         strays = set(os.listdir(directory)).difference(users)
-        return {name: os.lstat(os.path.join(directory, name)).st_uid for name in strays}
     except FileNotFoundError:
         return {}
+    owners = {name: former_owner(directory, name) for name in strays}
+    return {name: uid for name, uid in owners.items() if uid is not None}
+
+
+def is_left(directory: str, name: str, accounts: Accounts) -> bool:
+    """Whether ``directory``/``name`` is the home of a user who is gone, and no directory of somebody else's.
+
+    It was closed, or belongs to the free user id of an account that other tools have removed.
+    """
+    if name in accounts.users:
+        return False
+    if is_closed(directory, name):
+        return True
+    owner = former_owner(directory, name)
+    return bool(owner) and owner not in {account.uid for account in accounts.users.values()}
+
+
+def _take_back(plan: _Plan, accounts: Accounts, jail: Jail) -> None:
+    """Give users who come back everything in the homes they left, whatever their user id is now."""
+    for person in plan.add:
+        account = accounts.users[person.name]
+        former = former_owner(jail.directory, person.name)
+        if former is not None and former != account.uid:
+            hand_over(jail.directory, person.name, former, account.uid, account.gid)
 
 
 def _provide(plan: _Plan, rules: Rules, accounts: Accounts, jail: Jail) -> None:
@@ -462,6 +493,7 @@ def _provide(plan: _Plan, rules: Rules, accounts: Accounts, jail: Jail) -> None:
         set_no_home(accounts.users[name])
     for name in plan.shells:
         set_shell(name, rules.shell)
+    _take_back(plan, accounts, jail)
     _homes(jail, [person.name for person in (*plan.add, *plan.keep)], accounts, check_mode=False)
     if any(plan.key_files.values()):
         ensure_directory(jail.keys_directory, 0, 0, 0o755)
@@ -473,7 +505,8 @@ def _provide(plan: _Plan, rules: Rules, accounts: Accounts, jail: Jail) -> None:
     hashed = hash_many(list(plan.to_hash.values()), rounds=rules.rounds)
     stored = {**plan.ready_hashes, **dict(zip(plan.to_hash, hashed))}
     set_passwords({name: plan.marked.get(name, "") + value for name, value in stored.items()})
-    end_sessions({accounts.users[name].uid for name in plan.lock})
+    changed = {*plan.lock, *(person.name for person in plan.keep if person.name in stored)}
+    end_sessions({accounts.users[name].uid for name in changed})
 
 
 def _assert_jail(

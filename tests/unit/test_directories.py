@@ -147,3 +147,84 @@ def test_removal_of_a_tree_deeper_than_any_limit(root: Path) -> None:
     os.close(fd)
     assert directories.remove_home(str(root), "robin")
     assert os.listdir(root) == []
+
+
+def test_what_vanishes_during_a_removal_is_gone_and_nothing_else_is_left(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A transfer that ends meanwhile takes its own file away; that is not "there was nothing"."""
+    directories.ensure_home(str(root), "robin", *OWNER)
+    for name in "abc":
+        (root / "robin" / name).write_text("x")
+    real = os.unlink
+
+    def unlink(name: str, *, dir_fd: int) -> None:
+        real(name, dir_fd=dir_fd)
+        raise FileNotFoundError
+
+    monkeypatch.setattr(directories.os, "unlink", unlink)
+    assert directories.remove_home(str(root), "robin")
+    assert os.listdir(root) == []
+
+
+@pytest.mark.parametrize("times", [3, 1000])
+def test_what_is_put_in_during_a_removal_goes_too_as_long_as_that_ends(
+    root: Path, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    directories.ensure_home(str(root), "robin", *OWNER)
+    left = [times]
+    real = os.rmdir
+
+    def rmdir(name: str, *, dir_fd: int) -> None:
+        if name == "robin" and left[0]:
+            left[0] -= 1
+            (root / "robin" / "late").write_text("x")
+        real(name, dir_fd=dir_fd)
+
+    monkeypatch.setattr(directories.os, "rmdir", rmdir)
+    monkeypatch.setattr(directories.time, "sleep", lambda seconds: None)
+    if times == 3:
+        assert directories.remove_home(str(root), "robin")
+        assert os.listdir(root) == []
+        return
+    with pytest.raises(SecureFtpError, match=r"expected it to be empty .* found new files \(late\)"):
+        directories.remove_home(str(root), "robin")
+    left[0] = 0
+    assert directories.remove_home(str(root), "robin") and os.listdir(root) == []
+
+
+def test_a_kept_home_is_closed_and_comes_back_whole(root: Path, tmp_path: Path) -> None:
+    former, now = 4001, 4002
+    home = root / "robin"
+    directories.ensure_home(str(root), "robin", former, 900)
+    (home / "a" / "b").mkdir(parents=True)
+    (home / "a" / "b" / "file").write_text("x")
+    outside = tmp_path / "outside"
+    outside.write_text("root's")
+    (home / "link").symlink_to(outside)
+    os.link(outside, home / "hard")
+    for path in (home / "a", home / "a" / "b", home / "a" / "b" / "file", home / "link"):
+        os.chown(path, former, 900, follow_symlinks=False)
+    assert directories.close_home(str(root), "robin") and not directories.close_home(str(root), "robin")
+    assert facts(home) == (0o700, 0, 0) and directories.is_closed(str(root), "robin")
+    assert directories.former_owner(str(root), "robin") == former
+    assert directories.hand_over(str(root), "robin", former, now, 901) == 4
+    assert {facts(path)[1:] for path in (home / "a", home / "a" / "b", home / "a" / "b" / "file", home / "link")} == {
+        (now, 901)
+    }
+    assert facts(outside)[1:] == (0, 0) and facts(home) == (0o700, 0, 0)
+    assert not directories.close_home(str(root), "nobody") and not directories.is_closed(str(root), "nobody")
+
+
+def test_a_kept_home_deeper_than_any_limit_is_handed_over(root: Path) -> None:
+    directories.ensure_home(str(root), "robin", 4001, 900)
+    fd = os.open(root / "robin", os.O_RDONLY)
+    for _turn in range(1500):
+        os.mkdir("d" * 200, dir_fd=fd)
+        os.chown("d" * 200, 4001, 900, dir_fd=fd)
+        child = os.open("d" * 200, os.O_RDONLY, dir_fd=fd)
+        os.close(fd)
+        fd = child
+    os.close(fd)
+    assert directories.hand_over(str(root), "robin", 4001, 4002, 901) == 1500
+    assert directories.remove_home(str(root), "robin")
