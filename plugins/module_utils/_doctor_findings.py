@@ -328,6 +328,12 @@ KINDS: dict[str, Kind] = {
         "SFTP users share one jail: only the mode of their homes keeps them out of each other's files.",
         "chmod 0700 {paths}",
     ),
+    "sftp-home-left": Kind(
+        ERROR,
+        "the home of a user who is gone is still open to a user id",
+        "Whoever gets the user id next, by useradd or any package, reads the files.",
+        "chown root:root {paths} && chmod 0700 {paths}",
+    ),
     "account-pending": Kind(
         ERROR,
         "accounts were made but never got their password",

@@ -146,6 +146,7 @@ def _group_findings(group: str, settings: Sequence[Setting], accounts: Accounts,
     yield from privileged_findings(accounts, group)
     if os.path.isdir(directory):
         yield from _home_findings(members, directory)
+        yield from _left_findings(directory, accounts)
     if keys_directory:
         yield from _key_findings(keys_directory, key_files, accounts)
 
@@ -340,6 +341,20 @@ def _home_findings(members: Sequence[Member], directory: str) -> Iterator[Findin
     if open_:
         named, comment = first(open_)
         finding = found("sftp-home-open", f"{listed(open_)}: expected mode 0700", open_[0], paths=named)
+        yield finding._replace(fix=finding.fix + comment)
+
+
+def _left_findings(directory: str, accounts: Accounts) -> Iterator[Finding]:
+    """Look for homes that other tools than ours have left, or an older version of this library."""
+    left = [
+        os.path.join(directory, name)
+        for name, status in sorted(_entries(directory).items())
+        if name not in accounts.users and status.st_uid != 0
+    ]
+    if left:
+        named, comment = first(left)
+        what = f"{listed(left)}: no account of that name; expected root's, mode 0700, until its user comes back"
+        finding = found("sftp-home-left", what, left[0], paths=named)
         yield finding._replace(fix=finding.fix + comment)
 
 

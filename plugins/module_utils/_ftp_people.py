@@ -132,7 +132,8 @@ def reconcile(people: Sequence[Person], server: Server, rules: Rules) -> Outcome
         outcome.homes_removed = _remove_homes(sorted({*outcome.removed, *gone}), server, rules.check_mode)
     elif not rules.check_mode and server.homes and server.homes.root:
         for name in outcome.removed:
-            close_home(server.homes.root, name)
+            if os.path.basename(name) == name and name not in ("", ".", ".."):  # a hand-made name may lead elsewhere
+                close_home(server.homes.root, name)
     return outcome
 
 

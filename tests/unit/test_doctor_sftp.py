@@ -227,3 +227,14 @@ def test_homes_keys_and_shells(place):
 def test_the_jail_is_missing(place):
     place.jail.rename(place.jail.with_name("elsewhere"))
     assert place.subjects() == ["jail-directory-missing"]
+
+
+def test_a_home_that_was_left_open_is_found(place):
+    """As an older version of this library left it, and userdel does: the next account gets the user id."""
+    (place.jail / "joker").mkdir(mode=0o700)
+    os.chown(place.jail / "joker", 4001, 900)
+    (place.jail / "penguin").mkdir(mode=0o700)  # closed
+    (finding,) = place.findings()
+    assert finding.subject == "sftp-home-left" and f"{place.jail}/joker" in finding.what
+    subprocess.run(finding.fix, shell=True, check=True)
+    assert place.findings() == []

@@ -33,7 +33,7 @@ def test_mount_points_are_read_as_the_kernel_writes_them(tmp_path: Path) -> None
 
 @pytest.fixture
 def shared(tmp_path: Path) -> Iterator[Path]:
-    """Somebody else's directory, of the same file system, with five invoices; it is mounted into a home by ``mount``."""
+    """Somebody else's directory, of the same file system, with five invoices; ``mount`` puts it into a home."""
     if os.geteuid() != 0:
         pytest.skip("needs root to mount")
     tmp_path.chmod(0o755)
