@@ -34,7 +34,7 @@ REPOSITORY = "https://github.com/secure-ftp/server/blob/main"
 """Where the README's links lead: it is shown where the rest of the repository is not, on Galaxy."""
 MAX_DEFAULT = 60
 MAX_LINE = 160
-BY_HAND = {"ftp_users", "ftp_users_purge"}
+BY_HAND = {"ftp_users", "ftp_users_password_min_length", "ftp_users_purge"}
 """Variables the example inventory shows in files written by hand."""
 
 # Semantic markup of Ansible's documentation; what is inside keeps its text.

@@ -23,12 +23,14 @@ options:
     default: present
   password:
     description:
-      - The password, as a quoted string of at most 511 bytes without control characters.
+      - The password, as a quoted string without control characters, of at most 128 bytes for FTPS and 511 for
+        SFTP alone.
       - An existing user keeps the stored hash when the password verifies against it.
     type: raw
   password_hash:
     description:
       - The password as a hash of crypt(3), such as C($6$...) or C($y$...). Excludes O(password).
+      - Weak methods and great costs are refused for new hashes.
     type: raw
   locked:
     description:
@@ -60,12 +62,14 @@ options:
         default: present
       password:
         description:
-          - The password, as a quoted string of at most 511 bytes without control characters.
+          - The password, as a quoted string without control characters, of at most 128 bytes for FTPS and 511 for
+            SFTP alone.
           - Kept hashed as it is stored when it verifies, so running again changes nothing.
         type: raw
       password_hash:
         description:
           - The password as a hash of crypt(3), such as C($6$...) or C($y$...). Excludes O(users[].password).
+          - Weak methods and great costs are refused for new hashes.
         type: raw
       protocols:
         description:
@@ -93,9 +97,15 @@ options:
     type: str
     choices: [always, on_create]
     default: always
+  password_min_length:
+    description:
+      - The fewest characters of a password, 1 to 64. Hashes are exempt.
+    type: int
+    default: 12
+    version_added: 0.2.0
   rounds:
     description:
-      - Rounds of sha512_crypt for new hashes, 1000 to 9999999. Numbers of six digits are refused, because Linux-PAM
+      - Rounds of sha512_crypt for new hashes, 1000 to 1000000. Numbers of six digits are refused, because Linux-PAM
         before 1.5.2 cannot verify hashes of that length.
     type: int
     default: 50000

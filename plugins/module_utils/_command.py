@@ -19,6 +19,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._errors import (
 from ansible_collections.secure_ftp.server.plugins.module_utils._fields import PROTOCOLS
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage import Manager, Result, expect_root
 from ansible_collections.secure_ftp.server.plugins.module_utils._people import people_from_list
+from ansible_collections.secure_ftp.server.plugins.module_utils._policy import min_length
 
 EPILOG = """\
 examples:
@@ -245,7 +246,7 @@ def _import(arguments: argparse.Namespace) -> int:
 
     source = "standard input" if arguments.file == "-" else arguments.file
     found, skipped = entries(_read(arguments.file), arguments.format, source)
-    people = people_from_list(found)
+    people = people_from_list(found, min_length())
     manager = Manager()
     plan = manager.apply_list(people, dry_run=True)
     wanted = not arguments.dry_run and plan.changes_anything
@@ -332,15 +333,15 @@ def _password(arguments: argparse.Namespace, before_asking: Callable[[], object]
         )
         return {"password": arguments.password}
     if arguments.password_stdin:
-        return {"password": source.from_stream(sys.stdin, name)}
+        return {"password": source.from_stream(sys.stdin, name, min_length())}
     if arguments.hash_stdin:
         return {"password_hash": sys.stdin.read(4096).rstrip("\r\n")}
     if arguments.generate:
-        return {"password": source.generate()}
+        return {"password": source.generate(min_length())}
     if before_asking is None:
         return {}
     before_asking()
-    return {"password": source.from_terminal(name)}
+    return {"password": source.from_terminal(name, min_length=min_length())}
 
 
 def _key(given: str) -> str:

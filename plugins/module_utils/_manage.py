@@ -43,6 +43,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._people import (
     person_from_options,
     uses,
 )
+from ansible_collections.secure_ftp.server.plugins.module_utils._policy import min_length
 from ansible_collections.secure_ftp.server.plugins.module_utils._sshd import discovered_group, read_settings
 
 LOCK_FILE = "/run/secure_ftp.server-users.lock"
@@ -171,11 +172,11 @@ class Manager:
 
         Raises NoSuchUser.
         """
-        person = self._person(name, options)
         with self._changing() as warnings:
             user = self.show(name)
-            if options.get("protocols") is None:
-                person = person._replace(protocols=tuple(user["protocols"]))
+            if options.get("protocols") is None:  # they decide how long a password may be
+                options["protocols"] = user["protocols"]
+            person = self._person(name, options)
             if person.authorized_keys is not None and "sftp" not in person.protocols:
                 _expect_sftp(user)
             return self._answer(name, self._apply([person]), warnings)
@@ -390,7 +391,7 @@ class Manager:
         return person._replace(password_hash=hashes.pop()) if new and len(hashes) == 1 else person
 
     def _person(self, name: str, options: Mapping[str, Any]) -> Person:
-        person = person_from_options({"name": name, **options})
+        person = person_from_options({"name": name, **options}, min_length())
         if not person.protocols:
             raise InvalidInput(
                 f"user {name!r}: protocols: expected ftps, sftp or both, found none; to remove the user: ftp-users del"

@@ -14,6 +14,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._fields import FIELDS, LIST, SWITCH, TEXT, WORD, Field
 from ansible_collections.secure_ftp.server.plugins.module_utils._passwords import DEFAULT_ROUNDS
+from ansible_collections.secure_ftp.server.plugins.module_utils._policy import DEFAULT_MIN_LENGTH
 from ansible_collections.secure_ftp.server.plugins.module_utils._userdb import LOCK_TIMEOUT
 
 
@@ -70,6 +71,11 @@ def _option(field: Field) -> dict[str, Any]:
     if field.secret or "key" in field.name:  # Ansible suspects a secret in every name with "key"
         option["no_log"] = field.secret
     return option
+
+
+def password_options() -> dict[str, dict[str, Any]]:
+    """Argument spec of what is demanded of passwords."""
+    return {"password_min_length": {"type": "int", "default": DEFAULT_MIN_LENGTH, "no_log": False}}
 
 
 def users_option() -> dict[str, Any]:

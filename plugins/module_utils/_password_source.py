@@ -15,34 +15,36 @@ from typing import Callable, TextIO
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import InvalidInput
 from ansible_collections.secure_ftp.server.plugins.module_utils._passwords import MAX_BYTES, validate_password
+from ansible_collections.secure_ftp.server.plugins.module_utils._policy import DEFAULT_MIN_LENGTH
 
 GENERATED_LENGTH = 20
 """Characters of a generated password; of 54 each, so 115 bits."""
 
 _ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnpqrstuvwxyz23456789"  # none that looks like another
 _ATTEMPTS = 3
+LONGEST = max(MAX_BYTES.values())  # Manager, which knows the protocols, may take less
 
 
-def generate() -> str:
+def generate(min_length: int = DEFAULT_MIN_LENGTH) -> str:
     """Make a password that is easy to read out and to type."""
-    return "".join(secrets.choice(_ALPHABET) for _turn in range(GENERATED_LENGTH))
+    return "".join(secrets.choice(_ALPHABET) for _turn in range(max(GENERATED_LENGTH, min_length)))
 
 
-def from_stream(stream: TextIO, name: str) -> str:
+def from_stream(stream: TextIO, name: str, min_length: int = DEFAULT_MIN_LENGTH) -> str:
     """Read the password of ``name``: the one line of ``stream``.
 
     Raises InvalidInput when there is none, or more.
     """
-    text = stream.read(4 * MAX_BYTES)
+    text = stream.read(4 * LONGEST)
     line, _end, rest = text.partition("\n")
     if rest:
         raise InvalidInput(f"user {name!r}: password: expected one line on standard input, found more")
     password = line[:-1] if line.endswith("\r") else line
-    validate_password(password, name)
+    validate_password(password, name, ("sftp",), min_length)
     return password
 
 
-def from_terminal(name: str, ask: Callable[[str], str] = getpass.getpass) -> str:
+def from_terminal(name: str, ask: Callable[[str], str] = getpass.getpass, min_length: int = DEFAULT_MIN_LENGTH) -> str:
     """Ask for the new password of ``name`` twice, without echo.
 
     Raises InvalidInput when there is no terminal, or when the two still differ after three attempts.
@@ -53,7 +55,7 @@ def from_terminal(name: str, ask: Callable[[str], str] = getpass.getpass) -> str
         )
     for attempt in range(_ATTEMPTS):
         password = ask(f"New password for {name}: ")
-        validate_password(password, name)
+        validate_password(password, name, ("sftp",), min_length)
         if ask("The same again: ") == password:
             return password
         if attempt + 1 < _ATTEMPTS:

@@ -13,17 +13,20 @@ import ctypes
 import os
 import re
 import threading
-from typing import Any, Callable, Sequence, TypeVar
+from typing import Any, Callable, Iterable, Sequence, TypeVar
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import InvalidInput, SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._fields import PROTOCOLS
+from ansible_collections.secure_ftp.server.plugins.module_utils._hash_strength import MAX_ROUNDS, weakness
+from ansible_collections.secure_ftp.server.plugins.module_utils._policy import DEFAULT_MIN_LENGTH
 
-MAX_BYTES = 511
-"""Longest password in bytes: CRYPT_MAX_PASSPHRASE_SIZE of crypt.h and PAM_MAX_RESP_SIZE, less the NUL."""
+MAX_BYTES = {"ftps": 128, "sftp": 511}
+"""Longest password in bytes: VSFTP_PASSWORD_MAX of vsftpd's defs.h; CRYPT_MAX_PASSPHRASE_SIZE of crypt.h and
+PAM_MAX_RESP_SIZE, less the NUL."""
 
 DEFAULT_ROUNDS = 50000
 MIN_ROUNDS = 1000
-MAX_ROUNDS = 9999999
-"""sha512_crypt takes 1,000 to 999,999,999 rounds; ten million are already two seconds a login."""
+"""sha512_crypt takes 1,000 to 999,999,999 rounds; MAX_ROUNDS are taken here."""
 
 _SALT_LENGTH = 16
 _ALPHABET = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -57,8 +60,13 @@ _T = TypeVar("_T")
 _R = TypeVar("_R")
 
 
-def validate_password(password: object, name: str) -> None:
-    """Raise InvalidInput, naming the user and the rule, when ``password`` cannot be used to log in."""
+def validate_password(
+    password: object, name: str, protocols: Iterable[str] = PROTOCOLS, min_length: int = DEFAULT_MIN_LENGTH
+) -> None:
+    """Raise InvalidInput, naming the user and the rule, when ``password`` cannot be used to log in by ``protocols``.
+
+    ``min_length`` is the fewest characters it may have.
+    """
     where = f"user {name!r}: password"
     if not isinstance(password, str):
         raise InvalidInput(f"{where}: expected a string, found {type(password).__name__}; quote it in YAML")
@@ -68,25 +76,39 @@ def validate_password(password: object, name: str) -> None:
         size = len(password.encode("utf-8"))
     except UnicodeEncodeError:
         raise InvalidInput(f"{where}: expected text, found bytes that are not UTF-8") from None
-    if size > MAX_BYTES:
-        raise InvalidInput(f"{where}: expected at most {MAX_BYTES} bytes, found {size}; choose a shorter one")
+    limits = [(MAX_BYTES[protocol], protocol) for protocol in protocols]
+    most, protocol = min(limits) if limits else (max(MAX_BYTES.values()), "sftp")
+    if size > most:
+        raise InvalidInput(
+            f"{where}: expected at most {most} bytes ({protocol.upper()}), found {size}; choose a shorter one"
+        )
     for position, character in enumerate(password, 1):
         if ord(character) < 0x20 or 0x7F <= ord(character) < 0xA0:
             raise InvalidInput(
                 f"{where}: expected printable characters, found control character U+{ord(character):04X}"
                 f" at position {position}; remove it (a trailing newline often comes from a file)"
             )
+    if len(password) < min_length:
+        raise InvalidInput(
+            f"{where}: expected at least {min_length} characters (ftp_users_password_min_length), found fewer;"
+            " choose a longer one"
+        )
 
 
 def validate_hash(hash: object, name: str) -> None:
-    """Raise InvalidInput when ``hash`` is not the whole output of a crypt(3) method with a ``$`` prefix.
+    """Raise InvalidInput when ``hash`` is not the whole output of a good crypt(3) method with a ``$`` prefix.
 
-    Traditional DES hashes are refused: they are weak and cannot be told from a plaintext password.
+    Weak methods and great costs are refused (_hash_strength), and DES, which cannot be told from a plaintext password.
     """
-    if isinstance(hash, str) and (_SHA512.match(hash) or scheme(hash) not in _REFUSED):
-        return
     where = f"user {name!r}: password_hash"
     remedy = "make one with 'mkpasswd -m sha-512' or give password instead"
+    if isinstance(hash, str):
+        method = "sha512_crypt" if _SHA512.match(hash) else scheme(hash)
+        if method not in _REFUSED:
+            found = weakness(method, hash)
+            if found is None:
+                return
+            raise InvalidInput(f"{where}: expected a strong crypt(3) hash, found {found}; {remedy}")
     if not isinstance(hash, str):
         raise InvalidInput(f"{where}: expected a string, found {type(hash).__name__}; {remedy}")
     if not hash:

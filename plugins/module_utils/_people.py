@@ -12,6 +12,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._fields import P
 from ansible_collections.secure_ftp.server.plugins.module_utils._keys import validate_authorized_keys
 from ansible_collections.secure_ftp.server.plugins.module_utils._names import validate_user_name
 from ansible_collections.secure_ftp.server.plugins.module_utils._passwords import validate_hash, validate_password
+from ansible_collections.secure_ftp.server.plugins.module_utils._policy import DEFAULT_MIN_LENGTH
 
 
 class Person(NamedTuple):
@@ -35,8 +36,10 @@ class Person(NamedTuple):
         return f"Person({self.name!r})"
 
 
-def person_from_options(options: Mapping[str, Any]) -> Person:
+def person_from_options(options: Mapping[str, Any], min_length: int = DEFAULT_MIN_LENGTH) -> Person:
     """Build a Person of one module or list entry; keys given as None count as not given.
+
+    ``min_length`` is the fewest characters of a password.
 
     Raises InvalidInput naming the user and the rule that is broken.
     """
@@ -46,11 +49,12 @@ def person_from_options(options: Mapping[str, Any]) -> Person:
     if password is not None:
         if password_hash is not None:
             raise InvalidInput(f"user {name!r}: give password or password_hash, not both")
-        validate_password(password, name)
     elif password_hash is not None:
         validate_hash(password_hash, name)
     protocols = get("protocols")
     protocols = PROTOCOLS if protocols is None else _valid_protocols(protocols, name)
+    if password is not None:
+        validate_password(password, name, protocols, min_length)
     state = get("state") or "present"
     if state != "present" and state != "absent":
         raise InvalidInput(f"user {name!r}: state: expected present or absent, found {state!r}")
@@ -70,12 +74,12 @@ def _valid_protocols(protocols: Iterable[str], name: str) -> tuple[str, ...]:
     return given
 
 
-def people_from_list(entries: Iterable[Mapping[str, Any]]) -> list[Person]:
+def people_from_list(entries: Iterable[Mapping[str, Any]], min_length: int = DEFAULT_MIN_LENGTH) -> list[Person]:
     """Build every Person of a list, in its order.
 
     Raises InvalidInput for the first broken entry and for names listed twice.
     """
-    people = [person_from_options(entry) for entry in entries]
+    people = [person_from_options(entry, min_length) for entry in entries]
     seen: set[str] = set()
     for person in people:
         if person.name in seen:

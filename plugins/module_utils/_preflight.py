@@ -24,6 +24,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils import (
     _collections,
     _control,
     _fields,
+    _policy,
     _port_plan,
     _ssh_ports,
     _userdb,
@@ -35,6 +36,8 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._port_plan impor
 
 SUPPORTED = {"debian": ("11", "12", "13"), "ubuntu": ("20.04", "22.04", "24.04")}
 NAMES = {"debian": "Debian", "ubuntu": "Ubuntu"}
+MIN_LENGTH = "ftp_users_password_min_length"
+
 PATHS = (
     "vsftpd_local_root",
     "vsftpd_rsa_cert_file",
@@ -161,6 +164,12 @@ def check_users(users: object, variables: Mapping[str, Any], host: Host) -> list
     if not isinstance(users, (list, tuple)):
         return [f"ftp_users: expected a list of mappings, found {type(users).__name__}"]
     found: list[str] = []
+    least = integer(variables.get(MIN_LENGTH, _policy.DEFAULT_MIN_LENGTH))
+    try:
+        least = _policy.valid_min_length(least, MIN_LENGTH)
+    except SecureFtpError as error:
+        found.append(str(error))
+        least = 1
     count: dict[str, int] = {}
     for index, entry in enumerate(users):
         where = f"ftp_users[{index}]"
@@ -175,7 +184,7 @@ def check_users(users: object, variables: Mapping[str, Any], host: Host) -> list
             found += shape
             continue
         try:
-            person = person_from_options(_as_modules_read(entry))
+            person = person_from_options(_as_modules_read(entry), least)
         except SecureFtpError as error:
             found.append(f"{where}: {error}")
             continue

@@ -78,19 +78,22 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._discovery impor
 from ansible_collections.secure_ftp.server.plugins.module_utils._fields import of_protocol
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftp_people import Rules, reconcile
 from ansible_collections.secure_ftp.server.plugins.module_utils._module import (
+    password_options,
     person_options,
     run,
     store_options,
     write_options,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._people import person_from_options
+from ansible_collections.secure_ftp.server.plugins.module_utils._policy import valid_min_length
 
 _PERSON = of_protocol("ftps")
 
 
 def _logic(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
-    person = person_from_options({key: params[key] for key in _PERSON})
+    options = {**{key: params[key] for key in _PERSON}, "protocols": ["ftps"]}
+    person = person_from_options(options, valid_min_length(params["password_min_length"]))
     server = discover(**{key: params[key] for key in store_options()})
     rules = Rules(check_mode=module.check_mode, **{key: params[key] for key in write_options()})
     outcome = reconcile([person], server, rules)
@@ -109,7 +112,7 @@ def _logic(module: AnsibleModule) -> dict[str, Any]:
 def main() -> None:
     """Run the module."""
     options = person_options()
-    spec = {**{key: options[key] for key in _PERSON}, **store_options(), **write_options()}
+    spec = {**{key: options[key] for key in _PERSON}, **password_options(), **store_options(), **write_options()}
     run({"argument_spec": spec, "mutually_exclusive": [("password", "password_hash")]}, _logic)
 
 

@@ -139,18 +139,20 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.secure_ftp.server.plugins.module_utils._discovery import discover
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftp_people import Outcome, Rules, reconcile
 from ansible_collections.secure_ftp.server.plugins.module_utils._module import (
+    password_options,
     run,
     store_options,
     users_option,
     write_options,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._people import people_from_list
+from ansible_collections.secure_ftp.server.plugins.module_utils._policy import valid_min_length
 from ansible_collections.secure_ftp.server.plugins.module_utils._userdb import salvage_database
 
 
 def _logic(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
-    people = people_from_list(params["users"])
+    people = people_from_list(params["users"], valid_min_length(params["password_min_length"]))
     server = discover(**{key: params[key] for key in store_options()})
     salvaged = None
     if params["salvage"]:
@@ -188,6 +190,7 @@ def main() -> None:
     """Run the module."""
     spec = {
         "users": users_option(),
+        **password_options(),
         "purge": {"type": "bool", "default": False},
         "hash_plaintext": {"type": "bool", "default": False},
         "salvage": {"type": "bool", "default": False},

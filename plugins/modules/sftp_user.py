@@ -77,8 +77,9 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._fields import of_protocol
-from ansible_collections.secure_ftp.server.plugins.module_utils._module import person_options, run
+from ansible_collections.secure_ftp.server.plugins.module_utils._module import password_options, person_options, run
 from ansible_collections.secure_ftp.server.plugins.module_utils._people import person_from_options
+from ansible_collections.secure_ftp.server.plugins.module_utils._policy import valid_min_length
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp_people import Rules, reconcile, sftp_options
 
 _PERSON = of_protocol("sftp")
@@ -86,7 +87,8 @@ _PERSON = of_protocol("sftp")
 
 def _logic(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
-    person = person_from_options({key: params[key] for key in _PERSON})
+    options = {**{key: params[key] for key in _PERSON}, "protocols": ["sftp"]}
+    person = person_from_options(options, valid_min_length(params["password_min_length"]))
     rules = Rules(check_mode=module.check_mode, **{key: params[key] for key in sftp_options()})
     outcome = reconcile([person], rules)
     for warning in outcome.warnings:
@@ -104,7 +106,7 @@ def _logic(module: AnsibleModule) -> dict[str, Any]:
 def main() -> None:
     """Run the module."""
     options = person_options()
-    spec = {**{key: options[key] for key in _PERSON}, **sftp_options()}
+    spec = {**{key: options[key] for key in _PERSON}, **password_options(), **sftp_options()}
     run({"argument_spec": spec, "mutually_exclusive": [("password", "password_hash")]}, _logic)
 
 

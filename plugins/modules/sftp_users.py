@@ -105,14 +105,15 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._module import run, users_option
+from ansible_collections.secure_ftp.server.plugins.module_utils._module import password_options, run, users_option
 from ansible_collections.secure_ftp.server.plugins.module_utils._people import people_from_list
+from ansible_collections.secure_ftp.server.plugins.module_utils._policy import valid_min_length
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp_people import Rules, reconcile, sftp_options
 
 
 def _logic(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
-    people = people_from_list(params["users"])
+    people = people_from_list(params["users"], valid_min_length(params["password_min_length"]))
     rules = Rules(
         check_mode=module.check_mode,
         purge=params["purge"],
@@ -140,6 +141,7 @@ def main() -> None:
     """Run the module."""
     spec = {
         "users": users_option(),
+        **password_options(),
         "purge": {"type": "bool", "default": False},
         **sftp_options(),
     }

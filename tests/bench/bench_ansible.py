@@ -13,7 +13,7 @@ from plays import ROOT, PlayError, Plays, run_playbook
 
 RIG = ROOT / "tests/containers/rig"
 HOST = "secure-ftp-bench"
-PEOPLE = [{"name": "batman", "password": "bat-Cave!1"}, {"name": "robin", "password": "Robin#2 nest"}]
+PEOPLE = [{"name": "batman", "password": "bat-Cave!1 deep"}, {"name": "robin", "password": "Robin#2 nest"}]
 
 
 def start_host(folder: Path) -> Path:

@@ -58,7 +58,7 @@ def test_module_defaults_of_the_action_group_reach_every_module_in_it(run: Run, 
         "module_defaults": {f"group/{NAME}.users": {"db": str(tmp_path / "users.db")}},
         "tasks": [
             {
-                f"{NAME}.ftp_user": {"name": "batman", "password": "Gotham-City", "create_home": False},
+                f"{NAME}.ftp_user": {"name": "batman", "password": "Gotham-City!", "create_home": False},
                 "register": "made",
             },
             {f"{NAME}.ftp_users": {"users": [{"name": "batman"}], "create_home": False}},
@@ -122,7 +122,7 @@ def test_the_playbook_makes_a_server_of_a_bare_host(host: str, run: Run, collect
     variables = {
         "ansible_connection": "containers.podman.podman",
         "ansible_python_interpreter": "/usr/bin/python3",
-        "ftp_users": [{"name": "batman", "password": "Gotham-City"}],
+        "ftp_users": [{"name": "batman", "password": "Gotham-City!"}],
     }
     inventory.write_text(yaml.safe_dump({"ftp": {"hosts": {host: variables}}}), encoding="utf-8")
     done = run("ansible-playbook", "-vv", "-i", inventory, f"{NAME}.site")

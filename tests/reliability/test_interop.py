@@ -118,7 +118,7 @@ def test_pam_userdb_reads_what_anybody_wrote_and_we_updated(tmp_path: Path, make
 def test_a_plaintext_database_of_the_article_is_found_and_hashed_in_one_run(tmp_path: Path) -> None:
     database, services = tmp_path / "users.db", tmp_path / "pam.d"
     services.mkdir()
-    passwords = {f"user{number}": f"pass Wörd {number}" for number in range(50)}
+    passwords = {f"user{number}": f"the pass Wörd {number}" for number in range(50)}
     db_load(database, {name.encode(): password.encode() for name, password in passwords.items()})
     service = pam.write_service(services, database, crypt=None)
     info = run_module("ftp_user_info", db=str(database))

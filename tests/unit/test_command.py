@@ -92,9 +92,9 @@ def test_words_become_calls(manager: Recorder, words: list[str], call: tuple[Any
 def test_passwords_and_hashes_come_on_standard_input(
     manager: Recorder, monkeypatch: pytest.MonkeyPatch, verb: str, capsys: Any
 ) -> None:
-    type_in(monkeypatch, "geheim\r\n")
+    type_in(monkeypatch, "geheim geheim\r\n")
     assert command.main([verb, "batman", "--password-stdin"]) == 0
-    assert manager.calls[-1][-1] == {"password": "geheim"}
+    assert manager.calls[-1][-1] == {"password": "geheim geheim"}
     type_in(monkeypatch, "$6$x$y\n")
     assert command.main([verb, "batman", "--hash-stdin"]) == 0
     assert manager.calls[-1][-1] == {"password_hash": "$6$x$y"}
@@ -110,7 +110,7 @@ def test_a_generated_password_is_the_one_that_is_set(manager: Recorder, capsys: 
 
 
 def test_without_a_terminal_nobody_is_asked(manager: Recorder, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
-    type_in(monkeypatch, "geheim\n")
+    type_in(monkeypatch, "geheim geheim\n")
     assert command.main(["add", "batman"]) == 2
     assert "expected a terminal to ask on, found none; use --password-stdin" in capsys.readouterr().err
     assert manager.calls[-1][0] == "expect_new", "nothing was added"
@@ -151,7 +151,7 @@ def test_edit_without_a_change_says_what_could_be_meant(manager: Recorder, capsy
 
 
 def test_passwords_from_a_stream() -> None:
-    assert source.from_stream(io.StringIO("with blank \n"), "x") == "with blank "
+    assert source.from_stream(io.StringIO("with a blank \n"), "x") == "with a blank "
     for text in ("", "\n", "one\ntwo\n"):
         with pytest.raises(errors.InvalidInput, match="user 'x': password: expected"):
             source.from_stream(io.StringIO(text), "x")

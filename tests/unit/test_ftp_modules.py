@@ -39,7 +39,7 @@ def run(capsys: pytest.CaptureFixture[str], db: Path) -> Run:
         with patch_module_args(arguments), pytest.raises(SystemExit):
             module.main()
         output = capsys.readouterr().out
-        assert "geheim" not in output.replace('"password": "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"', "")
+        assert "geheim geheim" not in output.replace('"password": "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"', "")
         result: dict[str, Any] = json.loads(output)
         return result
 
@@ -48,11 +48,11 @@ def run(capsys: pytest.CaptureFixture[str], db: Path) -> Run:
 
 def test_one_user_comes_stays_changes_and_goes(run: Run, db: Path) -> None:
     steps = [
-        ({"password": "geheim-1"}, True),
-        ({"password": "geheim-1"}, False),
+        ({"password": "geheim geheim-1"}, True),
+        ({"password": "geheim geheim-1"}, False),
         ({}, False),
-        ({"password": "geheim-2"}, True),
-        ({"password": "geheim-3", "update_password": "on_create"}, False),
+        ({"password": "geheim geheim-2"}, True),
+        ({"password": "geheim geheim-3", "update_password": "on_create"}, False),
         ({"password_hash": HASH}, True),
         ({"password_hash": HASH}, False),
         ({"state": "absent"}, True),
@@ -69,7 +69,7 @@ def test_the_plural_reports_who(run: Run, db: Path) -> None:
     load(db, {"old": HASH, "same": HASH})
     users = [
         {"name": "same", "password_hash": HASH},
-        {"name": "new", "password": "geheim", "authorized_keys": []},
+        {"name": "new", "password": "geheim geheim", "authorized_keys": []},
         {"name": "sftp-only", "protocols": ["sftp"]},
     ]
     for check in (True, False):
@@ -90,8 +90,11 @@ def test_purge_is_off_unless_asked(run: Run, db: Path) -> None:
     ("options", "rule"),
     [
         ({"users": [{"name": "x", "password": 12}]}, "'x': password: expected a string, found int"),
-        ({"users": [{"name": 7, "password": "y"}]}, "user name 7: expected a string"),
-        ({"users": [{"name": "x", "password": "geheim"}, {"name": "x", "password": "geheim"}]}, "listed twice"),
+        ({"users": [{"name": 7, "password": "yyyyyyyyyyyy"}]}, "user name 7: expected a string"),
+        (
+            {"users": [{"name": "x", "password": "geheim geheim"}, {"name": "x"}]},
+            "listed twice",
+        ),
         ({"users": [{"name": "x"}]}, "expected password or password_hash"),
         ({"users": [{"name": "x", "password_hash": "plain"}]}, "password_hash"),
         ({"users": [], "db": "relative"}, "absolute path"),
@@ -107,7 +110,7 @@ def test_errors_reach_the_operator(run: Run, options: dict[str, Any], rule: str)
 def test_the_token_is_the_user_not_the_environment(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("USER", "operator")
     options = {"local_root": f"{tmp_path}/homes/$USER", "guest_username": "nobody", "create_home": True}
-    result = run(ftp_user, name="batman", password="geheim", **options)
+    result = run(ftp_user, name="batman", password="geheim geheim", **options)
     assert result["home"] == f"{tmp_path}/homes/batman" and os.listdir(tmp_path / "homes") == ["batman"]
 
 

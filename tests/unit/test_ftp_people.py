@@ -48,16 +48,16 @@ PLAIN = "auth required pam_userdb.so db=DB\naccount required pam_userdb.so db=DB
 
 
 def test_a_new_user_gets_record_and_directory(server: Server, tmp_path: Path) -> None:
-    outcome = reconcile(server, {"name": "batman", "password": "geheim"})
+    outcome = reconcile(server, {"name": "batman", "password": "geheim geheim"})
     assert outcome.added == ["batman"] and outcome.homes == [str(tmp_path / "homes" / "batman")]
-    assert passwords.verify("geheim", dump(Path(server.database))["batman"])
+    assert passwords.verify("geheim geheim", dump(Path(server.database))["batman"])
     found = (tmp_path / "homes" / "batman").stat()
     assert found.st_mode & 0o7777 == 0o700 and found.st_uid == 65534
     assert (tmp_path / "homes").stat().st_mode & 0o7777 == 0o555
 
 
 def test_again_changes_nothing(server: Server) -> None:
-    people = [{"name": "batman", "password": "geheim"}, {"name": "robin", "password_hash": HASH}]
+    people = [{"name": "batman", "password": "geheim geheim"}, {"name": "robin", "password_hash": HASH}]
     reconcile(server, *people)
     before = os.stat(server.database)
     outcome = reconcile(server, *people)
@@ -66,35 +66,35 @@ def test_again_changes_nothing(server: Server) -> None:
 
 
 def test_a_stored_hash_of_another_scheme_is_kept_when_it_verifies(server: Server) -> None:
-    stored = passwords.hash_password("geheim", 2000)
+    stored = passwords.hash_password("geheim geheim", 2000)
     load(Path(server.database), {"batman": stored})
-    assert not reconcile(server, {"name": "batman", "password": "geheim"}, create_home=False).changed
+    assert not reconcile(server, {"name": "batman", "password": "geheim geheim"}, create_home=False).changed
     assert dump(Path(server.database)) == {"batman": stored}
 
 
 def test_a_changed_password_or_hash_is_written(server: Server) -> None:
-    reconcile(server, {"name": "batman", "password": "old"}, {"name": "robin", "password_hash": HASH})
+    reconcile(server, {"name": "batman", "password": "old old old old"}, {"name": "robin", "password_hash": HASH})
     outcome = reconcile(
-        server, {"name": "batman", "password": "new"}, {"name": "robin", "password_hash": HASH[:-1] + "i"}
+        server, {"name": "batman", "password": "new new new new"}, {"name": "robin", "password_hash": HASH[:-1] + "i"}
     )
     assert outcome.changed_users == ["batman", "robin"] and not outcome.added
     stored = dump(Path(server.database))
-    assert passwords.verify("new", stored["batman"]) and stored["robin"] == HASH[:-1] + "i"
+    assert passwords.verify("new new new new", stored["batman"]) and stored["robin"] == HASH[:-1] + "i"
 
 
 def test_on_create_leaves_existing_passwords(server: Server) -> None:
-    reconcile(server, {"name": "batman", "password": "old"})
-    people = [{"name": "batman", "password": "new"}, {"name": "robin", "password": "new"}]
+    reconcile(server, {"name": "batman", "password": "old old old old"})
+    people = [{"name": "batman", "password": "new new new new"}, {"name": "robin", "password": "new new new new"}]
     outcome = reconcile(server, *people, update_password="on_create")
     assert (outcome.added, outcome.changed_users, outcome.unchanged) == (["robin"], [], ["batman"])
-    assert passwords.verify("old", dump(Path(server.database))["batman"])
+    assert passwords.verify("old old old old", dump(Path(server.database))["batman"])
 
 
 def test_no_password_leaves_an_existing_user_and_refuses_a_new_one(server: Server) -> None:
-    reconcile(server, {"name": "batman", "password": "old"})
+    reconcile(server, {"name": "batman", "password": "old old old old"})
     assert not reconcile(server, {"name": "batman"}).changed
     with pytest.raises(SecureFtpError, match="'robin'.*expected password or password_hash"):
-        reconcile(server, {"name": "joker", "password": "x"}, {"name": "robin"})
+        reconcile(server, {"name": "joker", "password": "xxxxxxxxxxxx"}, {"name": "robin"})
     assert list(dump(Path(server.database))) == ["batman"]
 
 
@@ -133,7 +133,7 @@ def test_directories_of_removed_users_go_when_asked(server: Server, tmp_path: Pa
 def test_check_mode_on_a_bare_host_predicts_additions(tmp_path: Path) -> None:
     homes = Homes(str(tmp_path / "none" / "homes" / "$USER"))
     bare = Server(str(tmp_path / "none" / "users.db"), None, homes, "no-such-user")
-    outcome = reconcile(bare, {"name": "batman", "password": "x"}, check_mode=True)
+    outcome = reconcile(bare, {"name": "batman", "password": "xxxxxxxxxxxx"}, check_mode=True)
     assert outcome.added == ["batman"] and outcome.homes == [str(tmp_path / "none" / "homes" / "batman")]
     assert os.listdir(tmp_path) == []
 
@@ -141,7 +141,7 @@ def test_check_mode_on_a_bare_host_predicts_additions(tmp_path: Path) -> None:
 def test_a_missing_guest_user_is_an_error_before_anything_is_written(server: Server) -> None:
     bare = Server(server.database, None, server.homes, "no-such-user")
     with pytest.raises(SecureFtpError, match="guest_username.*'no-such-user'"):
-        reconcile(bare, {"name": "batman", "password": "x"})
+        reconcile(bare, {"name": "batman", "password": "xxxxxxxxxxxx"})
     assert not os.path.exists(server.database)
 
 
@@ -153,9 +153,9 @@ def test_homes_inside_a_directory_of_the_user(server: Server, tmp_path: Path) ->
 
 
 def test_the_diff_names_people_but_no_secret(server: Server) -> None:
-    reconcile(server, {"name": "batman", "password": "old-secret"}, {"name": "robin", "password_hash": HASH})
+    reconcile(server, {"name": "batman", "password": "old-secret-1"}, {"name": "robin", "password_hash": HASH})
     outcome = reconcile(
-        server, {"name": "batman", "password": "new-secret"}, {"name": "robin", "state": "absent"}, check_mode=True
+        server, {"name": "batman", "password": "new-secret-1"}, {"name": "robin", "state": "absent"}, check_mode=True
     )
     diff = outcome.diff(server.database)
     assert (diff["before"], diff["after"]) == ("batman\nrobin\n", "batman (password changed)\n")
@@ -168,32 +168,33 @@ def test_given_hashes_that_old_pam_cannot_verify_are_warned_about(server: Server
 
 def test_unsafe_rounds_are_refused(server: Server) -> None:
     with pytest.raises(SecureFtpError, match="rounds"):
-        reconcile(server, {"name": "batman", "password": "x"}, rounds=656000)
+        reconcile(server, {"name": "batman", "password": "xxxxxxxxxxxx"}, rounds=656000)
 
 
 # Plaintext databases
 
 
 def test_hashes_are_not_written_where_plaintext_is_compared(server: Server) -> None:
-    load(Path(server.database), {"batman": "old", "robin": "bird"})
+    load(Path(server.database), {"batman": "old old old old", "robin": "bird"})
     plain = with_service(server, PLAIN)
-    for entry in ({"name": "joker", "password": "x"}, {"name": "batman", "password_hash": HASH}):
+    for entry in ({"name": "joker", "password": "xxxxxxxxxxxx"}, {"name": "batman", "password_hash": HASH}):
         with pytest.raises(SecureFtpError, match="hash_plaintext: true"):
             reconcile(plain, entry)
-    assert dump(Path(server.database)) == {"batman": "old", "robin": "bird"}
-    assert not reconcile(plain, {"name": "batman", "password": "old"}).changed_users
+    assert dump(Path(server.database)) == {"batman": "old old old old", "robin": "bird"}
+    assert not reconcile(plain, {"name": "batman", "password": "old old old old"}).changed_users
     assert reconcile(plain, {"name": "robin", "state": "absent"}).removed == ["robin"]
 
 
 def test_a_plaintext_database_is_hashed_in_one_run(server: Server) -> None:
     load(
-        Path(server.database), {"batman": "bat pass", "robin": "thirteenchars", "joker": "ha", "ok": HASH, "gone": "x"}
+        Path(server.database),
+        {"batman": "bat pass bat pass", "robin": "thirteenchars", "joker": "ha", "ok": HASH, "gone": "x"},
     )
     plain = with_service(server, PLAIN)
     people = [
-        {"name": "batman", "password": "bat pass"},
-        {"name": "joker", "password": "haha"},
-        {"name": "new", "password": "n"},
+        {"name": "batman", "password": "bat pass bat pass"},
+        {"name": "joker", "password": "haha haha haha haha"},
+        {"name": "new", "password": "nnnnnnnnnnnn"},
         {"name": "gone", "state": "absent"},
     ]
     predicted = reconcile(plain, *people, hash_plaintext=True, check_mode=True)
@@ -202,7 +203,12 @@ def test_a_plaintext_database_is_hashed_in_one_run(server: Server) -> None:
     assert outcome.hashed == predicted.hashed == ["batman", "robin"]
     assert (outcome.added, outcome.changed_users, outcome.removed) == (["new"], ["joker"], ["gone"])
     stored = dump(Path(server.database))
-    expected = {"batman": "bat pass", "robin": "thirteenchars", "joker": "haha", "new": "n"}
+    expected = {
+        "batman": "bat pass bat pass",
+        "robin": "thirteenchars",
+        "joker": "haha haha haha haha",
+        "new": "nnnnnnnnnnnn",
+    }
     assert all(passwords.verify(password, stored[name]) for name, password in expected.items())
     assert stored["ok"] == HASH and len(stored) == 5
     after = find_userdb("ftp-pam", os.path.dirname(server.database))
@@ -304,17 +310,17 @@ def test_a_des_hash_among_hashes_is_one(server: Server) -> None:
 
 
 def test_a_locked_user_keeps_the_hash_behind_a_mark(server: Server) -> None:
-    reconcile(server, {"name": "batman", "password": "geheim"}, {"name": "robin", "password_hash": HASH})
+    reconcile(server, {"name": "batman", "password": "geheim geheim"}, {"name": "robin", "password_hash": HASH})
     before = dump(Path(server.database))
     outcome = reconcile(server, {"name": "batman", "locked": True})
     assert outcome.locked == ["batman"] and not outcome.changed_users and outcome.changed
     assert "batman (locked)" in outcome.diff("db")["after"]
     assert dump(Path(server.database)) == {**before, "batman": "!" + before["batman"]}
-    assert not passwords.verify("geheim", dump(Path(server.database))["batman"])
+    assert not passwords.verify("geheim geheim", dump(Path(server.database))["batman"])
     found = ftp_people.describe(server)["users"][0]
     assert (found["name"], found["scheme"], found["locked"]) == ("batman", "sha512_crypt", True)
     assert ftp_people.describe(server)["plaintext"] == []
-    for entry in ({"locked": True}, {}, {"password": "geheim"}):
+    for entry in ({"locked": True}, {}, {"password": "geheim geheim"}):
         assert not reconcile(server, {"name": "batman", **entry}).changed
     assert reconcile(server, {"name": "batman", "locked": False}).unlocked == ["batman"]
     assert dump(Path(server.database)) == before
@@ -322,17 +328,21 @@ def test_a_locked_user_keeps_the_hash_behind_a_mark(server: Server) -> None:
 
 
 def test_a_new_password_or_hash_does_not_unlock(server: Server) -> None:
-    reconcile(server, {"name": "batman", "password": "old", "locked": True}, {"name": "robin", "password_hash": HASH})
+    reconcile(
+        server,
+        {"name": "batman", "password": "old old old old", "locked": True},
+        {"name": "robin", "password_hash": HASH},
+    )
     reconcile(server, {"name": "robin", "locked": True})
     outcome = reconcile(
-        server, {"name": "batman", "password": "new"}, {"name": "robin", "password_hash": HASH[:-1] + "i"}
+        server, {"name": "batman", "password": "new new new new"}, {"name": "robin", "password_hash": HASH[:-1] + "i"}
     )
     assert outcome.changed_users == ["batman", "robin"]
     stored = dump(Path(server.database))
-    assert passwords.verify("new", stored["batman"][1:]) and stored["batman"][0] == "!"
+    assert passwords.verify("new new new new", stored["batman"][1:]) and stored["batman"][0] == "!"
     assert stored["robin"] == "!" + HASH[:-1] + "i"
-    reconcile(server, {"name": "batman", "password": "third", "locked": False})
-    assert passwords.verify("third", dump(Path(server.database))["batman"])
+    reconcile(server, {"name": "batman", "password": "third third third third", "locked": False})
+    assert passwords.verify("third third third third", dump(Path(server.database))["batman"])
 
 
 def test_a_plaintext_password_is_hashed_when_it_is_locked(server: Server) -> None:
@@ -348,4 +358,4 @@ def test_a_plaintext_password_is_hashed_when_it_is_locked(server: Server) -> Non
 
 def test_locked_is_true_or_false(server: Server) -> None:
     with pytest.raises(SecureFtpError, match="'batman': locked: expected true or false, found 'maybe'"):
-        reconcile(server, {"name": "batman", "password": "x", "locked": "maybe"})
+        reconcile(server, {"name": "batman", "password": "xxxxxxxxxxxx", "locked": "maybe"})

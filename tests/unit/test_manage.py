@@ -145,20 +145,20 @@ def killed(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def test_a_user_has_one_hash_for_both_protocols(host: Host) -> None:
-    answer = host.manager.add("batman", password="geheim", authorized_keys=[KEY])
+    answer = host.manager.add("batman", password="geheim geheim", authorized_keys=[KEY])
     assert answer["changed"] and answer["user"] == host.manager.show("batman")
     stored = dump(host.db)["batman"]
-    assert passwords.verify("geheim", stored) and host.sftp.people["batman"].password_hash == stored
+    assert passwords.verify("geheim geheim", stored) and host.sftp.people["batman"].password_hash == stored
     assert answer["user"]["protocols"] == ["ftps", "sftp"] and answer["user"]["sftp"]["keys"] == 1
-    assert not host.manager.edit("batman", password="geheim")["changed"]
+    assert not host.manager.edit("batman", password="geheim geheim")["changed"]
     assert dump(host.db)["batman"] == stored
 
 
 def test_who_is_there_is_not_added_and_who_is_not_is_not_changed(host: Host) -> None:
-    host.manager.add("batman", password="x", protocols=["ftps"])
+    host.manager.add("batman", password="xxxxxxxxxxxx", protocols=["ftps"])
     with pytest.raises(UserExists, match=r"'batman': exists already \(ftps\)"):
-        host.manager.add("batman", password="x")
-    host.manager.add("batman", protocols=["sftp"], password="x")
+        host.manager.add("batman", password="xxxxxxxxxxxx")
+    host.manager.add("batman", protocols=["sftp"], password="xxxxxxxxxxxx")
     assert host.manager.show("batman")["protocols"] == ["ftps", "sftp"]
     for call in (host.manager.edit, host.manager.delete, host.manager.lock, host.manager.unlock, host.manager.keys):
         with pytest.raises(NoSuchUser, match="'joker': no such user"):
@@ -166,16 +166,16 @@ def test_who_is_there_is_not_added_and_who_is_not_is_not_changed(host: Host) -> 
 
 
 def test_a_new_protocol_gets_the_known_hash(host: Host) -> None:
-    host.manager.add("batman", password="geheim", protocols=["sftp"])
+    host.manager.add("batman", password="geheim geheim", protocols=["sftp"])
     host.manager.edit("batman", protocols=["ftps", "sftp"])
-    assert passwords.verify("geheim", dump(host.db)["batman"])
+    assert passwords.verify("geheim geheim", dump(host.db)["batman"])
     host.manager.add("alfred", protocols=["sftp"], authorized_keys=[KEY])
     with pytest.raises(SecureFtpError, match="'alfred'.*expected password or password_hash"):
         host.manager.edit("alfred", protocols=["ftps", "sftp"])
 
 
 def test_locks_are_kept_by_other_changes(host: Host) -> None:
-    host.manager.add("batman", password="old")
+    host.manager.add("batman", password="old old old old")
     before = host.state()
     assert host.manager.lock("batman")["user"]["locked"]
     assert dump(host.db)["batman"].startswith("!") and host.sftp.people["batman"].locked
@@ -197,7 +197,7 @@ def test_keys_are_added_and_removed_by_any_of_their_names(host: Host) -> None:
     assert host.manager.keys("alfred") == [KEY]
     host.manager.delete_key("alfred", KEY.split()[1])
     assert host.manager.keys("alfred") == []
-    host.manager.add("oracle", protocols=["ftps"], password="x")
+    host.manager.add("oracle", protocols=["ftps"], password="xxxxxxxxxxxx")
     with pytest.raises(InvalidInput, match="'oracle': keys are for SFTP"):
         host.manager.add_key("oracle", KEY)
     with pytest.raises(InvalidInput, match="'oracle': keys are for SFTP"):
@@ -209,13 +209,13 @@ def test_keys_are_added_and_removed_by_any_of_their_names(host: Host) -> None:
 def test_a_half_that_fails_takes_the_other_one_back(
     host: Host, monkeypatch: pytest.MonkeyPatch, change: str, error: BaseException
 ) -> None:
-    host.manager.add("batman", password="geheim", authorized_keys=[KEY])
+    host.manager.add("batman", password="geheim geheim", authorized_keys=[KEY])
     before = host.state()
     with ftps_breaks(monkeypatch, error), pytest.raises(type(error)):
         if change == "add":
-            host.manager.add("robin", password="x")
+            host.manager.add("robin", password="xxxxxxxxxxxx")
         elif change == "edit":
-            host.manager.edit("batman", password="new", authorized_keys=[])
+            host.manager.edit("batman", password="new new new new", authorized_keys=[])
         else:
             getattr(host.manager, change)("batman")
     assert host.state() == before and not host.journal.exists()
@@ -228,17 +228,17 @@ def test_a_change_that_was_killed_is_finished_by_the_next_one(
 ) -> None:
     def do() -> None:
         if change == "add":
-            host.manager.add("robin", password="geheim-2")
+            host.manager.add("robin", password="geheim geheim-2")
         elif change == "edit":
-            host.manager.edit("batman", password="geheim-2")
+            host.manager.edit("batman", password="geheim geheim-2")
         else:
             getattr(host.manager, change)("batman")
 
-    host.manager.add("batman", password="geheim")
-    host.manager.add("joker", password="x")
+    host.manager.add("batman", password="geheim geheim")
+    host.manager.add("joker", password="xxxxxxxxxxxx")
     with killed(monkeypatch):
         do()
-    assert host.journal.stat().st_mode & 0o777 == 0o600 and "geheim" not in host.journal.read_text()
+    assert host.journal.stat().st_mode & 0o777 == 0o600 and "geheim geheim" not in host.journal.read_text()
     by_ftps, by_sftp = host.state()
     assert set(by_ftps) != set(by_sftp) or change in ("edit", "lock")
     answer = host.manager.lock("joker")
@@ -250,24 +250,24 @@ def test_a_change_that_was_killed_is_finished_by_the_next_one(
     elif change == "lock":
         assert by_ftps[name].startswith("!") and by_sftp[name].locked
     else:
-        assert passwords.verify("geheim-2", by_ftps[name]) and by_ftps[name] == by_sftp[name].password_hash
+        assert passwords.verify("geheim geheim-2", by_ftps[name]) and by_ftps[name] == by_sftp[name].password_hash
     assert not host.journal.exists() and host.manager.unlock("joker")["warnings"] == []
 
 
 def test_a_change_that_cannot_be_finished_yet_is_not_forgotten(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     with killed(monkeypatch):
-        host.manager.add("batman", password="geheim")
+        host.manager.add("batman", password="geheim geheim")
     with ftps_breaks(monkeypatch, Busy("another writer")), pytest.raises(Busy):
-        host.manager.add("robin", password="x")
+        host.manager.add("robin", password="xxxxxxxxxxxx")
     assert host.journal.exists()
-    host.manager.add("robin", password="x")
+    host.manager.add("robin", password="xxxxxxxxxxxx")
     assert host.manager.show("batman")["protocols"] == ["ftps", "sftp"]
 
 
 def test_what_somebody_else_has_changed_since_is_left_alone(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    host.manager.add("batman", password="geheim")
+    host.manager.add("batman", password="geheim geheim")
     with killed(monkeypatch):
-        host.manager.edit("batman", password="never")
+        host.manager.edit("batman", password="never never never never")
     load(host.db, {"batman": HASH})
     assert host.manager.edit("batman", authorized_keys=[KEY])["warnings"] == []
     assert dump(host.db)["batman"] == HASH
@@ -277,12 +277,12 @@ def test_what_somebody_else_has_changed_since_is_left_alone(host: Host, monkeypa
 def test_a_journal_nobody_can_read_does_not_stop_the_next_change(host: Host, content: str) -> None:
     host.journal.parent.mkdir()
     host.journal.write_text(content)
-    assert host.manager.add("batman", password="x")["changed"] and not host.journal.exists()
+    assert host.manager.add("batman", password="xxxxxxxxxxxx")["changed"] and not host.journal.exists()
 
 
 def test_a_list_goes_in_whole_or_not_at_all(host: Host) -> None:
-    host.manager.add("batman", password="geheim")
-    people = [Person("batman", password="geheim"), Person("robin", password="x"), Person("oracle")]
+    host.manager.add("batman", password="geheim geheim")
+    people = [Person("batman", password="geheim geheim"), Person("robin", password="xxxxxxxxxxxx"), Person("oracle")]
     before = host.state()
     with pytest.raises(SecureFtpError, match="'oracle'"):
         host.manager.apply_list(people)
@@ -296,21 +296,21 @@ def test_a_list_goes_in_whole_or_not_at_all(host: Host) -> None:
 def test_a_host_without_vsftpd_has_users_of_sftp(host: Host, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(manage.Manager, "_server", None)
     monkeypatch.setattr(manage, "CONFIGS", (str(tmp_path / "vsftpd.conf"),))
-    host.manager.add("alfred", protocols=["sftp"], password="x")
+    host.manager.add("alfred", protocols=["sftp"], password="xxxxxxxxxxxx")
     for call in (host.manager.lock, host.manager.unlock):
         assert call("alfred")["changed"]
-    assert host.manager.edit("alfred", password="y")["user"]["protocols"] == ["sftp"]
+    assert host.manager.edit("alfred", password="yyyyyyyyyyyy")["user"]["protocols"] == ["sftp"]
     with pytest.raises(SecureFtpError, match="db: not given|expected vsftpd"):
-        host.manager.add("batman", password="x")
+        host.manager.add("batman", password="xxxxxxxxxxxx")
     assert host.manager.delete("alfred")["changed"]
 
 
 def test_only_root_changes_somebody(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     with pytest.raises(NotPermitted, match="expected to run as root"):
-        host.manager.add("batman", password="x")
+        host.manager.add("batman", password="xxxxxxxxxxxx")
 
 
 def test_a_user_of_no_protocol_is_refused(host: Host) -> None:
     with pytest.raises(InvalidInput, match="protocols: expected ftps, sftp or both, found none"):
-        host.manager.add("batman", password="x", protocols=[])
+        host.manager.add("batman", password="xxxxxxxxxxxx", protocols=[])

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import subprocess
 
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.secure_ftp.server.plugins.module_utils import _passwords as passwords
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._hash_strength import WEAK
 
 PERL = "print crypt($ARGV[0], $ARGV[1])"
 SETTINGS = {
@@ -57,7 +59,7 @@ def test_hashes_of_the_default_rounds_have_a_safe_length() -> None:
     assert passwords.has_unsafe_length("x" * 120)
 
 
-@pytest.mark.parametrize("rounds", [0, 999, 10000000, 100000, 656000])
+@pytest.mark.parametrize("rounds", [0, 999, 1000001, 9999999, 100000, 656000])
 def test_rounds_that_lock_people_out_are_refused(rounds: int) -> None:
     with pytest.raises(SecureFtpError, match="rounds"):
         passwords.hash_password("geheim", rounds=rounds)
@@ -71,8 +73,10 @@ def test_rounds_that_lock_people_out_are_refused(rounds: int) -> None:
         ("a\n", "U\\+000A at position 2"),
         ("a\x7f", "U\\+007F"),
         ("\x85", "U\\+0085"),
-        ("x" * 512, "at most 511 bytes, found 512"),
-        ("ä" * 256, "found 512"),
+        ("x" * 129, "at most 128 bytes .FTPS., found 129"),
+        ("ä" * 65, "found 130"),
+        ("x" * 11, "at least 12 characters .ftp_users_password_min_length."),
+        ("ä" * 11, "at least 12 characters"),
         ("\ud800", "UTF-8"),
         (12345, "found int"),
         (None, "found NoneType"),
@@ -109,9 +113,76 @@ def test_what_is_no_hash_is_refused_without_repeating_it(stored: object) -> None
     assert not isinstance(stored, str) or len(stored) < 5 or stored not in str(caught.value)
 
 
-@pytest.mark.parametrize("scheme", sorted(set(SETTINGS) - passwords.AMBIGUOUS))
-def test_given_hashes_of_any_dollar_scheme_pass(scheme: str) -> None:
+def test_each_protocol_takes_passwords_of_its_own_length() -> None:
+    passwords.validate_password("x" * 128, "robin")
+    passwords.validate_password("x" * 511, "robin", ["sftp"])
+    passwords.validate_password("x", "robin", min_length=1)
+    with pytest.raises(SecureFtpError, match="at most 511 bytes .SFTP., found 512"):
+        passwords.validate_password("x" * 512, "robin", ["sftp"])
+    with pytest.raises(SecureFtpError, match="at most 128 bytes .FTPS., found 511"):
+        passwords.validate_password("x" * 511, "robin", ["ftps"])
+
+
+@pytest.mark.parametrize("scheme", sorted(set(SETTINGS) - set(WEAK)))
+def test_given_hashes_of_any_strong_scheme_pass(scheme: str) -> None:
     passwords.validate_hash(crypt("x", SETTINGS[scheme]), "robin")
+
+
+@pytest.mark.parametrize("scheme", sorted(set(WEAK) - passwords.AMBIGUOUS))
+def test_given_hashes_of_a_weak_scheme_are_refused_and_stored_ones_verify(scheme: str) -> None:
+    stored = crypt("x", SETTINGS[scheme])
+    with pytest.raises(SecureFtpError, match="strong .* found .*, which is weak; ") as caught:
+        passwords.validate_hash(stored, "robin")
+    assert stored not in str(caught.value) and passwords.verify("x", stored) and passwords.is_hash(stored)
+
+
+H43, H86 = "h" * 43, "h" * 86
+
+
+@pytest.mark.parametrize(
+    ("stored", "words"),
+    [
+        (f"$6$rounds=999999999$salt${H86}", "999999999 rounds"),
+        (f"$6$rounds=1000001$salt${H86}", "at most 1000000"),
+        (f"$6$rounds=1000000$salt${H86}", ""),
+        (f"$5$rounds=999999999$salt${H43}", "999999999 rounds"),
+        (f"$6$salt${H86}", ""),
+        (f"$2b$15${'h' * 53}", "cost 15"),
+        (f"$2b$31${'h' * 53}", "cost 31"),
+        (f"$2y$00${'h' * 53}", "cost 0"),
+        (f"$2b$14${'h' * 53}", ""),
+        (f"$y$jFT$salt${H43}", "1024 MiB"),
+        (f"$gy$jFT$salt${H43}", "1024 MiB"),
+        (f"$y$jCT$salt${H43}", ""),
+        (f"$y$jDT$salt${H43}", "256 MiB"),
+        (f"$y$jzzzz$salt${H43}", "parameters"),
+        (f"$y$.9T$salt${H43}", "parameters"),
+        (f"$y$j9TZ$salt${H43}", "parameters"),
+        (f"$7$CU..../....salt${H43}", ""),
+        (f"$7$GU..../....salt${H43}", "1024 MiB"),
+        (f"$7$CU....z....salt${H43}", "more than 1024 MiB"),
+    ],
+)
+def test_the_cost_of_given_hashes_is_bounded(stored: str, words: str) -> None:
+    assert passwords.is_hash(stored)
+    if not words:
+        return passwords.validate_hash(stored, "robin")
+    with pytest.raises(SecureFtpError, match=words) as caught:
+        passwords.validate_hash(stored, "robin")
+    assert stored not in str(caught.value)
+
+
+def test_what_libcrypt_itself_suggests_is_taken() -> None:
+    """The parameters of gensalt for each cost this collection takes, as crypt(5) lists them."""
+    library = ctypes.CDLL("libcrypt.so.1")
+    library.crypt_gensalt.restype = ctypes.c_char_p
+    for prefix, costs in ((b"$y$", range(1, 9)), (b"$gy$", range(1, 9)), (b"$7$", range(6, 9)), (b"$2b$", (4, 10, 14))):
+        for cost in costs:
+            setting = library.crypt_gensalt(prefix, ctypes.c_ulong(cost), b"s" * 32, 32)
+            assert setting, (prefix, cost)
+            stored = setting.decode() + ("h" * 31 if prefix == b"$2b$" else f"${H43}")
+            assert passwords.scheme(stored) != "plaintext"
+            passwords.validate_hash(stored, "robin")
 
 
 @settings(max_examples=200)
@@ -126,7 +197,7 @@ def test_validators_never_break(value: object) -> None:
 
 
 @settings(max_examples=50, deadline=None)
-@given(st.text(st.characters(min_codepoint=0x20, exclude_categories=["Cs", "Cc"]), min_size=1, max_size=60))
+@given(st.text(st.characters(min_codepoint=0x20, exclude_categories=["Cs", "Cc"]), min_size=12, max_size=32))
 def test_any_valid_password_verifies_against_its_hash_alone(password: str) -> None:
     passwords.validate_password(password, "robin")
     stored = passwords.hash_password(password, rounds=1000)

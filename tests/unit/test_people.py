@@ -18,7 +18,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._people import (
 
 
 def test_a_person_uses_both_protocols_unless_told_otherwise() -> None:
-    person = person_from_options({"name": "batman", "password": "secret-x", "state": None, "protocols": None})
+    person = person_from_options({"name": "batman", "password": "secret-secret-x", "state": None, "protocols": None})
     assert person.present and uses(person, "ftps") and uses(person, "sftp")
     assert person.authorized_keys is None
 
@@ -40,7 +40,7 @@ def test_who_uses_what(options: dict[str, Any], used: set[str]) -> None:
 @pytest.mark.parametrize(
     ("options", "rule"),
     [
-        ({"password": "p", "password_hash": HASH}, "not both"),
+        ({"password": "pppppppppppp", "password_hash": HASH}, "not both"),
         ({"password": ""}, "at least one character"),
         ({"password_hash": "p"}, "password_hash"),
         ({"protocols": ["ftp"]}, "found ftp"),
@@ -61,5 +61,5 @@ def test_a_name_listed_twice_is_refused() -> None:
 
 
 def test_secrets_are_not_shown() -> None:
-    assert "secret-x" not in repr(person_from_options({"name": "batman", "password": "secret-x"}))
+    assert "secret-secret-x" not in repr(person_from_options({"name": "batman", "password": "secret-secret-x"}))
     assert HASH not in repr(person_from_options({"name": "batman", "password_hash": HASH}))

@@ -17,14 +17,14 @@ KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ3EHbivGdQioKPTZaJqdmP/5v/6aTGZuf02g
 def test_csv_gives_the_options_of_a_person() -> None:
     text = (
         "name,protocols,locked,password,authorized_keys\r\n"
-        "batman,,,geheim,\r\n"
+        "batman,,,geheim geheim,\r\n"
         f'robin,"ftps\nsftp",yes,"comma, and ""quote""","{KEY.replace(chr(34), chr(34) * 2)}"\r\n'
     )
     found, skipped = entries(text, None, "people.csv")
     assert skipped == []
     assert found[0] == {
         "name": "batman",
-        "password": "geheim",
+        "password": "geheim geheim",
         "password_hash": None,
         "protocols": None,
         "authorized_keys": None,

@@ -35,7 +35,7 @@ GOOD = {
     "firewall_ssh_allowed_sources": [],
     "firewall_extra_rules": [],
 }
-USERS = [{"name": "batman", "password": "Gotham-City"}, {"name": "robin", "password": "x" * 12, "protocols": ["sftp"]}]
+USERS = [{"name": "batman", "password": "Gotham-City!"}, {"name": "robin", "password": "x" * 12, "protocols": ["sftp"]}]
 
 
 def one(users=None, host=DEBIAN, **variables):
@@ -181,14 +181,14 @@ def test_a_foreign_program_on_the_port():
         ({"name": "../etc"}, ["ftp_users[0]", "'../etc'"]),
         ({"name": "root"}, ["ftp_users[0]", "'root'", "reserved"]),
         ({"name": 7}, ["ftp_users[0]", "7"]),
-        ({"name": "batman", "pasword": "hush-hush"}, ["ftp_users[0]", "'batman'", "pasword"]),
+        ({"name": "batman", "pasword": "hush-hush-hush"}, ["ftp_users[0]", "'batman'", "pasword"]),
         ({"name": "batman", "protocols": "ftps"}, ["ftp_users[0]", "protocols", "list"]),
         ({"name": "batman", "protocols": ["ftp"]}, ["'batman'", "protocols", "ftp"]),
         ({"name": "batman", "protocols": [1]}, ["'batman'", "protocols"]),
         ({"name": "batman", "protocols": []}, ["'batman'", "protocols", "empty"]),
         ({"name": "batman", "state": "gone"}, ["'batman'", "state", "'gone'"]),
         ({"name": "batman", "authorized_keys": "ssh-ed25519 AAAA"}, ["authorized_keys", "list"]),
-        ({"name": "batman", "password": "hush-hush", "password_hash": "$6$a$b"}, ["'batman'", "not both"]),
+        ({"name": "batman", "password": "hush-hush-hush", "password_hash": "$6$a$b"}, ["'batman'", "not both"]),
         ({"name": "batman", "password": 12345}, ["'batman'", "password"]),
     ],
 )
@@ -196,7 +196,7 @@ def test_one_wrong_person_is_one_problem_without_secrets(entry, words):
     text = one(users=[entry])
     for word in words:
         assert word in text
-    assert "hush-hush" not in text
+    assert "hush-hush-hush" not in text
 
 
 def test_users_must_be_a_list():
@@ -216,7 +216,7 @@ def test_a_system_account_outside_the_group():
     accounts = {"batman": ("users",), "robin": ("users", "sftponly")}
     text = one(host=Host("debian", "12", account_of=accounts.get))
     assert "'batman'" in text and "sftponly" in text
-    ftps_only = [{"name": "batman", "password": "Gotham-City", "protocols": ["ftps"]}]
+    ftps_only = [{"name": "batman", "password": "Gotham-City!", "protocols": ["ftps"]}]
     assert problems(GOOD, ftps_only, Host("debian", "12", account_of=accounts.get)) == []
 
 

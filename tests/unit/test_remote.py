@@ -31,7 +31,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._remote import M
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = (ROOT / "docs" / "remote-control.md").read_text(encoding="utf-8")
-SECRET = "bat-Cave!1"
+SECRET = "bat-Cave!1 pass"
 HERE = {"SSH_CONNECTION": "192.0.2.7 40000 192.0.2.1 22"}
 
 

@@ -37,7 +37,7 @@ KEY_FILE = os.environ.get("SECURE_FTP_KEY", str(ROOT / ".work" / "molecule" / "i
 
 # What converge.yml asks for.
 PASSWORDS = {
-    "batman": "bat-Cave!1",
+    "batman": "bat-Cave!1 deep",
     "robin": "Robin#2 nest",
     "oracle": "oracle-Sees=All",
 }

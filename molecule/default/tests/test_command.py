@@ -168,7 +168,7 @@ def test_many_at_once_are_all_done(server):
 
 @pytest.mark.spread
 def test_a_file_of_people_goes_in_and_comes_out(server):
-    text = f'name,protocols,password\n{NAME}-1,ftps,first pass\n{NAME}-2,"ftps\nsftp",second pass\n'
+    text = f'name,protocols,password\n{NAME}-1,ftps,first pass 1\n{NAME}-2,"ftps\nsftp",second pass 2\n'
     server.sh(f"cat >/root/people.csv <<'END'\n{text}END\n")
     before = server.sh(STORES).stdout
     plan = answer(server, "import", "/root/people.csv", "--dry-run")
@@ -176,7 +176,7 @@ def test_a_file_of_people_goes_in_and_comes_out(server):
     assert "expected --dry-run or --yes" in run(server, "import", "/root/people.csv", status=2).stderr
     assert server.sh(STORES).stdout == before
     assert answer(server, "import", "/root/people.csv", "--yes")["added"] == [f"{NAME}-1", f"{NAME}-2"]
-    assert granted(server, "second pass", f"{NAME}-2") == EVERYWHERE
+    assert granted(server, "second pass 2", f"{NAME}-2") == EVERYWHERE
     after = server.sh(STORES).stdout
     exported = run(server, "export", "--hashes").stdout
     assert "$6$" in exported and "$6$" not in run(server, "export").stdout

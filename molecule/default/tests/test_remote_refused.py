@@ -41,7 +41,7 @@ def request(verb: str, **fields) -> dict:
 DEEP = b"[" * 30000 + b"]" * 30000
 HOSTILE = {
     "shell metacharacters": request("show", name="x; touch /tmp/pwned #"),
-    "a substitution": request("add", name="$(touch /tmp/pwned)", password="x y z 1 2 3"),
+    "a substitution": request("add", name="$(touch /tmp/pwned)", password="x y z 1 2 3 4 5"),
     "backquotes": request("lock", name="`touch /tmp/pwned`"),
     "an option": request("show", name="--help"),
     "a path": request("del", name="../../etc", remove_home=True),
@@ -69,14 +69,14 @@ HOSTILE = {
     "a verb that is not there": request("exec", name="id"),
     "a verb of the command": request("import", name="/etc/passwd"),
     "the command's own remote": request("remote"),
-    "a field that is not there": request("add", name="pwned", password="x y z 1 2 3", uid=0),
+    "a field that is not there": request("add", name="pwned", password="x y z 1 2 3 4 5", uid=0),
     "another version": {"version": 2, "verb": "list"},
     "root": request("lock", name="root"),
-    "root's password": request("edit", name="root", password="x y z 1 2 3"),
-    "root as a new user": request("add", name="root", password="x y z 1 2 3"),
-    "the account itself": request("edit", name=USER, password="x y z 1 2 3"),
+    "root's password": request("edit", name="root", password="x y z 1 2 3 4 5"),
+    "root as a new user": request("add", name="root", password="x y z 1 2 3 4 5"),
+    "the account itself": request("edit", name=USER, password="x y z 1 2 3 4 5"),
     "the account itself gone": request("del", name=USER),
-    "the account itself as a new user": request("add", name=USER, password="x y z 1 2 3", protocols=["sftp"]),
+    "the account itself as a new user": request("add", name=USER, password="x y z 1 2 3 4 5", protocols=["sftp"]),
     "a daemon": request("del", name="sshd", remove_home=True),
 }
 
