@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import stat
 from dataclasses import dataclass
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._atomic import file_error
@@ -23,6 +24,7 @@ CONFIGS = ("/etc/vsftpd.conf", "/etc/vsftpd/vsftpd.conf")
 DEFAULT_SERVICE = "ftp"
 DEFAULT_GUEST = "ftp"
 DEFAULT_TOKEN = "$USER"
+_MAX_PERSONAL = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,8 @@ class Homes:
 
     pattern: str
     token: str = DEFAULT_TOKEN
+    config_directory: str = ""
+    """vsftpd's ``user_config_dir``, '' without one; its file NAME overrides settings for that user."""
 
     @property
     def shared(self) -> bool:
@@ -50,6 +54,45 @@ class Homes:
 
     def of(self, name: str) -> str:
         """Return the start directory of user ``name``."""
+        return self.own(name) or self._by_pattern(name)
+
+    def own(self, name: str) -> str | None:
+        """Return the directory that the user's own file gives, where that is another than everybody's pattern says.
+
+        It is the administrator's: nobody but they make or remove it.
+        """
+        options = self.personal(name)
+        root = options.get("local_root")
+        if not root:
+            return None
+        token = options.get("user_sub_token", self.token)
+        path = root.replace(token, name) if token else root
+        return None if os.path.normpath(path) == os.path.normpath(self._by_pattern(name)) else path
+
+    def personal(self, name: str) -> dict[str, str]:
+        """Return the settings of the user's own file; none when there is none or it cannot be read.
+
+        Source: twoprocess.c of vsftpd: the file is read before ``user_sub_token`` is replaced in ``local_root``.
+        """
+        path = self.personal_file(name)
+        if not path:
+            return {}
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            with open(fd, "rb") as file:
+                if not stat.S_ISREG(os.fstat(fd).st_mode):
+                    return {}
+                return parse(file.read(_MAX_PERSONAL).decode("utf-8", "surrogateescape"))
+        except OSError:
+            return {}
+
+    def personal_file(self, name: str) -> str:
+        """The path of the user's own file, whether or not it is there; '' for a name that leads elsewhere."""
+        if not self.config_directory or "/" in name or "\0" in name or name in ("", ".", ".."):
+            return ""
+        return os.path.join(self.config_directory, name)
+
+    def _by_pattern(self, name: str) -> str:
         return self.pattern if self.shared else self.pattern.replace(self.token, name)
 
 
@@ -95,7 +138,7 @@ def discover(
     return Server(
         database=database,
         service=service,
-        homes=Homes(root, token) if root else None,
+        homes=Homes(root, token, options.get("user_config_dir", "")) if root else None,
         guest=guest_username or options.get("guest_username") or DEFAULT_GUEST,
     )
 
@@ -107,6 +150,20 @@ def guest_ids(guest: str) -> tuple[int, int] | None:
     except KeyError:
         return None
     return entry.pw_uid, entry.pw_gid
+
+
+def is_kept(homes: Homes, name: str, owner: tuple[int, int] | None) -> bool:
+    """Whether the directory of ``name`` stays as it is: the administrator's, or there and its ``owner``'s already.
+
+    Its group and mode may be what somebody else on the host lives by, such as a web server.
+    """
+    if homes.own(name) is not None:
+        return True
+    try:
+        found = os.lstat(homes.of(name))
+    except (OSError, ValueError):
+        return False
+    return owner is not None and stat.S_ISDIR(found.st_mode) and found.st_uid == owner[0]
 
 
 def _options(config: str | None) -> tuple[str | None, dict[str, str]]:

@@ -211,6 +211,12 @@ KINDS: dict[str, Kind] = {
         "FTPS users cannot log in, and nobody can be added or changed.",
         "ftp-users repair",
     ),
+    "database-link": Kind(
+        WARNING,
+        "the database of FTPS users is a symbolic link",
+        "Log-ins work, but nobody can be added or changed: a change replaces the file, and must know the real one.",
+        "ls -l {path}",
+    ),
     "database-exposed": Kind(
         ERROR,
         "others than root can read or change the database of FTPS users",
@@ -236,6 +242,12 @@ KINDS: dict[str, Kind] = {
         "ftp-users repair",
     ),
     # the directories of FTPS users
+    "user-file-unusable": Kind(
+        ERROR,
+        "the file with the settings of one FTPS user is no regular file",
+        "vsftpd refuses the log-in of that user.",
+        "ls -l {path}",
+    ),
     "ftps-root-unsafe": Kind(
         WARNING,
         "others than root can change a directory above those of the FTPS users",

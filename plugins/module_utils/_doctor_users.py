@@ -9,10 +9,10 @@ import contextlib
 import glob
 import os
 import pwd
+import re
 import stat
 from typing import Any, Collection, Iterator, Mapping, Sequence
 
-from ansible_collections.secure_ftp.server.plugins.module_utils import _passwords as passwords
 from ansible_collections.secure_ftp.server.plugins.module_utils._discovery import (
     DEFAULT_SERVICE,
     Homes,
@@ -29,6 +29,8 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._doctor_findings
     quoted,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor_instances import Instance
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor_leftbehind import plaintext_findings
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor_personal import personal_findings
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor_sftp import Sftp
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor_vsftpd import writable_findings
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
@@ -38,7 +40,6 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._sftp_state impo
 from ansible_collections.secure_ftp.server.plugins.module_utils._sshd import unsafe_components
 from ansible_collections.secure_ftp.server.plugins.module_utils._userdb import read
 
-_MAX_TEXT = 16 << 20
 PAM_MODULES = ("/lib/*/security/pam_userdb.so", "/lib/security/pam_userdb.so", "/usr/lib/*/security/pam_userdb.so")
 DATABASE = "/etc/vsftpd/users"
 """What a PAM service is told to read when nothing is left that says it."""
@@ -66,7 +67,8 @@ def user_findings(instances: Sequence[Instance], pam_directory: str = PAM_DIRECT
 
 def server_findings(server: Server) -> Iterator[Finding]:
     """Examine a database and the directories of its users."""
-    path = server.database
+    path = os.path.realpath(server.database)
+    yield from link_findings(server)
     yield from writable_findings(os.path.dirname(path))
     try:
         view = read(path)
@@ -84,7 +86,8 @@ def server_findings(server: Server) -> Iterator[Finding]:
         what = f"{path}: owner {view.file.uid}, mode {view.file.mode:04o}; expected root and 0600"
         yield found("database-exposed", what, path, path=path)
     yield from _record_findings(records, server)
-    yield from _text_file_findings(os.path.dirname(path), records)
+    for directory in dict.fromkeys((os.path.dirname(server.database), os.path.dirname(path))):
+        yield from plaintext_findings(directory, records)
     names = [name_of(key) for key in records if not leads_out(name_of(key))]
     if server.homes is not None:
         yield from directory_findings(server.homes, server.guest, sorted(names))
@@ -119,27 +122,22 @@ def _record_findings(records: Mapping[bytes, bytes], server: Server) -> Iterator
         yield found("pam-plaintext", what, service.path)
 
 
-def _text_file_findings(directory: str, records: Mapping[bytes, bytes]) -> Iterator[Finding]:
-    """Look for the input of ``db_load -T``: a name on one line, the password on the next."""
-    paths = []
-    for name in sorted(_names_in(directory)):
-        path = os.path.join(directory, name)
-        try:
-            status = os.lstat(path)
-            if not stat.S_ISREG(status.st_mode) or status.st_size > _MAX_TEXT:
-                continue
-            with open(path, "rb") as file:
-                lines = file.read().splitlines()
-        except OSError:
-            continue
-        if any(
-            key in records and value and passwords.scheme(value.decode("utf-8", "replace")) == passwords.PLAINTEXT
-            for key, value in zip(lines[::2], lines[1::2])
-        ):
-            paths.append(path)
-    if paths:
-        what = f"{listed(paths)}: holds names and plaintext passwords"
-        yield found("plaintext-file", what, paths[0], paths=paths)
+def link_findings(server: Server) -> Iterator[Finding]:
+    """Examine whether the database is a symbolic link. PAM follows it; who replaces files whole must not."""
+    path = server.database
+    if not os.path.islink(path):
+        return
+    real = os.path.realpath(path)
+    what = f"{path}: a symbolic link to {real}"
+    if not real.endswith(".db"):
+        yield found(
+            "database-link", f"{what}, whose name must end in .db for PAM", path, f"ls -l {quoted([path, real])}"
+        )
+        return
+    pam = server.service.path if server.service else os.path.join(PAM_DIRECTORY, "SERVICE")
+    old, new = path[: -len(".db")], real[: -len(".db")]
+    edit = quoted(f"s|db={re.escape(old)}\\(\\.db\\)\\?\\b|db={new}|")
+    yield found("database-link", f"{what}; set pam_userdb_db: {real} too", path, f"sed -i {edit} {quoted(pam)}")
 
 
 def lock_findings(instances: Sequence[Instance], sftp: Sftp) -> Iterator[Finding]:
@@ -168,6 +166,8 @@ def directory_findings(homes: Homes, guest: str, names: Sequence[str]) -> Iterat
     for path, status in unsafe_components(homes.above):
         what = f"{path}: owner {status.st_uid}, mode {stat.S_IMODE(status.st_mode):04o}; expected root and 0755 or less"
         yield found("ftps-root-unsafe", what, path, path=path)
+    yield from personal_findings(homes, names)
+    names = [name for name in names if homes.own(name) is None]
     ids = guest_ids(guest)
     if ids is None:
         return  # said of the configuration

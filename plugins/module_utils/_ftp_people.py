@@ -17,7 +17,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._directories imp
     ensure_homes,
     remove_home,
 )
-from ansible_collections.secure_ftp.server.plugins.module_utils._discovery import Server, guest_ids
+from ansible_collections.secure_ftp.server.plugins.module_utils._discovery import Server, guest_ids, is_kept
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import InvalidInput, SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._pam import allow_both, allow_hashes_only, restore
 from ansible_collections.secure_ftp.server.plugins.module_utils._people import Person, uses
@@ -393,6 +393,7 @@ def _create_homes(names: Sequence[str], server: Server, check_mode: bool) -> lis
     if homes is None or homes.shared or not names:
         return []
     ids = guest_ids(server.guest)
+    names = [name for name in names if not is_kept(homes, name, ids)]
     if ids is None:
         if check_mode:
             return sorted(homes.of(name) for name in names)
@@ -414,6 +415,7 @@ def _remove_homes(names: Sequence[str], server: Server, check_mode: bool) -> lis
     homes = server.homes
     if homes is None or homes.shared or not names:
         return []
+    names = [name for name in names if homes.own(name) is None]
     if homes.root is None:
         raise SecureFtpError(
             f"remove_home: {homes.pattern!r} does not end in {homes.token!r}, so what else is in it is unknown;"

@@ -21,7 +21,7 @@ from operator import gt
 from typing import Callable, Collection, Dict, Iterable, Iterator, NoReturn, Tuple
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._atomic import file_error
-from ansible_collections.secure_ftp.server.plugins.module_utils._errors import DamagedStore
+from ansible_collections.secure_ftp.server.plugins.module_utils._errors import DamagedStore, SecureFtpError
 
 MAX_SIZE = 1 << 30
 """Largest database read: 1 GiB holds five million users."""
@@ -308,9 +308,13 @@ def _load(path: str, fd: int, size: int) -> mmap.mmap:
 def _check_kind(path: str, found: os.stat_result) -> None:
     if stat.S_ISREG(found.st_mode):
         return
+    if stat.S_ISLNK(found.st_mode):
+        raise SecureFtpError(
+            f"{path}: expected a Berkeley DB hash file, found a symbolic link; log-ins follow it, changes cannot: name"
+            f" the real file, {os.path.realpath(path)}, in db= of the PAM service and in pam_userdb_db"
+        )
     for test, kind, remedy in (
         (stat.S_ISDIR, "a directory", "name the file in it"),
-        (stat.S_ISLNK, "a symbolic link", "name the real file"),
         (stat.S_ISFIFO, "a named pipe", "remove it"),
         (stat.S_ISSOCK, "a socket", "remove it"),
     ):

@@ -26,6 +26,7 @@ PUBLIC = frozenset(
     vsftpd_allow_anon_ssl vsftpd_allow_writeable_chroot vsftpd_anonymous_enable vsftpd_certificate_content
     vsftpd_certificate_days vsftpd_certificate_renew_days vsftpd_certificate_san vsftpd_certificate_source
     vsftpd_chroot_list_enable vsftpd_chroot_local_user vsftpd_config_backup vsftpd_connect_from_port_20
+    vsftpd_log_max_size vsftpd_replace_existing
     vsftpd_dirmessage_enable vsftpd_force_local_data_ssl vsftpd_force_local_logins_ssl vsftpd_ftp_data_port
     vsftpd_guest_enable vsftpd_guest_username vsftpd_hide_ids vsftpd_idle_session_timeout vsftpd_implicit_port
     vsftpd_listen vsftpd_listen_ipv6 vsftpd_local_enable vsftpd_local_root vsftpd_local_umask vsftpd_log_file

@@ -26,6 +26,13 @@ options:
       - A variable that is not given is not checked.
     type: dict
     default: {}
+  configurations:
+    description:
+      - The settings that each configuration file of vsftpd is to have, by its path. They are compared with what is
+        there, and so are the PAM service, the database and the directories of users that are in use. What would be
+        lost or changed of a server that somebody else set up is a problem.
+    type: dict
+    default: {}
   login_user:
     description:
       - Who Ansible logs in as, a name no entry of O(users) may have.
@@ -87,6 +94,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._preflight impor
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._preflight_sshd import sshd_problems
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh_ports import ports_in_use
+from ansible_collections.secure_ftp.server.plugins.module_utils._takeover import takeover_problems
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -104,6 +112,7 @@ def check(module: AnsibleModule) -> dict[str, Any]:
     control = Control(tuple(module.params["defined"]), tuple(module.params["missing_collections"]))
     found = problems(module.params["variables"], users, host, control)
     found += sshd_problems(module.params["variables"], users)
+    found += takeover_problems(module.params["variables"], users, module.params["configurations"])
     if found:
         module.fail_json(msg=message(found), problems=found, ssh_ports=ssh_ports)
     return {"changed": False, "problems": [], "ssh_ports": ssh_ports}
@@ -115,6 +124,7 @@ def main() -> None:
             "argument_spec": {
                 "users": {"type": "raw", "default": [], "no_log": True},
                 "variables": {"type": "dict", "default": {}},
+                "configurations": {"type": "dict", "default": {}},
                 "login_user": {"type": "str", "default": ""},
                 "defined": {"type": "list", "elements": "str", "default": []},
                 "missing_collections": {"type": "list", "elements": "str", "default": []},

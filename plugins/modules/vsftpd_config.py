@@ -125,6 +125,7 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.secure_ftp.server.plugins.module_utils._atomic import file_error, replace_file
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._module import keep_old, run
+from ansible_collections.secure_ftp.server.plugins.module_utils._takeover import is_ours
 from ansible_collections.secure_ftp.server.plugins.module_utils._units import is_outdated
 from ansible_collections.secure_ftp.server.plugins.module_utils._vsftpd_check import (
     ask_vsftpd,
@@ -189,7 +190,7 @@ def configure(module: AnsibleModule) -> dict[str, Any]:
     if module.check_mode:
         result["absent"] = absent
     elif differs:
-        if old_text is not None:
+        if old_text is not None and not is_ours(old_text):
             keep_old(module, path, result)
         replace_file(path, text.encode("utf-8"), mode, 0, 0)
     return result

@@ -75,7 +75,12 @@ class Host:
         return subprocess.run(
             [str(ROOT / ".venv/bin/ansible-playbook"), "-i", str(inventory), "-e", f"@{given}", *options]
             + [str(ROOT / "playbooks" / playbook)],
-            env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "NO_COLOR": "1"},
+            env={
+                **os.environ,
+                "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+                "NO_COLOR": "1",
+                "ANSIBLE_CALLBACK_RESULT_FORMAT": "json",
+            },
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -103,3 +104,34 @@ def test_a_config_that_is_named_must_be_there(tmp_path: Path) -> None:
 def test_guest_ids() -> None:
     assert discovery.guest_ids("root") == (0, 0)
     assert discovery.guest_ids("no-such-user") is None
+
+
+def test_the_file_of_a_user_gives_another_directory(config: Path, tmp_path: Path) -> None:
+    own = tmp_path / "users.d"
+    own.mkdir()
+    config.write_text(CONF + f"user_config_dir={own}\n")
+    (own / "reader").write_text("write_enable=NO\nlocal_root=/srv/ro\n")
+    (own / "usual").write_text("local_root=/home/vftp/$USER/\n")
+    (own / "token").write_text("user_sub_token=%%\nlocal_root=/srv/%%\n")
+    os.mkfifo(own / "pipe")
+    homes = discover(config).homes
+    assert homes is not None
+    assert [homes.of(name) for name in ("reader", "token", "usual", "pipe", "robin")] == [
+        "/srv/ro",
+        "/srv/token",
+        "/home/vftp/usual",
+        "/home/vftp/pipe",
+        "/home/vftp/robin",
+    ]
+    assert [homes.own(name) for name in ("reader", "usual", "../users.d/reader", "", "..")] == ["/srv/ro"] + [None] * 4
+
+
+def test_a_directory_of_the_owner_is_kept_with_its_mode(tmp_path: Path) -> None:
+    homes = discovery.Homes(f"{tmp_path}/$USER")
+    me = (os.geteuid(), os.getegid())
+    assert not discovery.is_kept(homes, "robin", me)
+    (tmp_path / "robin").mkdir(mode=0o755)
+    assert discovery.is_kept(homes, "robin", me)
+    assert not discovery.is_kept(homes, "robin", (12345, 12345))
+    (tmp_path / "link").symlink_to(tmp_path / "robin")
+    assert not discovery.is_kept(homes, "link", me)

@@ -229,3 +229,47 @@ def test_a_lock_on_one_protocol_only(place):
     assert finding.subject == "half-locked"
     assert "batman: locked over FTPS only" in finding.what and "robin: locked over SFTP only" in finding.what
     assert finding.fix == "ftp-users lock batman && ftp-users lock robin"
+
+
+def test_a_database_that_is_a_link_is_not_damaged(place, tmp_path):
+    real = tmp_path / "state" / "users.db"
+    real.parent.mkdir()
+    place.database.rename(real)
+    place.database.symlink_to(real)
+    (finding,) = place.findings()
+    assert finding.subject == "database-link" and str(real) in finding.what
+    subprocess.run(finding.fix, shell=True, check=True)
+    assert f"db={real.with_suffix('')} crypt=crypt" in (place.pam / "ftps").read_text()
+    assert place.subjects() == []
+
+
+def test_a_link_does_not_hide_what_is_wrong_with_the_real_file(place, tmp_path):
+    real = tmp_path / "users.db"
+    place.database.rename(real)
+    place.database.symlink_to(real)
+    real.chmod(0o644)
+    assert place.subjects() == ["database-link", "database-exposed"]
+
+
+def test_a_directory_of_a_users_own_file_is_looked_at(place, tmp_path):
+    own, shop = tmp_path / "users.d", tmp_path / "shop"
+    own.mkdir()
+    (own / "batman").write_text(f"local_root={shop}\n")
+    with place.config.open("a") as file:
+        file.write(f"user_config_dir={own}\n")
+    (place.homes / "batman").rmdir()
+    (finding,) = place.findings()
+    assert finding.subject == "ftps-directory-missing" and str(shop) in finding.what
+    shop.mkdir(mode=0o755)
+    assert place.subjects() == []
+    (own / "batman").chmod(0o666)
+    (finding,) = place.findings()
+    assert finding.subject == "config-writable" and str(own / "batman") in finding.what
+
+
+def test_passwords_of_users_of_another_database_are_found(place):
+    load(place.database.with_name("old.db"), {"bob": "Bob-pass-1"})
+    logins = place.database.with_name("logins.txt")
+    logins.write_text("bob\nBob-pass-1\n")
+    (finding,) = place.findings()
+    assert finding.subject == "plaintext-file" and str(logins) in finding.what

@@ -1,0 +1,109 @@
+"""A running server made by a tutorial: vsftpd and pam_userdb, set up by hand (case 11)."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+CONF = """\
+listen=YES
+anonymous_enable=NO
+local_enable=YES
+write_enable=YES
+local_umask=022
+guest_enable=YES
+guest_username=virtual
+virtual_use_local_privs=YES
+pam_service_name=vsftpd.virtual
+user_sub_token=$USER
+local_root=/home/vsftpd/$USER
+user_config_dir=/etc/vsftpd/vsftpd_user_conf
+chroot_local_user=YES
+allow_writeable_chroot=YES
+hide_ids=YES
+pasv_min_port=40000
+pasv_max_port=40100
+ssl_enable=YES
+rsa_cert_file=/etc/ssl/private/vsftpd.pem
+rsa_private_key_file=/etc/ssl/private/vsftpd.pem
+force_local_data_ssl=YES
+force_local_logins_ssl=YES
+require_ssl_reuse=NO
+secure_chroot_dir=/var/run/vsftpd/empty
+"""
+PAM = """\
+#%PAM-1.0
+auth       required     pam_userdb.so db=/etc/vsftpd/vsftpd-virtual-user
+account    required     pam_userdb.so db=/etc/vsftpd/vsftpd-virtual-user
+session    required     pam_loginuid.so
+"""
+SETUP = r"""
+set -e
+DEBIAN_FRONTEND=noninteractive apt-get -qq install vsftpd >/dev/null 2>&1
+useradd -r -d /home/vsftpd -s /usr/sbin/nologin virtual
+mkdir -p /etc/vsftpd/vsftpd_user_conf /home/vsftpd/bob /srv/www/site1
+echo b >/home/vsftpd/bob/bobs-file.txt; echo s >/srv/www/site1/index.html
+chown -R virtual: /home/vsftpd/bob /srv/www/site1
+printf 'local_root=/srv/www/site1\nwrite_enable=NO\n' >/etc/vsftpd/vsftpd_user_conf/sue
+printf 'bob\nBob-pass-1\nsue\nSue-pass-1\n' >/etc/vsftpd/logins.txt
+db_load -T -t hash -f /etc/vsftpd/logins.txt /etc/vsftpd/vsftpd-virtual-user.db
+chmod 600 /etc/vsftpd/*.db /etc/vsftpd/logins.txt
+openssl req -x509 -newkey rsa:2048 -nodes -keyout /etc/ssl/private/vsftpd.pem -out /tmp/vsftpd.crt -subj /CN=old \
+    -days 300 2>/dev/null
+cat /tmp/vsftpd.crt >>/etc/ssl/private/vsftpd.pem; chmod 600 /etc/ssl/private/vsftpd.pem
+"""
+FILES = (
+    "cat /etc/vsftpd.conf /etc/pam.d/vsftpd.virtual; find /etc/vsftpd /home/vsftpd /srv -printf '%p %u %m %s\\n' | sort"
+)
+NEW = {"ftp_users": [{"name": "newone", "password": "New-one-12345"}]}
+
+
+@pytest.fixture
+def by_hand(host):
+    """The tutorial's server; bob and sue log in."""
+    host.sh(SETUP)
+    host.copy(CONF, "/etc/vsftpd.conf")
+    host.copy(PAM, "/etc/pam.d/vsftpd.virtual")
+    host.sh("systemctl restart vsftpd && until ss -Hltn 'sport = :21' | grep -q .; do sleep 0.1; done")
+    assert host.logs_in("bob", "Bob-pass-1") and host.logs_in("sue", "Sue-pass-1")
+    return host
+
+
+def ways_out(output: str) -> dict:
+    """The variables that the message names to keep the settings, copied from it as an operator would."""
+    found = re.search(r"to keep them set (\{.*?\}); to go on all the same", output)
+    assert found, output
+    return json.loads(found.group(1))
+
+
+def test_a_run_stops_with_the_ways_out_and_taking_them_keeps_everybody(by_hand):
+    before = by_hand.sh(FILES).stdout
+    done = by_hand.play(NEW)
+    assert done.returncode != 0 and by_hand.sh(FILES).stdout == before, done.stdout
+    message = json.loads(re.search(r"=> (\{.*\})", done.stdout, re.S).group(1))["msg"]
+    assert "2 users of it could not log in any more" in message and "bob, sue" in message
+    assert "to keep it set pam_userdb_db: /etc/vsftpd/vsftpd-virtual-user.db" in message
+    keep = ways_out(message)
+    assert keep["vsftpd_local_root"] == "/home/vsftpd/$USER"
+    assert keep["vsftpd_options"] == {"user_config_dir": "/etc/vsftpd/vsftpd_user_conf"}
+    by_hand.site({**NEW, **keep, "pam_userdb_db": "/etc/vsftpd/vsftpd-virtual-user.db"})
+    for name, password in (("bob", "Bob-pass-1"), ("sue", "Sue-pass-1"), ("newone", "New-one-12345")):
+        assert by_hand.logs_in(name, password), name
+    assert by_hand.sh("cat /etc/vsftpd.conf.*~").stdout == CONF, "one copy of their configuration"
+    assert by_hand.sh("cat /etc/pam.d/vsftpd.virtual.*~").stdout == PAM, "one copy of their PAM file"
+    said = by_hand.sh("ftp-users check", check=False).stdout
+    assert "/etc/vsftpd/logins.txt" in said and "ftps-directory-missing" not in said
+    assert '"/srv/www/site1"' in by_hand.sh("ftp-users show sue --json").stdout
+    # Ours now: nothing is asked, nothing is copied, although a setting changes.
+    by_hand.site({**NEW, **keep, "pam_userdb_db": "/etc/vsftpd/vsftpd-virtual-user.db", "vsftpd_max_per_ip": 4})
+    assert by_hand.sh("cat /etc/vsftpd.conf.*~").stdout == CONF
+
+
+def test_who_knows_goes_on_and_the_check_sees_the_passwords_left_beside(by_hand):
+    by_hand.site({**NEW, "vsftpd_replace_existing": True})
+    assert by_hand.logs_in("newone", "New-one-12345")
+    assert by_hand.sh("cat /etc/vsftpd.conf.*~").stdout == CONF
+    said = by_hand.sh("ftp-users check", check=False).stdout
+    assert "/etc/vsftpd/logins.txt" in said
