@@ -9,8 +9,9 @@ import argparse
 import json
 import os
 import sys
-from typing import Any, Callable, Sequence
+from typing import Any, Callable, Mapping, NoReturn, Sequence
 
+from ansible_collections.secure_ftp.server.plugins.module_utils._display import visible, visible_lines
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import (
     EXIT_CODES,
     InvalidInput,
@@ -20,6 +21,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._fields import P
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage import Manager, Result, expect_root
 from ansible_collections.secure_ftp.server.plugins.module_utils._people import people_from_list
 from ansible_collections.secure_ftp.server.plugins.module_utils._policy import min_length
+from ansible_collections.secure_ftp.server.plugins.module_utils._streams import open_closed
 
 EPILOG = """\
 examples:
@@ -43,9 +45,16 @@ INTERRUPTED = 130
 """128 and SIGINT, as shells have it."""
 
 
+class _Parser(argparse.ArgumentParser):
+    """Raises InvalidInput for words it does not understand."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InvalidInput(f"{message}; see: {self.prog} --help")
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    top = argparse.ArgumentParser(
+    top = _Parser(
         prog="ftp-users",
         description="Manage the people of this FTPS and SFTP server.",
         epilog=EPILOG,
@@ -126,13 +135,15 @@ def _password_options(found: argparse.ArgumentParser, asks: bool) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status. Never a traceback: each error is one line."""
-    arguments = parser().parse_args(argv)
+    open_closed()
+    as_json = "--json" in (sys.argv[1:] if argv is None else argv)
     try:
+        arguments = parser().parse_args(argv)
         status: int = arguments.run(arguments)
         sys.stdout.flush()
         return status
     except SecureFtpError as error:
-        return _report(error, arguments.json)
+        return _report(error, as_json)
     except KeyboardInterrupt:
         sys.stderr.write("\ninterrupted; nothing was changed\n")
         return INTERRUPTED
@@ -141,7 +152,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        return _report(SecureFtpError(f"{where}the system refused: {error.strerror or error}"), arguments.json)
+        return _report(SecureFtpError(f"{where}the system refused: {error.strerror or error}"), as_json)
 
 
 def _report(error: SecureFtpError, as_json: bool) -> int:
@@ -149,7 +160,7 @@ def _report(error: SecureFtpError, as_json: bool) -> int:
         _print_json({"error": {"code": error.code, "message": str(error)}})
         sys.stdout.flush()
     else:
-        sys.stderr.write(f"error: {error}\n")
+        sys.stderr.write(f"error: {visible_lines(str(error))}\n")
     return EXIT_CODES[error.code]
 
 
@@ -163,7 +174,7 @@ def _list(arguments: argparse.Namespace) -> int:
     if arguments.json:
         _print_json({"users": users})
     elif arguments.names:
-        sys.stdout.write("".join(f"{user['name']}\n" for user in users))
+        sys.stdout.write("".join(f"{visible(user['name'])}\n" for user in users))
     else:
         sys.stdout.write(_table(("NAME", "PROTOCOLS", "STATE", "LOGS IN BY", "DIRECTORIES"), map(_summary, users)))
     return 0
@@ -181,7 +192,7 @@ def _show(arguments: argparse.Namespace) -> int:
         rows.append((f"{protocol} directory", side["directory"] or "unknown"))
         if "keys" in side:
             rows.append((f"{protocol} keys", str(side["keys"])))
-    sys.stdout.write("".join(f"{what + ':':<16}{value}\n" for what, value in rows))
+    sys.stdout.write("".join(f"{what + ':':<16}{visible(value)}\n" for what, value in rows))
     return 0
 
 
@@ -232,7 +243,7 @@ def _keys(arguments: argparse.Namespace) -> int:
         if arguments.json:
             _print_json({"keys": keys})
         else:
-            sys.stdout.write("".join(f"{key}\n" for key in keys))
+            sys.stdout.write("".join(f"{visible(key)}\n" for key in keys))
         return 0
     if not arguments.key:
         raise InvalidInput(f"keys {arguments.name} {arguments.action}: expected a key, found none")
@@ -260,7 +271,7 @@ def _import(arguments: argparse.Namespace) -> int:
     if input("Do it? [y/N] ").strip().lower() not in ("y", "yes"):
         sys.stdout.write("nothing was changed\n")
         return 0
-    _print_result(arguments, manager.apply_list(people), [], "")
+    _print_result(arguments, manager.apply_list(people), {}, "")
     return 0
 
 
@@ -276,7 +287,7 @@ def _export(arguments: argparse.Namespace) -> int:
 
 
 def _hash_plaintext(arguments: argparse.Namespace) -> int:
-    _print_result(arguments, Manager().hash_plaintext(), [], "")
+    _print_result(arguments, Manager().hash_plaintext(), {}, "")
     return 0
 
 
@@ -287,7 +298,7 @@ def _check(arguments: argparse.Namespace) -> int:
     if arguments.json:
         _print_json({"findings": doctor.to_json(findings)})
     else:
-        sys.stdout.write(doctor.render(findings))
+        sys.stdout.write(visible_lines(doctor.render(findings)))
     return doctor.exit_status(findings)
 
 
@@ -299,7 +310,7 @@ def _repair(arguments: argparse.Namespace) -> int:
     if arguments.json:
         _print_json(done._asdict())
     else:
-        sys.stdout.write(f"{done}\n")
+        sys.stdout.write(visible_lines(f"{done}\n"))
     return 0
 
 
@@ -377,13 +388,13 @@ def _answer(
     user = answer["user"]
     protocols = f" ({', '.join(user['protocols'])})" if user else ""
     still = ", still locked" if user and user["locked"] and done not in ("locked", "added") else ""
-    sys.stdout.write(f"{arguments.name}: {done if answer['changed'] else 'unchanged'}{protocols}{still}\n")
+    sys.stdout.write(f"{visible(arguments.name)}: {done if answer['changed'] else 'unchanged'}{protocols}{still}\n")
     if generated:
         sys.stdout.write(f"password: {generated}\n")
     return 0
 
 
-def _print_result(arguments: argparse.Namespace, result: Result, skipped: Sequence[str], mood: str) -> None:
+def _print_result(arguments: argparse.Namespace, result: Result, skipped: Mapping[str, str], mood: str) -> None:
     groups = {
         "added": result.added,
         "changed": result.changed,
@@ -392,18 +403,20 @@ def _print_result(arguments: argparse.Namespace, result: Result, skipped: Sequen
         "skipped": sorted(skipped),
     }
     if arguments.json:
-        _print_json({**groups, "warnings": result.warnings, "dry_run": bool(mood)})
+        _print_json({**groups, "skipped_because": skipped, "warnings": result.warnings, "dry_run": bool(mood)})
         return
     _warn(result.warnings)
     for what, names in groups.items():
-        if names and what in ("unchanged", "skipped"):
+        if what == "skipped":
+            sys.stdout.write("".join(f"{visible(name)}: skipped: {visible(skipped[name])}\n" for name in names))
+        elif names and what == "unchanged":
             sys.stdout.write(f"{what}: {len(names)}\n")
         else:
-            sys.stdout.write("".join(f"{name}: {mood}{what}\n" for name in names))
+            sys.stdout.write("".join(f"{visible(name)}: {mood}{what}\n" for name in names))
 
 
 def _warn(warnings: Sequence[str]) -> None:
-    sys.stderr.write("".join(f"warning: {warning}\n" for warning in warnings))
+    sys.stderr.write("".join(f"warning: {visible_lines(warning)}\n" for warning in warnings))
 
 
 def _print_json(content: object) -> None:
@@ -430,7 +443,7 @@ def _summary(user: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _table(head: Sequence[str], rows: Any) -> str:
-    lines = [tuple(head), *rows]
+    lines = [tuple(head), *(tuple(map(visible, row)) for row in rows)]
     widths = [max(map(len, column)) for column in zip(*lines)]
     widths[-1] = 0
     shape = "  ".join(f"{{:<{width}}}" for width in widths) + "\n"

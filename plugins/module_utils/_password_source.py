@@ -36,6 +36,8 @@ def from_stream(stream: TextIO, name: str, min_length: int = DEFAULT_MIN_LENGTH)
     Raises InvalidInput when there is none, or more.
     """
     text = stream.read(4 * LONGEST)
+    if not text:
+        raise InvalidInput(f"user {name!r}: password: expected one line on standard input, found none")
     line, _end, rest = text.partition("\n")
     if rest:
         raise InvalidInput(f"user {name!r}: password: expected one line on standard input, found more")

@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import csv
 import io
-from typing import Any, Callable, Iterable, Mapping
+import re
+from typing import Any, Callable, Dict, Iterable, List, Mapping
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import InvalidInput
-from ansible_collections.secure_ftp.server.plugins.module_utils._passwords import is_hash
+from ansible_collections.secure_ftp.server.plugins.module_utils._hash_strength import weakness
+from ansible_collections.secure_ftp.server.plugins.module_utils._passwords import AMBIGUOUS, PLAINTEXT, is_hash, scheme
 
 COLUMNS = ("name", "protocols", "locked", "password", "password_hash", "authorized_keys")
 """Columns of the CSV form; only ``name`` must be there. Several protocols or keys: one a line in one quoted field."""
@@ -22,8 +24,13 @@ COLUMNS = ("name", "protocols", "locked", "password", "password_hash", "authoriz
 _TRUTH = {"": None, "yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 
 
-def entries(text: str, kind: str | None, source: str) -> tuple[list[dict[str, Any]], list[str]]:
-    """Return the options of every person in ``text`` and the names passed over because they cannot log in.
+Entries = List[Dict[str, Any]]
+
+
+def entries(text: str, kind: str | None, source: str) -> tuple[Entries, dict[str, str]]:
+    """Return the options of every user in ``text``, and the names passed over, each with the reason.
+
+    Passed over is whoever has a hash that cannot be taken over: none at all, of a method crypt(3) does not know, weak.
 
     ``kind`` is one of FORMATS, None to tell by the content; ``source`` is for messages. Raises InvalidInput naming
     the line.
@@ -31,7 +38,30 @@ def entries(text: str, kind: str | None, source: str) -> tuple[list[dict[str, An
     text = text[1:] if text.startswith("\ufeff") else text
     if "\0" in text:
         raise InvalidInput(f"{source}: expected text, found a NUL character; is it a database? name a text file")
-    return FORMATS[kind or _kind(text, source)](text, source)
+    found, skipped = [], {}
+    for entry in FORMATS[kind or _kind(text, source)](text, source):
+        reason = _unusable(entry.get("password_hash"))
+        if reason:
+            skipped[str(entry["name"])] = reason
+        else:
+            found.append(entry)
+    return found, skipped
+
+
+def _unusable(stored: str | None) -> str | None:
+    """Why nobody could log in with ``stored``, or nobody should; None when it is good, or nothing like a hash."""
+    if stored is None:
+        return None
+    if not stored or stored[0] in "*!":
+        return "no password, or locked"
+    method = scheme(stored)
+    if method in AMBIGUOUS:
+        return "a hash of DES, which is weak, or a password in the clear"
+    if method == PLAINTEXT:
+        prefix = re.match(r"\$[0-9A-Za-z-]{1,16}(?=\$)|\{[0-9A-Za-z._-]{1,20}\}", stored)
+        return f"a hash of {prefix.group()}, damaged or unknown to crypt(3)" if prefix else None
+    found = weakness(method, stored)
+    return f"a hash of {found}" if found else None
 
 
 def _kind(text: str, source: str) -> str:
@@ -46,7 +76,7 @@ def _kind(text: str, source: str) -> str:
     )
 
 
-def _csv(text: str, source: str) -> tuple[list[dict[str, Any]], list[str]]:
+def _csv(text: str, source: str) -> Entries:
     rows = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     unknown = sorted(set(rows.fieldnames or ()) - set(COLUMNS))
     if unknown or "name" not in (rows.fieldnames or ()):
@@ -61,7 +91,7 @@ def _csv(text: str, source: str) -> tuple[list[dict[str, Any]], list[str]]:
             found.append(_row(row, where))
     except csv.Error as error:
         raise InvalidInput(f"{source}:{rows.line_num}: expected CSV, found: {error}") from None
-    return found, []
+    return found
 
 
 def _row(row: Mapping[str, str], where: str) -> dict[str, Any]:
@@ -78,37 +108,33 @@ def _row(row: Mapping[str, str], where: str) -> dict[str, Any]:
     }
 
 
-def _colon(text: str, source: str) -> tuple[list[dict[str, Any]], list[str]]:
-    found: list[dict[str, Any]] = []
-    skipped = []
+def _colon(text: str, source: str) -> Entries:
+    found: Entries = []
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip() or line.startswith("#"):
             continue
         name, _sep, rest = line.partition(":")
         stored = rest.partition(":")[0]
-        if not stored or stored[0] in "*!":
-            skipped.append(name)
-        elif not is_hash(stored):
+        if not is_hash(stored) and not _unusable(stored):
             raise InvalidInput(
                 f"{source}:{number}: user {name!r}: expected a crypt(3) hash that starts with '$' after the colon,"
                 " found something else; put passwords in a CSV file"
             )
-        else:
-            found.append({"name": name, "password_hash": stored})
-    return found, skipped
+        found.append({"name": name, "password_hash": stored})
+    return found
 
 
-def _pairs(text: str, source: str) -> tuple[list[dict[str, Any]], list[str]]:
+def _pairs(text: str, source: str) -> Entries:
     lines = text.splitlines()
     if len(lines) % 2:
         raise InvalidInput(f"{source}: expected pairs of lines, a name and a password, found {len(lines)} lines")
     return [
         {"name": name, "password_hash" if is_hash(stored) else "password": stored}
         for name, stored in zip(lines[::2], lines[1::2])
-    ], []
+    ]
 
 
-FORMATS: dict[str, Callable[[str, str], tuple[list[dict[str, Any]], list[str]]]] = {
+FORMATS: dict[str, Callable[[str, str], Entries]] = {
     "csv": _csv,
     "colon": _colon,
     "pairs": _pairs,

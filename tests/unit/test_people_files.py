@@ -8,6 +8,7 @@ import pytest
 from conftest import HASH
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import InvalidInput
+from ansible_collections.secure_ftp.server.plugins.module_utils._passwords import is_hash
 from ansible_collections.secure_ftp.server.plugins.module_utils._people import people_from_list
 from ansible_collections.secure_ftp.server.plugins.module_utils._people_files import entries, to_csv
 
@@ -21,7 +22,7 @@ def test_csv_gives_the_options_of_a_person() -> None:
         f'robin,"ftps\nsftp",yes,"comma, and ""quote""","{KEY.replace(chr(34), chr(34) * 2)}"\r\n'
     )
     found, skipped = entries(text, None, "people.csv")
-    assert skipped == []
+    assert skipped == {}
     assert found[0] == {
         "name": "batman",
         "password": "geheim geheim",
@@ -63,7 +64,7 @@ def test_files_of_other_servers() -> None:
     )
     assert entries(text, None, "shadow") == (
         [{"name": "batman", "password_hash": HASH}, {"name": "robin", "password_hash": HASH}],
-        ["locked", "none", "empty"],
+        dict.fromkeys(("locked", "none", "empty"), "no password, or locked"),
     )
 
 
@@ -92,3 +93,35 @@ def test_what_is_wrong_is_said_with_its_place(text: str, kind: str, message: str
     with pytest.raises(InvalidInput, match=message) as raised:
         entries(text, kind, "f")
     assert "secret" not in str(raised.value)
+
+
+MD5 = "$1$abcdefgh$F.Kfn8/W.yLCwlYtUc80H/"
+BCRYPT = "$2y$05$abcdefghijklmnopqrstuuCDDDeHR1UIdyp/KO6eIHnVnusWFBImW"
+
+
+@pytest.mark.parametrize(
+    ("stored", "reason"),
+    [
+        ("$apr1$abcdefgh$.BIraPQbaviIPZDkkkV9i1", "a hash of $apr1, damaged or unknown to crypt(3)"),
+        ("{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=", "a hash of {SHA}, damaged or unknown to crypt(3)"),
+        ("$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHRz$RdescudvJCsgt3ub", "a hash of $argon2id, damaged"),
+        ("abEGb9aUZdn6Q", "a hash of DES, which is weak"),
+        (MD5, "a hash of MD5 ($1$), which is weak"),
+        ("$6$rounds=999999999$salt$" + "h" * 86, "a hash of one of 999999999 rounds"),
+        ("*", "no password"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["csv", "colon", "pairs"])
+def test_hashes_that_cannot_be_used_are_named_and_the_others_imported(stored: str, reason: str, kind: str) -> None:
+    texts = {
+        "csv": f'name,password_hash\nh-bad,"{stored}"\nh-bc,{BCRYPT}\n',
+        "colon": f"h-bad:{stored}:1001:1001::/home/h/./\nh-bc:{BCRYPT}\n",
+        "pairs": f"h-bad\n{stored}\nh-bc\n{BCRYPT}\n",
+    }
+    if kind == "pairs" and not is_hash(stored):
+        pytest.skip("what is no hash there is a password")
+    found, skipped = entries(texts[kind], kind, "f")
+    assert [entry["name"] for entry in found] == ["h-bc"] and found[0]["password_hash"] == BCRYPT
+    assert set(skipped) == {"h-bad"} and skipped["h-bad"].startswith(reason)
+    assert stored[-12:] not in skipped["h-bad"] or stored == "*"
+    assert [person.name for person in people_from_list(found)] == ["h-bc"]
