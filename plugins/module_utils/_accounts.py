@@ -229,7 +229,7 @@ def accounts_lock(path: str = LOCK_FILE, seconds: float = 60.0) -> Iterator[None
                     f"{path}: expected the lock within {seconds:.0f} s, found another run changing accounts;"
                     " wait for it to end and try again"
                 )
-            time.sleep(0.1)
+            time.sleep(0.02)
         _held.add(descriptor)
         yield
     finally:

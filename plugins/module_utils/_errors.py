@@ -54,6 +54,10 @@ class DamagedStore(SecureFtpError):
     code = "damaged"
 
 
+class NotDurable(SecureFtpError):
+    """The change was made, but the disk would not confirm it: after a loss of power it may be gone."""
+
+
 EXIT_CODES = {
     kind.code: status
     for status, kind in enumerate(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass, field
-from typing import Any, Iterable, Mapping, Sequence
+from typing import Any, Callable, Iterable, Mapping, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils import _passwords as passwords
 from ansible_collections.secure_ftp.server.plugins.module_utils._directories import (
@@ -18,7 +18,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._directories imp
     remove_home,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._discovery import Server, guest_ids, is_kept
-from ansible_collections.secure_ftp.server.plugins.module_utils._errors import InvalidInput, SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._errors import InvalidInput, NotDurable, SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._pam import allow_both, allow_hashes_only, restore
 from ansible_collections.secure_ftp.server.plugins.module_utils._people import Person, uses
 from ansible_collections.secure_ftp.server.plugins.module_utils._sessions import end_ftps_sessions
@@ -68,6 +68,12 @@ class Outcome:
         users = (self.added, self.changed_users, self.removed, self.hashed, self.locked, self.unlocked)
         return self.pam_changed or any(users) or bool(self.homes or self.homes_removed)
 
+    def report(self, report: Callable[[str, Sequence[str]], None]) -> None:
+        """Hand what was done to whom to the log."""
+        for what in ("added", "removed", "hashed", "locked", "unlocked"):
+            report(what, getattr(self, what))
+        report("changed", self.changed_users)
+
     def diff(self, database: str) -> dict[str, str]:
         """Describe the change for Ansible's --diff: who, and that a password changed, never what it is."""
         before, after = [], []
@@ -102,6 +108,7 @@ def reconcile(people: Sequence[Person], server: Server, rules: Rules) -> Outcome
     decision = _Decision(people, server, rules)
     planned = update(server.database, decision, check_mode=True)
     outcome = Outcome(pam_changed=rules.hash_plaintext and plaintext_service)
+    undurable: NotDurable | None = None
     present = [person.name for person in people if uses(person, "ftps")]
     gone = [person.name for person in people if not uses(person, "ftps")]
     if rules.remove_home:
@@ -119,6 +126,8 @@ def reconcile(people: Sequence[Person], server: Server, rules: Rules) -> Outcome
                 time.sleep(SETTLE)
         try:
             planned = update(server.database, decision, lock_timeout=rules.lock_timeout)
+        except NotDurable as error:
+            undurable = error  # it is done, so what goes with it must be done as well
         except SecureFtpError:
             if switching is not None and server.service:
                 restore(server.service, switching)
@@ -127,13 +136,15 @@ def reconcile(people: Sequence[Person], server: Server, rules: Rules) -> Outcome
             allow_hashes_only(server.service)
     decision.report(planned, outcome)
     if not rules.check_mode:
-        _end_sessions(sorted({*outcome.removed, *outcome.changed_users, *outcome.locked}), server)
+        end_sessions(sorted({*outcome.removed, *outcome.changed_users, *outcome.locked}), server)
     if rules.remove_home:
         outcome.homes_removed = _remove_homes(sorted({*outcome.removed, *gone}), server, rules.check_mode)
     elif not rules.check_mode and server.homes and server.homes.root:
-        for name in outcome.removed:
+        for name in {*outcome.removed, *gone}:
             if os.path.basename(name) == name and name not in ("", ".", ".."):  # a hand-made name may lead elsewhere
                 close_home(server.homes.root, name)
+    if undurable is not None:
+        raise undurable
     return outcome
 
 
@@ -141,7 +152,7 @@ def _removed(changes: Changes) -> list[str]:
     return [_text(key) for key, value in changes.items() if value is None]
 
 
-def _end_sessions(names: Sequence[str], server: Server) -> None:
+def end_sessions(names: Sequence[str], server: Server) -> None:
     """End the sessions of users who are gone, locked, or have another password; those of a shared directory stay."""
     if names and server.homes and not server.homes.shared:
         end_ftps_sessions(map(server.homes.of, names))

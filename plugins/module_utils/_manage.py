@@ -13,13 +13,14 @@ import contextlib
 import os
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Iterator, Mapping, Sequence
+from typing import Any, ContextManager, Iterator, Mapping, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils import _ftp_people as ftps
 from ansible_collections.secure_ftp.server.plugins.module_utils import _journal as journal
 from ansible_collections.secure_ftp.server.plugins.module_utils import _sftp_people as sftp
 from ansible_collections.secure_ftp.server.plugins.module_utils import _sftp_state as state
 from ansible_collections.secure_ftp.server.plugins.module_utils._accounts import accounts_lock
+from ansible_collections.secure_ftp.server.plugins.module_utils._audit import Report, audited
 from ansible_collections.secure_ftp.server.plugins.module_utils._discovery import CONFIGS, Server, discover
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import (
     Busy,
@@ -45,6 +46,11 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._people import (
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._policy import min_length
 from ansible_collections.secure_ftp.server.plugins.module_utils._sshd import discovered_group, read_settings
+
+
+def _unheard(_result: str, _users: Sequence[str]) -> None:
+    """Report of a change that its caller logs."""
+
 
 LOCK_FILE = "/run/secure_ftp.server-users.lock"
 LOCK_SECONDS = 120.0
@@ -79,8 +85,9 @@ class Manager:
     All raise SecureFtpError, of the kind that fits, with nothing changed.
     """
 
-    def __init__(self, rounds: int = DEFAULT_ROUNDS, journal_path: str = journal.PATH) -> None:
-        self._rounds, self._journal_path = rounds, journal_path
+    def __init__(self, rounds: int = DEFAULT_ROUNDS, journal_path: str = journal.PATH, audit: bool = True) -> None:
+        self._rounds, self._journal_path, self._audit = rounds, journal_path, audit
+        self._report: Report = _unheard
 
     # --- looking ---------------------------------------------------------------------------------------------------
 
@@ -149,7 +156,7 @@ class Manager:
 
         Raises UserExists when the name is taken on one of the protocols.
         """
-        with self._changing() as warnings:
+        with self._changing("add", [name]) as warnings:
             person = self.expect_new(name, **options)
             return self._answer(name, self._apply([person], certain=True), warnings)
 
@@ -164,6 +171,7 @@ class Manager:
                 raise UserExists(
                     f"user {name!r}: exists already ({', '.join(taken)}); change it with: ftp-users edit {name}"
                 )
+            _expect_no_silent_change(user, person, options)
             person = person._replace(protocols=tuple(dict.fromkeys((*user["protocols"], *person.protocols))))
         return person
 
@@ -172,11 +180,12 @@ class Manager:
 
         Raises NoSuchUser.
         """
-        with self._changing() as warnings:
+        with self._changing("edit", [name]) as warnings:
             user = self.show(name)
             if options.get("protocols") is None:  # they decide how long a password may be
                 options["protocols"] = user["protocols"]
             person = self._person(name, options)
+            _expect_no_silent_change(user, person, options)
             if person.authorized_keys is not None and "sftp" not in person.protocols:
                 _expect_sftp(user)
             return self._answer(name, self._apply([person]), warnings)
@@ -186,7 +195,7 @@ class Manager:
 
         Raises NoSuchUser, unless ``remove_home`` finds the files of a user who is gone already.
         """
-        with self._changing() as warnings:
+        with self._changing("del", [name]) as warnings:
             if not (remove_home and self._left_home(name)):
                 self.show(name)
             result = self._apply([Person(name, present=False)], remove_home=remove_home)
@@ -211,7 +220,7 @@ class Manager:
     def add_key(self, name: str, key: str) -> dict[str, Any]:
         """Add a public key to those of an SFTP user. Raises NoSuchUser, and UserExists when it is there already."""
         (line,) = validate_authorized_keys([key], name)
-        with self._changing() as warnings:
+        with self._changing("keys add", [name]) as warnings:
             user = self.show(name)
             keys = self._keys_of(user)
             if any(names_key(line, known) for known in keys):
@@ -223,7 +232,7 @@ class Manager:
 
         Raises NoSuchUser, and InvalidInput when it names none.
         """
-        with self._changing() as warnings:
+        with self._changing("keys del", [name]) as warnings:
             user = self.show(name)
             keys = self._keys_of(user)
             kept = tuple(line for line in keys if not names_key(key, line))
@@ -238,26 +247,33 @@ class Manager:
         """Add or change every one of ``people`` in one transaction; nobody else is touched."""
         if dry_run:
             return self._apply(people, dry_run=True)
-        with self._changing() as warnings:
+        with self._changing("import", [person.name for person in people]) as warnings:
             result = self._apply(people)
             result.warnings[:0] = warnings
             return result
 
     def hash_plaintext(self) -> Result:
         """Hash every plaintext password of the database and switch its PAM service over; log-ins work throughout."""
-        with self._changing() as warnings:
+        with self._changing("hash-plaintext", []) as warnings:
             rules = ftps.Rules(hash_plaintext=True, rounds=self._rounds)
             outcome = ftps.reconcile([], self._expect_ftps(), rules)
+            self._report("hashed", outcome.hashed)
             return Result(changed=outcome.hashed, warnings=[*warnings, *outcome.warnings])
 
     # --- the transaction -------------------------------------------------------------------------------------------
 
     @contextlib.contextmanager
-    def _changing(self) -> Iterator[list[str]]:
-        """Let one change at a time run, after what a killed one left is finished; yield warnings about that."""
+    def _changing(self, verb: str, names: Sequence[str]) -> Iterator[list[str]]:
+        """Let one change at a time run, after what a killed one left is finished; yield warnings about that.
+
+        The log says who did ``verb`` to ``names``, unless the caller does.
+        """
         expect_root()
-        with accounts_lock(LOCK_FILE, LOCK_SECONDS):
-            yield self._finish()
+        log: ContextManager[Report] = (
+            audited("command", verb, names) if self._audit else contextlib.nullcontext(_unheard)
+        )
+        with log as self._report, accounts_lock(LOCK_FILE, LOCK_SECONDS):
+            yield self.finish()
 
     def _apply(
         self, people: Sequence[Person], remove_home: bool = False, dry_run: bool = False, certain: bool = False
@@ -279,12 +295,16 @@ class Manager:
         try:
             result = self._reconcile(people)
         except BaseException:  # Ctrl-C too; the journal stays when even this fails
-            self._undo(before["sftp"], new_directories)
-            journal.remove(self._journal_path)
+            if not self._both_done(before["ftps"]):
+                self._undo(before["sftp"], new_directories)
+                journal.remove(self._journal_path)
             raise
         journal.remove(self._journal_path)
         if remove_home:  # last: nothing brings it back
             self._reconcile(people, remove_home=True)
+        self._report("added", result.added)
+        self._report("changed", result.changed)
+        self._report("removed", [person.name for person in people] if remove_home else result.removed)
         return result
 
     def _reconcile(self, people: Sequence[Person], remove_home: bool = False, check_mode: bool = False) -> Result:
@@ -307,6 +327,13 @@ class Manager:
         result.unchanged = sorted(names - added - changed - removed)
         return result
 
+    def _both_done(self, before: Mapping[str, Person]) -> bool:
+        """Whether FTPS, which comes second and is replaced whole, has been changed: then there is no way back.
+
+        What is left to do, and what the disk may yet lose, the next change finishes by the journal.
+        """
+        return self._server is not None and _records(ftps.as_they_are(before, self._server)) != _records(before)
+
     def _undo(self, before: Mapping[str, Person], new_directories: Sequence[str]) -> None:
         """Put SFTP back as it was and take away the directories made for new users; FTPS was not changed."""
         sftp.reconcile(list(before.values()), sftp.Rules(group=self._group, jail_check="none"))
@@ -322,7 +349,7 @@ class Manager:
             paths += [homes.of(person.name) for person in people]
         return [path for path in paths if not os.path.lexists(path)]
 
-    def _finish(self) -> list[str]:
+    def finish(self) -> list[str]:
         """Finish what a killed change has left half-done; return warnings about it."""
         intent = journal.read(self._journal_path)
         if intent is None:
@@ -331,6 +358,9 @@ class Manager:
         now = _records(self._as_they_are([person.name for person in intent.people])["ftps"])
         # SFTP comes first: where the record is another one, both halves were done, or somebody else was here since.
         rest = [person for person in intent.people if now[person.name] == intent.records.get(person.name)]
+        shut = [person.name for person in intent.people if person.locked or not uses(person, "ftps")]
+        if self._server:
+            ftps.end_sessions(shut, self._server)
         names = ", ".join(repr(person.name) for person in rest[:5]) + (" and others" if len(rest) > 5 else "")
         try:
             result = self._reconcile(rest)
@@ -427,8 +457,35 @@ class Manager:
         return discovered_group(read_settings())
 
 
+@contextlib.contextmanager
+def module_change(front: str, names: Sequence[str], check_mode: bool) -> Iterator[Report]:
+    """Let the module ``front`` change users of one protocol: under the one lock, after a killed change is finished.
+
+    What it reports of ``names`` is logged. Check mode changes nothing, so it waits for nobody.
+    """
+    if check_mode or os.geteuid() != 0:
+        yield _unheard
+        return
+    with audited(front, "apply", names) as report, accounts_lock(LOCK_FILE, LOCK_SECONDS):
+        Manager(audit=False).finish()
+        yield report
+
+
 def _side(found: Mapping[str, Any] | None, **names: str) -> dict[str, Any] | None:
     return None if found is None else {ours: found[theirs] for ours, theirs in names.items()}
+
+
+def _expect_no_silent_change(user: Mapping[str, Any], person: Person, options: Mapping[str, Any]) -> None:
+    """Refuse a password that is meant for a protocol to be added, but would replace that of the other one."""
+    new = [protocol for protocol in options.get("protocols") or () if protocol not in user["protocols"]]
+    given = person.password is not None or person.password_hash is not None
+    if new and given and user["protocols"] and set(new) == set(options["protocols"]):
+        name, there = user["name"], " and ".join(user["protocols"])
+        raise UserExists(
+            f"user {name!r}: has {there} already, whose password the new one would replace; to add {' and '.join(new)}"
+            f" with the password there is: ftp-users edit {name} --protocol both; to change both: ftp-users passwd"
+            f" {name}"
+        )
 
 
 def _expect_sftp(user: Mapping[str, Any]) -> None:

@@ -19,6 +19,8 @@ import time
 from dataclasses import dataclass, field
 from typing import IO, Any, Callable, Mapping
 
+from ansible_collections.secure_ftp.server.plugins.module_utils._audit import literal as _quoted
+from ansible_collections.secure_ftp.server.plugins.module_utils._audit import write as write_log
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import (
     EXIT_CODES,
     InvalidInput,
@@ -245,11 +247,6 @@ def _safe(text: str, limit: int) -> str:
     return ascii(text[:limit])[1:-1] + ("..." if len(text) > limit else "")
 
 
-def _quoted(text: str, limit: int = 64) -> str:
-    """``text`` as a literal that ends where its quotes end, cut: what it says cannot be taken for something else."""
-    return ascii(text[:limit]) + ("..." if len(text) > limit else "")
-
-
 # --- serving -------------------------------------------------------------------------------------------------------
 
 
@@ -294,7 +291,7 @@ def serve(
         answer = _refusal(SecureFtpError.code, "internal error; the server's log says where")
         result = f"{SecureFtpError.code} message='internal error: {type(error).__name__} at {where}'"
         status = EXIT_CODES[SecureFtpError.code]
-    (log or _syslog)(syslog.LOG_INFO if status == 0 else syslog.LOG_WARNING, f"{who} {what} result={result}")
+    (log or write_log)(syslog.LOG_INFO if status == 0 else syslog.LOG_WARNING, f"{who} {what} result={result}")
     _send(stdout, answer)
     return status
 
@@ -335,9 +332,4 @@ def _address(connection: str) -> str:
 def _manager() -> Any:
     from ansible_collections.secure_ftp.server.plugins.module_utils._manage import Manager
 
-    return Manager()
-
-
-def _syslog(priority: int, message: str) -> None:
-    syslog.openlog("ftp-users", syslog.LOG_PID, syslog.LOG_AUTHPRIV)
-    syslog.syslog(priority, message)
+    return Manager(audit=False)  # serve logs, with the client's name

@@ -19,7 +19,7 @@ import contextlib
 import os
 import stat
 from dataclasses import dataclass, field
-from typing import Collection, Mapping, Sequence
+from typing import Callable, Collection, Mapping, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._accounts import (
     LOCKED_SINCE,
@@ -123,6 +123,12 @@ class Outcome:
     def changed(self) -> bool:
         return bool(self.added or self.changed_users or self.removed or self.homes_removed)
 
+    def report(self, report: Callable[[str, Sequence[str]], None]) -> None:
+        """Hand what was done to whom to the log."""
+        report("added", self.added)
+        report("removed", self.removed)
+        report("changed", list(self.changed_users))
+
     def diff(self) -> dict[str, str]:
         """One line per user; says that something changed, never what it is."""
         return {
@@ -177,7 +183,8 @@ def reconcile(people: Sequence[Person], rules: Rules, etc: str = "/etc") -> Outc
         _provide(plan, rules, accounts, jail)
         for home in outcome.homes_removed:
             remove_home(jail.directory, os.path.basename(home))
-        for name in set(plan.remove) - set(map(os.path.basename, outcome.homes_removed)):
+        gone = {person.name for person in people if not uses(person, "sftp") and person.name not in accounts.users}
+        for name in {*plan.remove, *gone} - set(map(os.path.basename, outcome.homes_removed)):
             close_home(jail.directory, name)
         return outcome
 

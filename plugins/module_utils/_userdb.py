@@ -20,7 +20,7 @@ import time
 from typing import Any, Callable, Iterator, Mapping
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._atomic import file_error, fsync_directory, write_all
-from ansible_collections.secure_ftp.server.plugins.module_utils._errors import Busy, SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._errors import Busy, NotDurable, SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._hashfile import (
     FEW,
     HashFile,
@@ -253,7 +253,7 @@ def _replace(path: str, view: View | None, changes: Changes, driver: Any, owner:
     try:
         fsync_directory(directory)
     except OSError as error:
-        raise SecureFtpError(
+        raise NotDurable(
             f"{path}: the new database is in place, but the directory could not be flushed to disk:"
             f" {error.strerror}; check the disk, then run again"
         ) from error

@@ -77,6 +77,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.secure_ftp.server.plugins.module_utils._discovery import discover
 from ansible_collections.secure_ftp.server.plugins.module_utils._fields import of_protocol
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftp_people import Rules, reconcile
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage import module_change
 from ansible_collections.secure_ftp.server.plugins.module_utils._module import (
     password_options,
     person_options,
@@ -96,7 +97,9 @@ def _logic(module: AnsibleModule) -> dict[str, Any]:
     person = person_from_options(options, valid_min_length(params["password_min_length"]))
     server = discover(**{key: params[key] for key in store_options()})
     rules = Rules(check_mode=module.check_mode, **{key: params[key] for key in write_options()})
-    outcome = reconcile([person], server, rules)
+    with module_change("ftp_user", [person.name], module.check_mode) as report:
+        outcome = reconcile([person], server, rules)
+        outcome.report(report)
     for warning in outcome.warnings:
         module.warn(warning)
     return {

@@ -138,6 +138,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._discovery import discover
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftp_people import Outcome, Rules, reconcile
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage import module_change
 from ansible_collections.secure_ftp.server.plugins.module_utils._module import (
     password_options,
     run,
@@ -165,7 +166,9 @@ def _logic(module: AnsibleModule) -> dict[str, Any]:
             check_mode=module.check_mode,
             **{key: params[key] for key in ("purge", "hash_plaintext", *write_options())},
         )
-        outcome = reconcile(people, server, rules)
+        with module_change("ftp_users", [person.name for person in people], module.check_mode) as report:
+            outcome = reconcile(people, server, rules)
+            outcome.report(report)
     for warning in outcome.warnings:
         module.warn(warning)
     return {

@@ -77,6 +77,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._fields import of_protocol
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage import module_change
 from ansible_collections.secure_ftp.server.plugins.module_utils._module import password_options, person_options, run
 from ansible_collections.secure_ftp.server.plugins.module_utils._people import person_from_options
 from ansible_collections.secure_ftp.server.plugins.module_utils._policy import valid_min_length
@@ -90,7 +91,9 @@ def _logic(module: AnsibleModule) -> dict[str, Any]:
     options = {**{key: params[key] for key in _PERSON}, "protocols": ["sftp"]}
     person = person_from_options(options, valid_min_length(params["password_min_length"]))
     rules = Rules(check_mode=module.check_mode, **{key: params[key] for key in sftp_options()})
-    outcome = reconcile([person], rules)
+    with module_change("sftp_user", [person.name], module.check_mode) as report:
+        outcome = reconcile([person], rules)
+        outcome.report(report)
     for warning in outcome.warnings:
         module.warn(warning)
     return {

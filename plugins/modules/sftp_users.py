@@ -105,6 +105,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage import module_change
 from ansible_collections.secure_ftp.server.plugins.module_utils._module import password_options, run, users_option
 from ansible_collections.secure_ftp.server.plugins.module_utils._people import people_from_list
 from ansible_collections.secure_ftp.server.plugins.module_utils._policy import valid_min_length
@@ -119,7 +120,9 @@ def _logic(module: AnsibleModule) -> dict[str, Any]:
         purge=params["purge"],
         **{key: params[key] for key in sftp_options()},
     )
-    outcome = reconcile(people, rules)
+    with module_change("sftp_users", [person.name for person in people], module.check_mode) as report:
+        outcome = reconcile(people, rules)
+        outcome.report(report)
     for warning in outcome.warnings:
         module.warn(warning)
     return {

@@ -17,6 +17,7 @@ from conftest import HASH, dump, load
 from ansible_collections.secure_ftp.server.plugins.module_utils import _manage as manage
 from ansible_collections.secure_ftp.server.plugins.module_utils import _passwords as passwords
 from ansible_collections.secure_ftp.server.plugins.module_utils import _sftp_people as sftp
+from ansible_collections.secure_ftp.server.plugins.module_utils import _userdb
 from ansible_collections.secure_ftp.server.plugins.module_utils._discovery import Homes, Server
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import (
     Busy,
@@ -158,8 +159,15 @@ def test_who_is_there_is_not_added_and_who_is_not_is_not_changed(host: Host) -> 
     host.manager.add("batman", password="xxxxxxxxxxxx", protocols=["ftps"])
     with pytest.raises(UserExists, match=r"'batman': exists already \(ftps\)"):
         host.manager.add("batman", password="xxxxxxxxxxxx")
-    host.manager.add("batman", protocols=["sftp"], password="xxxxxxxxxxxx")
+    before = host.state()
+    with pytest.raises(UserExists, match="has ftps already, whose password the new one would replace"):
+        host.manager.add("batman", protocols=["sftp"], password="another-long-one")
+    with pytest.raises(UserExists, match="edit batman --protocol both"):
+        host.manager.edit("batman", protocols=["sftp"], password="another-long-one")
+    assert host.state() == before
+    host.manager.add("batman", protocols=["sftp"])
     assert host.manager.show("batman")["protocols"] == ["ftps", "sftp"]
+    assert host.sftp.people["batman"].password_hash == dump(host.db)["batman"]
     for call in (host.manager.edit, host.manager.delete, host.manager.lock, host.manager.unlock, host.manager.keys):
         with pytest.raises(NoSuchUser, match="'joker': no such user"):
             call("joker")
@@ -220,6 +228,40 @@ def test_a_half_that_fails_takes_the_other_one_back(
             getattr(host.manager, change)("batman")
     assert host.state() == before and not host.journal.exists()
     assert not (host.jail / "robin").exists() and not (host.homes / "robin").exists()
+
+
+@pytest.mark.parametrize("change", ["add", "edit", "lock", "delete"])
+@pytest.mark.parametrize("moment", ["the directory cannot be flushed", "Ctrl-C behind the rename"])
+def test_a_failure_behind_the_rename_leaves_no_half_user(
+    host: Host, monkeypatch: pytest.MonkeyPatch, change: str, moment: str
+) -> None:
+    """The new database is in place by then: taking SFTP back alone made half a user."""
+    host.manager.add("batman", password="geheim-geheim", authorized_keys=[KEY])
+
+    def refuse(_directory: str) -> None:
+        raise OSError(5, "Input/output error") if moment.startswith("the") else KeyboardInterrupt
+
+    with monkeypatch.context() as broken:
+        broken.setattr(_userdb, "fsync_directory", refuse)
+        with pytest.raises((SecureFtpError, KeyboardInterrupt)):
+            if change == "add":
+                host.manager.add("robin", password="xxxxxxxxxxxx")
+            elif change == "edit":
+                host.manager.edit("batman", password="new-new-new-new")
+            else:
+                getattr(host.manager, change)("batman")
+    by_ftps, by_sftp = host.state()
+    assert (
+        set(by_ftps)
+        == set(by_sftp)
+        == ({"batman"} if change in ("edit", "lock") else set()) | ({"batman", "robin"} if change == "add" else set())
+    )
+    for name, stored in by_ftps.items():
+        assert passwords.unlocked(stored) or stored == by_sftp[name].password_hash
+        assert stored.startswith("!") == bool(by_sftp[name].locked)
+    assert host.journal.exists(), "what a loss of power would take back is remembered"
+    host.manager.add("joker", password="xxxxxxxxxxxx")
+    assert not host.journal.exists()
 
 
 @pytest.mark.parametrize("change", ["add", "edit", "lock", "delete"])
