@@ -20,6 +20,8 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._mounts import m
 _OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _MAX_LINKS = 40
 _ATTEMPTS = 20
+_FORMER_OWNER = "trusted.ftp_former_owner"
+"""xattr(7) of a closed home: the user id it had. Only root can set or read attributes called trusted."""
 
 
 def ensure_directory(path: str, uid: int, gid: int, mode: int, check_mode: bool = False) -> bool:
@@ -121,10 +123,50 @@ def close_home(root: str, name: str, check_mode: bool = False) -> bool:
         if fd is None:
             return False
         with contextlib.suppress(FileNotFoundError):
+            if not check_mode:
+                _remember_owner(fd, _one_component(name))
             return _ensure_entry(
                 fd, _one_component(name), os.path.join(root, name), 0, 0, 0o700, check_mode, make=False
             )
         return False
+
+
+def close_homes(root: str, names: Iterable[str]) -> list[str]:
+    """Close the homes of users who go; return what to warn about: a home that is a link or a file stays."""
+    warnings = []
+    for name in names:
+        if name in ("", ".", "..") or "/" in name or "\0" in name:
+            continue  # a name made by hand may lead elsewhere
+        try:
+            close_home(root, name)
+        except SecureFtpError as error:
+            warnings.append(f"the files of user {name!r}, who is removed, stay as they are: {error}")
+    return warnings
+
+
+def _remember_owner(parent: int, name: str) -> None:
+    """Note whose home this was; a file system that cannot, and what is no directory, are left to the caller."""
+    with contextlib.suppress(OSError):
+        fd = os.open(name, _OPEN, dir_fd=parent)
+        try:
+            owner = os.fstat(fd).st_uid
+            if owner != 0:
+                os.setxattr(fd, _FORMER_OWNER, str(owner).encode())
+        finally:
+            os.close(fd)
+
+
+def remembered_owner(root: str, name: str) -> int | None:
+    """The user id that ``close_home`` took ``root``/``name`` from; None when it is not closed or nothing was noted.
+
+    It is still there when handing the home over was cut short.
+    """
+    if not is_closed(root, name):
+        return None
+    try:
+        return int(os.getxattr(os.path.join(root, name), _FORMER_OWNER, follow_symlinks=False))
+    except (OSError, ValueError):
+        return None
 
 
 def is_closed(root: str, name: str) -> bool:
@@ -139,13 +181,16 @@ def is_closed(root: str, name: str) -> bool:
 def former_owner(root: str, name: str) -> int | None:
     """The user id that the files in the kept home ``root``/``name`` belong to; None when nothing tells.
 
-    That is the home's own owner, or, when it was closed, whom most of its entries belong to.
+    That is the home's own owner, or, when it was closed, who was noted then, else whom most of its entries belong to.
     """
     path = os.path.join(root, _one_component(name))
     try:
         owner = os.lstat(path).st_uid
         if owner != 0:
             return owner
+        noted = remembered_owner(root, name)
+        if noted is not None:
+            return noted
         with os.scandir(path) as entries:
             count = Counter(entry.stat(follow_symlinks=False).st_uid for entry in entries)
     except OSError:
@@ -158,7 +203,7 @@ def hand_over(root: str, name: str, former: int, uid: int, gid: int) -> int:
     """Give everything in ``root``/``name`` that belongs to ``former`` to ``uid`` and ``gid``; return how much that was.
 
     The home is closed first, so nobody can exchange anything meanwhile. Links are not followed, mounts not entered, and
-    what belongs to somebody else stays, by whatever name it is linked here.
+    what belongs to somebody else stays, by whatever name it is linked here. Cut short, it can be done again.
     """
     close_home(root, name)
     done = 0
@@ -166,33 +211,43 @@ def hand_over(root: str, name: str, former: int, uid: int, gid: int) -> int:
     with _open_directory(path) as home:
         if home is None:
             return 0
-        mount = mount_id(home)
         fd = os.dup(home)
         # Names still to be looked at on each level; with ".." one descriptor does for any depth.
-        todo = [os.listdir(fd)]
+        mount, levels = mount_id(home), [(_identity(home), os.listdir(home))]
         try:
-            while todo:
-                if not todo[-1]:
-                    todo.pop()
-                    if todo:
+            while levels:
+                if not levels[-1][1]:
+                    levels.pop()
+                    if levels:
                         fd = _moved(fd, "..")
+                        if _identity(fd) != levels[-1][0]:
+                            raise SecureFtpError(f"{path}: a directory was moved while it was handed over; try again")
                     continue
-                entry = todo[-1].pop()
+                entry = levels[-1][1].pop()
                 found = os.stat(entry, dir_fd=fd, follow_symlinks=False)
                 if found.st_uid == former:
                     os.chown(entry, uid, gid, dir_fd=fd, follow_symlinks=False)
                     done += 1
                 if stat.S_ISDIR(found.st_mode):
-                    fd = _moved(fd, entry)
-                    if mount_id(fd) == mount:
-                        todo.append(os.listdir(fd))
-                    else:
-                        fd = _moved(fd, "..")
+                    child = os.open(entry, _OPEN, dir_fd=fd)
+                    if mount_id(child) != mount:
+                        os.close(child)
+                        continue
+                    os.close(fd)
+                    fd = child
+                    levels.append((_identity(fd), os.listdir(fd)))
+            with contextlib.suppress(OSError):
+                os.removexattr(home, _FORMER_OWNER)
         except OSError as error:
             raise file_error(path, "hand over", error, "the rest stays closed; try again") from error
         finally:
             os.close(fd)
     return done
+
+
+def _identity(fd: int) -> tuple[int, int]:
+    found = os.fstat(fd)
+    return found.st_dev, found.st_ino
 
 
 def _moved(fd: int, name: str) -> int:

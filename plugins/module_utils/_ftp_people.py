@@ -12,7 +12,7 @@ from typing import Any, Callable, Iterable, Mapping, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils import _passwords as passwords
 from ansible_collections.secure_ftp.server.plugins.module_utils._directories import (
-    close_home,
+    close_homes,
     ensure_directory,
     ensure_homes,
     remove_home,
@@ -140,9 +140,7 @@ def reconcile(people: Sequence[Person], server: Server, rules: Rules) -> Outcome
     if rules.remove_home:
         outcome.homes_removed = _remove_homes(sorted({*outcome.removed, *gone}), server, rules.check_mode)
     elif not rules.check_mode and server.homes and server.homes.root:
-        for name in {*outcome.removed, *gone}:
-            if os.path.basename(name) == name and name not in ("", ".", ".."):  # a hand-made name may lead elsewhere
-                close_home(server.homes.root, name)
+        outcome.warnings += close_homes(server.homes.root, sorted({*outcome.removed, *gone}))
     if undurable is not None:
         raise undurable
     return outcome

@@ -6,7 +6,7 @@
 Every decision is taken from what is found on the host, and credentials come last, so a run that was killed between
 two steps leaves nobody half-open and the next run finishes the work:
 
-remove: password taken, keys taken, sessions ended, account deleted, home deleted where asked for, else closed.
+remove: password taken, keys taken, home closed, sessions ended, account deleted, home deleted where asked for.
 add: account without credentials, jail asserted, home, keys, password.
 lock: account expired, which shuts out passwords and keys alike, mark before the password, sessions ended.
 password: stored, sessions ended.
@@ -45,12 +45,13 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._accounts import
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._atomic import replace_file
 from ansible_collections.secure_ftp.server.plugins.module_utils._directories import (
-    close_home,
+    close_homes,
     ensure_directory,
     ensure_homes,
     former_owner,
     hand_over,
     is_closed,
+    remembered_owner,
     remove_home,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import (
@@ -175,7 +176,9 @@ def reconcile(people: Sequence[Person], rules: Rules, etc: str = "/etc") -> Outc
         if rules.check_mode:
             return outcome
         _refuse_unready_host(rules, accounts, found, plan, jail)
-        _remove(plan, accounts, jail)
+        gone = sorted(person.name for person in people if not uses(person, "sftp"))
+        left = [name for name in gone if is_left(jail.directory, name, accounts)]
+        outcome.warnings += [*_remove(plan, accounts, jail), *close_homes(jail.directory, left)]
         _add(plan, rules, accounts, jail, etc)
         if plan.add:
             accounts = read_accounts(etc, only={person.name for person in (*plan.add, *plan.keep)})
@@ -183,9 +186,6 @@ def reconcile(people: Sequence[Person], rules: Rules, etc: str = "/etc") -> Outc
         _provide(plan, rules, accounts, jail)
         for home in outcome.homes_removed:
             remove_home(jail.directory, os.path.basename(home))
-        gone = {person.name for person in people if not uses(person, "sftp") and person.name not in accounts.users}
-        for name in {*plan.remove, *gone} - set(map(os.path.basename, outcome.homes_removed)):
-            close_home(jail.directory, name)
         return outcome
 
 
@@ -440,7 +440,8 @@ def _refuse_unready_host(
         )
 
 
-def _remove(plan: _Plan, accounts: Accounts, jail: Jail) -> None:
+def _remove(plan: _Plan, accounts: Accounts, jail: Jail) -> list[str]:
+    """Remove accounts; their homes are closed before the user ids are free. Return warnings about them."""
     set_passwords({name: "!*" for name in plan.remove})
     for name, data in plan.key_files.items():
         if data is None:
@@ -449,8 +450,10 @@ def _remove(plan: _Plan, accounts: Accounts, jail: Jail) -> None:
     gone = set(plan.remove)
     leaving = [accounts.users[name] for name in plan.remove]
     staying = {user.uid for user in accounts.users.values() if user.name not in gone}
+    warnings = close_homes(jail.directory, plan.remove)
     if leaving:
         delete_accounts(leaving, shared=staying)
+    return warnings
 
 
 def _add(plan: _Plan, rules: Rules, accounts: Accounts, jail: Jail, etc: str) -> None:
@@ -491,6 +494,11 @@ def _take_back(plan: _Plan, accounts: Accounts, jail: Jail) -> None:
     for person in plan.add:
         account = accounts.users[person.name]
         former = former_owner(jail.directory, person.name)
+        if former is not None and former != account.uid:
+            hand_over(jail.directory, person.name, former, account.uid, account.gid)
+    for person in plan.keep:  # a run that was cut short has made the account, and not handed over everything
+        account = accounts.users[person.name]
+        former = remembered_owner(jail.directory, person.name)
         if former is not None and former != account.uid:
             hand_over(jail.directory, person.name, former, account.uid, account.gid)
 

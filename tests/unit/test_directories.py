@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -214,6 +215,85 @@ def test_a_kept_home_is_closed_and_comes_back_whole(root: Path, tmp_path: Path) 
     }
     assert facts(outside)[1:] == (0, 0) and facts(home) == (0o700, 0, 0)
     assert not directories.close_home(str(root), "nobody") and not directories.is_closed(str(root), "nobody")
+
+
+@pytest.fixture
+def kept(root: Path) -> Path:
+    """The closed home of robin, once 4001, with more files of somebody else's than of his own."""
+    home = root / "robin"
+    directories.ensure_home(str(root), "robin", 4001, 900)
+    for number in range(4):
+        (home / f"mine-{number}").write_text("x")
+        os.chown(home / f"mine-{number}", 4001, 900)
+    for number in range(6):
+        (home / f"theirs-{number}").write_text("x")
+        os.chown(home / f"theirs-{number}", 4009, 4009)
+    directories.close_home(str(root), "robin")
+    try:
+        os.getxattr(home, directories._FORMER_OWNER)
+    except OSError:
+        pytest.skip("this file system keeps no attributes of root's")
+    return home
+
+
+def test_whose_a_kept_home_was_is_noted_and_not_guessed(root: Path, kept: Path) -> None:
+    assert directories.former_owner(str(root), "robin") == 4001
+    assert directories.hand_over(str(root), "robin", 4001, 4002, 900) == 4
+    assert {path.stat().st_uid for path in kept.glob("theirs-*")} == {4009}
+
+
+def test_handing_over_that_was_cut_short_goes_on(root: Path, kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, calls = os.chown, []
+
+    def chown(*arguments: object, **options: object) -> None:
+        calls.append(arguments)
+        if len(calls) == 3:
+            raise OSError(errno.EIO, "broken")
+        real(*arguments, **options)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(directories.os, "chown", chown)
+        with pytest.raises(SecureFtpError, match="the rest stays closed; try again"):
+            directories.hand_over(str(root), "robin", 4001, 4002, 900)
+    assert directories.remembered_owner(str(root), "robin") == 4001
+    directories.hand_over(str(root), "robin", 4001, 4002, 900)
+    assert {path.stat().st_uid for path in kept.glob("mine-*")} == {4002}
+    assert directories.remembered_owner(str(root), "robin") is None
+
+
+def test_a_directory_that_is_moved_while_it_is_handed_over_leads_nowhere(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then ".." is another directory, with entries of the same names."""
+    home, outside = root / "robin", tmp_path / "outside"
+    (home / "top" / "sub").mkdir(parents=True)
+    outside.mkdir()
+    for directory in (home / "top", outside):
+        (directory / "a").write_text("x")
+        os.chown(directory / "a", 4001, 4001)
+    os.chown(home / "top" / "sub", 4001, 4001)
+    real = os.listdir
+
+    def listdir(fd: int) -> list[str]:
+        names = sorted(real(fd))  # the last comes first: "sub" before "a"
+        if not names:
+            os.rename(home / "top" / "sub", outside / "sub")
+        return names
+
+    monkeypatch.setattr(directories.os, "listdir", listdir)
+    with pytest.raises(SecureFtpError, match="moved while it was handed over"):
+        directories.hand_over(str(root), "robin", 4001, 4002, 4002)
+    assert (outside / "a").stat().st_uid == 4001
+
+
+def test_a_home_that_is_a_link_keeps_nobody_from_being_removed(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (root / "robin").symlink_to(tmp_path / "disk")
+    directories.ensure_home(str(root), "batman", 4001, 4001)
+    before = facts(tmp_path / "disk")
+    (warning,) = directories.close_homes(str(root), ["robin", "../disk", "nobody", "batman"])
+    assert "found a symbolic link" in warning and "'robin'" in warning
+    assert facts(tmp_path / "disk") == before and facts(root / "batman") == (0o700, 0, 0)
 
 
 def test_a_kept_home_deeper_than_any_limit_is_handed_over(root: Path) -> None:
