@@ -21,7 +21,7 @@ author: secure_ftp.server contributors (@secure_ftp)
 EXAMPLES = r"""
 - name: What has to be installed
   ansible.builtin.debug:
-    msg: "{{ ['community.crypto', 'community.general'] | secure_ftp.server.missing_collections }}"
+    msg: "{{ ['community.general'] | secure_ftp.server.missing_collections }}"
 """
 
 RETURN = r"""

@@ -14,7 +14,6 @@ from typing import Any, Collection, Iterable, Mapping
 from ansible_collections.secure_ftp.server.plugins.module_utils._port_plan import is_on
 
 NEEDED = {
-    "community.crypto": ("vsftpd_certificate_source", "self_signed"),
     "community.general": ("firewall_backend", "ufw"),
 }
 """Each collection, and the variable that asks for it with that value."""
@@ -35,9 +34,7 @@ def problems(variables: Mapping[str, Any], lacking: Collection[str]) -> list[str
     """A sentence for each collection of ``lacking`` that ``variables`` need."""
     found = []
     for collection, (name, value) in NEEDED.items():
-        needed = str(variables.get(name, value)) == value
-        if collection == "community.general":
-            needed = needed and is_on(variables, "firewall_enabled")
+        needed = str(variables.get(name, value)) == value and is_on(variables, "firewall_enabled")
         if needed and collection in lacking:
             found.append(
                 f"{name}: {value} needs the collection {collection}, which this control machine lacks;"

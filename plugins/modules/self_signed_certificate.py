@@ -1,0 +1,102 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A self-signed certificate."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: self_signed_certificate
+short_description: Make and renew a self-signed certificate with openssl
+version_added: 0.2.0
+description:
+  - Makes an RSA key of 3072 bits, where there is none, and a certificate that it signs itself.
+  - Renews the certificate with the same key before it ends, when the wished names are others, and when it is that of
+    another key.
+  - Needs no Python library on the host, only the package C(openssl).
+author: secure_ftp.server contributors (@secure_ftp)
+extends_documentation_fragment:
+  - secure_ftp.server.attributes
+options:
+  certificate:
+    description:
+      - The file of the certificate, in PEM. It belongs to root, mode 0644.
+    type: path
+    required: true
+  key:
+    description:
+      - The file of the private key, in PEM. It belongs to root, mode 0600.
+    type: path
+    required: true
+  common_name:
+    description:
+      - The name of the host, up to 64 characters.
+    type: str
+    required: true
+  subject_alt_name:
+    description:
+      - Names by which clients call the host, such as V(DNS:ftp.example.net) and V(IP:192.0.2.1).
+    type: list
+    elements: str
+    required: true
+  days:
+    description:
+      - How long a new certificate is valid.
+    type: int
+    default: 825
+  renew_days:
+    description:
+      - How many days before its end it is renewed.
+    type: int
+    default: 30
+"""
+
+EXAMPLES = r"""
+- name: A certificate for the FTPS server
+  secure_ftp.server.self_signed_certificate:
+    certificate: /etc/ssl/certs/vsftpd.crt
+    key: /etc/ssl/private/vsftpd.key
+    common_name: ftp.example.net
+    subject_alt_name: ["DNS:ftp.example.net"]
+  notify: Restart vsftpd
+"""
+
+RETURN = r"""
+reasons:
+  description: Why the certificate was made or renewed; empty when it stays.
+  returned: success
+  type: list
+  elements: str
+  sample: ["it ends in less than 30 days"]
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._certificate import Wish, ensure
+from ansible_collections.secure_ftp.server.plugins.module_utils._module import run
+
+
+def _logic(module: AnsibleModule) -> dict[str, Any]:
+    options = dict(module.params)
+    wish = Wish(names=options.pop("subject_alt_name"), **options)
+    reasons = ensure(wish, module.check_mode)
+    return {"changed": bool(reasons), "reasons": reasons}
+
+
+def main() -> None:
+    """Run the module."""
+    spec = {
+        "certificate": {"type": "path", "required": True},
+        "key": {"type": "path", "required": True, "no_log": False},
+        "common_name": {"type": "str", "required": True},
+        "subject_alt_name": {"type": "list", "elements": "str", "required": True},
+        "days": {"type": "int", "default": Wish.days},
+        "renew_days": {"type": "int", "default": Wish.renew_days},
+    }
+    run({"argument_spec": spec}, _logic)
+
+
+if __name__ == "__main__":
+    main()
