@@ -217,6 +217,7 @@ final class FtpUsers
         'locked' => 5,
         'not_permitted' => 6,
         'damaged' => 7,
+        'busy' => 8,
     ];
 
     private const VERSION = 1;
@@ -333,8 +334,8 @@ final class FtpUsers
             if ($answer['ok']) {
                 return $answer['result'];
             }
-            // Another program had the lock and nothing was done, so that even a change can be asked for again.
-            if ($answer['error']['code'] !== 'locked' || !$this->another()) {
+            // Another program had the lock, or too many are asking; nothing was done, so that even a change can be asked for again.
+            if (!in_array($answer['error']['code'], ['locked', 'busy'], true) || !$this->another()) {
                 throw new RequestException($answer['error']['code'], $answer['error']['message']);
             }
         }

@@ -54,6 +54,7 @@ EXIT_CODES = {
     "locked": 5,
     "not_permitted": 6,
     "damaged": 7,
+    "busy": 8,
 }
 UNKNOWN_OUTCOME = 254
 NO_CONNECTION = 255
@@ -183,8 +184,8 @@ class FtpUsers:
             if answer["ok"]:
                 return answer["result"]
             code, message = answer["error"]["code"], answer["error"]["message"]
-            # Another program had the lock and nothing was done, so that even a change can be asked for again.
-            if code != "locked" or not pauses.another():
+            # Another program had the lock, or too many ask, and nothing was done: even a change can be asked for again.
+            if code not in ("locked", "busy") or not pauses.another():
                 raise RequestError(code, message)
 
     # --- the connection --------------------------------------------------------------------------------------------

@@ -38,7 +38,7 @@ exit status:
   0  done            3  no such user       6  not permitted
   1  failed          4  exists already     7  damaged database
   2  invalid input   5  locked: another program is changing the users
-  check: 0 no findings, 10 warnings, 11 errors
+  check: 0 no findings, 10 warnings, 11 errors; remote: 8 busy, as many requests as may are being answered
 """
 
 INTERRUPTED = 130
@@ -316,8 +316,9 @@ def _repair(arguments: argparse.Namespace) -> int:
 
 def _remote(arguments: argparse.Namespace) -> int:
     from ansible_collections.secure_ftp.server.plugins.module_utils import _remote as remote
+    from ansible_collections.secure_ftp.server.plugins.module_utils._slots import FILES
 
-    return remote.serve(arguments.client, sys.stdin.buffer, sys.stdout.buffer)
+    return remote.serve(arguments.client, sys.stdin.buffer, sys.stdout.buffer, slots=FILES)
 
 
 # --- what was given ------------------------------------------------------------------------------------------------

@@ -58,10 +58,20 @@ class NotDurable(SecureFtpError):
     """The change was made, but the disk would not confirm it: after a loss of power it may be gone."""
 
 
+class TooManyRequests(SecureFtpError):
+    """As many requests of remote control as may are being answered."""
+
+    code = "busy"
+
+
+class MissingDriver(SecureFtpError):
+    """This Python has no binding of Berkeley DB; another one of the host may."""
+
+
 EXIT_CODES = {
     kind.code: status
     for status, kind in enumerate(
-        (SecureFtpError, InvalidInput, NoSuchUser, UserExists, Busy, NotPermitted, DamagedStore), 1
+        (SecureFtpError, InvalidInput, NoSuchUser, UserExists, Busy, NotPermitted, DamagedStore, TooManyRequests), 1
     )
 }
 """Exit status of the command ``ftp-users`` for each ``code``; 0 is success."""

@@ -10,12 +10,13 @@ import gc
 from typing import Any, Callable, Iterator
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.common.respawn import has_respawned, probe_interpreters_for_module, respawn_module
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._errors import MissingDriver, SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._fields import FIELDS, LIST, SWITCH, TEXT, WORD, Field
 from ansible_collections.secure_ftp.server.plugins.module_utils._passwords import DEFAULT_ROUNDS
 from ansible_collections.secure_ftp.server.plugins.module_utils._policy import DEFAULT_MIN_LENGTH
-from ansible_collections.secure_ftp.server.plugins.module_utils._userdb import LOCK_TIMEOUT
+from ansible_collections.secure_ftp.server.plugins.module_utils._userdb import DRIVERS, LOCK_TIMEOUT, SYSTEM_PYTHON
 
 
 def run(module_arguments: dict[str, Any], logic: Callable[[AnsibleModule], dict[str, Any]]) -> None:
@@ -27,10 +28,26 @@ def run(module_arguments: dict[str, Any], logic: Callable[[AnsibleModule], dict[
     try:
         with uncollected():
             result = logic(module)
+    except MissingDriver as error:
+        _respawn()
+        module.fail_json(msg=str(error))
     except SecureFtpError as error:
         module.fail_json(msg=str(error))
     else:
         module.exit_json(**result)
+
+
+def _respawn() -> None:
+    """Run the module again under the system's Python when that has the database's binding, which no other one gets.
+
+    Returns when it does not, or when this is that run already. ansible.builtin.apt does the same for python3-apt.
+    """
+    if has_respawned():
+        return
+    for driver in DRIVERS:
+        interpreter = probe_interpreters_for_module([SYSTEM_PYTHON], driver)
+        if interpreter:
+            respawn_module(interpreter)  # ends this process
 
 
 def keep_old(module: AnsibleModule, path: str, result: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ of a shell or an argument of a program: it goes to the methods of Manager as val
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import json
 import os
@@ -19,6 +20,7 @@ import time
 from dataclasses import dataclass, field
 from typing import IO, Any, Callable, Mapping
 
+from ansible_collections.secure_ftp.server.plugins.module_utils import _slots
 from ansible_collections.secure_ftp.server.plugins.module_utils._audit import literal as _quoted
 from ansible_collections.secure_ftp.server.plugins.module_utils._audit import write as write_log
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import (
@@ -26,6 +28,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._errors import (
     InvalidInput,
     NotPermitted,
     SecureFtpError,
+    TooManyRequests,
 )
 
 VERSION = 1
@@ -257,10 +260,12 @@ def serve(
     manager: Any = None,
     environment: Mapping[str, str] | None = None,
     log: Callable[[int, str], None] | None = None,
+    slots: str | None = None,
 ) -> int:
     """Answer the one request on ``stdin`` of the client ``label``; return the exit status, that of the error's code.
 
     Never raises for what a client does. ``manager`` is made when it is needed; ``environment`` is this process's own.
+    ``slots`` is where the slots of _slots are, None for no limit.
     """
     environment = os.environ if environment is None else environment
     who = f"client={_quoted(label)} from={_address(environment.get('SSH_CONNECTION', ''))}"
@@ -269,14 +274,18 @@ def serve(
         answer: dict[str, Any]
         try:
             _permitted(environment.get("SSH_ORIGINAL_COMMAND", ""))
-            verb, given = parse(receive(stdin.fileno()))
-            what = f"{verb} user={_quoted(given['name'])}" if "name" in given else verb
-            outcome = VERBS[verb].call(manager if manager is not None else _manager(), given)
+            with _slots.slot(slots) if slots else contextlib.nullcontext():
+                verb, given = parse(receive(stdin.fileno()))
+                what = f"{verb} user={_quoted(given['name'])}" if "name" in given else verb
+                outcome = VERBS[verb].call(manager if manager is not None else _manager(), given)
             answer = {"version": VERSION, "ok": True, "result": outcome}
             if "changed" in outcome:
                 result += " changed" if outcome["changed"] else " unchanged"
             status = 0
         except SecureFtpError as error:
+            if isinstance(error, TooManyRequests):  # let the client finish sending, so that it reads the answer
+                with contextlib.suppress(SecureFtpError):
+                    receive(stdin.fileno(), seconds=2)
             answer = _refusal(error.code, str(error))
             result = error.code
             # What a client got wrong may hold anything, a password in the wrong place too.

@@ -20,7 +20,12 @@ import time
 from typing import Any, Callable, Iterator, Mapping
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._atomic import file_error, fsync_directory, write_all
-from ansible_collections.secure_ftp.server.plugins.module_utils._errors import Busy, NotDurable, SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._errors import (
+    Busy,
+    MissingDriver,
+    NotDurable,
+    SecureFtpError,
+)
 from ansible_collections.secure_ftp.server.plugins.module_utils._hashfile import (
     FEW,
     HashFile,
@@ -32,6 +37,12 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._hashfile import
 
 PACKAGE = "python3-bsddb3"
 """The binding's package, by that name in every supported Debian and Ubuntu release."""
+
+DRIVERS = ("berkeleydb", "bsddb3")
+"""The bindings, the newer one first."""
+
+SYSTEM_PYTHON = "/usr/bin/python3"
+"""The Python that package is for."""
 
 LOCK_TIMEOUT = 30.0
 """Seconds to wait for another writer."""
@@ -163,8 +174,8 @@ def _identity(path: str) -> Identity | None:
 
 
 def load_driver() -> Any:
-    """Return the ``db`` module of the Berkeley DB binding. Raises SecureFtpError naming the package to install."""
-    for name in ("berkeleydb", "bsddb3"):
+    """Return the ``db`` module of the Berkeley DB binding. Raises SecureFtpError; MissingDriver without one."""
+    for name in DRIVERS:
         try:
             driver = importlib.import_module(name + ".db")
         except ImportError:
@@ -176,9 +187,11 @@ def load_driver() -> Any:
                 f" cannot read; install the distribution's package {PACKAGE} instead"
             )
         return driver
-    raise SecureFtpError(
+    system = os.path.realpath(sys.executable) == os.path.realpath(SYSTEM_PYTHON) and sys.prefix == sys.base_prefix
+    another = "" if system else f", and set ansible_python_interpreter={SYSTEM_PYTHON}"
+    raise MissingDriver(
         f"the Python module berkeleydb (or bsddb3) is missing for {sys.executable};"
-        f" install the package {PACKAGE} on the host"
+        f" install the package {PACKAGE} on the host{another}"
     )
 
 
