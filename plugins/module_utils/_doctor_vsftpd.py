@@ -14,6 +14,7 @@ from typing import Iterator, Mapping, Sequence
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor_certificates import certificate_findings
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor_findings import Finding, found, quoted
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor_instances import Instance
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps_probe import serves_another_certificate
 from ansible_collections.secure_ftp.server.plugins.module_utils._preflight import listener
 from ansible_collections.secure_ftp.server.plugins.module_utils._processes import PATH, find_program
 from ansible_collections.secure_ftp.server.plugins.module_utils._units import is_outdated
@@ -135,6 +136,9 @@ def _service_findings(instance: Instance) -> Iterator[Finding]:
             f"{program} listens there, not vsftpd" if program else "nothing listens there"
         )
         yield found("port-closed", what, str(instance.port), port=instance.port, unit=unit)
+    elif serves_another_certificate(instance.options or {}):
+        what = f"{unit}: serves another certificate than {instance.get('rsa_cert_file')} holds"
+        yield found("service-outdated", what, unit, verb="restart", unit=unit)
     elif is_outdated(unit, [instance.path, *(instance.pair or ())]):
         what = f"{unit}: started before its configuration or certificate was last written"
         yield found("service-outdated", what, unit, verb="restart", unit=unit)

@@ -36,6 +36,14 @@ def is_outdated(unit: str, paths: Iterable[str]) -> bool:
     return shown.get("NeedDaemonReload") == "yes" or any(now - age < _written(path) <= now for path in paths)
 
 
+def is_running(unit: str) -> bool:
+    """Whether systemd says that ``unit`` is active."""
+    try:
+        return run_command(["systemctl", "is-active", unit]).out.strip() == "active"
+    except MissingProgram:
+        return False
+
+
 def _written(path: str) -> float:
     try:
         return os.stat(path).st_mtime

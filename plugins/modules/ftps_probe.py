@@ -27,7 +27,7 @@ options:
         type: int
         required: true
       host:
-        description: The address to connect to.
+        description: The address to connect to. Where the host has no V(::1), V(127.0.0.1) is tried instead.
         type: str
         default: 127.0.0.1
       implicit:
@@ -86,56 +86,16 @@ servers:
       tls: TLSv1.3
 """
 
-import socket
-import ssl
 import time
 from typing import TYPE_CHECKING, Any, Mapping
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps_probe import probe
 from ansible_collections.secure_ftp.server.plugins.module_utils._module import run
 from ansible_collections.secure_ftp.server.plugins.module_utils._processes import run_command
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
-
-_STEP_SECONDS = 5
-"""How long one answer may take."""
-
-
-def probe(instance: Mapping[str, Any]) -> dict[str, Any]:
-    """Greet one server; raises OSError (ssl.SSLError is one) when it does not answer as an FTPS server does."""
-    context = ssl.create_default_context()
-    # Only whether TLS works is asked here; nothing is sent that a stranger must not see.
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    with socket.create_connection((instance["host"], instance["port"]), timeout=_STEP_SECONDS) as plain:
-        if instance["implicit"]:
-            with context.wrap_socket(plain) as tls:
-                greeting = expect(tls, "220")
-                return {"port": instance["port"], "greeting": greeting, "tls": tls.version()}
-        greeting = expect(plain, "220")
-        plain.sendall(b"AUTH TLS\r\n")
-        expect(plain, "234")
-        with context.wrap_socket(plain) as tls:
-            return {"port": instance["port"], "greeting": greeting, "tls": tls.version()}
-
-
-def expect(connection: socket.socket, code: str) -> str:
-    """Return the next answer's last line; raises OSError when its code is another."""
-    received = b""
-    while True:
-        lines = received.decode("utf-8", "replace").splitlines()
-        if received.endswith(b"\n") and lines[-1][3:4] == " ":
-            break
-        part = connection.recv(4096)
-        if not part:
-            raise OSError(f"expected an answer {code}, but it closed the connection after {received!r}")
-        received += part
-        if len(received) > 65536:
-            raise OSError(f"expected an answer {code}, found no end of it in {len(received)} bytes")
-    if not lines[-1].startswith(code):
-        raise OSError(f"expected an answer {code}, found {lines[-1]!r}")
-    return lines[-1]
 
 
 def wait_for(module: AnsibleModule, instance: Mapping[str, Any]) -> dict[str, Any]:
@@ -143,7 +103,8 @@ def wait_for(module: AnsibleModule, instance: Mapping[str, Any]) -> dict[str, An
     deadline = time.monotonic() + module.params["timeout"]
     while True:
         try:
-            return probe(instance)
+            served = probe(instance["host"], instance["port"], instance["implicit"])
+            return {"port": instance["port"], "greeting": served.greeting, "tls": served.tls}
         except OSError as error:
             if time.monotonic() >= deadline:
                 raise SecureFtpError(

@@ -124,9 +124,10 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._atomic import file_error, replace_file
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps_probe import serves_another_certificate
 from ansible_collections.secure_ftp.server.plugins.module_utils._module import keep_old, run
 from ansible_collections.secure_ftp.server.plugins.module_utils._takeover import is_ours
-from ansible_collections.secure_ftp.server.plugins.module_utils._units import is_outdated
+from ansible_collections.secure_ftp.server.plugins.module_utils._units import is_outdated, is_running
 from ansible_collections.secure_ftp.server.plugins.module_utils._vsftpd_check import (
     ask_vsftpd,
     certificate_files,
@@ -172,7 +173,10 @@ def configure(module: AnsibleModule) -> dict[str, Any]:
 
     old = parse(old_text or "")
     unit = module.params["unit"]
-    outdated = bool(unit) and is_outdated(unit, [path, *certificate_files(wanted).values()])
+    outdated = bool(unit) and (
+        is_outdated(unit, [path, *certificate_files(wanted).values()])
+        or (is_running(unit) and serves_another_certificate(old))
+    )
     changed_options = sorted(name for name in {*old, *wanted} if old.get(name) != wanted.get(name))
     differs = old_text != text or old_mode != mode
     result: dict[str, Any] = {

@@ -1,0 +1,110 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: for use inside this collection only; may change without notice.
+"""What an FTPS server of this host really serves: greet it and complete a TLS handshake. Nobody is logged in."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from dataclasses import dataclass
+from typing import Mapping
+
+SECONDS = 5
+"""How long one answer may take."""
+LOOPBACK, LOOPBACK6 = "127.0.0.1", "::1"
+
+
+@dataclass(frozen=True)
+class Served:
+    """What a server showed: the last line of its greeting, the TLS version, and its certificate in DER."""
+
+    greeting: str
+    tls: str | None
+    certificate: bytes
+
+
+def probe(host: str, port: int, implicit: bool) -> Served:
+    """Greet one server; raises OSError (ssl.SSLError is one) when it does not answer as an FTPS server does.
+
+    A socket of vsftpd's ``listen_ipv6`` serves IPv4 too, so where the host has no ``::1`` (IPv6 switched off by sysctl)
+    127.0.0.1 is asked.
+    """
+    context = ssl.create_default_context()
+    # Only what TLS shows is asked here; nothing is sent that a stranger must not see.
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    with _connect(host, port) as plain:
+        if implicit:
+            with context.wrap_socket(plain) as tls:
+                return _served(tls, expect(tls, "220"))
+        greeting = expect(plain, "220")
+        plain.sendall(b"AUTH TLS\r\n")
+        expect(plain, "234")
+        with context.wrap_socket(plain) as tls:
+            return _served(tls, greeting)
+
+
+def _connect(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_connection((host, port), timeout=SECONDS)
+    except OSError:
+        if host != LOOPBACK6:
+            raise
+        return socket.create_connection((LOOPBACK, port), timeout=SECONDS)
+
+
+def _served(tls: ssl.SSLSocket, greeting: str) -> Served:
+    return Served(greeting, tls.version(), tls.getpeercert(binary_form=True) or b"")
+
+
+def expect(connection: socket.socket, code: str) -> str:
+    """Return the next answer's last line; raises OSError when its code is another."""
+    received = b""
+    while True:
+        lines = received.decode("utf-8", "replace").splitlines()
+        if received.endswith(b"\n") and lines[-1][3:4] == " ":
+            break
+        part = connection.recv(4096)
+        if not part:
+            raise OSError(f"expected an answer {code}, but it closed the connection after {received!r}")
+        received += part
+        if len(received) > 65536:
+            raise OSError(f"expected an answer {code}, found no end of it in {len(received)} bytes")
+    if not lines[-1].startswith(code):
+        raise OSError(f"expected an answer {code}, found {lines[-1]!r}")
+    return lines[-1]
+
+
+def serves_another_certificate(options: Mapping[str, str]) -> bool:
+    """Whether the vsftpd with ``options`` (see parse) serves another certificate than its file holds now.
+
+    vsftpd reads it at its start only. No time stamp tells: a renewed file may come with its own, older one. False when
+    nothing answers or the file cannot be read, which others say.
+    """
+    path = options.get("rsa_cert_file", "")
+    if not _is_yes(options, "ssl_enable") or not path or options.get("dsa_cert_file"):
+        return False
+    host = options.get("listen_address") or LOOPBACK
+    if not _is_yes(options, "listen"):
+        host = options.get("listen_address6") or LOOPBACK6
+    try:
+        with open(path, "rb") as file:
+            wanted = _first_certificate(file.read())
+        served = probe(host, int(options.get("listen_port") or 21), _is_yes(options, "implicit_ssl"))
+    except (OSError, ValueError):
+        return False
+    return bool(served.certificate) and served.certificate != wanted
+
+
+def _is_yes(options: Mapping[str, str], name: str) -> bool:
+    return options.get(name, "NO").upper() in ("YES", "TRUE", "1")
+
+
+def _first_certificate(pem: bytes) -> bytes:
+    """The first certificate of a PEM file, which is the server's own, in DER. Raises ValueError when there is none."""
+    text = pem.decode("ascii", "replace")
+    begin, end = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
+    if begin not in text:
+        raise ValueError("no certificate")
+    return ssl.PEM_cert_to_DER_cert(begin + text.partition(begin)[2].partition(end)[0] + end)
