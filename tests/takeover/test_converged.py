@@ -100,7 +100,7 @@ def test_the_file_of_a_user_is_part_of_the_configuration(server):
     host.sh("chmod 0666 /etc/vsftpd/users.d/reader")
     assert "/etc/vsftpd/users.d/reader: owner 0, mode 0666" in host.sh("ftp-users check", check=False).stdout
     host.sh("chmod 0644 /etc/vsftpd/users.d/reader; ftp-users passwd reader --password-stdin", stdin="Other-12345678\n")
-    host.sh("ftp-users del reader --yes --remove-home", check=False)
+    host.sh("ftp-users del reader --remove-home")
     assert host.sh("cat /srv/ro/price-list.txt; stat -c '%U %a' /srv/ro").stdout == "hello\nroot 755\n"
 
 
