@@ -22,12 +22,13 @@ PYTHON = ROOT / ".venv/bin/python"
 USERDB, HASHFILE, FTP_PEOPLE, NAMES, PASSWORDS = (
     f"plugins/module_utils/_{name}.py" for name in ("userdb", "hashfile", "ftp_people", "names", "passwords")
 )
+TAKEOVER, DISCOVERY = "plugins/module_utils/_takeover.py", "plugins/module_utils/_discovery.py"
 FLUSH = "        os.fsync(fd)\n"
 
 
 @dataclass(frozen=True)
 class Broken:
-    """``old`` of ``file`` replaced by ``new``; ``test`` (of tests/reliability) or the line ``bench`` must fail."""
+    """``old`` of ``file`` replaced by ``new``; ``test`` (of reliability, or unit/FILE) or line ``bench`` must fail."""
 
     name: str
     file: str
@@ -258,6 +259,62 @@ WAYS = (
         "_apply(path, {**(file.records() if file else {}), **changes}, driver, create=file is None)",
         bench="ftp_user changing 1 of 100,000",
     ),
+    Broken(
+        "takeover: settings of others are not compared",
+        TAKEOVER,
+        "    if is_ours(instance.text) or is_stock(instance.path):",
+        "    if True:",
+        "unit/test_takeover.py::test_settings_that_would_change_are_named_with_the_variables_that_keep_them",
+    ),
+    Broken(
+        "takeover: users of the old database are not asked about",
+        TAKEOVER,
+        "out = sorted(names - _wanted_names(users))",
+        "out: list[str] = []",
+        "unit/test_takeover.py::test_users_of_another_database_are_counted_and_named",
+    ),
+    Broken(
+        "takeover: lines of the PAM file are dropped",
+        TAKEOVER,
+        "if _would_be_missed(line)]",
+        "if False]",
+        "unit/test_takeover.py::test_other_lines_of_the_pam_file_would_be_lost",
+    ),
+    Broken(
+        "takeover: directories change hands",
+        TAKEOVER,
+        "found.st_uid not in (0, ids[0])",
+        "False",
+        "unit/test_takeover.py::test_a_directory_that_would_change_hands_is_named",
+    ),
+    Broken(
+        "takeover: a directory that was there gets our mode",
+        DISCOVERY,
+        "return owner is not None and stat.S_ISDIR(found.st_mode) and found.st_uid == owner[0]",
+        "return False",
+        "unit/test_discovery.py::test_a_directory_of_the_owner_is_kept_with_its_mode",
+    ),
+    Broken(
+        "takeover: the files of user_config_dir are not read",
+        DISCOVERY,
+        '        root = options.get("local_root")\n        if not root:',
+        '        root = options.get("local_root")\n        if root or not root:',
+        "unit/test_doctor_users.py::test_a_directory_of_a_users_own_file_is_looked_at",
+    ),
+    Broken(
+        "takeover: a link is called damaged",
+        "plugins/module_utils/_doctor_users.py",
+        "path = os.path.realpath(server.database)",
+        "path = server.database",
+        "unit/test_doctor_users.py::test_a_database_that_is_a_link_is_not_damaged",
+    ),
+    Broken(
+        "takeover: the certificate that is served is not looked at",
+        "plugins/module_utils/_ftps_probe.py",
+        "return bool(served.certificate) and served.certificate != wanted",
+        "return False",
+        "unit/test_ftps_probe.py::test_a_renewed_file_is_seen_whatever_its_time_stamp",
+    ),
     Broken("slow: one core", PASSWORDS, "if workers <= 1:", "if True:", bench="verify 2,000 passwords"),
 )
 
@@ -274,7 +331,8 @@ def notices(way: Broken, folder: Path) -> tuple[bool, str]:
     environment = {**os.environ, "PYTHONPATH": str(folder), "SECURE_FTP_KILLS": "200"}
     command = [str(PYTHON), "tests/bench/bench.py", "--suite=store"]
     if way.test:
-        command = [str(PYTHON), "-m", "pytest", "-q", "-p", "no:cacheprovider", f"tests/reliability/{way.test}"]
+        where = way.test if "/" in way.test.partition("::")[0] else f"reliability/{way.test}"
+        command = [str(PYTHON), "-m", "pytest", "-q", "-p", "no:cacheprovider", f"tests/{where}"]
     done = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, check=False, timeout=600)
     if way.test:
         return done.returncode == 1 and " failed" in done.stdout, done.stdout
