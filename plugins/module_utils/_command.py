@@ -139,6 +139,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     as_json = "--json" in (sys.argv[1:] if argv is None else argv)
     try:
         arguments = parser().parse_args(argv)
+        _expect_text(getattr(arguments, "name", ""))
         status: int = arguments.run(arguments)
         sys.stdout.flush()
         return status
@@ -153,6 +154,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         return _report(SecureFtpError(f"{where}the system refused: {error.strerror or error}"), as_json)
+
+
+def _expect_text(name: str) -> None:
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        raise InvalidInput(f"user name {name!r}: expected UTF-8, found other bytes") from None
 
 
 def _report(error: SecureFtpError, as_json: bool) -> int:

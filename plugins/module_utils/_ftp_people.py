@@ -19,6 +19,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._directories imp
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._discovery import Server, guest_ids, is_kept
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import InvalidInput, NotDurable, SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._names import is_component
 from ansible_collections.secure_ftp.server.plugins.module_utils._pam import allow_both, allow_hashes_only, restore
 from ansible_collections.secure_ftp.server.plugins.module_utils._people import Person, uses
 from ansible_collections.secure_ftp.server.plugins.module_utils._sessions import end_ftps_sessions
@@ -140,7 +141,7 @@ def reconcile(people: Sequence[Person], server: Server, rules: Rules) -> Outcome
     if rules.remove_home:
         outcome.homes_removed = _remove_homes(sorted({*outcome.removed, *gone}), server, rules.check_mode)
     elif not rules.check_mode and server.homes and server.homes.root:
-        outcome.warnings += close_homes(server.homes.root, sorted({*outcome.removed, *gone}))
+        outcome.warnings += close_homes(server.homes.root, sorted(filter(is_component, {*outcome.removed, *gone})))
     if undurable is not None:
         raise undurable
     return outcome
@@ -153,7 +154,7 @@ def _removed(changes: Changes) -> list[str]:
 def end_sessions(names: Sequence[str], server: Server) -> None:
     """End the sessions of users who are gone, locked, or have another password; those of a shared directory stay."""
     if names and server.homes and not server.homes.shared:
-        end_ftps_sessions(map(server.homes.of, names))
+        end_ftps_sessions(map(server.homes.of, filter(is_component, names)))
 
 
 def describe(server: Server, name: str | None = None) -> dict[str, Any]:
@@ -402,7 +403,7 @@ def _create_homes(names: Sequence[str], server: Server, check_mode: bool) -> lis
     if homes is None or homes.shared or not names:
         return []
     ids = guest_ids(server.guest)
-    names = [name for name in names if not is_kept(homes, name, ids)]
+    names = [name for name in names if is_component(name) and not is_kept(homes, name, ids)]
     if ids is None:
         if check_mode:
             return sorted(homes.of(name) for name in names)
@@ -424,7 +425,7 @@ def _remove_homes(names: Sequence[str], server: Server, check_mode: bool) -> lis
     homes = server.homes
     if homes is None or homes.shared or not names:
         return []
-    names = [name for name in names if homes.own(name) is None]
+    names = [name for name in names if is_component(name) and homes.own(name) is None]
     if homes.root is None:
         raise SecureFtpError(
             f"remove_home: {homes.pattern!r} does not end in {homes.token!r}, so what else is in it is unknown;"

@@ -13,7 +13,7 @@ import contextlib
 import os
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, ContextManager, Iterator, Mapping, Sequence
+from typing import Any, ContextManager, Iterable, Iterator, Mapping, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils import _ftp_people as ftps
 from ansible_collections.secure_ftp.server.plugins.module_utils import _journal as journal
@@ -32,7 +32,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._errors import (
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._fields import PROTOCOLS
 from ansible_collections.secure_ftp.server.plugins.module_utils._keys import names_key, validate_authorized_keys
-from ansible_collections.secure_ftp.server.plugins.module_utils._names import validate_user_name
+from ansible_collections.secure_ftp.server.plugins.module_utils._names import is_component
 from ansible_collections.secure_ftp.server.plugins.module_utils._passwords import (
     DEFAULT_ROUNDS,
     hash_many,
@@ -184,7 +184,7 @@ class Manager:
             user = self.show(name)
             if options.get("protocols") is None:  # they decide how long a password may be
                 options["protocols"] = user["protocols"]
-            person = self._person(name, options)
+            person = self._person(name, options, existing=True)
             _expect_no_silent_change(user, person, options)
             if person.authorized_keys is not None and "sftp" not in person.protocols:
                 _expect_sftp(user)
@@ -203,7 +203,9 @@ class Manager:
 
     def _left_home(self, name: str) -> bool:
         rules: dict[str, Any] = {"remove_home": True, "check_mode": True}
-        gone = [Person(validate_user_name(name), present=False)]
+        if not is_component(name):
+            return False
+        gone = [Person(name, present=False)]
         homes = list(sftp.reconcile(gone, sftp.Rules(group=self._group, **rules)).homes_removed)
         if self._server:
             homes += ftps.reconcile(gone, self._server, ftps.Rules(**rules)).homes_removed
@@ -309,7 +311,7 @@ class Manager:
 
     def _reconcile(self, people: Sequence[Person], remove_home: bool = False, check_mode: bool = False) -> Result:
         rules: dict[str, Any] = {"remove_home": remove_home, "rounds": self._rounds, "check_mode": check_mode}
-        by_sftp = sftp.reconcile(people, sftp.Rules(group=self._group, **rules))
+        by_sftp = sftp.reconcile(_with_files(people), sftp.Rules(group=self._group, **rules))
         result = Result(warnings=list(by_sftp.warnings))
         added, changed, removed = set(by_sftp.added), set(by_sftp.changed_users), set(by_sftp.removed)
         if self._server:
@@ -336,13 +338,14 @@ class Manager:
 
     def _undo(self, before: Mapping[str, Person], new_directories: Sequence[str]) -> None:
         """Put SFTP back as it was and take away the directories made for new users; FTPS was not changed."""
-        sftp.reconcile(list(before.values()), sftp.Rules(group=self._group, jail_check="none"))
+        sftp.reconcile(_with_files(before.values()), sftp.Rules(group=self._group, jail_check="none"))
         for path in new_directories:
             with contextlib.suppress(OSError):
                 os.rmdir(path)
 
     def _missing_directories(self, people: Sequence[Person]) -> list[str]:
         jail = state.jail_of(self._group)
+        people = _with_files(people)
         paths = [os.path.join(jail.directory, person.name) for person in people]
         homes = self._server.homes if self._server else None
         if homes and not homes.shared:
@@ -380,7 +383,7 @@ class Manager:
         missing = {name: Person(name, present=False) for name in names}
         return {
             "ftps": ftps.as_they_are(names, self._server) if self._server else missing,
-            "sftp": state.as_they_are(names, self._group),
+            "sftp": {**missing, **state.as_they_are(list(filter(is_component, names)), self._group)},
         }
 
     def _hashed(self, people: Sequence[Person], before: Mapping[str, Mapping[str, Person]]) -> list[Person]:
@@ -420,8 +423,8 @@ class Manager:
         new = [protocol for protocol in person.protocols if not before[protocol][person.name].present]
         return person._replace(password_hash=hashes.pop()) if new and len(hashes) == 1 else person
 
-    def _person(self, name: str, options: Mapping[str, Any]) -> Person:
-        person = person_from_options({"name": name, **options}, min_length())
+    def _person(self, name: str, options: Mapping[str, Any], existing: bool = False) -> Person:
+        person = person_from_options({"name": name, **options}, min_length(), existing)
         if not person.protocols:
             raise InvalidInput(
                 f"user {name!r}: protocols: expected ftps, sftp or both, found none; to remove the user: ftp-users del"
@@ -469,6 +472,11 @@ def module_change(front: str, names: Sequence[str], check_mode: bool) -> Iterato
     with audited(front, "apply", names) as report, accounts_lock(LOCK_FILE, LOCK_SECONDS):
         Manager(audit=False).finish()
         yield report
+
+
+def _with_files(people: Iterable[Person]) -> list[Person]:
+    """Return who may have files or an account: a name such as ``../x`` that others wrote into the database may not."""
+    return [person for person in people if is_component(person.name)]
 
 
 def _side(found: Mapping[str, Any] | None, **names: str) -> dict[str, Any] | None:

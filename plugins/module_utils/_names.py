@@ -5,12 +5,16 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import InvalidInput
 
 MAX_LENGTH = 32
 """Longest login name in characters: UT_NAMESIZE of utmp(5), the limit useradd(8) enforces."""
+
+MAX_EXISTING = 1024
+"""Longest name, in characters, that is looked for at all."""
 
 # The portable file-name characters of POSIX.1-2017 3.282, with a first character that neither
 # an option parser (-) nor a directory listing (.) can take for something else.
@@ -51,3 +55,19 @@ def validate_user_name(name: object) -> str:
     if name.isdigit():
         raise InvalidInput(f"user name {shown}: a name of digits only is read as a user id; add a letter")
     raise InvalidInput(f"user name {shown}: reserved for the system; choose another name")
+
+
+def is_component(name: str) -> bool:
+    """Whether ``name`` names something within a directory; any other leads out of it, or nowhere."""
+    return name not in ("", ".", "..") and "/" not in name and "\0" not in name and len(os.fsencode(name)) <= 255
+
+
+def validate_existing_name(name: object) -> str:
+    """Return ``name`` when a user could have it whom others have made: no name we would choose need be one.
+
+    Raises InvalidInput for what is no name at all. Whether the user is there is the caller's to see, and
+    ``is_component`` whether files may be looked for by that name.
+    """
+    if isinstance(name, str) and name and "\0" not in name and len(name) <= MAX_EXISTING:
+        return name
+    return validate_user_name(name)

@@ -10,7 +10,7 @@ from typing import Any, Iterable, Mapping, NamedTuple
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import InvalidInput
 from ansible_collections.secure_ftp.server.plugins.module_utils._fields import PROTOCOLS
 from ansible_collections.secure_ftp.server.plugins.module_utils._keys import validate_authorized_keys
-from ansible_collections.secure_ftp.server.plugins.module_utils._names import validate_user_name
+from ansible_collections.secure_ftp.server.plugins.module_utils._names import validate_existing_name, validate_user_name
 from ansible_collections.secure_ftp.server.plugins.module_utils._passwords import validate_hash, validate_password
 from ansible_collections.secure_ftp.server.plugins.module_utils._policy import DEFAULT_MIN_LENGTH
 
@@ -36,15 +36,17 @@ class Person(NamedTuple):
         return f"Person({self.name!r})"
 
 
-def person_from_options(options: Mapping[str, Any], min_length: int = DEFAULT_MIN_LENGTH) -> Person:
+def person_from_options(
+    options: Mapping[str, Any], min_length: int = DEFAULT_MIN_LENGTH, existing: bool = False
+) -> Person:
     """Build a Person of one module or list entry; keys given as None count as not given.
 
-    ``min_length`` is the fewest characters of a password.
+    ``min_length`` is the fewest characters of a password; ``existing`` that the user is there, whatever the name.
 
     Raises InvalidInput naming the user and the rule that is broken.
     """
     get = options.get
-    name = validate_user_name(get("name"))
+    name = validate_existing_name(get("name")) if existing else validate_user_name(get("name"))
     password, password_hash = get("password"), get("password_hash")
     if password is not None:
         if password_hash is not None:
