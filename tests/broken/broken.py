@@ -1,4 +1,4 @@
-"""Break the user store on purpose, one way at a time: a test or benchmark must notice each.
+"""Break the user store and the removal of users on purpose, one way at a time: a test or benchmark must notice each.
 
     make broken                    every way (about 10 minutes)
     make broken ONLY=slow          those whose name begins so
@@ -23,6 +23,7 @@ USERDB, HASHFILE, FTP_PEOPLE, NAMES, PASSWORDS = (
     f"plugins/module_utils/_{name}.py" for name in ("userdb", "hashfile", "ftp_people", "names", "passwords")
 )
 TAKEOVER, DISCOVERY = "plugins/module_utils/_takeover.py", "plugins/module_utils/_discovery.py"
+DIRECTORIES, MOUNTS, SESSIONS = (f"plugins/module_utils/_{name}.py" for name in ("directories", "mounts", "sessions"))
 FLUSH = "        os.fsync(fd)\n"
 
 
@@ -314,6 +315,77 @@ WAYS = (
         "return bool(served.certificate) and served.certificate != wanted",
         "return False",
         "unit/test_ftps_probe.py::test_a_renewed_file_is_seen_whatever_its_time_stamp",
+    ),
+    Broken(
+        "removal: mounts are not looked at",
+        DIRECTORIES,
+        "            refuse_mounts([path])\n",
+        "",
+        "unit/test_mounts.py::test_a_bind_mount_of_the_same_file_system_refuses_everything",
+    ),
+    Broken(
+        "removal: only the home itself may not be a mount",
+        MOUNTS,
+        'point == real or point.startswith(real + "/")',
+        "point == real",
+        "unit/test_mounts.py::test_a_bind_mount_of_the_same_file_system_refuses_everything",
+    ),
+    Broken(
+        "removal: a mount that appears meanwhile is entered",
+        DIRECTORIES,
+        "if mount_id(child) != mount:\n                    raise",
+        "if False:\n                    raise",
+        "unit/test_mounts.py::test_what_is_mounted_after_the_look_is_not_entered_either",
+    ),
+    Broken(
+        "removal: what is put in meanwhile ends it",
+        DIRECTORIES,
+        "_ATTEMPTS = 20",
+        "_ATTEMPTS = 1",
+        "unit/test_directories.py::test_what_is_put_in_during_a_removal_goes_too_as_long_as_that_ends",
+    ),
+    Broken(
+        "removal: a kept home is not closed",
+        DIRECTORIES,
+        "os.path.join(root, name), 0, 0, 0o700, check_mode, make=False",
+        "os.path.join(root, name), 0, 0, 0o700, True, make=False",
+        "unit/test_directories.py::test_a_kept_home_is_closed_and_comes_back_whole",
+    ),
+    Broken(
+        "removal: whose a kept home was is guessed",
+        DIRECTORIES,
+        "        if noted is not None:\n",
+        "        if False:\n",
+        "unit/test_directories.py::test_whose_a_kept_home_was_is_noted_and_not_guessed",
+    ),
+    Broken(
+        "removal: a moved directory leads elsewhere",
+        DIRECTORIES,
+        "if _identity(fd) != levels[-1][0]:",
+        "if False:",
+        "unit/test_directories.py::test_a_directory_that_is_moved_while_it_is_handed_over_leads_nowhere",
+    ),
+    Broken(
+        "removal: links are followed when a home is handed over",
+        DIRECTORIES,
+        "os.chown(entry, uid, gid, dir_fd=fd, follow_symlinks=False)",
+        "os.chown(entry, uid, gid, dir_fd=fd)",
+        "unit/test_directories.py::test_a_kept_home_is_closed_and_comes_back_whole",
+    ),
+    Broken(
+        "sessions: FTPS's are asked instead of ended",
+        SESSIONS,
+        "os.kill(pid, signal.SIGKILL)",
+        "os.kill(pid, signal.SIGTERM)",
+        "unit/test_sessions.py::test_the_sessions_of_one_user_end_and_nobody_elses",
+    ),
+    # Never break "root in roots": that would end every vsftpd of the machine this runs on.
+    Broken(
+        "sessions: other programs in the home end too",
+        SESSIONS,
+        'if file.read().strip() != "vsftpd":',
+        "if file.read() is None:",
+        "unit/test_sessions.py::test_the_sessions_of_one_user_end_and_nobody_elses",
     ),
     Broken("slow: one core", PASSWORDS, "if workers <= 1:", "if True:", bench="verify 2,000 passwords"),
 )

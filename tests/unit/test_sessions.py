@@ -58,9 +58,10 @@ def test_the_sessions_of_one_user_end_and_nobody_elses(homes: Path) -> None:
         assert all(is_over(pid) for pid in mine)
         assert not any(is_over(pid) for pid in others)
     finally:
-        for pid in others:
-            os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
+        for pid in (*mine, *others):
+            with contextlib.suppress(ProcessLookupError, ChildProcessError):  # those that are over
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
 
 
 def test_a_directory_under_another_name_is_the_same_one(homes: Path) -> None:
