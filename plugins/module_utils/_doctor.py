@@ -36,6 +36,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._doctor_vsftpd i
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import NotPermitted, SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._pam import PAM_DIRECTORY
 from ansible_collections.secure_ftp.server.plugins.module_utils._processes import run_command
+from ansible_collections.secure_ftp.server.plugins.module_utils._ssh_service import apply_verb, with_verb
 
 EXIT_STATUS = {WARNING: 10, ERROR: 11}
 """Exit status of ``ftp-users check`` by the worst severity found; 0 when nothing is."""
@@ -73,7 +74,8 @@ def examine() -> list[Finding]:
     trees, written = places(instances, sftp)
     findings += examined(lambda: disk_findings(["/etc", *trees]), "df -h; df -i")
     findings += examined(lambda: leftover_findings(written), "ls -la /etc/vsftpd")
-    return in_order(findings)
+    verb = apply_verb(run)
+    return in_order(finding._replace(fix=with_verb(finding.fix, verb)) for finding in findings)
 
 
 def examined(examination: Callable[[], Iterable[Finding]], look: str) -> list[Finding]:

@@ -49,7 +49,14 @@ _SCARCE = 0.01
 
 
 def ssh_ports(run: Run) -> set[int]:
-    """The ports sshd is configured for; none when it refuses its configuration, which is said elsewhere."""
+    """The ports sshd is configured for; none when it refuses its configuration, which is said elsewhere.
+
+    While ssh.socket is active its ports count: sshd gets them from it, whatever its configuration says.
+    """
+    if find_program("systemctl"):
+        ports = socket_ports(run(["systemctl", "show", "ssh.socket", "--property=ActiveState,Listen"]).out)
+        if ports:
+            return ports
     sshd = find_program("sshd")
     answer = run([sshd, "-T"]) if sshd else None
     return configured_ports(answer.out) if answer is not None and answer.rc == 0 else set()
