@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import sys
+import time
 from typing import Any, Callable, Mapping, NoReturn, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._display import visible, visible_lines
@@ -200,6 +201,8 @@ def _show(arguments: argparse.Namespace) -> int:
         rows.append((f"{protocol} directory", side["directory"] or "unknown"))
         if "keys" in side:
             rows.append((f"{protocol} keys", str(side["keys"])))
+        if side.get("expires"):
+            rows.append((f"{protocol} expires", side["expires"]))
     sys.stdout.write("".join(f"{what + ':':<16}{visible(value)}\n" for what, value in rows))
     return 0
 
@@ -434,7 +437,11 @@ def _print_json(content: object) -> None:
 
 
 def _state(user: dict[str, Any]) -> str:
-    return "locked" if user["locked"] else "active"
+    if user["locked"]:
+        return "locked"
+    # shadow(5) keeps days, of UTC.
+    end = (user["sftp"] or {}).get("expires")
+    return "expired" if end and end <= time.strftime("%Y-%m-%d", time.gmtime()) else "active"
 
 
 def _summary(user: dict[str, Any]) -> tuple[str, ...]:

@@ -352,6 +352,12 @@ KINDS: dict[str, Kind] = {
         "Their users cannot log in: the run that made them was cut short.",
         "ftp-users passwd {user}",
     ),
+    "account-expires": Kind(
+        WARNING,
+        "the account of an SFTP user has expired, or does so within 14 days",
+        "From that day on sshd refuses the user's password and keys; FTPS does not look at it.",
+        "chage --expiredate -1 {user}",
+    ),
     "half-locked": Kind(
         ERROR,
         "users are locked on one protocol but not on the other",

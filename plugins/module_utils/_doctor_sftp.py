@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import fnmatch
 import os
 import stat
@@ -35,7 +36,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._doctor_outside 
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor_vsftpd import writable_findings
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp_people import NO_SHELLS
-from ansible_collections.secure_ftp.server.plugins.module_utils._sftp_state import lock_state
+from ansible_collections.secure_ftp.server.plugins.module_utils._sftp_state import expiry, lock_state
 from ansible_collections.secure_ftp.server.plugins.module_utils._sshd import (
     CONFIG,
     DEFAULT_DIRECTORY,
@@ -55,6 +56,8 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._sshd import (
 )
 
 _RELOAD = "sshd -t && systemctl reload ssh"
+SOON = 14
+"""Days before its end from which an account is pointed out."""
 _ACCESS = ("allowusers", "denyusers")
 _SUBJECTS = {"chrootdirectory": "jail-open", "forcecommand": "jail-open"}
 
@@ -102,6 +105,11 @@ class Sftp:
             with contextlib.suppress(SecureFtpError):
                 yield discovered_directory(block, group) or DEFAULT_DIRECTORY
             yield discovered_keys_directory(block) or DEFAULT_KEYS_DIRECTORY
+
+    def keys_directories(self) -> Iterator[str]:
+        """The directories of public keys."""
+        for group in self.groups:
+            yield discovered_keys_directory(find_jail(self.settings, group)) or DEFAULT_KEYS_DIRECTORY
 
 
 def find_sftp(config: str = CONFIG, etc: str = "/etc") -> Sftp:
@@ -306,6 +314,12 @@ def _account_findings(members: Sequence[Member], accounts: Accounts) -> Iterator
     if pending:
         what = f"{listed(pending)}: no password yet; the fix gives one, ftp-users del removes the account"
         yield found("account-pending", what, pending[0], chained(f"ftp-users passwd {quoted(n)}" for n in pending))
+    ends = {name: end for name, state in states.items() for end in [expiry(state)] if end and not state.full}
+    soon = datetime.datetime.now(datetime.timezone.utc).date() + datetime.timedelta(days=SOON)
+    ending = [f"{name} on {end.isoformat()}" for name, end in sorted(ends.items()) if end <= soon]
+    if ending:
+        name = ending[0].split(" on ")[0]
+        yield found("account-expires", f"{listed(ending)}: the account ends", name, user=name)
     shells = [member.account.name for member in members if member.account.shell not in NO_SHELLS]
     if shells:
         fix = chained(f"usermod --shell {NO_SHELLS[0]} {quoted(name)}" for name in shells)

@@ -36,7 +36,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._doctor_vsftpd i
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftp_people import plaintext_keys, without_locks
 from ansible_collections.secure_ftp.server.plugins.module_utils._pam import PAM_DIRECTORY, find_userdb
-from ansible_collections.secure_ftp.server.plugins.module_utils._sftp_state import lock_state
+from ansible_collections.secure_ftp.server.plugins.module_utils._sftp_state import is_shut, lock_state
 from ansible_collections.secure_ftp.server.plugins.module_utils._sshd import unsafe_components
 from ansible_collections.secure_ftp.server.plugins.module_utils._userdb import read
 
@@ -144,6 +144,7 @@ def lock_findings(instances: Sequence[Instance], sftp: Sftp) -> Iterator[Finding
     """Examine whether who is locked on one protocol is locked on the other."""
     half: dict[str, str] = {}
     members = {name for group in sftp.groups for name in sftp.accounts.members(group)}
+    with_keys = {name for directory in sftp.keys_directories() for name in _names_in(directory)}
     databases = set()
     for instance in instances:
         with contextlib.suppress(SecureFtpError):  # said by the other examinations
@@ -152,7 +153,7 @@ def lock_findings(instances: Sequence[Instance], sftp: Sftp) -> Iterator[Finding
         with contextlib.suppress(SecureFtpError):
             records, locked = without_locks(read(database).all())
             for name in sorted(members & set(map(name_of, records))):
-                by_ftps, by_sftp = name.encode() in locked, lock_state(sftp.accounts, name).full
+                by_ftps, by_sftp = name.encode() in locked, is_shut(lock_state(sftp.accounts, name), name in with_keys)
                 if by_ftps != by_sftp:
                     half[name] = "locked over FTPS only" if by_ftps else "locked over SFTP only"
     if half:

@@ -104,7 +104,9 @@ class Manager:
                     "protocols": [protocol for protocol, side in zip(PROTOCOLS, (by_ftps, by_sftp)) if found in side],
                     "locked": all(part["locked"] for part in parts),
                     "ftps": _side(by_ftps.get(found), scheme="scheme", directory="home"),
-                    "sftp": _side(by_sftp.get(found), scheme="scheme", directory="home", keys="keys"),
+                    "sftp": _side(
+                        by_sftp.get(found), scheme="scheme", directory="home", keys="keys", expires="expires"
+                    ),
                 }
             )
         return users

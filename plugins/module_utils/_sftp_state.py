@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 import re
 from typing import Any, Iterable, Mapping, NamedTuple, Sequence
@@ -31,6 +32,8 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._sshd import (
     find_jail,
     read_settings,
 )
+
+_EPOCH = datetime.date(1970, 1, 1)
 
 # A lock keeps an expiry that was there before it in front of the password, where unlocking finds it.
 _LOCKED = re.compile(r"!(?:expires=(?P<day>[0-9]+)!)?(?P<stored>.+)")
@@ -60,8 +63,18 @@ def lock_state(accounts: Accounts, name: str) -> LockState:
     return LockState(full, mark, behind, (parts.group("day") or "") if full else expires)
 
 
+def is_shut(state: LockState, has_keys: bool) -> bool:
+    """Whether nobody gets in: the account is locked, or (``passwd --lock``) its password is, and it has no key."""
+    return state.full or (bool(state.mark) and not has_keys)
+
+
+def expiry(state: LockState) -> datetime.date | None:
+    """The day from which the account expires, set by chage(1) or an administrator; our own lock does not count."""
+    return _EPOCH + datetime.timedelta(days=int(state.day)) if state.day.isdigit() and len(state.day) < 7 else None
+
+
 def describe(group: str, name: str | None = None, config: str = CONFIG, etc: str = "/etc") -> list[dict[str, Any]]:
-    """Return the members of ``group`` by name: scheme of the password (None without one), lock, home and keys."""
+    """Return the members of ``group``: name, scheme of the password (None without one), lock, expiry, home and keys."""
     accounts = read_accounts(etc, only=None if name is None else {name})
     jail = jail_of(group, config)
     names = [user for user in accounts.members(group) if name in (None, user)]
@@ -74,11 +87,13 @@ def describe(group: str, name: str | None = None, config: str = CONFIG, etc: str
         state = lock_state(accounts, user)
         usable = state.stored not in PENDING and state.stored != NO_PASSWORD
         keys = len(read_keys(jail.keys_directory, user)) if user in with_keys else 0
+        end = expiry(state)
         described.append(
             {
                 "name": user,
                 "scheme": scheme(state.stored) if usable else None,
-                "locked": state.full or (bool(state.mark) and not keys),
+                "locked": is_shut(state, bool(keys)),
+                "expires": end.isoformat() if end else None,
                 "home": os.path.join(jail.directory, user),
                 "keys": keys,
             }

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 import re
 import subprocess
@@ -238,3 +239,13 @@ def test_a_home_that_was_left_open_is_found(place):
     assert finding.subject == "sftp-home-left" and f"{place.jail}/joker" in finding.what
     subprocess.run(finding.fix, shell=True, check=True)
     assert place.findings() == []
+
+
+def test_an_account_that_ends_is_found_and_a_lock_of_ours_is_not_one(place):
+    """Set by chage: list said active, and sshd refused the user."""
+    today = (datetime.datetime.now(datetime.timezone.utc).date() - datetime.date(1970, 1, 1)).days
+    for days, is_found in ((-5, True), (10, True), (100, False)):
+        place.accounts = people("batman", "robin", expires={"robin": str(today + days)})
+        assert place.subjects() == (["account-expires"] if is_found else []), days
+    place.accounts = people("batman", "robin", expires={"robin": "1"}, passwords={"robin": "!" + HASH})
+    assert place.subjects() == []

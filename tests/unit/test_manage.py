@@ -80,6 +80,7 @@ class Sftp:
                 "locked": person.locked,
                 "home": str(self.jail / person.name),
                 "keys": len(person.authorized_keys or ()),
+                "expires": None,
             }
             for person in self.people.values()
             if name in (None, person.name)

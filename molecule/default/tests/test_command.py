@@ -62,7 +62,7 @@ def test_the_life_of_an_account(server):
     user = answer(server, "show", NAME)["user"]
     assert user["protocols"] == ["ftps", "sftp"] and not user["locked"]
     assert user["ftps"] == {"scheme": "sha512_crypt", "directory": f"{FTPS_ROOT}/{NAME}"}
-    assert user["sftp"] == {"scheme": "sha512_crypt", "directory": f"{SFTP_JAIL}/{NAME}", "keys": 0}
+    assert user["sftp"] == {"scheme": "sha512_crypt", "directory": f"{SFTP_JAIL}/{NAME}", "keys": 0, "expires": None}
     assert answer(server, "passwd", NAME, "--password-stdin", stdin=SECOND)["changed"]
     assert granted(server, FIRST) == NOWHERE and granted(server, SECOND) == EVERYWHERE
     assert not answer(server, "edit", NAME, "--password-stdin", stdin=SECOND)["changed"], "the same password again"
