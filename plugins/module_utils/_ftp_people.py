@@ -17,7 +17,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._directories imp
     ensure_homes,
     remove_home,
 )
-from ansible_collections.secure_ftp.server.plugins.module_utils._discovery import Server, guest_ids, is_kept
+from ansible_collections.secure_ftp.server.plugins.module_utils._discovery import Homes, Server, guest_ids, is_kept
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import InvalidInput, NotDurable, SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._names import is_component
 from ansible_collections.secure_ftp.server.plugins.module_utils._pam import allow_both, allow_hashes_only, restore
@@ -154,7 +154,18 @@ def _removed(changes: Changes) -> list[str]:
 def end_sessions(names: Sequence[str], server: Server) -> None:
     """End the sessions of users who are gone, locked, or have another password; those of a shared directory stay."""
     if names and server.homes and not server.homes.shared:
-        end_ftps_sessions(map(server.homes.of, filter(is_component, names)))
+        end_ftps_sessions(sole_directories(names, server.homes))
+
+
+def sole_directories(names: Iterable[str], homes: Homes) -> list[str]:
+    """Return the directories of ``names`` that nobody else's own file (vsftpd.conf(5), user_config_dir) gives too."""
+    ours = set(filter(is_component, names))
+    try:
+        others = set(os.listdir(homes.config_directory)) - ours if homes.config_directory else set()
+    except OSError:
+        others = set()
+    taken = {os.path.realpath(homes.of(name)) for name in others}
+    return sorted(path for path in map(homes.of, ours) if os.path.realpath(path) not in taken)
 
 
 def describe(server: Server, name: str | None = None) -> dict[str, Any]:

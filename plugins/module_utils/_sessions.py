@@ -22,9 +22,10 @@ PROC = "/proc"
 def end_ftps_sessions(directories: Iterable[str], seconds: float = 5.0, proc: str = PROC) -> int:
     """Kill the vsftpd sessions whose root is one of ``directories`` and wait until they are gone; return how many.
 
-    A directory that several users share is for the caller to leave out.
+    A directory that several users share is for the caller to leave out. The root of this host never counts: it is that
+    of the daemon itself.
     """
-    wanted = {identity for identity in map(_identity, directories) if identity is not None}
+    wanted = {identity for identity in map(_identity, directories) if identity and identity != _identity("/")}
     deadline = time.monotonic() + seconds
     ended: set[int] = set()
     while wanted:

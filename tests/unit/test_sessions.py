@@ -14,6 +14,8 @@ from typing import Iterator
 
 import pytest
 
+from ansible_collections.secure_ftp.server.plugins.module_utils._discovery import Homes
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftp_people import sole_directories
 from ansible_collections.secure_ftp.server.plugins.module_utils._sessions import end_ftps_sessions
 
 PR_SET_NAME = 15
@@ -69,6 +71,26 @@ def test_a_directory_under_another_name_is_the_same_one(homes: Path) -> None:
     pid = session(homes / "robin")
     assert end_ftps_sessions([str(homes / "link")]) == 1
     assert is_over(pid)
+
+
+def test_a_user_whose_directory_is_the_root_of_the_host_does_not_end_the_daemon(homes: Path) -> None:
+    pid = session(Path("/"))
+    try:
+        assert end_ftps_sessions(["/"], seconds=1) == 0
+        assert not is_over(pid)
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(pid, 0)
+
+
+def test_a_directory_that_users_own_files_share_is_left_out(tmp_path: Path) -> None:
+    for name in ("ann", "bob"):
+        (tmp_path / name).write_text("local_root=/srv/both\n")
+    (tmp_path / "cid").write_text("local_root=/srv/cid\n")
+    found = Homes("/home/vftp/$USER", "$USER", str(tmp_path))
+    assert sole_directories(["ann", "cid", "dan"], found) == ["/home/vftp/dan", "/srv/cid"]
+    assert "/srv/both" in sole_directories(["ann", "bob"], found)
 
 
 def test_nobody_to_end() -> None:
