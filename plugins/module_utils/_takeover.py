@@ -64,8 +64,9 @@ def takeover_problems(
             instances = find_instances(run_command)
         except MissingProgram:
             instances = []
-    found = list(_mask_problems())
-    services = {str(variables.get("vsftpd_pam_service") or "vsftpd.virtual"): ""}
+    found = list(_mask_problems()) if wanted else []
+    given = variables.get("vsftpd_pam_service")
+    services = {given: ""} if isinstance(given, str) and given else {}
     for path, settings in wanted.items():
         unit = UNITS.get(path, "vsftpd")
         for instance in instances:
