@@ -99,7 +99,7 @@ reliability: venv ## the user store killed, raced, corrupted and out of space
 soak: venv ## the same for longer, with five times as many kills and damaged files
 	@SECURE_FTP_SWAPS=1000 SECURE_FTP_KILLS=5000 SECURE_FTP_DAMAGED=5000 $(PYTHON) -m pytest tests/reliability --quiet -rs
 
-broken: venv ## break the user store on purpose, one way at a time: a test must notice each
+broken: venv ## break the user store and the jail on purpose, one way at a time: a test must notice each
 	@$(PYTHON) tests/broken/broken.py "$(ONLY)"
 
 azure: venv $(AZURE)/.ready ## the Azure backend, real module and SDK, against a stand-in for Azure

@@ -441,7 +441,10 @@ def _state(user: dict[str, Any]) -> str:
         return "locked"
     # shadow(5) keeps days, of UTC.
     end = (user["sftp"] or {}).get("expires")
-    return "expired" if end and end <= time.strftime("%Y-%m-%d", time.gmtime()) else "active"
+    if not end or end > time.strftime("%Y-%m-%d", time.gmtime()):
+        return "active"
+    # FTPS does not look at it: who has both still gets in.
+    return "active, SFTP expired" if "ftps" in user["protocols"] else "expired"
 
 
 def _summary(user: dict[str, Any]) -> tuple[str, ...]:

@@ -387,6 +387,41 @@ WAYS = (
         "if file.read() is None:",
         "unit/test_sessions.py::test_the_sessions_of_one_user_end_and_nobody_elses",
     ),
+    Broken(
+        "jail: the home in passwd is the upload directory again",
+        "plugins/module_utils/_accounts.py",
+        'NO_HOME = "/nonexistent"',
+        'NO_HOME = "/home/sftp"',
+        "unit/test_accounts.py",
+    ),
+    Broken(
+        "jail: values of a block made by hand are not compared",
+        "plugins/module_utils/_sshd.py",
+        "if keyword and not _same_value(keyword, setting.value, value):",
+        "if False:",
+        "unit/test_sshd.py::test_a_jail_with_other_values_is_not_taken_over",
+    ),
+    Broken(
+        "jail: rights on the host do not matter",
+        "plugins/module_utils/_accounts.py",
+        "privileged = sorted(PRIVILEGED_GROUPS.intersection(groups))",
+        "privileged: list[str] = []",
+        "unit/test_accounts.py::test_an_account_with_rights_is_nobodys_sftp_user",
+    ),
+    Broken(
+        "jail: passwd --lock is no lock, even of who has no key",
+        "plugins/module_utils/_sftp_state.py",
+        "return state.full or (bool(state.mark) and not has_keys)",
+        "return state.full",
+        "unit/test_sftp_state.py",
+    ),
+    Broken(
+        "jail: our lock is shown as an expiry",
+        "plugins/module_utils/_sftp_state.py",
+        '(parts.group("day") or "") if full else expires)',
+        'parts.group("day") or expires)',
+        "unit/test_sftp_state.py",
+    ),
     Broken("slow: one core", PASSWORDS, "if workers <= 1:", "if True:", bench="verify 2,000 passwords"),
 )
 
