@@ -273,3 +273,10 @@ def test_passwords_of_users_of_another_database_are_found(place):
     logins.write_text("bob\nBob-pass-1\n")
     (finding,) = place.findings()
     assert finding.subject == "plaintext-file" and str(logins) in finding.what
+
+
+def test_a_users_own_file_that_is_no_file(place, tmp_path):
+    (tmp_path / "users.d" / "batman").mkdir(parents=True)
+    with place.config.open("a") as file:
+        file.write(f"user_config_dir={tmp_path}/users.d\n")
+    assert place.subjects() == ["user-file-unusable"]
