@@ -50,6 +50,9 @@ OTHERS = "ftp_other_variables"
 SIMILAR = 0.85
 """From which ratio of difflib on a name with another beginning is taken for a slip of ours: one letter of seven."""
 
+OUR_OWN = tuple(prefix for prefix in PREFIXES if prefix not in ("ftp_", "firewall_"))
+"""Prefixes that nobody else uses; roles of others have variables such as firewall_allowed_tcp_ports."""
+
 _NOT_OURS = frozenset(("ftp_proxy",))  # curl(1), wget(1), and many inventories
 
 
@@ -68,11 +71,12 @@ def problems(variables: Mapping[str, Any], defined: Iterable[str]) -> list[str]:
         near = difflib.get_close_matches(name.lower(), PUBLIC, 1, SIMILAR)
         if not near and name.startswith(PREFIXES):
             near = difflib.get_close_matches(name, PUBLIC, 1, 0.75)
-        elif not near:
+        if not near and not name.startswith(OUR_OWN):
             continue
-        meant = f" did you mean {near[0]}?" if near else ""
+        meant = f"did you mean {near[0]}? " if near else ""
         found.append(
-            f"{name}: no such variable;{meant} If it belongs to something else, rename it or list it in {OTHERS}"
+            f"{name}: expected a variable of this collection, found none of that name; {meant}if it belongs to"
+            f" something else, rename it or list it in {OTHERS}"
         )
     return found
 

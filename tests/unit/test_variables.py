@@ -44,16 +44,25 @@ def test_the_table_holds_the_variables_of_the_roles_and_of_the_playbooks() -> No
         ("vstfpd_pasv_max_port", "vsftpd_pasv_max_port"),
         ("pam_userdb_database", "pam_userdb_d"),
         ("firewall_allow_sources", "firewall_allowed_sources"),
-        ("firewall_allowed_tcp_ports", ""),
+        ("vsftpd_packages_of_mine", ""),
     ],
 )
 def test_what_looks_like_ours_and_is_none_is_a_problem(name: str, meant: str) -> None:
     (problem,) = _preflight.problems({}, [], HOST, _preflight.Control((name, "vsftpd_port", "ftp_users")))
-    assert problem.startswith(f"{name}: no such variable;") and _variables.OTHERS in problem
+    assert (
+        problem.startswith(f"{name}: expected a variable of this collection, found none of that name; ")
+        and _variables.OTHERS in problem
+    )
     assert f"did you mean {meant}" in problem if meant else "did you mean" not in problem
 
 
-@pytest.mark.parametrize("name", ["ftp_proxy", "user_name", "remote_user", "sshd_config", "firewalld_enabled", "users"])
+# Of widely used roles and of people's own.
+ELSEWHERE = ("firewall_allowed_tcp_ports", "firewall_state", "firewall_log_dropped_packets", "ftp_server", "ftp_root")
+
+
+@pytest.mark.parametrize(
+    "name", ["ftp_proxy", "user_name", "remote_user", "sshd_config", "firewalld_enabled", "users", *ELSEWHERE]
+)
 def test_names_of_others_pass(name: str) -> None:
     assert _variables.problems({}, [name]) == []
 
