@@ -75,8 +75,9 @@ def takeover_problems(
                 found += _configuration_problems(instance, settings, variables)
     for service, path in services.items():
         found += _service_problems(service, path, variables, users, pam_directory)
-    if "/etc/vsftpd-implicit.conf" in wanted and _is_foreign(unit_file):
-        found.append(f"{unit_file}: was not written by this collection and would be replaced; rename it, or {_GO_ON}")
+    if wanted and _is_foreign(unit_file):  # with one TLS mode the role removes it
+        what = "was not written by this collection and would be replaced or removed"
+        found.append(f"{unit_file}: {what}; rename it, or {_GO_ON}")
     found += _database_directory_problems(variables)
     found += _home_problems(variables, users)
     return list(dict.fromkeys(found))

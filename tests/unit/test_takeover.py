@@ -148,3 +148,12 @@ def test_a_mask_of_somebody_else_is_not_taken_off(tmp_path):
     assert len(list(_takeover._mask_problems(str(mask), str(mark)))) == 1
     mark.touch()
     assert list(_takeover._mask_problems(str(mask), str(mark))) == []
+
+
+def test_a_unit_of_somebody_else_is_neither_replaced_nor_removed(server):
+    unit = server.root / "no.service"
+    unit.write_text("[Service]\nExecStart=/usr/sbin/vsftpd /etc/theirs.conf\n")
+    (problem,) = server.problems()
+    assert str(unit) in problem and "replaced or removed" in problem
+    unit.write_text("# Managed by Ansible (role secure_ftp.server.vsftpd): changes made here are lost.\n[Unit]\n")
+    assert server.problems() == []
