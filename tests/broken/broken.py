@@ -22,6 +22,7 @@ PYTHON = ROOT / ".venv/bin/python"
 USERDB, HASHFILE, FTP_PEOPLE, NAMES, PASSWORDS = (
     f"plugins/module_utils/_{name}.py" for name in ("userdb", "hashfile", "ftp_people", "names", "passwords")
 )
+MANAGE, AUDIT = "plugins/module_utils/_manage.py", "plugins/module_utils/_audit.py"
 TAKEOVER, DISCOVERY = "plugins/module_utils/_takeover.py", "plugins/module_utils/_discovery.py"
 DIRECTORIES, MOUNTS, SESSIONS = (f"plugins/module_utils/_{name}.py" for name in ("directories", "mounts", "sessions"))
 FLUSH = "        os.fsync(fd)\n"
@@ -421,6 +422,48 @@ WAYS = (
         '(parts.group("day") or "") if full else expires)',
         'parts.group("day") or expires)',
         "unit/test_sftp_state.py",
+    ),
+    Broken(
+        "transaction: half a user after a failure behind the rename",
+        MANAGE,
+        'if not self._both_done(before["ftps"]):',
+        "if True:",
+        "unit/test_manage.py::test_a_failure_behind_the_rename_leaves_no_half_user",
+    ),
+    Broken(
+        "transaction: what failed is not taken back",
+        MANAGE,
+        'self._undo(before["sftp"], new_directories)',
+        "pass",
+        "unit/test_manage.py::test_a_half_that_fails_takes_the_other_one_back",
+    ),
+    Broken(
+        "transaction: the journal is gone before the change",
+        MANAGE,
+        "        try:\n            result = self._reconcile(people)\n",
+        "        os.unlink(self._journal_path)\n        try:\n            result = self._reconcile(people)\n",
+        "unit/test_manage.py::test_a_change_that_was_killed_is_finished_by_the_next_one",
+    ),
+    Broken(
+        "transaction: modules wait for nobody",
+        MANAGE,
+        "as report, accounts_lock(LOCK_FILE, LOCK_SECONDS):\n        Manager(",
+        "as report:\n        Manager(",
+        "unit/test_manage.py::test_a_module_waits_for_the_change_before_it_and_finishes_a_killed_one",
+    ),
+    Broken(
+        "transaction: modules leave what was killed",
+        MANAGE,
+        "        Manager(audit=False).finish()\n",
+        "",
+        "unit/test_manage.py::test_a_module_waits_for_the_change_before_it_and_finishes_a_killed_one",
+    ),
+    Broken(
+        "audit: what was done is not logged",
+        AUDIT,
+        "            log(syslog.LOG_INFO, ",
+        "            str(",
+        "unit/test_audit.py::test_a_change_is_one_line_for_each_result",
     ),
     Broken("slow: one core", PASSWORDS, "if workers <= 1:", "if True:", bench="verify 2,000 passwords"),
 )

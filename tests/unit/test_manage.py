@@ -307,6 +307,25 @@ def test_a_change_that_cannot_be_finished_yet_is_not_forgotten(host: Host, monke
     assert host.manager.show("batman")["protocols"] == ["ftps", "sftp"]
 
 
+def test_a_module_waits_for_the_change_before_it_and_finishes_a_killed_one(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(manage.Manager.__init__, "__defaults__", (1000, str(host.journal), False))
+    monkeypatch.setattr(manage, "LOCK_SECONDS", 0.0)
+    monkeypatch.setattr(manage, "audited", lambda *_about: contextlib.nullcontext(lambda _result, _users: None))
+    with killed(monkeypatch):
+        host.manager.add("batman", password="geheim geheim")
+    with manage.accounts_lock(manage.LOCK_FILE):
+        with manage.module_change("ftp_user", ["robin"], check_mode=True):
+            assert host.journal.exists(), "check mode changed something"
+        with pytest.raises(Busy), manage.module_change("ftp_user", ["robin"], check_mode=False):
+            pytest.fail("another change is at work")
+    with manage.module_change("ftp_user", ["robin"], check_mode=False):
+        assert host.manager.show("batman")["protocols"] == ["ftps", "sftp"] and not host.journal.exists()
+        with pytest.raises(Busy), manage.accounts_lock(manage.LOCK_FILE, 0.0):
+            pytest.fail("the module holds no lock")
+
+
 def test_what_somebody_else_has_changed_since_is_left_alone(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     host.manager.add("batman", password="geheim geheim")
     with killed(monkeypatch):
