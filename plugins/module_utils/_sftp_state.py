@@ -70,7 +70,7 @@ def is_shut(state: LockState, has_keys: bool) -> bool:
 
 def expiry(state: LockState) -> datetime.date | None:
     """The day from which the account expires, set by chage(1) or an administrator; our own lock does not count."""
-    return _EPOCH + datetime.timedelta(days=int(state.day)) if state.day.isdigit() and len(state.day) < 7 else None
+    return _EPOCH + datetime.timedelta(days=int(state.day)) if re.fullmatch("[0-9]{1,6}", state.day) else None
 
 
 def describe(group: str, name: str | None = None, config: str = CONFIG, etc: str = "/etc") -> list[dict[str, Any]]:
