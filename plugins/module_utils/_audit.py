@@ -53,18 +53,29 @@ def audited(front: str, verb: str, users: Sequence[str], log: Log | None = None)
     The block hands each result ("added", ...) and the users it is about to what it is given.
     A block that fails is logged too: a refusal says who tried what. ``front`` is "command" or the name of a module.
     """
-    log = log or write
     done: list[tuple[str, Sequence[str]]] = []
-    who = f"by={literal(operator())} with={front} {verb}"
+    failure: BaseException | None = None
     try:
         yield lambda result, about: done.append((result, about))
     except BaseException as error:
-        result = error.code if isinstance(error, SecureFtpError) else type(error).__name__
-        # What was got wrong may hold anything, a password in the wrong place too.
-        hidden = isinstance(error, InvalidInput) or not isinstance(error, SecureFtpError)
-        said = "" if hidden else f" message={literal(str(error), 300)}"
-        log(syslog.LOG_WARNING, f"{who} users={named(users)} result={result}{said}")
+        failure = error
         raise
-    for result, about in done:
-        if about:
-            log(syslog.LOG_INFO, f"{who} users={named(about)} result={result}")
+    finally:
+        who = f"by={literal(operator())} with={front} {verb}"
+        for priority, text in _lines(users, done, failure):
+            (log or write)(priority, f"{who} {text}")
+
+
+def _lines(
+    users: Sequence[str], done: Sequence[tuple[str, Sequence[str]]], failure: BaseException | None
+) -> Iterator[tuple[int, str]]:
+    if failure is None:
+        for result, about in done:
+            if about:
+                yield syslog.LOG_INFO, f"users={named(about)} result={result}"
+        return
+    result = failure.code if isinstance(failure, SecureFtpError) else type(failure).__name__
+    # What was got wrong may hold anything, a password in the wrong place too.
+    hidden = isinstance(failure, InvalidInput) or not isinstance(failure, SecureFtpError)
+    said = "" if hidden else f" message={literal(str(failure), 300)}"
+    yield syslog.LOG_WARNING, f"users={named(users)} result={result}{said}"

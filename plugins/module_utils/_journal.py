@@ -9,12 +9,11 @@ while a change runs.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 from typing import Mapping, NamedTuple, Sequence
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._atomic import fsync_directory, replace_file
+from ansible_collections.secure_ftp.server.plugins.module_utils._atomic import file_error, fsync_directory, replace_file
 from ansible_collections.secure_ftp.server.plugins.module_utils._people import Person
 
 PATH = "/var/lib/secure_ftp.server/unfinished.json"
@@ -30,7 +29,10 @@ class Intent(NamedTuple):
 def write(intent: Intent, path: str = PATH) -> None:
     """Store ``intent`` durably. Raises SecureFtpError when that is impossible; nothing must be changed then."""
     directory = os.path.dirname(path)
-    os.makedirs(directory, mode=0o700, exist_ok=True)
+    try:
+        os.makedirs(directory, mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise file_error(directory, "make the directory", error) from error
     content = {"people": [person._asdict() for person in intent.people], "records": dict(intent.records)}
     replace_file(path, json.dumps(content).encode("utf-8", "surrogateescape"), 0o600, -1, -1)
 
@@ -53,10 +55,17 @@ def read(path: str = PATH) -> Intent | None:
         return Intent(people, content["records"])
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None
+    except OSError as error:
+        raise file_error(path, "read", error) from error
 
 
 def remove(path: str = PATH) -> None:
     """Forget the change: it is done, or undone."""
-    with contextlib.suppress(FileNotFoundError):
+    try:
         os.unlink(path)
         fsync_directory(os.path.dirname(path))
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        done = "the change before it is done; this file is looked at once more by the next one"
+        raise file_error(path, "remove", error, done) from error

@@ -26,6 +26,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._errors import (
     Busy,
     InvalidInput,
     NoSuchUser,
+    NotDurable,
     NotPermitted,
     SecureFtpError,
     UserExists,
@@ -369,8 +370,8 @@ class Manager:
         names = ", ".join(repr(person.name) for person in rest[:5]) + (" and others" if len(rest) > 5 else "")
         try:
             result = self._reconcile(rest)
-        except Busy:
-            raise  # it stays half-done for now, and remembered
+        except (Busy, NotDurable):
+            raise  # it stays half-done for now, or the disk may lose it yet, and is remembered
         except SecureFtpError as error:
             warnings = [f"user {names}: an interrupted change could not be finished: {error}"]
         else:

@@ -29,7 +29,8 @@ def wish(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Wish:
 
 
 def text(path: str) -> str:
-    return subprocess.run(["openssl", "x509", "-noout", "-text", "-in", path], capture_output=True, text=True).stdout
+    command = ["openssl", "x509", "-noout", "-text", "-in", path]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
 def test_a_certificate_has_each_extension_once_and_fits_its_key(wish: Wish) -> None:

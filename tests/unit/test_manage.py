@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import builtins
 import contextlib
 import json
 import os
@@ -14,6 +15,7 @@ from typing import Any, Iterable, Sequence
 import pytest
 from conftest import HASH, dump, load
 
+from ansible_collections.secure_ftp.server.plugins.module_utils import _journal as journal
 from ansible_collections.secure_ftp.server.plugins.module_utils import _manage as manage
 from ansible_collections.secure_ftp.server.plugins.module_utils import _passwords as passwords
 from ansible_collections.secure_ftp.server.plugins.module_utils import _sftp_people as sftp
@@ -376,3 +378,24 @@ def test_only_root_changes_somebody(host: Host, monkeypatch: pytest.MonkeyPatch)
 def test_a_user_of_no_protocol_is_refused(host: Host) -> None:
     with pytest.raises(InvalidInput, match="protocols: expected ftps, sftp or both, found none"):
         host.manager.add("batman", password="xxxxxxxxxxxx", protocols=[])
+
+
+@pytest.mark.parametrize("call", ["open", "unlink"])
+def test_a_journal_that_the_disk_refuses_is_named(host: Host, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
+    with killed(monkeypatch):
+        host.manager.add("batman", password="geheim-geheim")
+
+    def refuse(path: Any, *_rest: Any, **_more: Any) -> Any:
+        if str(path) == str(host.journal):
+            raise OSError(5, "Input/output error")
+        return real(path, *_rest, **_more)
+
+    module = journal.os if call == "unlink" else builtins
+    real = getattr(module, call)
+    with monkeypatch.context() as broken:
+        broken.setattr(module, call, refuse)
+        with pytest.raises(SecureFtpError, match=f"^{host.journal}: cannot .*input/output error"):
+            host.manager.add("robin", password="robins-password")
+    assert host.journal.exists()
+    host.manager.add("robin", password="robins-password")
+    assert {"batman", "robin"} <= set(dump(host.db)) and not host.journal.exists()

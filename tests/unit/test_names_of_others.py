@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from conftest import HASH, load
-from test_manage import Host, host  # noqa: F401
+from test_manage import Host, host  # noqa: F401  # pylint: disable=unused-import
 
 from ansible_collections.secure_ftp.server.plugins.module_utils import _command as command
 from ansible_collections.secure_ftp.server.plugins.module_utils import _passwords as passwords

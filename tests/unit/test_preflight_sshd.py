@@ -23,10 +23,11 @@ def problems(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(_preflight_sshd, "prepare_host", lambda: None)
     monkeypatch.setattr(_preflight_sshd, "find_program", lambda name: "/usr/sbin/sshd")
 
-    def examine(text="", users=USERS, values=None, passwd="", variables=VARIABLES) -> list[str]:
+    def examine(text="", users=None, values=None, passwd="", variables=None) -> list[str]:
         (tmp_path / "sshd_config").write_text(text)
         (tmp_path / "passwd").write_text(passwd)
         monkeypatch.setattr(_preflight_sshd, "effective", lambda user, path: values or {})
+        users, variables = users or USERS, variables or VARIABLES
         return sshd_problems(variables, users, str(tmp_path / "sshd_config"), str(tmp_path))
 
     return examine
