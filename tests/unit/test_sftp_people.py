@@ -368,7 +368,7 @@ def test_which_homes_obey_their_user(tmp_path):
     if os.geteuid() != 0:
         pytest.skip("needs root to have directories of another user")
     tmp_path.chmod(0o755)
-    for parent in tmp_path.parents[:-2]:
+    for parent in list(tmp_path.parents)[:-2]:  # a slice of parents is new in Python 3.10
         parent.chmod(0o755)
     own, shared, closed = tmp_path / "own", tmp_path / "shared", tmp_path / "closed"
     for path, uid, gid, mode in ((own, 1000, 1000, 0o700), (shared, 0, 997, 0o775), (closed, 0, 997, 0o755)):

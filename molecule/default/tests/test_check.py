@@ -63,20 +63,23 @@ class Case(NamedTuple):
 
 def certificate(begins: int, ends: int) -> str:
     """Put a certificate of the same key in place that is valid from and to so many days from now."""
-    return f"""python3 - <<'END'
-import datetime
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-key = serialization.load_pem_private_key(open("{KEY}", "rb").read(), None)
-name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "check.example")])
-now = datetime.datetime.utcnow()
-made = (
-    x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(7)
-    .not_valid_before(now + datetime.timedelta(days={begins})).not_valid_after(now + datetime.timedelta(days={ends}))
-    .sign(key, hashes.SHA256())
-)
-open("{CERT}", "wb").write(made.public_bytes(serialization.Encoding.PEM))
+    return f"""( d=$(mktemp -d); cd $d; touch index; echo 07 >serial
+cat >ca.cnf <<END
+[ca]
+default_ca = c
+[c]
+database = $d/index
+serial = $d/serial
+new_certs_dir = $d
+default_md = sha256
+policy = p
+[p]
+commonName = supplied
 END
+openssl req -new -key {KEY} -subj /CN=check.example -out request
+openssl ca -batch -selfsign -config ca.cnf -keyfile {KEY} -in request -notext -out made.pem \
+    -startdate $(date -ud '{begins} days' +%Y%m%d%H%M%SZ) -enddate $(date -ud '{ends} days' +%Y%m%d%H%M%SZ)
+cat made.pem >{CERT} ) 2>/dev/null
 """
 
 

@@ -76,14 +76,14 @@ def test_the_life_of_an_account(server):
 
 
 def test_the_form_of_the_article_works_and_warns(server):
-    result = server.sh(f"/etc/vsftpd/users add {NAME} 'bat!'")
+    result = server.sh(f"/etc/vsftpd/users add {NAME} 'bat!bat!bat!'")
     assert "warning: a password on the command line can be read by every user" in result.stderr
-    assert granted(server, "bat!") == EVERYWHERE
-    assert server.sh(f"/etc/vsftpd/users edit {NAME} 'cave!'").stdout == f"{NAME}: changed (ftps, sftp)\n"
-    assert granted(server, "cave!") == EVERYWHERE
+    assert granted(server, "bat!bat!bat!") == EVERYWHERE
+    assert server.sh(f"/etc/vsftpd/users edit {NAME} 'cave!cave!cave!'").stdout == f"{NAME}: changed (ftps, sftp)\n"
+    assert granted(server, "cave!cave!cave!") == EVERYWHERE
     assert NAME in server.sh("/etc/vsftpd/users list").stdout
     server.sh(f"/etc/vsftpd/users del {NAME}")
-    assert granted(server, "cave!") == NOWHERE
+    assert granted(server, "cave!cave!cave!") == NOWHERE
 
 
 @pytest.mark.spread

@@ -87,8 +87,8 @@ def test_the_life_of_a_user(server, control, key_file, no_harvey, program):
 def test_the_exit_status_is_that_of_the_error(control, program):
     cases = [
         (("show", "nobody-here"), "", "", 3),
-        (("add", "batman"), "--password-stdin", "x y z 1 2 3\n", 4),
-        (("add", "../x"), "--password-stdin", "x y z 1 2 3\n", 2),
+        (("add", "batman"), "--password-stdin", "x y z 1 2 3 4\n", 4),
+        (("add", "../x"), "--password-stdin", "x y z 1 2 3 4\n", 2),
         (("add", NAME), "--password-stdin", "tab\tinside\n", 2),
     ]
     for words, options, stdin, status in cases:
@@ -155,7 +155,7 @@ foreach (['{shown}', 'SHA256:{"A" * 43}'] as $print) {{
         $seen = [$users->show('{NAME}')['locked'], $users->unlock('{NAME}')['user']['locked'],
             $users->lock('{NAME}')['changed']];
         try {{
-            $users->add('{NAME}', ['password' => 'x y z 1 2 3']);
+            $users->add('{NAME}', ['password' => 'x y z 1 2 3 4']);
         }} catch (\\SecureFtp\\RequestException $error) {{
             $seen[] = $error->errorCode;
         }}
