@@ -15,6 +15,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._accounts import
     NO_HOME,
     NO_PASSWORD,
     PENDING,
+    PRIVILEGED_GROUPS,
     Account,
     Accounts,
     uid_range,
@@ -89,7 +90,15 @@ def privileged_findings(accounts: Accounts, group: str, etc: str = "/etc") -> It
     for name in accounts.members(group):
         why = unsuitable(accounts.users[name], accounts.groups_of(name), accounts.groups[group], low)
         if why:
-            yield found("account-privileged", f"{name}: {why}", name, user=name, group=group)
+            yield found("account-privileged", f"{name}: {why}", name, _apart(accounts, name, group))
+
+
+def _apart(accounts: Accounts, name: str, group: str) -> str:
+    """The command that takes account ``name`` out of ``group``, or where that is its own, out of the others."""
+    if accounts.users[name].gid != accounts.groups[group].gid:
+        return f"gpasswd -d {quoted(name)} {quoted(group)}"
+    rights = sorted(PRIVILEGED_GROUPS.intersection(accounts.groups_of(name)))
+    return chained(f"gpasswd -d {quoted(name)} {one}" for one in rights) or f"usermod -g nogroup {quoted(name)}"
 
 
 def subsystem_findings(sftp: Sftp) -> Iterator[Finding]:

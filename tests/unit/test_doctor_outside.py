@@ -50,7 +50,12 @@ def test_an_administrator_in_the_group_is_found():
     groups = {"sftponly": Group("sftponly", 900, frozenset()), "sudo": Group("sudo", 27, frozenset({"ann"}))}
     accounts = Accounts({"ann": user(), "bob": user("bob", 1004)}, groups, {})
     (finding,) = privileged_findings(accounts, "sftponly")
-    assert finding.subject == "account-privileged" and finding.fix == "gpasswd -d ann sftponly"
+    assert finding.subject == "account-privileged" and finding.fix == "gpasswd -d ann sudo"
+    groups["sftponly"] = Group("sftponly", 900, frozenset({"bob"}))
+    accounts = Accounts({"bob": user("bob", 1004, gid=1004)}, groups, {})
+    assert [one.fix for one in privileged_findings(accounts, "sftponly")] == ["gpasswd -d bob sftponly"]
+    accounts = Accounts({"low": user("low", 200)}, groups, {})
+    assert [one.fix for one in privileged_findings(accounts, "sftponly")] == ["usermod -g nogroup low"]
 
 
 @pytest.mark.parametrize(

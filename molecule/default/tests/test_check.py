@@ -18,6 +18,7 @@ CONF, PAM, SSHD = "/etc/vsftpd.conf", "/etc/pam.d/vsftpd.virtual", "/etc/ssh/ssh
 LITTER = "/etc/vsftpd/.users.db.0123456789ab.tmp"
 ASIDE = "/root/check-aside"
 
+LINGER = "/var/lib/systemd/linger"
 KEPT = f"/etc/vsftpd /etc/vsftpd.conf /etc/vsftpd-implicit.conf {PAM} /etc/ssh /etc/ufw"
 ACCOUNTS = "/etc/passwd /etc/shadow /etc/group /etc/gshadow"
 UNITS = "vsftpd vsftpd-implicit"
@@ -36,6 +37,7 @@ for part in {ASIDE}/moved/*; do
     fi
 done
 set -e
+rm -rf {SFTP_JAIL}/zoe {LINGER}/robin
 rm -rf {LITTER} /etc/vsftpd/users.txt /etc/vsftpd/users.db.damaged-* /etc/ssh/sftponly_keys
 tar -xpf {ASIDE}/saved.tar -C /
 sh {ASIDE}/owners
@@ -188,6 +190,15 @@ CASES = [
          f" && printf '%s\\n' robin \"$(cat /run/value)\" | db_load -T -t hash {DB}; rm /run/value",
          ("half-locked",), "robin: locked over FTPS only"),
     Case("a shell", "usermod --shell /bin/bash robin", ("account-shell",), "robin"),
+    Case("a home that obeys", f"sed -i 's|^\\(robin:.*\\):/nonexistent:|\\1:{SFTP_JAIL}/robin:|' /etc/passwd",
+         ("account-home",), f"robin ({SFTP_JAIL}/robin)"),
+    Case("lingering", f"mkdir -p {LINGER}; touch {LINGER}/robin", ("account-outside",), "robin: lingers"),
+    Case("an administrator", "gpasswd -a robin adm", ("account-privileged",), "robin: expected an account"),
+    Case("an end", "chage --expiredate 2020-01-02 robin", ("account-expires",), "robin on 2020-01-02"),
+    Case("a home left", f"mkdir -m 0700 {SFTP_JAIL}/zoe; chown 4242 {SFTP_JAIL}/zoe", ("sftp-home-left",), "zoe"),
+    Case("SFTP for all", f"sed -i 's|^Subsystem.*|Subsystem sftp internal-sftp|' {SSHD}; systemctl reload ssh;"
+         " useradd --shell /usr/sbin/nologin mailbox; echo mailbox:mail-Box-1234 | chpasswd",
+         ("subsystem-internal",), "mailbox", runnable=False),
     Case("own keys", "chown batman /etc/ssh/sftponly_keys/batman", ("key-file-unsafe",), "batman"),
     Case("unreadable keys", "chmod 0600 /etc/ssh/sftponly_keys/batman", ("key-file-unsafe",), "batman"),
     Case("keys of nobody", "cp /etc/ssh/sftponly_keys/{batman,harvey}", ("key-file-orphan",), "harvey"),

@@ -14,7 +14,13 @@ from conftest import CLIENT_DIRECTORY, FTPS_ROOT, PASSWORDS, SFTP_JAIL
 NAME, OTHER = "joker", "jokerman"
 PASSWORD = "why-So Serious1"
 HOMES = [f"{FTPS_ROOT}/{NAME}", f"{SFTP_JAIL}/{NAME}"]
-PASSWORDS.update({NAME: PASSWORD, OTHER: PASSWORD})
+
+
+@pytest.fixture(autouse=True)
+def known_passwords(monkeypatch):
+    """Let the helpers log these users in, and forget them for the other tests."""
+    monkeypatch.setitem(PASSWORDS, NAME, PASSWORD)
+    monkeypatch.setitem(PASSWORDS, OTHER, PASSWORD)
 
 
 def wait_until(what: Callable[[], bool], seconds: float = 15) -> None:
