@@ -131,7 +131,7 @@ def test_the_playbook_makes_a_server_of_a_bare_host(host: str, run: Run, collect
     paths = [line for line in done.stdout.splitlines() if line.startswith("task path: ")]
     assert paths and all(line.startswith(f"task path: {collections}/") for line in paths), paths
     address = subprocess.run([RIG, "address", host], check=True, capture_output=True, text=True).stdout.strip()
-    upload = ["curl", "--silent", "--show-error", "--ssl-reqd", "--insecure", "--user", "batman:Gotham-City"]
+    upload = ["curl", "--silent", "--show-error", "--ssl-reqd", "--insecure", "--user", "batman:Gotham-City!"]
     subprocess.run([*upload, "--upload-file", inventory, f"ftp://{address}/hosts.yml"], check=True)
     answer = subprocess.run([*upload, f"ftp://{address}/hosts.yml"], check=True, capture_output=True)
     assert answer.stdout == inventory.read_bytes()
