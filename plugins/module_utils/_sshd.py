@@ -285,13 +285,18 @@ def _blocks(settings: Sequence[Setting], group: str) -> list[tuple[Setting, list
     return found
 
 
+def _by_keyword(jail: Jail) -> dict[str, tuple[str, str]]:
+    """Keyword, as we write it, and value of each setting of ``jail``, by the keyword in lower case."""
+    return {keyword.lower(): (keyword, value) for keyword, value in jail.settings().items()}
+
+
 def takeover_problems(settings: Sequence[Setting], jail: Jail) -> list[str]:
     """What a hand-made block of ``jail``'s group among ``settings`` (without the marked one) does otherwise than ours.
 
     Such a block is somebody's decision: it is taken over only where its values are ours, so each difference is named,
     with the variable of the role sshd_chroot that keeps it.
     """
-    ours = {keyword.lower(): (keyword, value) for keyword, value in jail.settings().items()}
+    ours = _by_keyword(jail)
     problems = []
     for start, inside in _blocks(settings, jail.group):
         for setting in inside:
@@ -351,7 +356,7 @@ def unmarked(text: str, path: str = CONFIG) -> list[Setting]:
 
 def _superseded_removed(text: str, jail: Jail) -> str:
     """Drop a hand-made ``Match Group`` block of the same group when ours sets everything that it sets, to the same."""
-    ours = {keyword.lower(): (keyword, value) for keyword, value in jail.settings().items()}
+    ours = _by_keyword(jail)
     lines = text.splitlines(keepends=True)
     for start, inside in reversed(_blocks([one for one in parse(text, "") if not one.path], jail.group)):
         if inside and all(
