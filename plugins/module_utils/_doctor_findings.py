@@ -11,10 +11,13 @@ from __future__ import annotations
 import shlex
 from typing import Iterable, NamedTuple, Sequence
 
+from ansible_collections.secure_ftp.server.plugins.module_utils._display import visible
+
 ERROR, WARNING = "error", "warning"
 AGAIN = "then run ftp-users check again"
 
-_SHOWN, _FIXED = 5, 50
+_FIXED = 50
+_SHOWN = 5
 
 
 class Finding(NamedTuple):
@@ -441,21 +444,13 @@ def found(subject: str, what: str, where: str = "", fix: str | None = None, **wo
     """Make a finding; ``words`` fill in the fix of its kind, a list as several words, unless ``fix`` is given."""
     kind = KINDS[subject]
     command = kind.fix.format(**{name: quoted(value) for name, value in words.items()}) if fix is None else fix
-    return Finding(kind.severity, subject, printable(what), kind.why, printable(command), printable(where))
+    return Finding(kind.severity, subject, visible(what), kind.why, visible(command), visible(where))
 
 
 def quoted(value: object) -> str:
     """Return ``value``, or each item of it, quoted for a shell."""
     items = value if isinstance(value, (list, tuple)) else [value]
     return " ".join(shlex.quote(str(item)) for item in items)
-
-
-def printable(text: str) -> str:
-    """Return ``text`` with everything escaped that a terminal could take for a command."""
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape", "surrogatepass").decode("ascii")
-        for character in text
-    )
 
 
 def listed(names: Sequence[str]) -> str:

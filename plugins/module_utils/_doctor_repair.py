@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._discovery import discover
-from ansible_collections.secure_ftp.server.plugins.module_utils._doctor_findings import printable
+from ansible_collections.secure_ftp.server.plugins.module_utils._display import visible
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor_users import leads_out, name_of
 from ansible_collections.secure_ftp.server.plugins.module_utils._userdb import salvage_database, update
 
@@ -37,4 +37,4 @@ def repair(database: str | None = None) -> Repair:
     path = database or discover().database
     number, damaged = salvage_database(path)
     removed = update(path, lambda view: {key: None for key in view.all() if leads_out(name_of(key))})
-    return Repair(path, number - len(removed), damaged, sorted(printable(name_of(key)) for key in removed))
+    return Repair(path, number - len(removed), damaged, sorted(visible(name_of(key)) for key in removed))

@@ -18,6 +18,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._directories imp
     remove_home,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._discovery import Homes, Server, guest_ids, is_kept
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor_findings import listed
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import InvalidInput, NotDurable, SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._names import is_component
 from ansible_collections.secure_ftp.server.plugins.module_utils._pam import allow_both, allow_hashes_only, restore
@@ -29,8 +30,6 @@ ROOT_MODE = 0o555
 HOME_MODE = 0o700
 SETTLE = 1.0
 """Seconds a log-in has to get from reading the PAM file to reading the database."""
-
-_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -321,13 +320,13 @@ class _Decision:
         unsafe = [_text(key) for key, value in self._given_hashes.items() if passwords.has_unsafe_length(value)]
         if unsafe:
             outcome.warnings.append(
-                f"password_hash of {_some(unsafe)}: its length is 8 modulo 16, which Linux-PAM before 1.5.2 (Ubuntu"
+                f"password_hash of {listed(unsafe)}: its length is 8 modulo 16, which Linux-PAM before 1.5.2 (Ubuntu"
                 " 22.04) cannot verify: log-in may fail; use rounds of four or five digits"
             )
         left = sorted(_text(key) for key in self._plaintext if key not in changes)
         if left:
             outcome.warnings.append(
-                f"{self._server.database}: plaintext password stored for {_some(left)}; set hash_plaintext: true on"
+                f"{self._server.database}: plaintext password stored for {listed(left)}; set hash_plaintext: true on"
                 " ftp_users"
             )
 
@@ -447,8 +446,3 @@ def _remove_homes(names: Sequence[str], server: Server, check_mode: bool) -> lis
 
 def _text(value: bytes) -> str:
     return value.decode("utf-8", "backslashreplace")
-
-
-def _some(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:_SHOWN])
-    return shown if len(names) <= _SHOWN else f"{shown} and {len(names) - _SHOWN} more"

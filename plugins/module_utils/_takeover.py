@@ -17,7 +17,8 @@ import stat
 from typing import Any, Iterator, Mapping, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._discovery import DEFAULT_SERVICE, Homes, guest_ids
-from ansible_collections.secure_ftp.server.plugins.module_utils._doctor_findings import listed, printable
+from ansible_collections.secure_ftp.server.plugins.module_utils._display import visible
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor_findings import listed
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor_instances import Instance, find_instances
 from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._pam import PAM_DIRECTORY, find_userdb
@@ -136,7 +137,7 @@ def _configuration_problems(
     if not differing:
         return
     shown = ", ".join(f"{name}={value} (would be {_shown(name, wanted)})" for name, value in differing.items())
-    yield printable(
+    yield visible(
         f"{instance.path}: was not written by this collection, and of its settings {len(differing)} would change:"
         f" {shown}; to keep them set {_variables_for(differing, wanted)}; {_GO_ON} (a dated copy of the file stays)"
     )
@@ -205,7 +206,7 @@ def _service_problems(
     if (userdb is not None or not config) and not is_ours(text):
         lines = [line.strip() for line in text.splitlines() if _would_be_missed(line)]
         if lines:
-            yield printable(
+            yield visible(
                 f"{where}: was not written by this collection, and these lines of it would be lost:"
                 f" {'; '.join(lines)}; give vsftpd_pam_service another name and put them there, or {_GO_ON}"
             )
@@ -234,7 +235,7 @@ def _database_problems(where: str, old: str, variables: Mapping[str, Any], users
     out = sorted(names - _wanted_names(users))
     if out:
         count = "1 user" if len(out) == 1 else f"{len(out)} users"
-        yield printable(
+        yield visible(
             f"{where}: reads the database {old}, and {count} of it could not log in any more, who are in it and not in"
             f" ftp_users: {listed(out)}; {keep}, or add them to ftp_users, or {_GO_ON}"
         )
@@ -285,7 +286,7 @@ def _home_problems(variables: Mapping[str, Any], users: object) -> Iterator[str]
         if stat.S_ISDIR(found.st_mode) and found.st_uid not in (0, ids[0]):
             foreign.setdefault(_owner(found.st_uid), []).append(path)
     for owner, paths in foreign.items():
-        yield printable(
+        yield visible(
             f"vsftpd_local_root: {listed(paths)}: belongs to {owner} and would become the property of"
             f" {variables.get('vsftpd_guest_username') or 'ftp'}, as whom FTPS users act; set vsftpd_guest_username:"
             f" {owner} or another vsftpd_local_root, or {_GO_ON}"
