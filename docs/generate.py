@@ -20,9 +20,9 @@ from typing import Any, Callable
 
 import yaml
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._firewall import wanted_rules
-from ansible_collections.secure_ftp.server.plugins.module_utils._nsg import nsg_plan
-from ansible_collections.secure_ftp.server.plugins.module_utils._port_plan import port_plan
+from ansible_collections.secure_ftp.server.plugins.module_utils._firewall.azure import nsg_plan
+from ansible_collections.secure_ftp.server.plugins.module_utils._firewall.plan import port_plan
+from ansible_collections.secure_ftp.server.plugins.module_utils._firewall.ufw_rules import wanted_rules
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"

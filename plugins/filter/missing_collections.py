@@ -33,7 +33,7 @@ _value:
 
 from typing import Any, Callable
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._collections import missing
+from ansible_collections.secure_ftp.server.plugins.module_utils._preflight.collections import missing
 
 
 class FilterModule:

@@ -46,9 +46,9 @@ from typing import Any, Callable, Iterable, Mapping, Sequence
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
-from ansible_collections.secure_ftp.server.plugins.module_utils._nsg import nsg_plan
-from ansible_collections.secure_ftp.server.plugins.module_utils._port_plan import integer, port_plan, value_of
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._firewall.azure import nsg_plan
+from ansible_collections.secure_ftp.server.plugins.module_utils._firewall.plan import integer, port_plan, value_of
 
 
 def filter_nsg_plan(

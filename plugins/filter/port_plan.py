@@ -53,8 +53,8 @@ from typing import Any, Callable, Iterable, Mapping
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
-from ansible_collections.secure_ftp.server.plugins.module_utils._port_plan import port_plan
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._firewall.plan import port_plan
 
 
 def filter_port_plan(variables: Mapping[str, Any], ssh_ports: Iterable[int] = (22,)) -> list[dict[str, Any]]:

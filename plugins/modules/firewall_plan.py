@@ -106,8 +106,17 @@ wanted:
 
 from typing import TYPE_CHECKING, Any, Mapping, Sequence
 
-from ansible_collections.secure_ftp.server.plugins.module_utils import _ufw, _ufw_guard
-from ansible_collections.secure_ftp.server.plugins.module_utils._firewall import (
+from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.module import run
+from ansible_collections.secure_ftp.server.plugins.module_utils._firewall import ufw, ufw_guard
+from ansible_collections.secure_ftp.server.plugins.module_utils._firewall.plan import (
+    PortRule,
+    integer,
+    is_on,
+    parse_sources,
+    port_plan,
+    value_of,
+)
+from ansible_collections.secure_ftp.server.plugins.module_utils._firewall.ufw_rules import (
     filters_ipv6,
     halves_missing,
     parse_added,
@@ -116,16 +125,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._firewall import
     refuse_lockout,
     wanted_rules,
 )
-from ansible_collections.secure_ftp.server.plugins.module_utils._module import run
-from ansible_collections.secure_ftp.server.plugins.module_utils._port_plan import (
-    PortRule,
-    integer,
-    is_on,
-    parse_sources,
-    port_plan,
-    value_of,
-)
-from ansible_collections.secure_ftp.server.plugins.module_utils._ssh_ports import ports_in_use
+from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.ports import ports_in_use
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -150,14 +150,14 @@ def work_out(module: AnsibleModule) -> dict[str, Any]:
 
 def ufw_plan(variables: Mapping[str, Any], rules: Sequence[PortRule]) -> dict[str, Any]:
     wanted = wanted_rules(rules)
-    program = _ufw.find()
+    program = ufw.find()
     active, ipv6, added, halves, policies = False, True, "", set(), []
     if program:
-        active = _ufw.is_active(program)
-        added = _ufw.ask(program, "show", "added")
-        settings = _ufw.settings()
+        active = ufw.is_active(program)
+        added = ufw.ask(program, "show", "added")
+        settings = ufw.settings()
         policies, ipv6 = policies_to_change(settings), filters_ipv6(settings)
-        halves = halves_missing(wanted, _ufw.rule_files(ipv6))
+        halves = halves_missing(wanted, ufw.rule_files(ipv6))
     todo = plan(wanted, parse_added(added), halves)
     return {
         "installed": program is not None,
@@ -169,7 +169,7 @@ def ufw_plan(variables: Mapping[str, Any], rules: Sequence[PortRule]) -> dict[st
             or policies
             or ipv6 != is_on(variables, "firewall_ipv6")
             # A run that died has left its change unconfirmed, and the host about to undo it.
-            or _ufw_guard.is_armed()
+            or ufw_guard.is_armed()
         ),
         "add": [rule.options() for rule in todo.add],
         "delete": [rule.options() for rule in todo.delete],

@@ -88,9 +88,10 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._discovery import discover
-from ansible_collections.secure_ftp.server.plugins.module_utils._ftp_people import describe
-from ansible_collections.secure_ftp.server.plugins.module_utils._module import run, store_options
+from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.module import run
+from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.options import store_options
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.reconcile import describe
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import discover
 
 
 def _logic(module: AnsibleModule) -> dict[str, Any]:

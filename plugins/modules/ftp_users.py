@@ -136,19 +136,19 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._discovery import discover
-from ansible_collections.secure_ftp.server.plugins.module_utils._ftp_people import Outcome, Rules, reconcile
-from ansible_collections.secure_ftp.server.plugins.module_utils._manage import module_change
-from ansible_collections.secure_ftp.server.plugins.module_utils._module import (
+from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.module import run
+from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.options import (
     password_options,
-    run,
     store_options,
     users_option,
     write_options,
 )
-from ansible_collections.secure_ftp.server.plugins.module_utils._people import people_from_list
-from ansible_collections.secure_ftp.server.plugins.module_utils._policy import valid_min_length
-from ansible_collections.secure_ftp.server.plugins.module_utils._userdb import salvage_database
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.database import salvage_database
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.reconcile import Outcome, Rules, reconcile
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import discover
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage.manager import module_change
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.policy import valid_min_length
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import people_from_list
 
 
 def _logic(module: AnsibleModule) -> dict[str, Any]:

@@ -89,10 +89,10 @@ servers:
 import time
 from typing import TYPE_CHECKING, Any, Mapping
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
-from ansible_collections.secure_ftp.server.plugins.module_utils._ftps_probe import probe
-from ansible_collections.secure_ftp.server.plugins.module_utils._module import run
-from ansible_collections.secure_ftp.server.plugins.module_utils._processes import run_command
+from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.module import run
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.probe import probe
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.programs import run_command
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule

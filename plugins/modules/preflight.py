@@ -83,18 +83,18 @@ ssh_ports:
 
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
-from ansible_collections.secure_ftp.server.plugins.module_utils._module import run
-from ansible_collections.secure_ftp.server.plugins.module_utils._preflight import (
+from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.module import run
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._preflight.checks import (
     Control,
     message,
     problems,
     secrets_of,
     this_host,
 )
-from ansible_collections.secure_ftp.server.plugins.module_utils._preflight_sshd import sshd_problems
-from ansible_collections.secure_ftp.server.plugins.module_utils._ssh_ports import ports_in_use
-from ansible_collections.secure_ftp.server.plugins.module_utils._takeover import takeover_problems
+from ansible_collections.secure_ftp.server.plugins.module_utils._preflight.sshd import sshd_problems
+from ansible_collections.secure_ftp.server.plugins.module_utils._preflight.takeover import takeover_problems
+from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.ports import ports_in_use
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule

@@ -105,18 +105,18 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._accounts import login_names
-from ansible_collections.secure_ftp.server.plugins.module_utils._control import (
+from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.module import keep_old, run
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import login_names
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.installer import COMMAND
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.units import is_outdated
+from ansible_collections.secure_ftp.server.plugins.module_utils._remote.access import (
     DEFAULT_KEYS_DIRECTORY,
     DEFAULT_USER,
     clients_from_options,
     validate_user,
 )
-from ansible_collections.secure_ftp.server.plugins.module_utils._control_host import ControlHost
-from ansible_collections.secure_ftp.server.plugins.module_utils._install import COMMAND
-from ansible_collections.secure_ftp.server.plugins.module_utils._module import keep_old, run
-from ansible_collections.secure_ftp.server.plugins.module_utils._sshd import CONFIG, UNIT
-from ansible_collections.secure_ftp.server.plugins.module_utils._units import is_outdated
+from ansible_collections.secure_ftp.server.plugins.module_utils._remote.grant import ControlHost
+from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import CONFIG, UNIT
 
 
 def _logic(module: AnsibleModule) -> dict[str, Any]:

@@ -74,8 +74,8 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._certificate import Wish, ensure
-from ansible_collections.secure_ftp.server.plugins.module_utils._module import run
+from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.module import run
+from ansible_collections.secure_ftp.server.plugins.module_utils._tls.certificate import Wish, ensure
 
 
 def _logic(module: AnsibleModule) -> dict[str, Any]:

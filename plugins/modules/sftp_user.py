@@ -76,12 +76,13 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._fields import of_protocol
-from ansible_collections.secure_ftp.server.plugins.module_utils._manage import module_change
-from ansible_collections.secure_ftp.server.plugins.module_utils._module import password_options, person_options, run
-from ansible_collections.secure_ftp.server.plugins.module_utils._people import person_from_options
-from ansible_collections.secure_ftp.server.plugins.module_utils._policy import valid_min_length
-from ansible_collections.secure_ftp.server.plugins.module_utils._sftp_people import Rules, reconcile, sftp_options
+from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.module import run
+from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.options import password_options, person_options
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage.manager import module_change
+from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.reconcile import Rules, reconcile, sftp_options
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields import of_protocol
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.policy import valid_min_length
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import person_from_options
 
 _PERSON = of_protocol("sftp")
 

@@ -105,11 +105,12 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._manage import module_change
-from ansible_collections.secure_ftp.server.plugins.module_utils._module import password_options, run, users_option
-from ansible_collections.secure_ftp.server.plugins.module_utils._people import people_from_list
-from ansible_collections.secure_ftp.server.plugins.module_utils._policy import valid_min_length
-from ansible_collections.secure_ftp.server.plugins.module_utils._sftp_people import Rules, reconcile, sftp_options
+from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.module import run
+from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.options import password_options, users_option
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage.manager import module_change
+from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.reconcile import Rules, reconcile, sftp_options
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.policy import valid_min_length
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import people_from_list
 
 
 def _logic(module: AnsibleModule) -> dict[str, Any]:

@@ -103,15 +103,16 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._accounts import (
+from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.module import keep_old, run
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import (
     create_group,
     login_names,
     read_accounts,
 )
-from ansible_collections.secure_ftp.server.plugins.module_utils._directories import ensure_directory
-from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
-from ansible_collections.secure_ftp.server.plugins.module_utils._module import keep_old, run
-from ansible_collections.secure_ftp.server.plugins.module_utils._sshd import (
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.directories import ensure_directory
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.units import is_outdated
+from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import (
     CONFIG,
     DEFAULT_DIRECTORY,
     DEFAULT_GROUP,
@@ -128,7 +129,6 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._sshd import (
     validate_jail,
     with_jail,
 )
-from ansible_collections.secure_ftp.server.plugins.module_utils._units import is_outdated
 
 
 def _logic(module: AnsibleModule) -> dict[str, Any]:

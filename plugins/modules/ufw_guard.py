@@ -62,9 +62,9 @@ active:
 
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.secure_ftp.server.plugins.module_utils import _ufw, _ufw_guard
-from ansible_collections.secure_ftp.server.plugins.module_utils._errors import InvalidInput
-from ansible_collections.secure_ftp.server.plugins.module_utils._module import run
+from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.module import run
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import InvalidInput
+from ansible_collections.secure_ftp.server.plugins.module_utils._firewall import ufw, ufw_guard
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -74,15 +74,15 @@ def guard(module: AnsibleModule) -> dict[str, Any]:
     state, timeout = module.params["state"], module.params["timeout"]
     if timeout < 1:
         raise InvalidInput(f"timeout: expected seconds from 1 on, found {timeout}")
-    active = _ufw.is_active(_ufw.program())
+    active = ufw.is_active(ufw.program())
     if module.check_mode:
         return {"changed": True, "active": active}
     if state == "armed":
-        _ufw_guard.arm(active, timeout)
+        ufw_guard.arm(active, timeout)
     elif state == "renewed":
-        _ufw_guard.renew(timeout)
+        ufw_guard.renew(timeout)
     else:
-        _ufw_guard.disarm()
+        ufw_guard.disarm()
     return {"changed": True, "active": active}
 
 

@@ -55,20 +55,20 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.secure_ftp.server.plugins.module_utils import _command
-from ansible_collections.secure_ftp.server.plugins.module_utils._install import (
+from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.module import run
+from ansible_collections.secure_ftp.server.plugins.module_utils._command import main as command
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.installer import (
     COMMAND,
     LIBRARY,
     Installation,
     install,
 )
-from ansible_collections.secure_ftp.server.plugins.module_utils._module import run
 
 
 def _logic(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     where = Installation(params["path"], params["library"], params["link"])
-    paths = install(where, _command.__name__.rpartition(".")[2], module.check_mode)
+    paths = install(where, command.__name__.rpartition("module_utils.")[2], module.check_mode)
     return {
         "changed": bool(paths),
         "paths": paths,

@@ -122,20 +122,20 @@ import re
 import stat
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._atomic import file_error, replace_file
-from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
-from ansible_collections.secure_ftp.server.plugins.module_utils._ftps_probe import serves_another_certificate
-from ansible_collections.secure_ftp.server.plugins.module_utils._module import keep_old, run
-from ansible_collections.secure_ftp.server.plugins.module_utils._takeover import is_ours
-from ansible_collections.secure_ftp.server.plugins.module_utils._units import is_outdated, is_running
-from ansible_collections.secure_ftp.server.plugins.module_utils._vsftpd_check import (
+from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.module import keep_old, run
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.probe import serves_another_certificate
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.vsftpd_check import (
     ask_vsftpd,
     certificate_files,
     check_host,
     check_values,
     needs_restart,
 )
-from ansible_collections.secure_ftp.server.plugins.module_utils._vsftpd_conf import parse, render
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.vsftpd_conf import parse, render
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.files import file_error, replace_file
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.units import is_outdated, is_running
+from ansible_collections.secure_ftp.server.plugins.module_utils._preflight.takeover import is_ours
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 from typing import Iterator
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._passwords import hash_password
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.passwords import hash_password
 
 from line import Line
 from plays import ROOT, PlayError, Plays, run_playbook

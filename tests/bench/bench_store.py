@@ -13,11 +13,11 @@ import time
 from pathlib import Path
 from typing import Any, Callable, Iterator
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._discovery import Server
-from ansible_collections.secure_ftp.server.plugins.module_utils._ftp_people import Outcome, Rules, reconcile
-from ansible_collections.secure_ftp.server.plugins.module_utils._module import uncollected
-from ansible_collections.secure_ftp.server.plugins.module_utils._passwords import hash_many, verify_many
-from ansible_collections.secure_ftp.server.plugins.module_utils._people import people_from_list
+from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.module import uncollected
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.reconcile import Outcome, Rules, reconcile
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import Server
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.passwords import hash_many, verify_many
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import people_from_list
 
 from line import Line
 from plays import ROOT, PlayError, Plays

@@ -22,8 +22,8 @@ PYTHON = ROOT / ".venv/bin/python"
 USERDB, HASHFILE, FTP_PEOPLE, NAMES, PASSWORDS = (
     f"plugins/module_utils/_{name}.py" for name in ("userdb", "hashfile", "ftp_people", "names", "passwords")
 )
-MANAGE, AUDIT = "plugins/module_utils/_manage.py", "plugins/module_utils/_audit.py"
-TAKEOVER, DISCOVERY = "plugins/module_utils/_takeover.py", "plugins/module_utils/_discovery.py"
+MANAGE, AUDIT = "plugins/module_utils/_manage/manager.py", "plugins/module_utils/_manage/audit.py"
+TAKEOVER, DISCOVERY = "plugins/module_utils/_preflight/takeover.py", "plugins/module_utils/_ftps/server.py"
 DIRECTORIES, MOUNTS, SESSIONS = (f"plugins/module_utils/_{name}.py" for name in ("directories", "mounts", "sessions"))
 FLUSH = "        os.fsync(fd)\n"
 
@@ -305,14 +305,14 @@ WAYS = (
     ),
     Broken(
         "takeover: a link is called damaged",
-        "plugins/module_utils/_doctor_users.py",
+        "plugins/module_utils/_doctor/ftps_users.py",
         "path = os.path.realpath(server.database)",
         "path = server.database",
         "unit/test_doctor_users.py::test_a_database_that_is_a_link_is_not_damaged",
     ),
     Broken(
         "takeover: the certificate that is served is not looked at",
-        "plugins/module_utils/_ftps_probe.py",
+        "plugins/module_utils/_ftps/probe.py",
         "return bool(served.certificate) and served.certificate != wanted",
         "return False",
         "unit/test_ftps_probe.py::test_a_renewed_file_is_seen_whatever_its_time_stamp",
@@ -390,35 +390,35 @@ WAYS = (
     ),
     Broken(
         "jail: the home in passwd is the upload directory again",
-        "plugins/module_utils/_accounts.py",
+        "plugins/module_utils/_host/accounts.py",
         'NO_HOME = "/nonexistent"',
         'NO_HOME = "/home/sftp"',
         "unit/test_accounts.py",
     ),
     Broken(
         "jail: values of a block made by hand are not compared",
-        "plugins/module_utils/_sshd.py",
+        "plugins/module_utils/_ssh/config.py",
         "if keyword and not _same_value(keyword, setting.value, value):",
         "if False:",
         "unit/test_sshd.py::test_a_jail_with_other_values_is_not_taken_over",
     ),
     Broken(
         "jail: rights on the host do not matter",
-        "plugins/module_utils/_accounts.py",
+        "plugins/module_utils/_host/accounts.py",
         "privileged = sorted(PRIVILEGED_GROUPS.intersection(groups))",
         "privileged: list[str] = []",
         "unit/test_accounts.py::test_an_account_with_rights_is_nobodys_sftp_user",
     ),
     Broken(
         "jail: passwd --lock is no lock, even of who has no key",
-        "plugins/module_utils/_sftp_state.py",
+        "plugins/module_utils/_sftp/state.py",
         "return state.full or (bool(state.mark) and not has_keys)",
         "return state.full",
         "unit/test_sftp_state.py",
     ),
     Broken(
         "jail: our lock is shown as an expiry",
-        "plugins/module_utils/_sftp_state.py",
+        "plugins/module_utils/_sftp/state.py",
         '(parts.group("day") or "") if full else expires)',
         'parts.group("day") or expires)',
         "unit/test_sftp_state.py",

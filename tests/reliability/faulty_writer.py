@@ -13,7 +13,7 @@ import sys
 
 from store_tools import Child, people, write
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
 
 MOST_CALLS = 200
 FAULTS = ("EIO", "ENOSPC", "EDQUOT", "EROFS")

@@ -20,12 +20,12 @@ from typing import Any, Callable
 
 from store_tools import Child
 
-from ansible_collections.secure_ftp.server.plugins.module_utils import _audit as audit
-from ansible_collections.secure_ftp.server.plugins.module_utils import _sftp_people as sftp
-from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
-from ansible_collections.secure_ftp.server.plugins.module_utils._manage import Manager
-from ansible_collections.secure_ftp.server.plugins.module_utils._passwords import verify
-from ansible_collections.secure_ftp.server.plugins.module_utils._sshd import Jail, with_jail
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage import audit
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage.manager import Manager
+from ansible_collections.secure_ftp.server.plugins.module_utils._sftp import reconcile as sftp
+from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import Jail, with_jail
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.passwords import verify
 
 ROOT = Path("/run/transaction")
 USER, OTHER = "batman", "robin"

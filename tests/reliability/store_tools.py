@@ -20,7 +20,7 @@ from typing import Any, Callable, Mapping
 from ansible.module_utils.testing import patch_module_args
 from berkeleydb import db as libdb
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._userdb import update
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.database import update
 
 MODULES = "ansible_collections.secure_ftp.server.plugins.modules"
 PASSWORD = "bat-Cave!1"

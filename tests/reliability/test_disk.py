@@ -14,7 +14,7 @@ from typing import Callable, Iterator
 import pytest
 from store_tools import contents, litter, people, run_module, write
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
 
 HERE = Path(__file__).parent
 MEANING = {

@@ -20,10 +20,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from store_tools import PASSWORD_HASH, Child, contents, people, run_module, write
 
-from ansible_collections.secure_ftp.server.plugins.module_utils import _userdb
-from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
-from ansible_collections.secure_ftp.server.plugins.module_utils._names import validate_user_name
-from ansible_collections.secure_ftp.server.plugins.module_utils._passwords import (
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps import database as _userdb
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.names import validate_user_name
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.passwords import (
     hash_password,
     validate_hash,
     validate_password,

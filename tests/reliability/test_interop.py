@@ -134,8 +134,8 @@ def test_a_plaintext_database_of_the_article_is_found_and_hashed_in_one_run(tmp_
     assert everybody_gets_in()
     config = tmp_path / "vsftpd.conf"
     config.write_text("pam_service_name=vsftpd.virtual\n")
-    from ansible_collections.secure_ftp.server.plugins.module_utils._discovery import discover
-    from ansible_collections.secure_ftp.server.plugins.module_utils._ftp_people import Rules, describe, reconcile
+    from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.reconcile import Rules, describe, reconcile
+    from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import discover
 
     def server():
         return discover(config=str(config), pam_directory=str(services))

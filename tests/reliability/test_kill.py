@@ -15,9 +15,9 @@ import pam
 import pytest
 from store_tools import PASSWORD, PASSWORD_HASH, Child, contents, litter, people, run_module, write
 
-from ansible_collections.secure_ftp.server.plugins.module_utils import _ftp_people
-from ansible_collections.secure_ftp.server.plugins.module_utils._discovery import discover
-from ansible_collections.secure_ftp.server.plugins.module_utils._ftp_people import Rules, reconcile
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps import reconcile as _ftp_people
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.reconcile import Rules, reconcile
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import discover
 
 KILLS = int(os.environ.get("SECURE_FTP_KILLS", "1000"))
 """SIGKILLs of single and bulk writes together."""

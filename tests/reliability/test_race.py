@@ -14,7 +14,7 @@ from typing import Callable
 import pytest
 from store_tools import PASSWORD_HASH, Child, contents, fake_hash, litter, people, run_module, run_module_file, write
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
 
 EACH = 50
 

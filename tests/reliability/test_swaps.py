@@ -14,8 +14,8 @@ from typing import Callable
 
 import pytest
 
-from ansible_collections.secure_ftp.server.plugins.module_utils import _directories as directories
-from ansible_collections.secure_ftp.server.plugins.module_utils._errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._host import directories
 
 SWAPS = int(os.environ.get("SECURE_FTP_SWAPS", "100"))
 ROUNDS = 20

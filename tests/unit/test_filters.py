@@ -13,7 +13,7 @@ pytest.importorskip("ansible.errors", reason="filters run on the control machine
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.secure_ftp.server.plugins.filter import nsg_plan, port_plan
-from ansible_collections.secure_ftp.server.plugins.module_utils import _port_plan
+from ansible_collections.secure_ftp.server.plugins.module_utils._firewall import plan as _port_plan
 
 PORT_PLAN = port_plan.FilterModule().filters()["port_plan"]
 NSG_PLAN = nsg_plan.FilterModule().filters()["nsg_plan"]

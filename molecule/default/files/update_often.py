@@ -12,8 +12,8 @@ import json
 import sys
 import time
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._passwords import hash_password
-from ansible_collections.secure_ftp.server.plugins.module_utils._userdb import read, update
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.database import read, update
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.passwords import hash_password
 
 DATABASE = "/etc/vsftpd/users.db"
 UPDATES = 500

@@ -1,0 +1,65 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: for use inside this collection only; may change without notice.
+"""The adapter: the only part of the library that knows Ansible."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+from typing import Any, Callable, Iterator
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.common.respawn import has_respawned, probe_interpreters_for_module, respawn_module
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import MissingDriver, SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.places import DRIVERS, SYSTEM_PYTHON
+
+
+def run(module_arguments: dict[str, Any], logic: Callable[[AnsibleModule], dict[str, Any]]) -> None:
+    """Build an AnsibleModule of ``module_arguments``, run ``logic`` and report what it returns.
+
+    Check mode is always supported. A SecureFtpError becomes ``fail_json`` with its message.
+    """
+    module = AnsibleModule(**{"supports_check_mode": True, **module_arguments})
+    try:
+        with uncollected():
+            result = logic(module)
+    except MissingDriver as error:
+        _respawn()
+        module.fail_json(msg=str(error))
+    except SecureFtpError as error:
+        module.fail_json(msg=str(error))
+    else:
+        module.exit_json(**result)
+
+
+def _respawn() -> None:
+    """Run the module again under the system's Python when that has the database's binding, which no other one gets.
+
+    Returns when it does not, or when this is that run already. ansible.builtin.apt does the same for python3-apt.
+    """
+    if has_respawned():
+        return
+    for driver in DRIVERS:
+        interpreter = probe_interpreters_for_module([SYSTEM_PYTHON], driver)
+        if interpreter:
+            respawn_module(interpreter)  # ends this process
+
+
+def keep_old(module: AnsibleModule, path: str, result: dict[str, Any]) -> None:
+    """With the option ``backup``, copy ``path`` beside itself and say so in ``result``."""
+    if module.params["backup"]:
+        result["backup_file"] = module.backup_local(path)
+
+
+@contextlib.contextmanager
+def uncollected() -> Iterator[None]:
+    """Do without Python's garbage collector: a module ends soon, and looking for cycles takes 40 % of long lists."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()

@@ -1,0 +1,40 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: for use inside this collection only; may change without notice.
+"""Text of others on a terminal: what cannot be seen, or moves what can, is written out."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Sequence
+
+
+def visible(text: str, keep: str = "") -> str:
+    """``text`` with every control, format and other invisible character as Python writes it, such as ``\\u202e``.
+
+    Those are the characters ``str.isprintable`` names: escape sequences of terminals, C1, U+202E, which turns around
+    what follows, lone surrogates, and blanks other than the space. ``keep`` holds characters to leave.
+    """
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() or one in keep else ascii(one)[1:-1] for one in text)
+
+
+def visible_lines(text: str) -> str:
+    """The same for text of several lines, whose newlines are ours."""
+    return visible(text, "\n")
+
+
+_SHOWN = 5
+
+
+def quoted(value: object) -> str:
+    """Return ``value``, or each item of it, quoted for a shell."""
+    items = value if isinstance(value, (list, tuple)) else [value]
+    return " ".join(shlex.quote(str(item)) for item in items)
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first few of ``names``, and how many more there are."""
+    rest = len(names) - _SHOWN
+    return ", ".join(names[:_SHOWN]) + (f" and {rest} more" if rest > 0 else "")

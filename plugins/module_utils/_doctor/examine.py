@@ -1,0 +1,149 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: for use inside this collection only; may change without notice.
+"""``ftp-users check``: everything that is wrong with this server, why it matters, and the command that fixes it.
+
+Everything is read from the live configuration, nothing is changed. What an examination cannot look at is a finding too.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from typing import Any, Callable, Iterable, Sequence
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import NotPermitted, SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.findings import (
+    ERROR,
+    WARNING,
+    Finding,
+    found,
+)
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.ftps_users import lock_findings, user_findings
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.host import (
+    clock_findings,
+    disk_findings,
+    firewall_findings,
+    leftover_findings,
+    library_findings,
+    ssh_findings,
+    ssh_ports,
+)
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.jails import Sftp, find_sftp
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.sftp import sftp_findings
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.vsftpd import vsftpd_findings
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.instances import Instance, find_instances
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.pam import PAM_DIRECTORY
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import CONFIGS, discover
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.programs import run_command
+from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.service import apply_verb, with_verb
+
+EXIT_STATUS = {WARNING: 10, ERROR: 11}
+"""Exit status of ``ftp-users check`` by the worst severity found; 0 when nothing is."""
+
+
+def examine() -> list[Finding]:
+    """Examine this host; return what is wrong, errors first. Raises NotPermitted unless run by root."""
+    if os.geteuid() != 0:
+        raise NotPermitted("check: expected root, who alone may read what is to be examined; run: sudo ftp-users check")
+    run, findings = run_command, []
+    instances: list[Instance] = []
+    sftp: Sftp | None = None
+    try:
+        instances = find_instances(run)
+        sftp = find_sftp()
+    except (SecureFtpError, OSError) as error:
+        findings.append(found("not-examined", str(error), command="ls -l /etc/vsftpd* /etc/ssh/sshd_config"))
+    ports: set[int] = set()
+    if sftp is not None and sftp.groups:
+        # Where sshd does not run its directory may be missing, and sshd -T insists on it.
+        os.makedirs("/run/sshd", mode=0o755, exist_ok=True)
+        ports = ssh_ports(run)
+        findings += examined(lambda: sftp_findings(sftp), "sshd -T")
+        findings += examined(lambda: ssh_findings(ports, run, sftp.paths), "systemctl status ssh")
+    elif sftp is not None and not instances:
+        return [found("server-missing", f"neither {' nor '.join(CONFIGS)} nor a jail in {sftp.config}")]
+    if instances:
+        findings += examined(lambda: vsftpd_findings(instances, time.time()), "systemctl status vsftpd")
+        findings += examined(lambda: user_findings(instances), f"ls -l {PAM_DIRECTORY}")
+        if sftp is not None and sftp.groups:
+            findings += examined(lambda: lock_findings(instances, sftp), "ftp-users list")
+        findings += examined(library_findings, "python3 -c 'import bsddb3.db'")
+    findings += examined(lambda: firewall_findings(instances, ports, run), "ufw status verbose")
+    findings += examined(lambda: clock_findings(run), "timedatectl")
+    trees, written = places(instances, sftp)
+    findings += examined(lambda: disk_findings(["/etc", *trees]), "df -h; df -i")
+    findings += examined(lambda: leftover_findings(written), "ls -la /etc/vsftpd")
+    verb = apply_verb(run)
+    return in_order(finding._replace(fix=with_verb(finding.fix, verb)) for finding in findings)
+
+
+def examined(examination: Callable[[], Iterable[Finding]], look: str) -> list[Finding]:
+    """What ``examination`` finds, and that it had to give up; ``look`` is a command that shows why."""
+    findings: list[Finding] = []
+    try:
+        findings.extend(examination())
+    except (SecureFtpError, OSError) as error:
+        findings.append(found("not-examined", f"{error}", fix=look))
+    return findings
+
+
+def places(instances: Sequence[Instance], sftp: Sftp | None) -> tuple[list[str], list[str]]:
+    """Where users' files are, and the directories this library writes files to."""
+    trees: list[str] = []
+    written = ["/etc", PAM_DIRECTORY, "/etc/ssh"]
+    for instance in instances:
+        written.append(os.path.dirname(instance.path))
+        try:
+            server = discover(config=instance.path)
+        except SecureFtpError:
+            continue  # said elsewhere
+        written.append(os.path.dirname(server.database))
+        if server.homes:
+            trees.append(server.homes.above)
+    for path in sftp.directories() if sftp else ():
+        trees.append(path)
+        written.append(path)
+    return trees, written
+
+
+def in_order(findings: Iterable[Finding]) -> list[Finding]:
+    """Errors first; without the advice to restart a service where the fix of something else does that."""
+    findings = list(dict.fromkeys(findings))
+    restarted = {
+        unit
+        for finding in findings
+        if finding.subject != "service-outdated"
+        for units in re.findall(r"systemctl (?:restart|reload) ([^&|;]*)", finding.fix)
+        for unit in units.split()
+    }
+    kept = [one for one in findings if one.subject != "service-outdated" or one.where not in restarted]
+    return sorted(kept, key=lambda finding: finding.severity != ERROR)
+
+
+def exit_status(findings: Iterable[Finding]) -> int:
+    """The worst severity as exit status, see EXIT_STATUS."""
+    return max((EXIT_STATUS[finding.severity] for finding in findings), default=0)
+
+
+def to_json(findings: Iterable[Finding]) -> list[dict[str, Any]]:
+    """The findings as json.dumps takes them."""
+    return [finding._asdict() for finding in findings]
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def render(findings: Sequence[Finding]) -> str:
+    """The findings for a reader: what, why and the command, in that order."""
+    if not findings:
+        return "No problem found.\n"
+    blocks = [
+        f"{one.severity.upper()} {one.subject}\n  {one.what}\n  Why:  {one.why}\n  Fix:  {one.fix}\n"
+        for one in findings
+    ]
+    errors = sum(finding.severity == ERROR for finding in findings)
+    blocks.append(f"{_count(errors, 'error')}, {_count(len(findings) - errors, 'warning')}.\n")
+    return "\n".join(blocks)

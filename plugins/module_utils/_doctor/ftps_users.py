@@ -1,0 +1,212 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: for use inside this collection only; may change without notice.
+"""The doctor on FTPS users: the PAM service, the database, and the directories."""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import os
+import pwd
+import re
+import stat
+from typing import Any, Collection, Iterator, Mapping, Sequence
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import listed, quoted
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.findings import Finding, chained, first, found
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.jails import Sftp
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.leftbehind import plaintext_findings
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.personal import personal_findings
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.vsftpd import writable_findings
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.database import read
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.instances import Instance
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.pam import PAM_DIRECTORY, find_userdb
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.reconcile import plaintext_keys, without_locks
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import (
+    DEFAULT_SERVICE,
+    Homes,
+    Server,
+    discover,
+    guest_ids,
+)
+from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.state import is_shut, lock_state
+from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import unsafe_components
+
+PAM_MODULES = ("/lib/*/security/pam_userdb.so", "/lib/security/pam_userdb.so", "/usr/lib/*/security/pam_userdb.so")
+DATABASE = "/etc/vsftpd/users"
+"""What a PAM service is told to read when nothing is left that says it."""
+
+
+def user_findings(instances: Sequence[Instance], pam_directory: str = PAM_DIRECTORY) -> Iterator[Finding]:
+    """Examine PAM, the database and the directories of every instance with virtual users, each thing once."""
+    virtual = [instance for instance in instances if instance.options is not None and instance.is_yes("guest_enable")]
+    if virtual and not any(glob.glob(pattern) for pattern in PAM_MODULES):
+        yield found("pam-module-missing", f"no pam_userdb.so in {PAM_MODULES[0]}", PAM_MODULES[0])
+    services: dict[str, Instance] = {}
+    for instance in virtual:
+        services.setdefault(instance.get("pam_service_name", DEFAULT_SERVICE), instance)
+    done: set[tuple[str, Homes | None, str]] = set()
+    for service, instance in services.items():
+        wrong = list(_pam_findings(service, pam_directory))
+        yield from wrong
+        if any(finding.subject in ("pam-missing", "pam-no-database") for finding in wrong):
+            continue
+        server = discover(config=instance.path, pam_directory=pam_directory)
+        if (server.database, server.homes, server.guest) not in done:
+            done.add((server.database, server.homes, server.guest))
+            yield from server_findings(server)
+
+
+def server_findings(server: Server) -> Iterator[Finding]:
+    """Examine a database and the directories of its users."""
+    path = os.path.realpath(server.database)
+    yield from link_findings(server)
+    yield from writable_findings(os.path.dirname(path))
+    try:
+        view = read(path)
+        records = view.all()
+    except SecureFtpError as error:
+        what = f"{error}. The fix keeps what is readable of it; a backup put in its place keeps everybody"
+        yield found("database-damaged", what, path, path=path)
+        return
+    if view.file is None:
+        if server.homes and server.homes.root and _names_in(server.homes.root):
+            what = f"{path}: missing, and {server.homes.root} holds directories of users"
+            yield found("database-missing", what, path, path=path)
+        return
+    if view.file.uid != 0 or view.file.mode & 0o077:
+        what = f"{path}: owner {view.file.uid}, mode {view.file.mode:04o}; expected root and 0600"
+        yield found("database-exposed", what, path, path=path)
+    yield from _record_findings(records, server)
+    for directory in dict.fromkeys((os.path.dirname(server.database), os.path.dirname(path))):
+        yield from plaintext_findings(directory, records)
+    names = [name_of(key) for key in records if not leads_out(name_of(key))]
+    if server.homes is not None:
+        yield from directory_findings(server.homes, server.guest, sorted(names))
+
+
+def _pam_findings(service: str, directory: str) -> Iterator[Finding]:
+    path = os.path.join(directory, service)
+    lines = [f"auth required pam_userdb.so db={DATABASE} crypt=crypt", f"account required pam_userdb.so db={DATABASE}"]
+    if not os.path.exists(path):
+        yield found("pam-missing", f"{path}: missing", path, lines=lines, path=path)
+        return
+    yield from writable_findings(path)
+    if find_userdb(service, directory) is None:
+        what = f"{path}: expected an auth line of pam_userdb with db=, found none"
+        yield found("pam-no-database", what, path, lines=lines, path=path)
+
+
+def _record_findings(records: Mapping[bytes, bytes], server: Server) -> Iterator[Finding]:
+    lost = sorted(name_of(key) for key in records if leads_out(name_of(key)))
+    if lost:
+        what = f"{server.database}: user {listed([repr(name) for name in lost])}; the fix removes them"
+        yield found("user-name", what, server.database)
+    plain = sorted(map(name_of, plaintext_keys(without_locks(records)[0], server)))
+    service = server.service
+    if plain:
+        what = (
+            f"{server.database}: plaintext password of {listed(plain)}; the fix hashes it, users keep their passwords"
+        )
+        yield found("plaintext-records", what, server.database)
+    elif service is not None and service.plaintext and records:
+        what = f"{service.path}: expected crypt=crypt on every auth line of pam_userdb"
+        yield found("pam-plaintext", what, service.path)
+
+
+def link_findings(server: Server) -> Iterator[Finding]:
+    """Examine whether the database is a symbolic link. PAM follows it; who replaces files whole must not."""
+    path = server.database
+    if not os.path.islink(path):
+        return
+    real = os.path.realpath(path)
+    what = f"{path}: a symbolic link to {real}"
+    if not real.endswith(".db"):
+        yield found(
+            "database-link", f"{what}, whose name must end in .db for PAM", path, f"ls -l {quoted([path, real])}"
+        )
+        return
+    pam = server.service.path if server.service else os.path.join(PAM_DIRECTORY, "SERVICE")
+    old, new = path[: -len(".db")], real[: -len(".db")]
+    edit = quoted(f"s|db={re.escape(old)}\\(\\.db\\)\\?\\b|db={new}|")
+    yield found("database-link", f"{what}; set pam_userdb_db: {real} too", path, f"sed -i {edit} {quoted(pam)}")
+
+
+def lock_findings(instances: Sequence[Instance], sftp: Sftp) -> Iterator[Finding]:
+    """Examine whether who is locked on one protocol is locked on the other."""
+    half: dict[str, str] = {}
+    members = {name for group in sftp.groups for name in sftp.accounts.members(group)}
+    with_keys = {name for directory in sftp.keys_directories() for name in _names_in(directory)}
+    databases = set()
+    for instance in instances:
+        with contextlib.suppress(SecureFtpError):  # said by the other examinations
+            databases.add(discover(config=instance.path).database)
+    for database in sorted(databases):
+        with contextlib.suppress(SecureFtpError):
+            records, locked = without_locks(read(database).all())
+            for name in sorted(members & set(map(name_of, records))):
+                by_ftps, by_sftp = name.encode() in locked, is_shut(lock_state(sftp.accounts, name), name in with_keys)
+                if by_ftps != by_sftp:
+                    half[name] = "locked over FTPS only" if by_ftps else "locked over SFTP only"
+    if half:
+        what = listed([f"{name}: {how}" for name, how in half.items()])
+        fix = chained(f"ftp-users lock {quoted(name)}" for name in half)
+        yield found("half-locked", f"{what}; ftp-users unlock lets the user in again", min(half), fix)
+
+
+def directory_findings(homes: Homes, guest: str, names: Sequence[str]) -> Iterator[Finding]:
+    """Examine the directories of users ``names``, who act as the system user ``guest``."""
+    for path, status in unsafe_components(homes.above):
+        what = f"{path}: owner {status.st_uid}, mode {stat.S_IMODE(status.st_mode):04o}; expected root and 0755 or less"
+        yield found("ftps-root-unsafe", what, path, path=path)
+    yield from personal_findings(homes, names)
+    names = [name for name in names if homes.own(name) is None]
+    ids = guest_ids(guest)
+    if ids is None:
+        return  # said of the configuration
+    home = os.path.realpath(pwd.getpwnam(guest).pw_dir)
+    holders = [path for path in map(homes.of, names) if home == path or home.startswith(path.rstrip("/") + "/")]
+    if holders:
+        what = f"{guest} ({home}): its home is in the directory of an FTPS user, {listed(holders)}"
+        yield found("account-home", what, guest, user=guest)
+    missing, foreign, open_ = [], [], []
+    for path in dict.fromkeys(map(homes.of, names)):
+        try:
+            status = os.lstat(path)
+        except OSError:
+            missing.append(path)
+            continue
+        if not stat.S_ISDIR(status.st_mode):
+            missing.append(path)
+        elif status.st_uid != ids[0]:
+            foreign.append(path)
+        elif status.st_mode & 0o077:
+            open_.append(path)
+    owner: dict[str, Any] = {"guest": guest, "group": ids[1]}
+    for subject, paths, what in (
+        ("ftps-directory-missing", missing, "missing, or no directory"),
+        ("ftps-directory-owner", foreign, f"expected owner {guest}"),
+        ("ftps-directory-open", open_, "expected mode 0700"),
+    ):
+        if paths:
+            named, comment = first(paths)
+            finding = found(subject, f"{listed(paths)}: {what}", paths[0], paths=named, **owner)
+            yield finding._replace(fix=finding.fix + comment)
+
+
+def _names_in(directory: str) -> Collection[str]:
+    try:
+        return os.listdir(directory)
+    except OSError:
+        return ()
+
+
+def name_of(key: bytes) -> str:
+    return key.decode("utf-8", "surrogateescape")
+
+
+def leads_out(name: str) -> bool:
+    """Whether a user of that name would start elsewhere than in a directory of its own."""
+    return "/" in name or "\0" in name or name in ("", ".", "..")

@@ -1,0 +1,230 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: for use inside this collection only; may change without notice.
+"""The doctor on the host around the daemons: SSH, firewall, clock, disks, leftovers, libraries."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import time
+from typing import Iterable, Iterator, Sequence
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import listed, quoted
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.findings import Finding, first, found
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.vsftpd import set_options
+from ansible_collections.secure_ftp.server.plugins.module_utils._firewall import ufw
+from ansible_collections.secure_ftp.server.plugins.module_utils._firewall.plan import ANYWHERE
+from ansible_collections.secure_ftp.server.plugins.module_utils._firewall.ufw_rules import (
+    OWNER,
+    Rule,
+    accepts_by_default,
+    parse_added,
+)
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.database import load_driver
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.instances import Instance
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.programs import Run, find_program
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.units import is_outdated
+from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import CONFIG, UNIT
+from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.ports import (
+    configured_ports,
+    served_ports,
+    socket_ports,
+)
+
+_LEFTOVER = re.compile(r"\..+\.[0-9a-f]{12}\.(?:tmp|new)\Z|\.sshd_config-[a-z0-9_]{8}\Z")
+_YOUNG = 60
+"""Seconds a temporary file may well belong to a run that is under way."""
+_SCARCE = 0.01
+
+
+# --- SSH -----------------------------------------------------------------------------------------------------------
+
+
+def ssh_ports(run: Run) -> set[int]:
+    """The ports sshd is configured for; none when it refuses its configuration, which is said elsewhere.
+
+    While ssh.socket is active its ports count: sshd gets them from it, whatever its configuration says.
+    """
+    if find_program("systemctl"):
+        ports = socket_ports(run(["systemctl", "show", "ssh.socket", "--property=ActiveState,Listen"]).out)
+        if ports:
+            return ports
+    sshd = find_program("sshd")
+    answer = run([sshd, "-T"]) if sshd else None
+    return configured_ports(answer.out) if answer is not None and answer.rc == 0 else set()
+
+
+def ssh_findings(ports: Iterable[int], run: Run, paths: Sequence[str] = (CONFIG,)) -> Iterator[Finding]:
+    """Examine whether sshd, or the socket that starts it, listens on ``ports``, now and after a boot.
+
+    ``paths`` are the files of its configuration, the main one first.
+    """
+    ports = set(ports)
+    if not ports:
+        return
+    shown: dict[str, str] = {}
+    for unit in ("ssh.socket", UNIT):
+        answer = run(["systemctl", "show", unit, "--property=UnitFileState,ActiveState,Listen"])
+        shown[unit] = answer.out
+    listening = served_ports() | socket_ports(shown["ssh.socket"])
+    if not listening:
+        yield found("service-inactive", "ssh: neither sshd nor ssh.socket listens", "ssh", unit="ssh")
+    else:
+        for port in sorted(ports - listening):
+            yield found(
+                "port-closed", f"port {port} of {paths[0]}: sshd does not listen", str(port), port=port, unit="ssh"
+            )
+    if all("UnitFileState=enabled" not in text.splitlines() for text in shown.values()) and any(shown.values()):
+        yield found("service-disabled", "ssh: neither ssh.service nor ssh.socket is enabled", "ssh", unit="ssh")
+    if is_outdated(UNIT, paths):
+        what = f"ssh: has not read its configuration, {listed(paths)}, since it was last written"
+        yield found("service-outdated", what, "ssh", verb="reload", unit="ssh")
+
+
+# --- firewall ------------------------------------------------------------------------------------------------------
+
+
+def firewall_findings(instances: Sequence[Instance], ports: Iterable[int], run: Run) -> Iterator[Finding]:
+    """Examine whether an active UFW lets the control ports, the passive range and SSH ``ports`` through."""
+    program = ufw.find()
+    if program is None or not ufw.is_active(program, run) or accepts_by_default(ufw.settings()):
+        return
+    rules = parse_added(ufw.ask(program, "show", "added", run=run))
+    wanted = [(port, port, "SSH") for port in sorted(ports)]
+    for instance in instances:
+        if instance.options is None or not instance.listens:
+            continue
+        mode = "implicit" if instance.is_yes("implicit_ssl") else "explicit"
+        wanted.append((instance.port, instance.port, f"FTPS {mode} TLS"))
+        if instance.is_yes("pasv_enable"):
+            low, high = (int(instance.get(f"pasv_{end}_port", "0")) for end in ("min", "max"))
+            if low and high:
+                wanted.append((low, high, "FTPS passive data"))
+            else:
+                what = "pasv_min_port and pasv_max_port are not both set"
+                limits = {"pasv_min_port": "50000", "pasv_max_port": "50999"}
+                finding = set_options(instance, limits, "passive-range-unset", what)
+                yield finding._replace(fix=f"ufw allow 50000:50999/tcp && {finding.fix}")
+    for low, high, name in dict.fromkeys(wanted):
+        yield from _port_findings(low, high, name, rules)
+
+
+def _port_findings(low: int, high: int, name: str, rules: Sequence[Rule | None]) -> Iterator[Finding]:
+    if any(rule is None for rule in rules) and not _deciding(low, rules):
+        return  # an application profile or a rule for an interface may let it through
+    edges = {low} | {edge for rule in rules if rule for edge in _edges(rule) if low <= edge <= high}
+    shut = [(port, _deciding(port, rules)) for port in sorted(edges)]
+    shut = [(port, rule) for port, rule in shut if rule is None or rule.action not in ("allow", "limit")]
+    if not shut:
+        return
+    ports = str(low) if low == high else f"{low}:{high}"
+    port, rule = shut[0]
+    what = f"{ports}/tcp ({name}): "
+    what += f"'{rule}' shuts port {port}" if rule else f"no rule lets port {port} in"
+    deny = {str(rule)[4:] for _port, rule in shut if rule}
+    commands = [f"ufw --force delete {words}" for words in sorted(deny)]
+    commands.append(f"ufw allow {ports}/tcp comment {quoted(f'{OWNER} {name}')}")
+    yield found("firewall-port-closed", what, ports, " && ".join(commands))
+
+
+def _edges(rule: Rule) -> Iterator[int]:
+    """Where the verdict may change: the first port of each part of ``rule``, and the one after its last."""
+    for part in rule.ports.split(","):
+        low, _sep, high = part.partition(":")
+        if low.isdigit() and (not high or high.isdigit()):
+            yield int(low)
+            yield int(high or low) + 1
+
+
+def _deciding(port: int, rules: Sequence[Rule | None]) -> Rule | None:
+    """The first rule about TCP connections to ``port``; letting some sources in counts, barring some does not."""
+    for rule in rules:
+        if rule is None:
+            continue
+        anyone = rule if rule.source == ANYWHERE else Rule(rule.action, rule.ports, rule.proto)
+        if anyone.covers(port) and (rule.source == ANYWHERE or rule.action in ("allow", "limit")):
+            return rule
+    return None
+
+
+# --- clock ---------------------------------------------------------------------------------------------------------
+
+
+def clock_findings(run: Run) -> Iterator[Finding]:
+    """Examine whether the kernel's clock is synchronised, by whatever program; a container's clock is its host's.
+
+    Source: org.freedesktop.timedate1(5): NTPSynchronized is what adjtimex(2) says.
+    """
+    if not find_program("timedatectl") or run(["systemd-detect-virt", "--container"]).rc == 0:
+        return
+    answer = run(["timedatectl", "show"])
+    if answer.rc:
+        raise SecureFtpError(f"timedatectl show: {(answer.err or answer.out).strip()}")
+    shown = dict(line.partition("=")[::2] for line in answer.out.splitlines())
+    if shown.get("NTPSynchronized") == "yes":
+        return
+    if shown.get("NTP") == "yes":
+        yield found(
+            "clock-unsynchronised",
+            "the time service runs but has not reached a server yet",
+            "clock",
+            "timedatectl timesync-status; systemctl restart systemd-timesyncd",
+        )
+    elif shown.get("CanNTP") == "yes":
+        yield found("clock-unsynchronised", "the time service is switched off", "clock", "timedatectl set-ntp true")
+    else:
+        yield found("clock-unsynchronised", "no time service is installed", "clock")
+
+
+# --- disks and files -----------------------------------------------------------------------------------------------
+
+
+def disk_findings(paths: Iterable[str]) -> Iterator[Finding]:
+    """Examine the file systems of ``paths``, each once."""
+    seen: set[int] = set()
+    for path in paths:
+        try:
+            device, status = os.stat(path).st_dev, os.statvfs(path)
+        except FileNotFoundError:
+            continue
+        if device in seen:
+            continue
+        seen.add(device)
+        if status.f_blocks and status.f_bavail < status.f_blocks * _SCARCE:
+            left = f"{status.f_bavail * status.f_frsize >> 20} MiB of {status.f_blocks * status.f_frsize >> 20}"
+            yield found("disk-full", f"{path}: {left} MiB left", path, path=path)
+        if status.f_files and status.f_favail < status.f_files * _SCARCE:
+            yield found(
+                "disk-full",
+                f"{path}: {status.f_favail} of {status.f_files} inodes left",
+                path,
+                f"du -x --inodes --max-depth=2 {quoted(path)} | sort -n | tail -20",
+            )
+
+
+def leftover_findings(directories: Iterable[str]) -> Iterator[Finding]:
+    """Examine ``directories`` for temporary files of this library that no run can be using any more."""
+    now, paths = time.time(), []
+    for directory in dict.fromkeys(directories):
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError), os.scandir(directory) as entries:
+            for entry in entries:
+                if not _LEFTOVER.match(entry.name):
+                    continue
+                with contextlib.suppress(FileNotFoundError):
+                    if now - entry.stat(follow_symlinks=False).st_mtime > _YOUNG:
+                        paths.append(entry.path)
+    if paths:
+        named, comment = first(sorted(paths))
+        finding = found("leftover-files", listed(sorted(paths)), min(paths), paths=named)
+        yield finding._replace(fix=finding.fix + comment)
+
+
+def library_findings() -> Iterator[Finding]:
+    """Examine whether the database could be written."""
+    try:
+        load_driver()
+    except SecureFtpError as error:
+        yield found("library-missing", str(error), "python3-bsddb3")

@@ -1,0 +1,80 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: for use inside this collection only; may change without notice.
+"""What sshd's configuration and the account files say of SFTP users."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from typing import Iterator, NamedTuple, Sequence
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import Account, Accounts, read_accounts
+from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import (
+    CONFIG,
+    DEFAULT_DIRECTORY,
+    DEFAULT_GROUP,
+    DEFAULT_KEYS_DIRECTORY,
+    Setting,
+    discovered_directory,
+    discovered_keys_directory,
+    find_jail,
+    group_patterns,
+    read_settings,
+)
+
+
+class Member(NamedTuple):
+    """An SFTP user, and what decides which of sshd's settings apply."""
+
+    account: Account
+    groups: tuple[str, ...]
+    by_password: bool
+    by_key: bool
+
+
+@dataclass(frozen=True)
+class Sftp:
+    """What sshd's configuration and the account files say of SFTP users."""
+
+    config: str
+    settings: Sequence[Setting]
+    accounts: Accounts
+
+    @property
+    def groups(self) -> list[str]:
+        """The groups some Match block jails, and the role's own group when it has members."""
+        groups = {
+            pattern
+            for setting in self.settings
+            if setting.keyword == "chrootdirectory" and setting.value.lower() != "none"
+            for pattern in group_patterns(setting.match)
+            if not set(pattern) & set("*?!")
+        }
+        if self.accounts.members(DEFAULT_GROUP):
+            groups.add(DEFAULT_GROUP)
+        return sorted(groups)
+
+    @property
+    def paths(self) -> list[str]:
+        """The files of sshd's configuration."""
+        return list(dict.fromkeys([self.config, *(setting.path for setting in self.settings)]))
+
+    def directories(self) -> Iterator[str]:
+        """The jails, and the directories of public keys."""
+        for group in self.groups:
+            block = find_jail(self.settings, group)
+            with contextlib.suppress(SecureFtpError):
+                yield discovered_directory(block, group) or DEFAULT_DIRECTORY
+            yield discovered_keys_directory(block) or DEFAULT_KEYS_DIRECTORY
+
+    def keys_directories(self) -> Iterator[str]:
+        """The directories of public keys."""
+        for group in self.groups:
+            yield discovered_keys_directory(find_jail(self.settings, group)) or DEFAULT_KEYS_DIRECTORY
+
+
+def find_sftp(config: str = CONFIG, etc: str = "/etc") -> Sftp:
+    """Read sshd's configuration, which may not be there, and the account files."""
+    return Sftp(config, read_settings(config), read_accounts(etc))

@@ -1,0 +1,119 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: for use inside this collection only; may change without notice.
+"""The doctor on ways out of the SFTP jail: what outside it obeys a user's files, or runs for a user.
+
+Sources: systemd-logind.service(8) (lingering), crontab(1), at(1) of Debian, sshd_config(5) Subsystem.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Iterator, Sequence
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import listed, quoted
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.findings import Finding, chained, found
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import (
+    NO_HOME,
+    NO_PASSWORD,
+    PENDING,
+    PRIVILEGED_GROUPS,
+    Account,
+    Accounts,
+    uid_range,
+    unsuitable,
+)
+from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.reconcile import NO_SHELLS, obeys_its_user
+from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.state import lock_state
+
+if TYPE_CHECKING:
+    from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.jails import Sftp
+
+LINGER = "/var/lib/systemd/linger"
+CRONTABS = "/var/spool/cron/crontabs"
+AT_JOBS = "/var/spool/cron/atjobs"
+
+
+def outside_findings(accounts: Sequence[Account], directory: str, root: str = "/") -> Iterator[Finding]:
+    """Examine the accounts of SFTP users whose jail is ``directory``; ``root`` is where the host's files are."""
+    exposed = [account for account in accounts if obeys_its_user(account, directory)]
+    if exposed:
+        # usermod(8) refuses while a process of the user, such as the systemd --user in question, runs.
+        fix = chained(
+            f"{{ pkill -KILL -U {account.uid} || true; }} && usermod --home {NO_HOME} {quoted(account.name)}"
+            for account in exposed
+        )
+        what = f"{listed([f'{one.name} ({one.home})' for one in exposed])}: expected the home {NO_HOME}"
+        yield found("account-home", what, exposed[0].name, fix)
+    commands: list[str] = []
+    said: list[str] = []
+    for account in accounts:
+        name = account.name
+        if os.path.lexists(os.path.join(root, LINGER[1:], name)):
+            said.append(f"{name}: lingers")
+            commands.append(f"loginctl disable-linger {quoted(name)}")
+        if os.path.lexists(os.path.join(root, CRONTABS[1:], name)):
+            said.append(f"{name}: has a crontab")
+            commands.append(f"crontab -r -u {quoted(name)}")
+    by_uid = {account.uid: account.name for account in accounts}
+    for path, uid in _jobs(os.path.join(root, AT_JOBS[1:])):
+        if uid in by_uid:
+            said.append(f"{by_uid[uid]}: has a job of at")
+            commands.append(f"rm -f -- {quoted(path)}")
+    if said:
+        yield found("account-outside", listed(said), said[0].partition(":")[0], chained(commands))
+
+
+def _jobs(directory: str) -> list[tuple[str, int]]:
+    """Path and owner of each job of at(1)."""
+    try:
+        with os.scandir(directory) as entries:
+            return sorted(
+                (entry.path, entry.stat(follow_symlinks=False).st_uid)
+                for entry in entries
+                if entry.is_file(follow_symlinks=False) and not entry.name.startswith(".")
+            )
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def privileged_findings(accounts: Accounts, group: str, etc: str = "/etc") -> Iterator[Finding]:
+    """Examine whether a member of ``group`` is an account that is there for something else."""
+    if group not in accounts.groups:
+        return
+    low = uid_range(etc)[0]
+    for name in accounts.members(group):
+        why = unsuitable(accounts.users[name], accounts.groups_of(name), accounts.groups[group], low)
+        if why:
+            yield found("account-privileged", f"{name}: {why}", name, _apart(accounts, name, group))
+
+
+def _apart(accounts: Accounts, name: str, group: str) -> str:
+    """The command that takes account ``name`` out of ``group``, or where that is its own, out of the others."""
+    if accounts.users[name].gid != accounts.groups[group].gid:
+        return f"gpasswd -d {quoted(name)} {quoted(group)}"
+    rights = sorted(PRIVILEGED_GROUPS.intersection(accounts.groups_of(name)))
+    return chained(f"gpasswd -d {quoted(name)} {one}" for one in rights) or f"usermod -g nogroup {quoted(name)}"
+
+
+def subsystem_findings(sftp: Sftp) -> Iterator[Finding]:
+    """Examine whether the Subsystem line gives the whole file system to accounts that have no shell."""
+    lines = [one for one in sftp.settings if one.keyword == "subsystem" and one.value.split()[:1] == ["sftp"]]
+    if not lines or lines[0].value.split()[1:2] != ["internal-sftp"]:
+        return
+    jailed = {name for group in sftp.groups for name in sftp.accounts.members(group)}
+    opened = []
+    for name, account in sftp.accounts.users.items():
+        if name in jailed or account.shell not in NO_SHELLS:
+            continue
+        state = lock_state(sftp.accounts, name)
+        by_password = not state.mark and state.stored not in PENDING and state.stored not in (NO_PASSWORD, "")
+        by_key = os.path.isfile(os.path.join(account.home, ".ssh", "authorized_keys"))
+        if not state.full and (by_password or by_key):
+            opened.append(name)
+    if opened:
+        what = (
+            f"{lines[0].where}: {listed(sorted(opened))}: no shell, yet SFTP of the whole file system; expected"
+            " Subsystem sftp /usr/lib/openssh/sftp-server (the jail does not need this line)"
+        )
+        yield found("subsystem-internal", what, lines[0].where, path=lines[0].path)

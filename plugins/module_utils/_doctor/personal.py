@@ -1,0 +1,41 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: for use inside this collection only; may change without notice.
+"""The doctor on ``user_config_dir``: the files that give single FTPS users other rights and directories."""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import Iterator, Sequence
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import quoted
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.findings import Finding, found
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.vsftpd import writable_findings
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import Homes
+
+
+def personal_findings(homes: Homes, names: Sequence[str]) -> Iterator[Finding]:
+    """Examine the files of users ``names`` and the directories they give.
+
+    vsftpd refuses a log-in when the file is not root's or no regular file (parseconf.c); it does not mind when others
+    can write it. The directories are the administrator's, so only that they are there is asked.
+    """
+    if not homes.config_directory:
+        return
+    yield from writable_findings(homes.config_directory)
+    for name in names:
+        path = homes.personal_file(name)
+        try:
+            kind = os.stat(path).st_mode
+        except (OSError, ValueError):
+            continue
+        yield from writable_findings(path)
+        if not stat.S_ISREG(kind):
+            what = f"{path}: expected a regular file with settings of user {name}, found something else"
+            yield found("user-file-unusable", what, path, path=path)
+        root = homes.own(name)
+        if root and not os.path.isdir(root):
+            fix = f"install -d {quoted(root)} || ls -l {quoted(path)}"
+            what = f"{root}: missing, or no directory; {path} gives it to user {name}"
+            yield found("ftps-directory-missing", what, root, fix)

@@ -1,0 +1,327 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: for use inside this collection only; may change without notice.
+"""The doctor on SFTP: sshd's effective settings, the jail, and the accounts in it."""
+
+from __future__ import annotations
+
+import datetime
+import fnmatch
+import os
+import stat
+from typing import Iterable, Iterator, Mapping, Sequence
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import listed, quoted
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.findings import Finding, chained, first, found
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.jails import Member, Sftp
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.outside import (
+    outside_findings,
+    privileged_findings,
+    subsystem_findings,
+)
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.vsftpd import writable_findings
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import (
+    NO_PASSWORD,
+    PENDING,
+    Accounts,
+)
+from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.reconcile import NO_SHELLS
+from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.state import expiry, lock_state
+from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import (
+    DEFAULT_DIRECTORY,
+    DEFAULT_KEYS_DIRECTORY,
+    Jail,
+    Setting,
+    allows_passwords,
+    discovered_directory,
+    discovered_keys_directory,
+    effective,
+    find_jail,
+    group_patterns,
+    jail_problems,
+    unsafe_components,
+)
+
+_RELOAD = "sshd -t && systemctl reload ssh"
+SOON = 14
+"""Days before its end from which an account is pointed out."""
+_ACCESS = ("allowusers", "denyusers")
+_SUBJECTS = {"chrootdirectory": "jail-open", "forcecommand": "jail-open"}
+
+
+def sftp_findings(sftp: Sftp) -> Iterator[Finding]:
+    """Examine every jailed group."""
+    for path in sftp.paths:
+        yield from writable_findings(path)
+    try:
+        effective("root", sftp.config)
+    except SecureFtpError as error:
+        yield found("sshd-config", str(error), sftp.config)
+        return
+    for group in sftp.groups:
+        yield from _group_findings(group, sftp.settings, sftp.accounts, sftp.config)
+    yield from subsystem_findings(sftp)
+
+
+def _group_findings(group: str, settings: Sequence[Setting], accounts: Accounts, config: str) -> Iterator[Finding]:
+    block = find_jail(settings, group)
+    if "chrootdirectory" not in block:
+        lines = [f"Match Group {group}", *(f"    {name} {value}" for name, value in Jail(group).settings().items())]
+        what = f"{config}: expected a block 'Match Group {group}' with ChrootDirectory, found none"
+        yield found("jail-missing", what, config, lines=["", *lines, "Match all"], path=config)
+        return
+    try:
+        directory = discovered_directory(block, group) or DEFAULT_DIRECTORY
+    except SecureFtpError as error:
+        yield found("jail-unsupported", str(error), block["chrootdirectory"].where)
+        return
+    keys_directory = discovered_keys_directory(block)
+    jail = Jail(group, directory, keys_directory or DEFAULT_KEYS_DIRECTORY, allows_passwords(block))
+    yield from _directory_findings(directory)
+    key_files = _entries(keys_directory) if keys_directory else {}
+    members = [_member(name, accounts, key_files) for name in accounts.members(group)]
+    yield from _setting_findings(members, settings, jail)
+    yield from _account_findings(members, accounts)
+    yield from outside_findings([member.account for member in members], directory)
+    yield from privileged_findings(accounts, group)
+    if os.path.isdir(directory):
+        yield from _home_findings(members, directory)
+        yield from _left_findings(directory, accounts)
+    if keys_directory:
+        yield from _key_findings(keys_directory, key_files, accounts)
+
+
+def _member(name: str, accounts: Accounts, key_files: Mapping[str, os.stat_result]) -> Member:
+    state = lock_state(accounts, name)
+    by_password = not state.full and not state.mark and state.stored not in PENDING and state.stored != NO_PASSWORD
+    by_key = not state.full and name in key_files
+    return Member(accounts.users[name], tuple(accounts.groups_of(name)), by_password, by_key)
+
+
+def _entries(directory: str) -> dict[str, os.stat_result]:
+    """What is in ``directory``, but for hidden files."""
+    try:
+        with os.scandir(directory) as entries:
+            return {
+                entry.name: entry.stat(follow_symlinks=False) for entry in entries if not entry.name.startswith(".")
+            }
+    except FileNotFoundError:
+        return {}
+
+
+def _directory_findings(directory: str) -> Iterator[Finding]:
+    if not os.path.isdir(directory):
+        yield found("jail-directory-missing", f"{directory}: missing", directory, path=directory)
+    for path, status in unsafe_components(directory):
+        what = (
+            f"{path}: owner {status.st_uid}, mode {stat.S_IMODE(status.st_mode):04o}; expected root, and nobody else"
+            " may write"
+        )
+        yield found("jail-unsafe", what, path, path=path)
+
+
+# --- sshd's settings -----------------------------------------------------------------------------------------------
+
+
+def classes(members: Iterable[Member], settings: Sequence[Setting]) -> list[Member]:
+    """One member of each class that sshd may treat differently: thousands of users are a few questions."""
+    patterns = _user_patterns(settings)
+    found_classes: dict[tuple[object, ...], Member] = {}
+    for member in members:
+        name = member.account.name
+        matches = tuple(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+        found_classes.setdefault((member.by_password, member.by_key, member.groups, matches), member)
+    return list(found_classes.values())
+
+
+def _user_patterns(settings: Sequence[Setting]) -> list[str]:
+    """Every pattern of user names that sshd's configuration tells users apart by."""
+    words: list[str] = []
+    for setting in settings:
+        if setting.keyword in _ACCESS:
+            words += setting.value.split()
+        elif setting.keyword == "match":
+            criteria = _criteria(setting.value)
+            words += criteria.get("user", "").split(",")
+    return sorted({word.strip('"').lstrip("!").split("@")[0] for word in words} - {"", "*"})
+
+
+def _criteria(match: str) -> dict[str, str]:
+    words = match.replace('"', "").replace("=", " ").split()
+    return dict(zip((word.lower() for word in words[::2]), words[1::2]))
+
+
+def _setting_findings(members: Sequence[Member], settings: Sequence[Setting], jail: Jail) -> Iterator[Finding]:
+    seen: set[tuple[str, str]] = set()
+    for member in classes(members, settings):
+        name = member.account.name
+        values = effective(name, settings[0].path)
+        fatal, doors = jail_problems(name, member.groups, values, jail, member.by_password, member.by_key)
+        sorted_problems: dict[str, list[str]] = {}
+        for problem in fatal:
+            sorted_problems.setdefault(_SUBJECTS.get(problem.split(":")[0], "sftp-login-refused"), []).append(problem)
+        if doors:
+            sorted_problems["jail-doors"] = doors
+        for subject, problems in sorted_problems.items():
+            fix = _fix(problems, member, settings, jail)
+            if (subject, fix) in seen:  # another class, the same cause
+                continue
+            seen.add((subject, fix))
+            yield found(subject, f"user {name}: {'; '.join(problems)}", name, fix)
+
+
+def _fix(problems: Iterable[str], member: Member, settings: Sequence[Setting], jail: Jail) -> str:
+    """Edit the lines that decide. Each edit names what the line must hold, so a second run of it does no harm."""
+    wanted = {keyword.lower(): (keyword, value) for keyword, value in jail.settings().items()}
+    edits: dict[str, list[str]] = {}
+    for problem in problems:
+        word = problem.split(":")[0]
+        if word not in wanted:
+            path = next((setting.path for setting in settings if setting.keyword == word), settings[0].path)
+            return f'"${{EDITOR:-editor}}" {quoted(path)} && {_RELOAD}'
+        others, own = _setters(settings, word, member, jail.group)
+        for setting in others:
+            edit = f"{setting.number}s|^[[:space:]]*{word}[[:space:]=]|#&|I"
+            edits.setdefault(setting.path, []).append(edit)
+        if others:
+            continue
+        keyword, value = wanted[word]
+        line = f"    {keyword} {value}".replace("\\", "\\\\").replace("|", "\\|").replace("&", "\\&")
+        if own is None:
+            own = next(one for one in settings if one.keyword == "match" and jail.group in group_patterns(one.value))
+            edit = f"{own.number}s|^[[:space:]]*match[[:space:]].*|&\\n{line}|I"
+        else:
+            edit = f"{own.number}s|^[[:space:]]*{word}[[:space:]=].*|{line}|I"
+        edits.setdefault(own.path, []).append(edit)
+    commands = [f"sed -i {' '.join(f'-e {quoted(edit)}' for edit in edits[path])} {quoted(path)}" for path in edits]
+    return " && ".join([*commands, _RELOAD])
+
+
+def _setters(
+    settings: Sequence[Setting], keyword: str, member: Member, group: str
+) -> tuple[list[Setting], Setting | None]:
+    """The lines of other blocks that win over the block of ``group``, and the line of that block if it has one."""
+    others: list[Setting] = []
+    for setting in settings:
+        if setting.match is None:
+            continue
+        if group in group_patterns(setting.match):
+            if setting.keyword == "match":
+                own = [one for one in settings if one.match == setting.match and one.keyword == keyword]
+                return others, own[0] if own else None
+        elif setting.keyword == keyword and _applies(setting.match, member):
+            others.append(setting)
+    return others, None
+
+
+def _applies(match: str, member: Member) -> bool:
+    """Whether a Match line is about ``member``, as far as users and groups go."""
+    criteria = _criteria(match)
+    users, groups = criteria.get("user"), criteria.get("group")
+    if users is not None and not _in_pattern_list(member.account.name, users):
+        return False
+    return groups is None or any(_in_pattern_list(group, groups) for group in member.groups)
+
+
+def _in_pattern_list(name: str, patterns: str) -> bool:
+    """PATTERNS of ssh_config(5): a negated match wins."""
+    words = patterns.split(",")
+    if any(fnmatch.fnmatchcase(name, word[1:]) for word in words if word.startswith("!")):
+        return False
+    return any(fnmatch.fnmatchcase(name, word) for word in words)
+
+
+# --- accounts ------------------------------------------------------------------------------------------------------
+
+
+def _account_findings(members: Sequence[Member], accounts: Accounts) -> Iterator[Finding]:
+    states = {member.account.name: lock_state(accounts, member.account.name) for member in members}
+    with_key = {member.account.name for member in members if member.by_key}
+    # Tools of others leave accounts that log in by key with "!"; the first mark is that of create_accounts.
+    pending = [
+        name
+        for name, state in states.items()
+        if not state.full and (state.stored == "!*" or (state.stored in PENDING and name not in with_key))
+    ]
+    if pending:
+        what = f"{listed(pending)}: no password yet; the fix gives one, ftp-users del removes the account"
+        yield found("account-pending", what, pending[0], chained(f"ftp-users passwd {quoted(n)}" for n in pending))
+    ends = {name: end for name, state in states.items() for end in [expiry(state)] if end and not state.full}
+    soon = datetime.datetime.now(datetime.timezone.utc).date() + datetime.timedelta(days=SOON)
+    ending = [f"{name} on {end.isoformat()}" for name, end in sorted(ends.items()) if end <= soon]
+    if ending:
+        name = ending[0].split(" on ")[0]
+        yield found("account-expires", f"{listed(ending)}: the account ends", name, user=name)
+    shells = [member.account.name for member in members if member.account.shell not in NO_SHELLS]
+    if shells:
+        fix = chained(f"usermod --shell {NO_SHELLS[0]} {quoted(name)}" for name in shells)
+        yield found("account-shell", f"{listed(shells)}: expected the shell {NO_SHELLS[0]}", shells[0], fix)
+
+
+def _home_findings(members: Sequence[Member], directory: str) -> Iterator[Finding]:
+    missing, foreign, open_ = [], [], []
+    for member in members:
+        account = member.account
+        path = os.path.join(directory, account.name)
+        try:
+            status = os.lstat(path)
+        except OSError:
+            missing.append((path, account))
+            continue
+        if not stat.S_ISDIR(status.st_mode):
+            missing.append((path, account))
+        elif status.st_uid != account.uid:
+            foreign.append((path, account))
+        elif status.st_mode & 0o077:
+            open_.append(path)
+    if missing:
+        paths = [path for path, _account in missing]
+        fix = chained(
+            f"install -d -o {quoted(account.name)} -g {account.gid} -m 0700 {quoted(path)}" for path, account in missing
+        )
+        yield found("sftp-home-missing", f"{listed(paths)}: missing, or no directory", paths[0], fix)
+    if foreign:
+        paths = [path for path, _account in foreign]
+        fix = chained(f"chown {quoted(account.name)}:{account.gid} {quoted(path)}" for path, account in foreign)
+        yield found("sftp-home-owner", f"{listed(paths)}: expected to belong to the user", paths[0], fix)
+    if open_:
+        named, comment = first(open_)
+        finding = found("sftp-home-open", f"{listed(open_)}: expected mode 0700", open_[0], paths=named)
+        yield finding._replace(fix=finding.fix + comment)
+
+
+def _left_findings(directory: str, accounts: Accounts) -> Iterator[Finding]:
+    """Look for homes that other tools than ours have left, or an older version of this library."""
+    left = [
+        os.path.join(directory, name)
+        for name, status in sorted(_entries(directory).items())
+        if name not in accounts.users and status.st_uid != 0
+    ]
+    if left:
+        named, comment = first(left)
+        what = f"{listed(left)}: no account of that name; expected root's, mode 0700, until its user comes back"
+        finding = found("sftp-home-left", what, left[0], paths=named)
+        yield finding._replace(fix=finding.fix + comment)
+
+
+def _key_findings(directory: str, files: Mapping[str, os.stat_result], accounts: Accounts) -> Iterator[Finding]:
+    for path, status in unsafe_components(directory):
+        what = f"{path}: owner {status.st_uid}, mode {stat.S_IMODE(status.st_mode):04o}; expected root and 0755"
+        yield found("config-writable", what, path, path=path)
+    unsafe, orphans = [], []
+    for name, status in sorted(files.items()):
+        path = os.path.join(directory, name)
+        mode = status.st_mode
+        if name not in accounts.users:
+            orphans.append(path)
+        elif not stat.S_ISREG(mode) or status.st_uid != 0 or mode & 0o022 or not mode & 0o004:
+            unsafe.append(path)
+    for subject, paths, what in (
+        ("key-file-unsafe", unsafe, "expected a file of root's, mode 0644"),
+        ("key-file-orphan", orphans, "no account of that name"),
+    ):
+        if paths:
+            named, comment = first(paths)
+            finding = found(subject, f"{listed(paths)}: {what}", paths[0], paths=named)
+            yield finding._replace(fix=finding.fix + comment)

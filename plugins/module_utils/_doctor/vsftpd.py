@@ -1,0 +1,145 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: for use inside this collection only; may change without notice.
+"""The doctor on vsftpd: its configuration, certificate, services and ports."""
+
+from __future__ import annotations
+
+import grp
+import os
+import re
+import stat
+from typing import Iterator, Mapping, Sequence
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import quoted
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.certificates import certificate_findings
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.findings import Finding, found
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.instances import Instance
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.probe import serves_another_certificate
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.vsftpd_check import (
+    host_findings,
+    refusal,
+    value_findings,
+)
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.programs import PATH, find_program
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.sockets import listener
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.units import is_outdated
+
+_PAIR = ("rsa_cert_file", "rsa_private_key_file")
+
+
+def vsftpd_findings(instances: Sequence[Instance], now: float) -> Iterator[Finding]:
+    """Examine every instance; a certificate that several use once."""
+    binary = find_program("vsftpd")
+    if binary is None:
+        for instance in instances[:1]:
+            what = f"{instance.path} is there, but no program vsftpd in {PATH}"
+            yield found("vsftpd-missing", what, instance.path, unit=instance.unit)
+        return
+    pairs: dict[tuple[str, str], list[str]] = {}
+    for instance in instances:
+        if instance.pair:
+            pairs.setdefault(instance.pair, []).append(instance.unit)
+    for pair, units in pairs.items():
+        yield from certificate_findings(*pair, units, now)
+    for instance in instances:
+        yield from instance_findings(instance, binary)
+
+
+def instance_findings(instance: Instance, binary: str) -> Iterator[Finding]:
+    """Examine one instance but for its certificate."""
+    if instance.options is None:
+        what = f"{instance.path}: cannot be read: {instance.problem}"
+        yield found("vsftpd-config", what, instance.path, path=instance.path, unit=instance.unit)
+        return
+    yield from writable_findings(instance.path)
+    yield from _configuration_findings(instance, instance.options, binary)
+    yield from _safety_findings(instance)
+    if instance.listens:
+        yield from _service_findings(instance)
+
+
+def writable_findings(path: str) -> Iterator[Finding]:
+    """Examine whether others than root can change the file or directory ``path``."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return
+    if status.st_uid != 0 or status.st_mode & 0o022:
+        what = f"{path}: owner {status.st_uid}, mode {stat.S_IMODE(status.st_mode):04o}; expected root and no more"
+        yield found("config-writable", f"{what} than reading for others", path, path=path)
+
+
+def set_options(instance: Instance, options: Mapping[str, str], subject: str, what: str) -> Finding:
+    """A finding whose fix writes ``options`` into the configuration, in the place of what is there."""
+    # Appending comes before deleting, which ends sed's work on a line.
+    edits = [f"-e {quoted(f'$a {name}={value}')}" for name, value in options.items()]
+    edits += [f"-e {quoted(f'/^{name}=/d')}" for name in options]
+    fix = f"sed -i {' '.join(edits)} {quoted(instance.path)} && systemctl restart {quoted(instance.unit)}"
+    return found(subject, f"{instance.path}: {what}", instance.path, fix)
+
+
+def _configuration_findings(instance: Instance, options: Mapping[str, str], binary: str) -> Iterator[Finding]:
+    words = {"path": instance.path, "unit": instance.unit}
+    messages = list(value_findings(options)) + [message for message, _is_absence in host_findings(options)]
+    for message in messages:
+        name = re.match(r"[a-z0-9_]*", message).group()  # type: ignore[union-attr]
+        what = f"{instance.path}: {message}"
+        if name in _PAIR:
+            continue  # the examination of the certificate says more
+        if name == "guest_username":
+            user = options.get(name) or "ftp"
+            group = ["--gid", user] if _is_group(user) else ["--user-group"]
+            yield found("guest-user-missing", message, user, user=user, group=group)
+        else:
+            yield found("vsftpd-config", what, instance.path, **words)
+    if not messages:
+        said = refusal(binary, options, instance.text + "\nssl_enable=NO\nimplicit_ssl=NO\n")
+        if said is not None:
+            yield found("vsftpd-config", f"{instance.path}: vsftpd says: {said}", instance.path, **words)
+
+
+def _is_group(name: str) -> bool:
+    try:
+        grp.getgrnam(name)
+    except KeyError:
+        return False
+    return True
+
+
+def _safety_findings(instance: Instance) -> Iterator[Finding]:
+    wrong = {
+        name: "YES"
+        for name in ("ssl_enable", "force_local_logins_ssl", "force_local_data_ssl")
+        if not instance.is_yes(name)
+    }
+    if wrong:
+        set_to = ", ".join(f"{name}={instance.get(name, 'NO')}" for name in wrong)
+        yield set_options(instance, wrong, "tls-not-forced", f"{set_to}; expected YES")
+    if instance.is_yes("anonymous_enable"):
+        what = f"anonymous_enable={instance.get('anonymous_enable', 'YES (the default)')}; expected NO"
+        yield set_options(instance, {"anonymous_enable": "NO"}, "anonymous-login", what)
+    if not instance.is_yes("chroot_local_user") and not instance.is_yes("chroot_list_enable"):
+        what = f"chroot_local_user={instance.get('chroot_local_user', 'NO (the default)')}; expected YES"
+        yield set_options(instance, {"chroot_local_user": "YES"}, "ftps-jail-open", what)
+
+
+def _service_findings(instance: Instance) -> Iterator[Finding]:
+    unit = instance.unit
+    if not instance.enabled:
+        yield found("service-disabled", f"{unit}: not enabled", unit, unit=unit)
+    if not instance.active:
+        yield found("service-inactive", f"{unit}: not running", unit, unit=unit)
+        return
+    program = listener(instance.port)
+    if program != "vsftpd":
+        what = f"port {instance.port} of {instance.path}: " + (
+            f"{program} listens there, not vsftpd" if program else "nothing listens there"
+        )
+        yield found("port-closed", what, str(instance.port), port=instance.port, unit=unit)
+    elif serves_another_certificate(instance.options or {}):
+        what = f"{unit}: serves another certificate than {instance.get('rsa_cert_file')} holds"
+        yield found("service-outdated", what, unit, verb="restart", unit=unit)
+    elif is_outdated(unit, [instance.path, *(instance.pair or ())]):
+        what = f"{unit}: started before its configuration or certificate was last written"
+        yield found("service-outdated", what, unit, verb="restart", unit=unit)

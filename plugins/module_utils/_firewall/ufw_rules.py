@@ -1,0 +1,238 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: for use inside this collection only; may change without notice.
+"""UFW: the rules a port plan comes to, which are there, and what is to be added and deleted.
+
+Rules of this collection carry a comment that starts with OWNER; every other rule belongs to somebody else.
+Existing rules are read from ``ufw show added``, which prints them in the syntax of ufw(8), active or not.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import shlex
+from dataclasses import dataclass
+from typing import Iterable, Sequence
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._firewall.plan import ACTIONS, ANYWHERE, PortRule
+
+OWNER = "secure_ftp.server"
+
+_ADDED = re.compile(r"ufw (?P<words>.*?)(?: comment '(?P<comment>.*)')?\Z")
+# What ufw writes above each rule of user.rules: action, protocol, port, to, source port, from, direction.
+_TUPLE = re.compile(r"^### tuple ### (\S+) (\S+) (\S+) (?:0\.0\.0\.0/0|::/0) any (?:0\.0\.0\.0/0|::/0) in\b", re.M)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One incoming rule without interfaces: what this collection writes."""
+
+    action: str
+    ports: str
+    proto: str
+    source: str = ANYWHERE
+    comment: str = ""
+
+    @property
+    def place(self) -> tuple[str, str, str]:
+        """What ufw compares: a rule with the same place replaces the one that is there."""
+        return (self.ports, self.proto, self.source)
+
+    @property
+    def own(self) -> bool:
+        return self.comment == OWNER or self.comment.startswith(OWNER + " ")
+
+    def covers(self, port: int) -> bool:
+        """Whether the rule decides about a TCP connection to ``port``, wherever it comes from."""
+        if self.source != ANYWHERE or self.proto not in ("tcp", ANYWHERE):
+            return False
+        for part in self.ports.split(","):
+            low, _sep, high = part.partition(":")
+            if low.isdigit() and int(low) <= port <= int(high or low):
+                return True
+        return False
+
+    def options(self) -> dict[str, str]:
+        """The options of community.general.ufw for this rule."""
+        return {
+            "rule": self.action,
+            "to_port": self.ports,
+            "proto": self.proto,
+            "from_ip": self.source,
+            "comment": self.comment,
+        }
+
+    def __str__(self) -> str:
+        """The command of ufw(8) that adds the rule."""
+        if self.source == ANYWHERE:
+            return f"ufw {self.action} {self.ports}" + (f"/{self.proto}" if self.proto != ANYWHERE else "")
+        proto = f" proto {self.proto}" if self.proto != ANYWHERE else ""
+        return f"ufw {self.action} from {self.source} to any port {self.ports}{proto}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    add: tuple[Rule, ...]
+    delete: tuple[Rule, ...]
+
+
+def wanted_rules(rules: Iterable[PortRule]) -> list[Rule]:
+    """The incoming rules of a port plan for UFW, one for each place, in the order of the plan.
+
+    Outgoing ones need none: the default policy of what goes out is allow.
+    """
+    unique: dict[tuple[str, str, str], Rule] = {}
+    for port_rule in rules:
+        if port_rule.direction != "in":
+            continue
+        for source in port_rule.sources:
+            rule = Rule(port_rule.action, port_rule.ports, port_rule.protocol, source, f"{OWNER} {port_rule.name}")
+            unique.setdefault(rule.place, rule)
+    return list(unique.values())
+
+
+def parse_added(text: str) -> list[Rule | None]:
+    """The rules of ``ufw show added`` in their order; None for one of a kind this collection never writes."""
+    rules: list[Rule | None] = []
+    for line in text.splitlines():
+        match = _ADDED.match(line.strip())
+        if match:
+            rules.append(_parse_words(match.group("words"), match.group("comment") or ""))
+    return rules
+
+
+def _parse_words(words: str, comment: str) -> Rule | None:
+    try:
+        tokens = shlex.split(words)
+    except ValueError:
+        return None
+    if tokens and tokens[0] not in ACTIONS:
+        return None
+    if len(tokens) == 2:
+        ports, _sep, proto = tokens[1].partition("/")
+        if not ports[:1].isdigit():  # an application profile
+            return None
+        return Rule(tokens[0], ports, proto or ANYWHERE, ANYWHERE, comment)
+    pairs: dict[str, str] = {}
+    side = ""
+    if len(tokens) % 2 == 0:  # "in", "log": an interface or logging
+        return None
+    for key, value in zip(tokens[1::2], tokens[2::2]):
+        if key in ("from", "to"):
+            side = key
+        pairs[f"{side} port" if key == "port" else key] = value
+    if set(pairs) - {"from", "to", "to port", "proto"} or pairs.get("to", "any") != "any" or "to port" not in pairs:
+        return None
+    return Rule(tokens[0], pairs["to port"], pairs.get("proto", ANYWHERE), pairs.get("from", ANYWHERE), comment)
+
+
+def halves_missing(wanted: Iterable[Rule], files: Iterable[str]) -> set[Rule]:
+    """The rules for anywhere that one of ``files`` lacks, the text of user.rules and, with IPv6, of user6.rules.
+
+    ``ufw show added`` prints a rule once, be it there for IPv4, for IPv6 or for both. It is there for one of them after
+    it was added or deleted while /etc/default/ufw said IPV6=no.
+    """
+    present = [set(_TUPLE.findall(text)) for text in files]
+    return {
+        rule
+        for rule in wanted
+        if rule.source == ANYWHERE and not all((rule.action, rule.proto, rule.ports) in rules for rules in present)
+    }
+
+
+def plan(wanted: Sequence[Rule], found: Sequence[Rule | None], halves: Iterable[Rule] = ()) -> Plan:
+    """What to add and what to delete so that our rules are exactly ``wanted``; ``halves`` (halves_missing) again.
+
+    A foreign rule that already lets the traffic in (allow, or the stricter limit) counts as there: adding ours would
+    take it over. Raises SecureFtpError when a foreign rule shuts a port that is wanted open, because adding ours would
+    overwrite it or have no effect.
+    """
+    foreign = [rule for rule in found if rule is not None and not rule.own]
+    own = [rule for rule in found if rule is not None and rule.own]
+    passed = {rule.place for rule in foreign if rule.action in ("allow", "limit")}
+    for rule in wanted:
+        if rule.action in ("allow", "limit"):
+            _refuse_shut(rule, found)
+        for other in foreign:
+            if rule.place == other.place and (rule.action in ("deny", "reject")) != (
+                other.action in ("deny", "reject")
+            ):
+                raise SecureFtpError(f"'{rule}' would replace the rule '{other}' that is there; delete one of the two")
+    present = {(rule.place, rule.action) for rule in own} - {(rule.place, rule.action) for rule in halves}
+    add = tuple(
+        rule
+        for rule in wanted
+        if (rule.place, rule.action) not in present
+        and (
+            rule.place not in passed
+            if rule.action in ("allow", "limit")
+            else rule.place not in {r.place for r in foreign}
+        )
+    )
+    keep = {(rule.place, rule.action) for rule in wanted}
+    places = {rule.place for rule in wanted}
+    # Adding a rule at a place replaces the old one; deleting that afterwards by its old action would find nothing.
+    delete = tuple(rule for rule in own if (rule.place, rule.action) not in keep and rule.place not in places)
+    return Plan(add, delete)
+
+
+def _refuse_shut(rule: Rule, found: Sequence[Rule | None]) -> None:
+    """The first matching rule decides, so a deny in front of ``rule``, or of the place it will get, shuts the port."""
+    port = int(rule.ports.partition(":")[0])
+    for other in found:
+        if other is None:
+            continue
+        if other.place == rule.place and other.action in ("allow", "limit"):
+            return
+        if not other.own and other.action in ("deny", "reject") and other.covers(port):
+            raise SecureFtpError(
+                f"port {rule.ports}/{rule.proto} ({rule.comment}) is needed, but the rule '{other}' comes first and"
+                f" shuts it; delete that rule (ufw delete {str(other)[4:]}) or give the service another port"
+            )
+
+
+def refuse_lockout(client: str, ssh_sources: Sequence[str]) -> None:
+    """Raise SecureFtpError when the address this connection comes from is in none of ``ssh_sources``."""
+    if not client or ANYWHERE in ssh_sources:
+        return
+    address = ipaddress.ip_address(client)
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
+        address = address.ipv4_mapped
+    if not any(address in ipaddress.ip_network(source) for source in ssh_sources):
+        raise SecureFtpError(
+            f"firewall_ssh_allowed_sources: this connection comes from {client}, which none of {', '.join(ssh_sources)}"
+            " contains; add it, or the firewall would lock you out"
+        )
+
+
+def policies_to_change(text: str) -> list[dict[str, str]]:
+    """The default policies of /etc/default/ufw that are not deny incoming, allow outgoing.
+
+    ``ufw status verbose`` shows the same settings, but only while the firewall is active.
+    """
+    change = []
+    for direction, key, value, policy in (
+        ("incoming", "DEFAULT_INPUT_POLICY", "DROP", "deny"),
+        ("outgoing", "DEFAULT_OUTPUT_POLICY", "ACCEPT", "allow"),
+    ):
+        if _setting(text, key).upper() != value:
+            change.append({"direction": direction, "default": policy})
+    return change
+
+
+def filters_ipv6(text: str) -> bool:
+    """Whether /etc/default/ufw lets rules for IPv6 in; without them only the loopback has IPv6."""
+    return _setting(text, "IPV6").lower() == "yes"
+
+
+def accepts_by_default(text: str) -> bool:
+    """Whether /etc/default/ufw lets in what no rule is about."""
+    return _setting(text, "DEFAULT_INPUT_POLICY").upper() == "ACCEPT"
+
+
+def _setting(text: str, key: str) -> str:
+    """The last value of ``key``, which is the one that counts; empty where there is none."""
+    values: list[str] = re.findall(rf"^\s*{key}\s*=\s*\"?([A-Za-z]+)", text, re.MULTILINE)
+    return values[-1] if values else ""

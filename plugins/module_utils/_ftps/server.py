@@ -1,0 +1,193 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: for use inside this collection only; may change without notice.
+"""What the live configuration says about FTPS users: vsftpd.conf, and the PAM service it names.
+
+Nothing else remembers it, so this works on a server that was set up by hand as well. Defaults are
+those of vsftpd.conf(5).
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import stat
+from dataclasses import dataclass
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.database import database_path
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.pam import (
+    PAM_DIRECTORY,
+    UserdbService,
+    find_userdb,
+)
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.vsftpd_conf import parse
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.files import file_error
+
+CONFIGS = ("/etc/vsftpd.conf", "/etc/vsftpd/vsftpd.conf")
+DEFAULT_SERVICE = "ftp"
+DEFAULT_GUEST = "ftp"
+DEFAULT_TOKEN = "$USER"
+_MAX_PERSONAL = 1 << 20
+
+
+@dataclass(frozen=True)
+class Homes:
+    """Where users start: ``pattern`` as in vsftpd's ``local_root``, ``token`` standing for the name."""
+
+    pattern: str
+    token: str = DEFAULT_TOKEN
+    config_directory: str = ""
+    """vsftpd's ``user_config_dir``, '' without one; its file NAME overrides settings for that user."""
+
+    @property
+    def shared(self) -> bool:
+        """Whether everybody starts in the same directory."""
+        return not self.token or self.token not in self.pattern
+
+    @property
+    def root(self) -> str | None:
+        """The directory directly above every user's own; None when there is no such directory."""
+        root, last = os.path.split(self.pattern.rstrip("/"))
+        return root if self.token and last == self.token and self.token not in root else None
+
+    @property
+    def above(self) -> str:
+        """The directory that all of them are somewhere below."""
+        return os.path.dirname(self.pattern if self.shared else self.pattern.split(self.token)[0] + "x")
+
+    def of(self, name: str) -> str:
+        """Return the start directory of user ``name``."""
+        return self.own(name) or self._by_pattern(name)
+
+    def own(self, name: str) -> str | None:
+        """Return the directory that the user's own file gives, where that is another than everybody's pattern says.
+
+        It is the administrator's: nobody but they make or remove it.
+        """
+        options = self.personal(name)
+        root = options.get("local_root")
+        if not root:
+            return None
+        token = options.get("user_sub_token", self.token)
+        path = root.replace(token, name) if token else root
+        return None if os.path.normpath(path) == os.path.normpath(self._by_pattern(name)) else path
+
+    def personal(self, name: str) -> dict[str, str]:
+        """Return the settings of the user's own file; none when there is none or it cannot be read.
+
+        Source: twoprocess.c of vsftpd: the file is read before ``user_sub_token`` is replaced in ``local_root``.
+        """
+        path = self.personal_file(name)
+        if not path:
+            return {}
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            with open(fd, "rb") as file:
+                if not stat.S_ISREG(os.fstat(fd).st_mode):
+                    return {}
+                return parse(file.read(_MAX_PERSONAL).decode("utf-8", "surrogateescape"))
+        except OSError:
+            return {}
+
+    def personal_file(self, name: str) -> str:
+        """The path of the user's own file, whether or not it is there; '' for a name that leads elsewhere."""
+        if not self.config_directory or "/" in name or "\0" in name or name in ("", ".", ".."):
+            return ""
+        return os.path.join(self.config_directory, name)
+
+    def _by_pattern(self, name: str) -> str:
+        return self.pattern if self.shared else self.pattern.replace(self.token, name)
+
+
+@dataclass(frozen=True)
+class Server:
+    """The FTPS users' side of a server; None for what is neither given nor found.
+
+    ``database`` is the file, with ``.db``. ``service`` is None too when it reads another database.
+    """
+
+    database: str
+    service: UserdbService | None
+    homes: Homes | None
+    guest: str
+
+
+def discover(
+    db: str | None = None,
+    config: str | None = None,
+    pam_service: str | None = None,
+    local_root: str | None = None,
+    guest_username: str | None = None,
+    pam_directory: str = PAM_DIRECTORY,
+) -> Server:
+    """Fill in what is not given from the live configuration.
+
+    Raises SecureFtpError when the database is neither given nor to be found, or a file named cannot be read.
+    """
+    path, options = _options(config)
+    service_name = pam_service or options.get("pam_service_name") or (DEFAULT_SERVICE if path else None)
+    service = find_userdb(service_name, pam_directory) if service_name else None
+    if db is None:
+        if service is None:
+            raise SecureFtpError(_no_database(path, service_name, pam_directory))
+        db = service.database
+    database = database_path(db)
+    if service is not None and database_path(service.database) != database:
+        service = None
+    root = local_root or options.get("local_root")
+    if local_root is not None and not os.path.isabs(local_root):
+        raise SecureFtpError(f"local_root: expected an absolute path, found {local_root!r}")
+    token = options.get("user_sub_token", "" if local_root is None else DEFAULT_TOKEN)
+    return Server(
+        database=database,
+        service=service,
+        homes=Homes(root, token, options.get("user_config_dir", "")) if root else None,
+        guest=guest_username or options.get("guest_username") or DEFAULT_GUEST,
+    )
+
+
+def guest_ids(guest: str) -> tuple[int, int] | None:
+    """Return uid and gid of the system user every FTPS user acts as; None when it does not exist."""
+    try:
+        entry = pwd.getpwnam(guest)
+    except KeyError:
+        return None
+    return entry.pw_uid, entry.pw_gid
+
+
+def is_kept(homes: Homes, name: str, owner: tuple[int, int] | None) -> bool:
+    """Whether the directory of ``name`` stays as it is: the administrator's, or there and its ``owner``'s already.
+
+    Its group and mode may be what somebody else on the host lives by, such as a web server.
+    """
+    if homes.own(name) is not None:
+        return True
+    try:
+        found = os.lstat(homes.of(name))
+    except (OSError, ValueError):
+        return False
+    return owner is not None and stat.S_ISDIR(found.st_mode) and found.st_uid == owner[0]
+
+
+def _options(config: str | None) -> tuple[str | None, dict[str, str]]:
+    for path in CONFIGS if config is None else (config,):
+        try:
+            with open(path, "rb") as file:
+                return path, parse(file.read().decode("utf-8", "surrogateescape"))
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise file_error(path, "read", error) from error
+    if config is not None:
+        raise SecureFtpError(f"config: expected vsftpd's configuration at {config}, found nothing; correct the path")
+    return None, {}
+
+
+def _no_database(path: str | None, service: str | None, pam_directory: str) -> str:
+    if service is None:
+        found = f"no vsftpd configuration at {' or '.join(CONFIGS)}"
+    else:
+        source = f" (pam_service_name of {path})" if path else ""
+        found = f"no pam_userdb line with db= in {os.path.join(pam_directory, service)}{source}"
+    return f"db: not given, and found {found}; give db, or set the server up first"

@@ -1,0 +1,270 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: for use inside this collection only; may change without notice.
+"""Whether vsftpd can serve with a configuration: what vsftpd itself says, and what it fails to say.
+
+vsftpd has no configuration test. Started without a socket it parses the file, loads the certificates and
+gives up with one known sentence, which is as good. It says nothing of unknown users, missing directories,
+bad numbers or swapped ports: those end sessions, or the listener, later and silently.
+
+Source of facts: main.c, parseconf.c, ssl.c, standalone.c, privops.c of vsftpd 3.0.5, and trials against
+Debian's 3.0.3 and 3.0.5.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import pwd
+import re
+import ssl
+import stat
+import tempfile
+from typing import Iterator, Mapping
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.programs import run_as_inetd
+
+_RESTART = re.compile(
+    r"listen.*|ssl_.*|[rd]sa_.*|ca_certs_file|require_cert|require_ssl_reuse"
+    r"|background|setproctitle_enable|run_as_launching_user"
+)
+_PORTS = ("listen_port", "ftp_data_port")
+_OCTAL = re.compile(r"(local|anon)_umask|file_open_mode|chown_upload_mode")
+_NUMBER = re.compile(r".*_(port|timeout|rate)|max_.*|delay_.*|trans_chunk_size")
+
+# What the distributions' builds assume where the file is silent.
+_DEFAULTS = {
+    "listen": "NO",
+    "listen_ipv6": "NO",
+    "listen_port": "21",
+    "anonymous_enable": "YES",
+    "local_enable": "NO",
+    "ftp_enable": "YES",
+    "ftp_username": "ftp",
+    "guest_username": "ftp",
+    "nopriv_user": "nobody",
+    "chown_username": "root",
+    "chroot_list_file": "/etc/vsftpd.chroot_list",
+    "userlist_file": "/etc/vsftpd.user_list",
+    "vsftpd_log_file": "/var/log/vsftpd.log",
+    "xferlog_file": "/var/log/xferlog",
+    "pasv_min_port": "0",
+    "pasv_max_port": "0",
+}
+_INETD = "must be started from inetd"
+_LARGEST = 2**31 - 1
+
+
+def needs_restart(name: str) -> bool:
+    """Whether a reload does not apply option ``name``: the listener makes its socket and its TLS context once."""
+    return _RESTART.fullmatch(name) is not None
+
+
+def check_values(options: Mapping[str, str]) -> None:
+    """Raise SecureFtpError, listing every finding, when ``options`` (see parse) cannot work on any host."""
+    _raise_for(list(value_findings(options)))
+
+
+def check_host(options: Mapping[str, str], check_mode: bool = False) -> list[str]:
+    """Raise SecureFtpError, listing every finding, when this host lacks what ``options`` name.
+
+    With ``check_mode`` things that do not exist are returned as text instead: an earlier task of the same
+    run may be the one that makes them.
+    """
+    absent: list[str] = []
+    broken: list[str] = []
+    for finding, is_absence in host_findings(options):
+        (absent if is_absence and check_mode else broken).append(finding)
+    _raise_for(broken)
+    return absent
+
+
+def ask_vsftpd(binary: str, options: Mapping[str, str], text: str, check_mode: bool = False, timeout: int = 20) -> None:
+    """Raise SecureFtpError with vsftpd's own message when it does not accept ``text``.
+
+    With ``check_mode`` certificates that do not exist yet are not asked about.
+    """
+    said = refusal(binary, options, text, check_mode, timeout)
+    if said is not None:
+        raise SecureFtpError(f"vsftpd refuses the new configuration: {said}; the old one stays in place")
+
+
+def refusal(
+    binary: str, options: Mapping[str, str], text: str, check_mode: bool = False, timeout: int = 20
+) -> str | None:
+    """Return vsftpd's own message when it does not accept ``text``, else None; see ask_vsftpd."""
+    overrides = ["-olisten=NO", "-olisten_ipv6=NO", "-obackground=NO"]
+    if check_mode and any(not os.path.exists(path) for path in certificate_files(options).values()):
+        overrides.append("-ossl_enable=NO")
+    with tempfile.NamedTemporaryFile("w", prefix="vsftpd-", suffix=".conf") as conf:
+        conf.write(text)
+        conf.flush()
+        # It answers on descriptor 0, where the client's socket would be.
+        answer = run_as_inetd([binary, conf.name, *overrides], seconds=timeout)
+        said = answer.out.strip().replace("500 OOPS: ", "")
+    if _INETD in said:
+        return None
+    return f"{said or 'it ended without a message'}{_certificate_hint(options, said)}"
+
+
+def _raise_for(findings: list[str]) -> None:
+    if findings:
+        raise SecureFtpError("vsftpd configuration: " + "; ".join(findings))
+
+
+def _is_yes(options: Mapping[str, str], name: str) -> bool:
+    return _get(options, name).upper() in ("YES", "TRUE", "1")
+
+
+def _get(options: Mapping[str, str], name: str) -> str:
+    return options.get(name, _DEFAULTS.get(name, ""))
+
+
+def value_findings(options: Mapping[str, str]) -> Iterator[str]:
+    """Yield what cannot work on any host, each beginning with the name of its option."""
+    for name, value in options.items():
+        if _OCTAL.fullmatch(name) and not re.match(r"0[0-7]{0,4}\Z", value):
+            yield f"{name}: expected an octal number starting with 0, such as '077', found {value!r}; quote it in YAML"
+        elif _NUMBER.fullmatch(name) and not (re.match(r"(0|[1-9][0-9]*)\Z", value) and int(value) <= _LARGEST):
+            yield f"{name}: expected a number from 0 to {_LARGEST} without leading zeros, found {value!r}"
+        elif name in _PORTS and not 1 <= int(value) <= 65535:
+            yield f"{name}: expected a port from 1 to 65535, found {value}"
+    yield from _listener_findings(options)
+    yield from _passive_findings(options)
+    yield from _access_findings(options)
+
+
+def _listener_findings(options: Mapping[str, str]) -> Iterator[str]:
+    if _is_yes(options, "listen") and _is_yes(options, "listen_ipv6"):
+        yield "listen and listen_ipv6 are both YES; vsftpd takes one (listen_ipv6=YES alone serves IPv4 too)"
+    for name, parser, kind in (
+        ("listen_address", ipaddress.IPv4Address, "IPv4"),
+        ("listen_address6", ipaddress.IPv6Address, "IPv6"),
+    ):
+        if _get(options, name) and not _is_address(_get(options, name), parser):
+            yield f"{name}: expected an {kind} address, found {_get(options, name)!r}"
+
+
+def _is_address(text: str, parser: type) -> bool:
+    try:
+        parser(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _passive_findings(options: Mapping[str, str]) -> Iterator[str]:
+    low_text, high_text = _get(options, "pasv_min_port"), _get(options, "pasv_max_port")
+    if low_text.isdigit() and high_text.isdigit():
+        low, high, listen = int(low_text), int(high_text), _get(options, "listen_port")
+        if (low, high) != (0, 0) and not 1024 <= low <= high <= 65535:
+            yield (
+                "pasv_min_port, pasv_max_port: expected 1024 <= pasv_min_port <= pasv_max_port <= 65535"
+                f" (or both 0: any port), found {low} and {high}"
+            )
+        elif listen.isdigit() and low <= int(listen) <= high:
+            yield f"listen_port {listen} lies inside the passive range {low}-{high}; move one of them"
+    address = _get(options, "pasv_address")
+    if not address:
+        return
+    if not _is_address(address, ipaddress.IPv4Address):
+        yield (
+            f"pasv_address: expected an IPv4 address, found {address!r}"
+            " (vsftpd forgets what a host name resolved to at its first reload)"
+        )
+    elif ipaddress.IPv4Address(address).is_unspecified or ipaddress.IPv4Address(address).is_multicast:
+        yield (
+            f"pasv_address {address} would be announced to clients literally and nobody can connect to it;"
+            " leave it unset, or give the public address of the NAT"
+        )
+
+
+def _access_findings(options: Mapping[str, str]) -> Iterator[str]:
+    if not _is_yes(options, "local_enable") and not _is_yes(options, "anonymous_enable"):
+        yield "local_enable and anonymous_enable are both NO; nobody could log in (virtual users need local_enable=YES)"
+    if _is_yes(options, "one_process_model") and _is_yes(options, "local_enable"):
+        yield "one_process_model=YES works for anonymous access only; set it or local_enable to NO"
+    if not _is_yes(options, "ftp_enable"):
+        yield "ftp_enable=NO: vsftpd would refuse every session; set it to YES"
+    if _is_yes(options, "implicit_ssl") and not _is_yes(options, "ssl_enable"):
+        yield "implicit_ssl=YES needs ssl_enable=YES"
+
+
+def host_findings(options: Mapping[str, str]) -> Iterator[tuple[str, bool]]:
+    """Yield what this host lacks, each beginning with the name of its option; and whether it is an absence."""
+    for name in _users_in_use(options):
+        user = _get(options, name)
+        try:
+            pwd.getpwnam(user)
+        except KeyError:
+            yield f"{name}: user {user!r} does not exist; create it or name another", True
+    for name, path, is_directory in _paths_in_use(options):
+        try:
+            mode = os.stat(path).st_mode
+        except OSError as error:
+            # PurePath of an existing thing that cannot be reached is a fault, not an absence.
+            yield f"{name}: {path}: {error.strerror}", isinstance(error, FileNotFoundError)
+            continue
+        if stat.S_ISDIR(mode) != is_directory:
+            yield f"{name}: {path}: expected a {'directory' if is_directory else 'file'}", False
+        elif name == "rsa_private_key_file" and mode & 0o007:
+            yield f"{name}: {path}: mode {stat.S_IMODE(mode):04o} lets everybody use the private key; chmod 0600", False
+
+
+def _users_in_use(options: Mapping[str, str]) -> list[str]:
+    used = ["nopriv_user"]
+    for switch, user in (
+        ("guest_enable", "guest_username"),
+        ("anonymous_enable", "ftp_username"),
+        ("chown_uploads", "chown_username"),
+    ):
+        if _is_yes(options, switch):
+            used.append(user)
+    return used
+
+
+def _paths_in_use(options: Mapping[str, str]) -> Iterator[tuple[str, str, bool]]:
+    """Yield option, path and whether a directory is meant, of all that must be there when a session starts."""
+    for name in ("secure_chroot_dir", "user_config_dir"):
+        if _get(options, name):
+            yield name, _get(options, name), True
+    local_root, token = _get(options, "local_root"), _get(options, "user_sub_token")
+    if local_root:
+        yield "local_root", os.path.dirname(local_root.split(token)[0] + "x") if token else local_root, True
+    if _get(options, "banner_file"):
+        yield "banner_file", _get(options, "banner_file"), False
+    for switch, name in (("chroot_list_enable", "chroot_list_file"), ("userlist_enable", "userlist_file")):
+        if _is_yes(options, switch):
+            yield name, _get(options, name), False
+    if _is_yes(options, "xferlog_enable") and not _is_yes(options, "syslog_enable"):
+        # As in vsf_log_init: the standard format goes to the one file, everything else to the other.
+        name = "xferlog_file" if _is_yes(options, "xferlog_std_format") else "vsftpd_log_file"
+        yield name, os.path.dirname(_get(options, name)) or "/", True
+    for name, path in certificate_files(options).items():
+        yield name, path, False
+
+
+def certificate_files(options: Mapping[str, str]) -> dict[str, str]:
+    """Return the paths of the certificate and of the key ``options`` make use of, by the names of the settings."""
+    if not _is_yes(options, "ssl_enable"):
+        return {}
+    return {name: options[name] for name in ("rsa_cert_file", "rsa_private_key_file") if options.get(name)}
+
+
+def _certificate_hint(options: Mapping[str, str], said: str) -> str:
+    """Return the reason why OpenSSL does not take the certificate or its key: vsftpd does not tell."""
+    files = certificate_files(options)
+    if "SSL: cannot load" not in said or "rsa_cert_file" not in files:
+        return ""
+    where = " and ".join(files.values())
+    try:
+        # An empty answer to the question for a pass phrase: never wait for a terminal.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(
+            files["rsa_cert_file"], files.get("rsa_private_key_file"), password=lambda: ""
+        )
+    except ssl.SSLError as error:
+        return f" ({where}: {(error.reason or 'not PEM, or protected by a pass phrase').replace('_', ' ').lower()})"
+    except (OSError, ValueError) as error:
+        return f" ({where}: {error})"
+    return f" ({where})"

@@ -1,0 +1,424 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: for use inside this collection only; may change without notice.
+"""Directories of users, made and removed by file descriptor: no link a user plants is ever followed."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+import time
+from collections import Counter
+from typing import Callable, Iterable, Iterator
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.files import file_error
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.mounts import mount_id, refuse_mounts
+
+_OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_MAX_LINKS = 40
+_ATTEMPTS = 20
+_FORMER_OWNER = "trusted.ftp_former_owner"
+"""xattr(7) of a closed home: the user id it had. Only root can set or read attributes called trusted."""
+
+
+def ensure_directory(path: str, uid: int, gid: int, mode: int, check_mode: bool = False) -> bool:
+    """Make ``path`` a directory with that owner and mode; missing parents become root's, 0755.
+
+    A symbolic link among the parents is followed only where nobody but its administrator could have
+    put it; ``path`` itself must not be one. Nothing inside is touched. Returns whether it changed.
+    """
+    parent, name = os.path.split(_absolute(path))
+    with _open_directory(parent, create=not check_mode) as fd:
+        return True if fd is None else _ensure_entry(fd, name, path, uid, gid, mode, check_mode)
+
+
+def ensure_home(root: str, name: str, uid: int, gid: int, mode: int = 0o700, check_mode: bool = False) -> bool:
+    """Make ``root``/``name`` a directory with that owner and mode. Returns whether it changed."""
+    return bool(ensure_homes(root, [name], lambda _name: (uid, gid), mode, check_mode))
+
+
+def ensure_homes(
+    root: str,
+    names: Iterable[str],
+    owner_of: Callable[[str], tuple[int, int]],
+    mode: int,
+    check_mode: bool = False,
+) -> list[str]:
+    """Make a directory directly under ``root`` for each name; return the names that changed.
+
+    Raises SecureFtpError when ``root`` is missing (except in check mode, where all would change).
+    """
+    with _open_directory(_absolute(root)) as fd:
+        if fd is None:
+            if check_mode:
+                return list(names)
+            raise SecureFtpError(f"{root}: expected the directory of the users' homes, found nothing; create it first")
+        return [
+            name
+            for name in names
+            if _ensure_entry(fd, _one_component(name), os.path.join(root, name), *owner_of(name), mode, check_mode)
+        ]
+
+
+def remove_home(root: str, name: str, check_mode: bool = False) -> bool:
+    """Delete ``root``/``name`` with everything in it; return whether there was anything to delete.
+
+    Links inside are removed, never followed. Raises SecureFtpError before anything is deleted (in check mode too) when
+    a file system is mounted at or below it, and when it could not be deleted whole: what is left can be tried again.
+    """
+    path = os.path.join(root, _one_component(name))
+    with _open_directory(_absolute(root)) as fd:
+        if fd is None:
+            return False
+        try:
+            found = os.stat(name, dir_fd=fd, follow_symlinks=False)
+            if not stat.S_ISDIR(found.st_mode):
+                raise SecureFtpError(f"{path}: expected the user's directory, found {_kind(found)}; remove it by hand")
+            refuse_mounts([path])
+            if not check_mode:
+                _delete(fd, name, path)
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            if error.errno == errno.EBUSY:
+                raise _mounted_meanwhile(path) from error
+            raise file_error(path, "remove", error, "what is left of it stays; try again") from error
+        return True
+
+
+def _delete(parent: int, name: str, path: str) -> None:
+    """Delete directory ``name``; what somebody still puts into it is deleted too, as long as that ends."""
+    home = os.open(name, _OPEN, dir_fd=parent)
+    try:
+        # Nobody else's from now on; a session that is open could still write.
+        os.fchown(home, 0, 0)
+        os.fchmod(home, 0o700)
+        for attempt in range(_ATTEMPTS):
+            _empty(home, path)
+            try:
+                os.rmdir(name, dir_fd=parent)
+                return
+            except OSError as error:
+                if error.errno != errno.ENOTEMPTY:
+                    raise
+            time.sleep(0.01 * attempt)
+        left = ", ".join(sorted(os.listdir(home))[:3])
+    finally:
+        os.close(home)
+    raise SecureFtpError(
+        f"{path}: expected it to be empty once everything in it was deleted, found new files ({left}); end what writes"
+        " there and delete it again"
+    )
+
+
+def close_home(root: str, name: str, check_mode: bool = False) -> bool:
+    """Make ``root``/``name`` root's, 0700, until its user comes back; return whether it changed.
+
+    The user id becomes free with the account: whoever gets it next must not read the files.
+    """
+    with _open_directory(_absolute(root)) as fd:
+        if fd is None:
+            return False
+        with contextlib.suppress(FileNotFoundError):
+            if not check_mode:
+                _remember_owner(fd, _one_component(name))
+            return _ensure_entry(
+                fd, _one_component(name), os.path.join(root, name), 0, 0, 0o700, check_mode, make=False
+            )
+        return False
+
+
+def close_homes(root: str, names: Iterable[str]) -> list[str]:
+    """Close the homes of users who go; return what to warn about: a home that is a link or a file stays."""
+    warnings = []
+    for name in names:
+        if name in ("", ".", "..") or "/" in name or "\0" in name:
+            continue  # a name made by hand may lead elsewhere
+        try:
+            close_home(root, name)
+        except SecureFtpError as error:
+            warnings.append(f"the files of user {name!r}, who is removed, stay as they are: {error}")
+    return warnings
+
+
+def _remember_owner(parent: int, name: str) -> None:
+    """Note whose home this was; a file system that cannot, and what is no directory, are left to the caller."""
+    with contextlib.suppress(OSError):
+        fd = os.open(name, _OPEN, dir_fd=parent)
+        try:
+            owner = os.fstat(fd).st_uid
+            if owner != 0:
+                os.setxattr(fd, _FORMER_OWNER, str(owner).encode())
+        finally:
+            os.close(fd)
+
+
+def remembered_owner(root: str, name: str) -> int | None:
+    """The user id that ``close_home`` took ``root``/``name`` from; None when it is not closed or nothing was noted.
+
+    It is still there when handing the home over was cut short.
+    """
+    if not is_closed(root, name):
+        return None
+    try:
+        return int(os.getxattr(os.path.join(root, name), _FORMER_OWNER, follow_symlinks=False))
+    except (OSError, ValueError):
+        return None
+
+
+def is_closed(root: str, name: str) -> bool:
+    """Whether ``root``/``name`` is what ``close_home`` leaves."""
+    try:
+        found = os.lstat(os.path.join(root, _one_component(name)))
+    except OSError:
+        return False
+    return stat.S_ISDIR(found.st_mode) and _matches(found, 0, 0, 0o700)
+
+
+def former_owner(root: str, name: str) -> int | None:
+    """The user id that the files in the kept home ``root``/``name`` belong to; None when nothing tells.
+
+    That is the home's own owner, or, when it was closed, who was noted then, else whom most of its entries belong to.
+    """
+    path = os.path.join(root, _one_component(name))
+    try:
+        owner = os.lstat(path).st_uid
+        if owner != 0:
+            return owner
+        noted = remembered_owner(root, name)
+        if noted is not None:
+            return noted
+        with os.scandir(path) as entries:
+            count = Counter(entry.stat(follow_symlinks=False).st_uid for entry in entries)
+    except OSError:
+        return None
+    del count[0]
+    return count.most_common(1)[0][0] if count else None
+
+
+def hand_over(root: str, name: str, former: int, uid: int, gid: int) -> int:
+    """Give everything in ``root``/``name`` that belongs to ``former`` to ``uid`` and ``gid``; return how much that was.
+
+    The home is closed first, so nobody can exchange anything meanwhile. Links are not followed, mounts not entered, and
+    what belongs to somebody else stays, by whatever name it is linked here. Cut short, it can be done again.
+    """
+    close_home(root, name)
+    done = 0
+    path = os.path.join(_absolute(root), _one_component(name))
+    with _open_directory(path) as home:
+        if home is None:
+            return 0
+        fd = os.dup(home)
+        # Names still to be looked at on each level; with ".." one descriptor does for any depth.
+        mount, levels = mount_id(home), [(_identity(home), os.listdir(home))]
+        try:
+            while levels:
+                if not levels[-1][1]:
+                    levels.pop()
+                    if levels:
+                        fd = _moved(fd, "..")
+                        if _identity(fd) != levels[-1][0]:
+                            raise SecureFtpError(f"{path}: a directory was moved while it was handed over; try again")
+                    continue
+                entry = levels[-1][1].pop()
+                found = os.stat(entry, dir_fd=fd, follow_symlinks=False)
+                if found.st_uid == former:
+                    os.chown(entry, uid, gid, dir_fd=fd, follow_symlinks=False)
+                    done += 1
+                if stat.S_ISDIR(found.st_mode):
+                    child = os.open(entry, _OPEN, dir_fd=fd)
+                    if mount_id(child) != mount:
+                        os.close(child)
+                        continue
+                    os.close(fd)
+                    fd = child
+                    levels.append((_identity(fd), os.listdir(fd)))
+            with contextlib.suppress(OSError):
+                os.removexattr(home, _FORMER_OWNER)
+        except OSError as error:
+            raise file_error(path, "hand over", error, "the rest stays closed; try again") from error
+        finally:
+            os.close(fd)
+    return done
+
+
+def _identity(fd: int) -> tuple[int, int]:
+    found = os.fstat(fd)
+    return found.st_dev, found.st_ino
+
+
+def _moved(fd: int, name: str) -> int:
+    """Return a descriptor of the directory ``name`` in ``fd`` in its place."""
+    there = os.open(name, _OPEN, dir_fd=fd)
+    os.close(fd)
+    return there
+
+
+def _absolute(path: str) -> str:
+    normal = os.path.normpath(path)
+    if not os.path.isabs(path) or normal == "/" or "\0" in path:
+        raise SecureFtpError(f"directory {path!r}: expected an absolute path below /")
+    return normal
+
+
+def _one_component(name: str) -> str:
+    if not name or name in (".", "..") or "/" in name or "\0" in name:
+        raise SecureFtpError(f"directory name {name!r}: expected one path component")
+    return name
+
+
+@contextlib.contextmanager
+def _open_directory(path: str, create: bool = False) -> Iterator[int | None]:
+    """Open a directory component by component; None when a component is missing and not to be created."""
+    fd: int | None = os.open("/", _OPEN)
+    links = 0
+    todo = [part for part in path.split("/") if part]
+    try:
+        while todo and fd is not None:
+            part = todo.pop(0)
+            try:
+                child = os.open(part, _OPEN, dir_fd=fd)
+            except FileNotFoundError:
+                if not create:
+                    os.close(fd)
+                    fd = None
+                    break
+                os.mkdir(part, 0o755, dir_fd=fd)
+                child = os.open(part, _OPEN, dir_fd=fd)
+                os.fchmod(child, 0o755)
+            except OSError as error:
+                if error.errno not in (errno.ELOOP, errno.ENOTDIR):
+                    raise
+                links += 1
+                target = _trusted_link(fd, part, path, links)
+                todo = [piece for piece in target.split("/") if piece] + todo
+                child = os.open("/", _OPEN) if target.startswith("/") else os.dup(fd)
+            os.close(fd)
+            fd = child
+        yield fd
+    except OSError as error:
+        raise file_error(path, "open", error) from error
+    finally:
+        if fd is not None:
+            os.close(fd)
+
+
+def _trusted_link(fd: int, part: str, path: str, links: int) -> str:
+    """Return the target of link ``part`` when only the administrator can have made it."""
+    found = os.stat(part, dir_fd=fd, follow_symlinks=False)
+    if not stat.S_ISLNK(found.st_mode):
+        raise SecureFtpError(f"{path}: expected a directory at {part!r}, found {_kind(found)}")
+    directory = os.fstat(fd)
+    if directory.st_uid not in (0, os.geteuid()) or directory.st_mode & 0o022:
+        raise SecureFtpError(
+            f"{path}: {part!r} is a symbolic link in a directory others can write to, so anybody may have planted it;"
+            " give the real path"
+        )
+    if links > _MAX_LINKS:
+        raise SecureFtpError(f"{path}: more than {_MAX_LINKS} symbolic links; give the real path")
+    return os.readlink(part, dir_fd=fd)
+
+
+def _ensure_entry(
+    parent: int, name: str, path: str, uid: int, gid: int, mode: int, check_mode: bool, make: bool = True
+) -> bool:
+    """Make entry ``name`` a directory like that; FileNotFoundError where there is none and ``make`` is not."""
+    try:
+        try:
+            found = os.stat(name, dir_fd=parent, follow_symlinks=False)
+        except FileNotFoundError:
+            if not make:
+                raise
+            if check_mode:
+                return True
+            os.mkdir(name, 0o700, dir_fd=parent)
+        else:
+            if not stat.S_ISDIR(found.st_mode):
+                raise SecureFtpError(f"{path}: expected a directory, found {_kind(found)}; remove or rename it")
+            if _matches(found, uid, gid, mode):
+                return False
+            if check_mode:
+                return True
+        fd = os.open(name, _OPEN, dir_fd=parent)
+        try:
+            found = os.fstat(fd)
+            if (found.st_uid, found.st_gid) != (uid, gid):
+                os.fchown(fd, uid, gid)
+            os.fchmod(fd, mode)
+        finally:
+            os.close(fd)
+    except FileNotFoundError:
+        if not make:
+            raise
+        raise SecureFtpError(f"{path}: vanished while it was made; something else removes it; try again") from None
+    except OSError as error:
+        raise file_error(path, "make the directory", error) from error
+    return True
+
+
+def _matches(found: os.stat_result, uid: int, gid: int, mode: int) -> bool:
+    return (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (uid, gid, mode)
+
+
+def _kind(found: os.stat_result) -> str:
+    for test, name in (
+        (stat.S_ISLNK, "a symbolic link"),
+        (stat.S_ISREG, "a file"),
+        (stat.S_ISFIFO, "a named pipe"),
+        (stat.S_ISSOCK, "a socket"),
+        (stat.S_ISDIR, "a directory"),
+    ):
+        if test(found.st_mode):
+            return name
+    return "a device"
+
+
+def _empty(top: int, path: str) -> None:
+    """Remove everything in ``top``, however deep, with two descriptors open at a time; what vanishes meanwhile is gone.
+
+    Subdirectories are first moved up into ``top``, so depth costs neither descriptors nor stack.
+    """
+    mount = mount_id(top)
+    prefix, moved = f".removing-{os.urandom(6).hex()}-", 0
+    todo = os.listdir(top)
+    while todo:
+        name = todo.pop()
+        with contextlib.suppress(FileNotFoundError):
+            if not _remove_plain(top, name):
+                continue
+            child = os.open(name, _OPEN, dir_fd=top)
+            try:
+                if mount_id(child) != mount:
+                    raise _mounted_meanwhile(os.path.join(path, name))
+                for entry in os.listdir(child):
+                    with contextlib.suppress(FileNotFoundError):
+                        if _remove_plain(child, entry):
+                            moved += 1
+                            os.rename(entry, f"{prefix}{moved}", src_dir_fd=child, dst_dir_fd=top)
+                            todo.append(f"{prefix}{moved}")
+            finally:
+                os.close(child)
+            try:
+                os.rmdir(name, dir_fd=top)
+            except OSError as error:
+                if error.errno != errno.ENOTEMPTY:
+                    raise
+                # Something was put into it meanwhile; the caller looks again.
+
+
+def _remove_plain(fd: int, name: str) -> bool:
+    """Unlink ``name`` unless it is a directory; return whether it is one."""
+    found = os.stat(name, dir_fd=fd, follow_symlinks=False)
+    if stat.S_ISDIR(found.st_mode):
+        return True
+    os.unlink(name, dir_fd=fd)
+    return False
+
+
+def _mounted_meanwhile(path: str) -> SecureFtpError:
+    return SecureFtpError(
+        f"{path}: a file system was mounted there meanwhile; unmount it and delete what is left again"
+    )

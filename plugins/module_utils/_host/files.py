@@ -1,0 +1,84 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: for use inside this collection only; may change without notice.
+"""Files that are replaced whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import mmap
+import os
+import stat
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import NotPermitted, SecureFtpError
+
+_MEANING = {
+    errno.ENOSPC: "no space left on the device; free some",
+    errno.EDQUOT: "the disk quota is used up; free some space or raise it",
+    errno.EROFS: "the file system is mounted read-only; remount it read-write",
+    errno.EIO: "the device reported an input/output error; check the kernel log and the disk",
+    errno.EACCES: "permission denied; run as root (become: true)",
+    errno.EPERM: "operation not permitted; run as root (become: true)",
+    errno.ENOENT: "its directory does not exist; create it first",
+    errno.ENOTDIR: "a part of its path is not a directory",
+}
+
+
+def file_error(path: str, doing: str, error: OSError, state: str = "nothing was changed") -> SecureFtpError:
+    """Turn ``error``, met while ``doing`` ("write", "read") ``path``, into one an operator can act on.
+
+    ``state`` says what has been changed by then.
+    """
+    meaning = _MEANING.get(error.errno or 0) or error.strerror or str(error)
+    kind = NotPermitted if error.errno in (errno.EACCES, errno.EPERM) else SecureFtpError
+    return kind(f"{path}: cannot {doing} it: {meaning}; {state}")
+
+
+def fsync_directory(path: str) -> None:
+    """Make a rename in directory ``path`` durable. Raises OSError."""
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def write_all(fd: int, data: bytes | mmap.mmap) -> None:
+    """Write every byte of ``data`` to ``fd``. Raises OSError."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
+
+
+def replace_file(path: str, data: bytes, mode: int, uid: int, gid: int) -> None:
+    """Make ``path`` a file of ``data`` with that mode and owner (-1: the process's own), atomically and durably.
+
+    Raises SecureFtpError, with the old file untouched, when ``path`` is a symbolic link or anything
+    but a regular file, and when the system refuses.
+    """
+    directory = os.path.dirname(path) or "."
+    with contextlib.suppress(OSError):
+        kind = os.lstat(path).st_mode
+        if not stat.S_ISREG(kind):
+            what = "a symbolic link" if stat.S_ISLNK(kind) else "something else"
+            raise SecureFtpError(f"{path}: expected a regular file, found {what}; name the real file")
+    temporary = os.path.join(directory, f".{os.path.basename(path)}.{os.urandom(6).hex()}.new")
+    try:
+        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            try:
+                write_all(fd, data)
+                os.fchown(fd, uid, gid)
+                os.fchmod(fd, mode)
+                os.fsync(fd)
+            finally:
+                os.close(fd)
+            os.rename(temporary, path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+            raise
+        fsync_directory(directory)
+    except OSError as error:
+        raise file_error(path, "write", error) from error

@@ -1,0 +1,53 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: for use inside this collection only; may change without notice.
+"""What is mounted where: a bind mount of the same file system cannot be told by its device number.
+
+Source: proc(5), mountinfo (field 5 is the mount point, with blank, tab, newline and backslash as octal escapes) and
+fdinfo (mnt_id).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Iterable
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
+
+MOUNTINFO = "/proc/self/mountinfo"
+
+
+def mount_points(mountinfo: str = MOUNTINFO) -> list[str]:
+    """Every mount point of this host, as the kernel lists them."""
+    with open(mountinfo, "rb") as lines:
+        points = [line.split()[4] for line in lines if len(line.split()) > 4]
+    return [os.fsdecode(re.sub(rb"\\([0-7]{3})", lambda found: bytes([int(found[1], 8)]), point)) for point in points]
+
+
+def mounts_at(path: str, points: Iterable[str]) -> list[str]:
+    """Those of the mount ``points`` that are ``path`` or below it; links above its last part are followed."""
+    parent, name = os.path.split(os.path.normpath(path))
+    real = os.path.join(os.path.realpath(parent), name)
+    return sorted({point for point in points if point == real or point.startswith(real + "/")})
+
+
+def refuse_mounts(paths: Iterable[str], mountinfo: str = MOUNTINFO) -> None:
+    """Raise SecureFtpError when something is mounted at or below one of ``paths``, which are to be deleted."""
+    points = mount_points(mountinfo)
+    for path in paths:
+        found = mounts_at(path, points)
+        if found:
+            raise SecureFtpError(
+                f"{path}: expected no file system mounted at or below what is to be deleted, found"
+                f" {', '.join(found[:3])}; unmount it first: umount {found[-1]}"
+            )
+
+
+def mount_id(descriptor: int) -> int:
+    """The mount that an open file or directory is reached through; two mounts of one file system differ."""
+    with open(f"/proc/self/fdinfo/{descriptor}", encoding="ascii") as lines:
+        for line in lines:
+            if line.startswith("mnt_id:"):
+                return int(line.split()[1])
+    raise SecureFtpError(f"/proc/self/fdinfo/{descriptor}: expected a line mnt_id, found none; is /proc mounted?")

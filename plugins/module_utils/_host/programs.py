@@ -1,0 +1,136 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: for use inside this collection only; may change without notice.
+"""The one way this library runs a program of the host: found in the system's directories, bounded in time."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from typing import IO, Callable, Iterator, Sequence
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
+
+SECONDS = 60
+"""How long a program may run unless its caller says otherwise."""
+
+PATH = "/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin"
+"""Where programs are looked for, ours and those that they start; never the PATH of whoever runs us."""
+
+PACKAGES = {
+    **dict.fromkeys(("useradd", "usermod", "userdel", "groupadd", "chpasswd"), "passwd"),
+    **dict.fromkeys(("sshd", "ssh-keygen"), "openssh-server"),
+    **dict.fromkeys(("systemctl", "systemd-run", "systemd-sysusers", "timedatectl", "journalctl"), "systemd"),
+    "visudo": "sudo",
+}
+"""The Debian package of a program that is not called like it."""
+
+
+class MissingProgram(SecureFtpError):
+    """A program is not installed."""
+
+
+@dataclass(frozen=True)
+class Output:
+    """Exit status and text of a program that has ended; the status is negative when a signal ended it."""
+
+    rc: int
+    out: str
+    err: str = ""
+
+    @property
+    def said(self) -> str:
+        """The last lines of what it complained about, for an error message."""
+        return "; ".join((self.err.strip() or self.out.strip()).splitlines()[-3:]) or f"exit status {self.rc}"
+
+
+Run = Callable[[Sequence[str]], Output]
+
+
+def find_program(name: str) -> str | None:
+    """Return the path of the program ``name``, None when the host does not have it."""
+    return shutil.which(name, path=PATH)
+
+
+def run_command(
+    command: Sequence[str], data: str = "", seconds: float = SECONDS, inherit: Sequence[int] = ()
+) -> Output:
+    """Run ``command`` in the C locale; ``data`` is its standard input, ``inherit`` descriptors it keeps open.
+
+    The input is complete, in memory, before the program starts: killed while filling a pipe, we would leave the
+    program a line cut in two, which it would take for a whole one. Bytes of the output that are not UTF-8 become
+    U+FFFD. Raises MissingProgram, and SecureFtpError when it has not ended after ``seconds``; it is killed then, with
+    everything that it started.
+    """
+    with _in_memory(data) as stdin:
+        return _run(command, stdin, None, seconds, inherit)
+
+
+def run_as_inetd(command: Sequence[str], seconds: float = SECONDS) -> Output:
+    """Run ``command`` with one file as standard input, output and error, as inetd(8) gives a program its socket.
+
+    The answer is ``out``. Raises what run_command raises.
+    """
+    with tempfile.TemporaryFile() as answer:
+        rc = _run(command, answer, answer, seconds, ()).rc
+        answer.seek(0)
+        return Output(rc, answer.read().decode("utf-8", "replace"))
+
+
+@contextlib.contextmanager
+def _in_memory(data: str) -> Iterator[IO[bytes]]:
+    with os.fdopen(os.memfd_create("input"), "w+b") as complete:
+        complete.write(data.encode("utf-8", "surrogateescape"))
+        complete.seek(0)
+        yield complete
+
+
+def _run(
+    command: Sequence[str], stdin: IO[bytes], stdout: IO[bytes] | None, seconds: float, inherit: Sequence[int]
+) -> Output:
+    name = command[0]
+    program = name if os.path.isabs(name) else find_program(name)
+    output = subprocess.PIPE if stdout is None else stdout
+    try:
+        if program is None:
+            raise FileNotFoundError
+        process = subprocess.Popen(
+            [program, *command[1:]],
+            stdin=stdin,
+            stdout=output,
+            stderr=output,
+            pass_fds=tuple(inherit),
+            env={**os.environ, "LC_ALL": "C", "LANG": "C", "PATH": PATH},
+            start_new_session=True,  # a process group of its own, so that what it starts can be ended with it
+        )
+    except FileNotFoundError:
+        package = PACKAGES.get(os.path.basename(name), os.path.basename(name))
+        raise MissingProgram(f"{name}: expected this program, found none; install the package {package}") from None
+    except OSError as error:
+        raise SecureFtpError(f"{name}: expected to run this program, found: {error.strerror}") from error
+    with process:
+        try:
+            out, err = process.communicate(timeout=seconds)
+        except BaseException as error:
+            _end(process)
+            if isinstance(error, subprocess.TimeoutExpired):
+                raise SecureFtpError(
+                    f"{' '.join(command)}: expected it to end within {seconds:g} s, found it still running; it was"
+                    " ended; run it by hand"
+                ) from None
+            raise
+    return Output(process.returncode, (out or b"").decode("utf-8", "replace"), (err or b"").decode("utf-8", "replace"))
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Kill ``process`` and its group, which may hold our pipes open for as long as it likes."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    for stream in (process.stdout, process.stderr):
+        if stream is not None:
+            stream.close()

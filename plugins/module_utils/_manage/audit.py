@@ -1,0 +1,81 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: for use inside this collection only; may change without notice.
+"""One line in the log of the host for each change of users: who, by what, what, whom, with what result.
+
+Facility authpriv, as sudo(8) and sshd(8) use it; ident ftp-users. Names stand as Python literals, so that what they
+hold cannot be taken for another line or field. Passwords, hashes and keys never come here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import syslog
+from typing import Callable, Iterator, Sequence
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import InvalidInput, SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import login_names
+
+IDENT = "ftp-users"
+SHOWN = 20
+"""How many users one line names."""
+
+Log = Callable[[int, str], None]
+Report = Callable[[str, Sequence[str]], None]
+
+
+def write(priority: int, message: str) -> None:
+    """Hand ``message``, one line, to the log with a priority of syslog(3)."""
+    syslog.openlog(IDENT, syslog.LOG_PID, syslog.LOG_AUTHPRIV)
+    syslog.syslog(priority, message)
+
+
+def operator() -> str:
+    """Who this process works for: the user of sudo, or of the log-in session, else ``root``."""
+    return ",".join(sorted(login_names() - {"root"})) or "root"
+
+
+def literal(text: str, limit: int = 64) -> str:
+    """``text`` as a literal that ends where its quotes end, in ASCII, cut."""
+    return ascii(text[:limit]) + ("..." if len(text) > limit else "")
+
+
+def named(users: Sequence[str]) -> str:
+    """The first of ``users`` for a line of the log, and how many more there are."""
+    rest = len(users) - SHOWN
+    return ",".join(map(literal, users[:SHOWN])) + (f" and {rest} more" if rest > 0 else "")
+
+
+@contextlib.contextmanager
+def audited(front: str, verb: str, users: Sequence[str], log: Log | None = None) -> Iterator[Report]:
+    """Log what the block does to ``users``.
+
+    The block hands each result ("added", ...) and the users it is about to what it is given.
+    A block that fails is logged too: a refusal says who tried what. ``front`` is "command" or the name of a module.
+    """
+    done: list[tuple[str, Sequence[str]]] = []
+    failure: BaseException | None = None
+    try:
+        yield lambda result, about: done.append((result, about))
+    except BaseException as error:
+        failure = error
+        raise
+    finally:
+        who = f"by={literal(operator())} with={front} {verb}"
+        for priority, text in _lines(users, done, failure):
+            (log or write)(priority, f"{who} {text}")
+
+
+def _lines(
+    users: Sequence[str], done: Sequence[tuple[str, Sequence[str]]], failure: BaseException | None
+) -> Iterator[tuple[int, str]]:
+    if failure is None:
+        for result, about in done:
+            if about:
+                yield syslog.LOG_INFO, f"users={named(about)} result={result}"
+        return
+    result = failure.code if isinstance(failure, SecureFtpError) else type(failure).__name__
+    # What was got wrong may hold anything, a password in the wrong place too.
+    hidden = isinstance(failure, InvalidInput) or not isinstance(failure, SecureFtpError)
+    said = "" if hidden else f" message={literal(str(failure), 300)}"
+    yield syslog.LOG_WARNING, f"users={named(users)} result={result}{said}"

@@ -1,0 +1,75 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: for use inside this collection only; may change without notice.
+"""What a change of both protocols is about to do, so that the next call can finish it when it is killed half-way.
+
+The file is as secret as shadow(5): it holds hashes, never passwords, belongs to root with mode 0600, and is there only
+while a change runs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Mapping, NamedTuple, Sequence
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.files import (
+    file_error,
+    fsync_directory,
+    replace_file,
+)
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import Person
+
+PATH = "/var/lib/secure_ftp.server/unfinished.json"
+
+
+class Intent(NamedTuple):
+    """A change: the people as they are to be, and each one's FTPS record before it (None: no record)."""
+
+    people: Sequence[Person]
+    records: Mapping[str, str | None]
+
+
+def write(intent: Intent, path: str = PATH) -> None:
+    """Store ``intent`` durably. Raises SecureFtpError when that is impossible; nothing must be changed then."""
+    directory = os.path.dirname(path)
+    try:
+        os.makedirs(directory, mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise file_error(directory, "make the directory", error) from error
+    content = {"people": [person._asdict() for person in intent.people], "records": dict(intent.records)}
+    replace_file(path, json.dumps(content).encode("utf-8", "surrogateescape"), 0o600, -1, -1)
+
+
+def read(path: str = PATH) -> Intent | None:
+    """Return what a killed call has left, None when there is nothing or nothing legible."""
+    try:
+        with open(path, "rb") as file:
+            content = json.loads(file.read())
+        people = [
+            Person(
+                **{
+                    **entry,
+                    "protocols": tuple(entry["protocols"]),
+                    "authorized_keys": None if entry["authorized_keys"] is None else tuple(entry["authorized_keys"]),
+                }
+            )
+            for entry in content["people"]
+        ]
+        return Intent(people, content["records"])
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return None
+    except OSError as error:
+        raise file_error(path, "read", error) from error
+
+
+def remove(path: str = PATH) -> None:
+    """Forget the change: it is done, or undone."""
+    try:
+        os.unlink(path)
+        fsync_directory(os.path.dirname(path))
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        done = "the change before it is done; this file is looked at once more by the next one"
+        raise file_error(path, "remove", error, done) from error

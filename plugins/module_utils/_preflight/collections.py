@@ -1,0 +1,43 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: for use inside this collection only; may change without notice.
+"""The collections of others that the roles use, and which of them the control machine lacks.
+
+Ansible looks for a module when its task's file is read, which for an included file is in the middle of a run.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any, Collection, Iterable, Mapping
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._firewall.plan import is_on
+
+NEEDED = {
+    "community.general": ("firewall_backend", "ufw"),
+}
+"""Each collection, and the variable that asks for it with that value."""
+
+
+def missing(names: Iterable[str] = tuple(NEEDED)) -> list[str]:
+    """Those of ``names`` (NAMESPACE.NAME) that Ansible's loader does not find; for the control machine."""
+    found = []
+    for name in names:
+        try:
+            importlib.import_module(f"ansible_collections.{name}")
+        except ImportError:
+            found.append(name)
+    return found
+
+
+def problems(variables: Mapping[str, Any], lacking: Collection[str]) -> list[str]:
+    """A sentence for each collection of ``lacking`` that ``variables`` need."""
+    found = []
+    for collection, (name, value) in NEEDED.items():
+        needed = str(variables.get(name, value)) == value and is_on(variables, "firewall_enabled")
+        if needed and collection in lacking:
+            found.append(
+                f"{name}: {value} needs the collection {collection}, which this control machine lacks;"
+                f" ansible-galaxy collection install {collection}"
+            )
+    return found

@@ -1,0 +1,126 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: for use inside this collection only; may change without notice.
+"""What preflight finds in sshd's configuration: a jail made by hand, and lines that would keep SFTP users out.
+
+The same is judged once more when accounts are made; here nothing has been touched yet.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Mapping, Sequence
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import (
+    Accounts,
+    read_accounts,
+    uid_range,
+    unsuitable,
+)
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.programs import find_program
+from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import (
+    CONFIG,
+    DEFAULT_DIRECTORY,
+    DEFAULT_GROUP,
+    DEFAULT_KEYS_DIRECTORY,
+    Jail,
+    access_problems,
+    effective,
+    method_problems,
+    prepare_host,
+    read_config,
+    takeover_problems,
+    unmarked,
+    where_set,
+)
+
+
+def sshd_problems(variables: Mapping[str, Any], users: object, config: str = CONFIG, etc: str = "/etc") -> list[str]:
+    """Every problem of the sshd and the accounts that are there with ``users`` (as ``ftp_users``) by SFTP.
+
+    None where OpenSSH's server is not installed, or no variable of the role sshd_chroot is given.
+    """
+    names, by_password, by_key = _sftp_users(users)
+    if not any(name.startswith("sshd_chroot_") for name in variables) or not find_program("sshd"):
+        return []
+    text = read_config(config)
+    if text is None:
+        return []
+    jail = jail_of_variables(variables)
+    accounts = read_accounts(etc)
+    return [
+        *takeover_problems(unmarked(text, config), jail),
+        *_account_problems(names, jail, accounts, etc),
+        *_login_problems(names, by_password and jail.password_authentication, by_key, jail, accounts, config),
+    ]
+
+
+def jail_of_variables(variables: Mapping[str, Any]) -> Jail:
+    """The jail that the variables of the role sshd_chroot describe, with the role's defaults for those not given."""
+
+    def text(name: str, default: str) -> str:
+        return str(variables.get(f"sshd_chroot_{name}") or default)
+
+    passwords = str(variables.get("sshd_chroot_password_authentication", True)).lower() in ("true", "yes", "on", "1")
+    return Jail(
+        group=text("group", DEFAULT_GROUP),
+        directory=os.path.normpath(text("directory", DEFAULT_DIRECTORY)),
+        keys_directory=os.path.normpath(text("keys_directory", DEFAULT_KEYS_DIRECTORY)),
+        password_authentication=passwords,
+        log_level=variables.get("sshd_chroot_log_level") or None,
+        log_facility=variables.get("sshd_chroot_log_facility") or None,
+        start_directory=text("start_directory", Jail.start_directory),
+    )
+
+
+def _sftp_users(users: object) -> tuple[list[str], bool, bool]:
+    """Who of ``users`` is to use SFTP; whether one of them does so by password, and one by key."""
+    names, by_password, by_key = [], False, False
+    for entry in users if isinstance(users, (list, tuple)) else ():
+        if not isinstance(entry, Mapping) or not isinstance(entry.get("name"), str) or entry.get("state") == "absent":
+            continue
+        protocols = entry.get("protocols")
+        if protocols is None or (isinstance(protocols, (list, tuple)) and "sftp" in protocols):
+            names.append(entry["name"])
+            by_password |= bool(entry.get("password") or entry.get("password_hash"))
+            by_key |= bool(entry.get("authorized_keys"))
+    return names, by_password, by_key
+
+
+def _account_problems(names: Sequence[str], jail: Jail, accounts: Accounts, etc: str) -> list[str]:
+    group = accounts.groups.get(jail.group)
+    members = set(accounts.members(jail.group))
+    found = []
+    for name in names:
+        if group is not None and name in members:
+            why = unsuitable(accounts.users[name], accounts.groups_of(name), group, uid_range(etc)[0])
+            if why:
+                found.append(f"ftp_users: user {name!r}: {why}; or choose another name")
+    return found
+
+
+def _login_problems(
+    names: Sequence[str], by_password: bool, by_key: bool, jail: Jail, accounts: Accounts, config: str
+) -> list[str]:
+    """What in the global part of sshd's configuration would keep one of ``names`` from logging in."""
+    if not names:
+        return []
+    settings = unmarked(read_config(config) or "", config)
+    found: list[str] = []
+    prepare_host()
+    try:
+        # Nobody of that name: the settings of those whom no Match block is about, as an account to be made.
+        values = effective("nobody-yet", config)
+    except SecureFtpError:
+        return []  # sshd refuses its configuration; said by those who need it
+    for name in names:
+        groups = accounts.groups_of(name) if name in accounts.users else [jail.group]
+        for problem in access_problems(name, groups, values):
+            found.append(f"sshd, for user {name!r}: {problem}{where_set(problem.split(':')[0], settings, jail.group)}")
+    for problem in method_problems(" ".join(values.get("authenticationmethods", ["any"])), by_password, by_key):
+        found.append(f"sshd: {problem}{where_set('authenticationmethods', settings, jail.group)}")
+    return [f"{problem}; correct that line" for problem in found[:_SHOWN]]
+
+
+_SHOWN = 10

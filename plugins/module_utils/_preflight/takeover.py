@@ -1,0 +1,299 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: for use inside this collection only; may change without notice.
+"""What a run would take from a server that somebody else set up: known before anything is touched.
+
+A configuration that this collection wrote, or that is as the distribution's package left it, is nobody's work and is
+not asked about. Everything else of other people's is compared with what the variables say.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import pwd
+import stat
+from typing import Any, Iterator, Mapping, Sequence
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import listed, visible
+from ansible_collections.secure_ftp.server.plugins.module_utils._firewall.plan import boolean
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.database import database_path, read
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.instances import Instance, find_instances
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.pam import PAM_DIRECTORY, find_userdb
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import DEFAULT_SERVICE, Homes, guest_ids
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.programs import MissingProgram, run_command
+
+SWITCH = "vsftpd_replace_existing"
+OURS = "# Managed by Ansible (secure_ftp.server."
+"""How every vsftpd.conf of this collection begins, since its first version."""
+OUR_ROLES = "# Managed by Ansible (role secure_ftp.server."
+"""The same of what its roles write from templates; in the first line or the second."""
+UNITS = {"/etc/vsftpd.conf": "vsftpd", "/etc/vsftpd-implicit.conf": "vsftpd-implicit"}
+"""The unit that is to read each configuration."""
+MASK = "/etc/systemd/system/vsftpd.service"
+MASK_MARK = f"{MASK}.d/secure-ftp-masked.conf"
+"""Is there when the mask is the role vsftpd's, which makes it until vsftpd is configured."""
+UNIT_FILE = "/etc/systemd/system/vsftpd-implicit.service"
+
+_INDIFFERENT = ("background", "secure_chroot_dir", "pam_service_name")
+"""Settings that nobody misses: systemd's and vsftpd's own, and a name; what the service reads is looked at."""
+_YES, _NO = ("YES", "TRUE", "1"), ("NO", "FALSE", "0")
+_GO_ON = f"to go on all the same set {SWITCH}: true"
+_HARMLESS_MODULES = ("pam_userdb.so", "pam_deny.so", "pam_permit.so")
+
+
+def takeover_problems(
+    variables: Mapping[str, Any],
+    users: object,
+    wanted: Mapping[str, Mapping[str, Any]],
+    instances: Sequence[Instance] | None = None,
+    pam_directory: str = PAM_DIRECTORY,
+    unit_file: str = UNIT_FILE,
+) -> list[str]:
+    """What would be lost or changed of other people's, each with the ways out.
+
+    ``wanted`` are the settings of each vsftpd.conf that is to be written, by its path. ``instances`` are those of the
+    host (found when None). Empty when the operator set vsftpd_replace_existing.
+    """
+    if boolean(variables.get(SWITCH, False)):
+        return []
+    if instances is None:
+        try:
+            instances = find_instances(run_command)
+        except MissingProgram:
+            instances = []
+    found = list(_mask_problems()) if wanted else []
+    given = variables.get("vsftpd_pam_service")
+    services = {given: ""} if isinstance(given, str) and given else {}
+    for path, settings in wanted.items():
+        unit = UNITS.get(path, "vsftpd")
+        for instance in instances:
+            if instance.unit == unit or instance.path == path:
+                services.setdefault(instance.get("pam_service_name", DEFAULT_SERVICE), instance.path)
+                found += _configuration_problems(instance, settings, variables)
+    for service, path in services.items():
+        found += _service_problems(service, path, variables, users, pam_directory)
+    if wanted and _is_foreign(unit_file):  # with one TLS mode the role removes it
+        what = "was not written by this collection and would be replaced or removed"
+        found.append(f"{unit_file}: {what}; rename it, or {_GO_ON}")
+    found += _database_directory_problems(variables)
+    found += _home_problems(variables, users)
+    return list(dict.fromkeys(found))
+
+
+def is_ours(text: str) -> bool:
+    """Whether a configuration file was written by this collection, in any of its versions."""
+    return any(line.startswith((OURS, OUR_ROLES)) for line in text.splitlines()[:3])
+
+
+def is_stock(path: str) -> bool:
+    """Whether a configuration file of the package vsftpd is as the package left it.
+
+    Source: dpkg-query(1): ``Conffiles`` lists each with the MD5 sum of the packaged version.
+    """
+    try:
+        listed_files = run_command(["dpkg-query", "--show", "--showformat=${Conffiles}", "vsftpd"]).out
+        with open(path, "rb") as file:
+            digest = hashlib.md5(file.read()).hexdigest()
+    except (MissingProgram, OSError, ValueError):
+        return False
+    return any(line.split()[:2] == [path, digest] for line in listed_files.splitlines())
+
+
+def _is_foreign(path: str) -> bool:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return not is_ours(file.read(4096))
+    except OSError:
+        return False
+
+
+def _mask_problems(mask: str = MASK, mark: str = MASK_MARK) -> Iterator[str]:
+    try:
+        target = os.readlink(mask)
+    except OSError:
+        return
+    if target == "/dev/null" and not os.path.exists(mark):
+        yield f"{mask}: somebody masked vsftpd, so it is not to run; run systemctl unmask vsftpd when it may"
+
+
+def _configuration_problems(
+    instance: Instance, wanted: Mapping[str, Any], variables: Mapping[str, Any]
+) -> Iterator[str]:
+    if instance.options is None:
+        if os.path.lexists(instance.path):
+            yield f"{instance.path}: expected to read vsftpd's configuration, found: {instance.problem}; repair it"
+        return
+    if is_ours(instance.text) or is_stock(instance.path):
+        return
+    differing = {
+        name: value
+        for name, value in instance.options.items()
+        if name not in _INDIFFERENT and not _same(name, value, wanted)
+    }
+    if not differing:
+        return
+    shown = ", ".join(f"{name}={value} (would be {_shown(name, wanted)})" for name, value in differing.items())
+    yield visible(
+        f"{instance.path}: was not written by this collection, and of its settings {len(differing)} would change:"
+        f" {shown}; to keep them set {_variables_for(differing, wanted)}; {_GO_ON} (a dated copy of the file stays)"
+    )
+
+
+def _text(value: object) -> str:
+    return ("YES" if value else "NO") if isinstance(value, bool) else str(value)
+
+
+def _same(name: str, old: str, wanted: Mapping[str, Any]) -> bool:
+    new = wanted.get(name)
+    if new is None:
+        return not old
+    text = _text(new)
+    if text.upper() in _YES or text.upper() in _NO:
+        return (text.upper() in _YES) == (old.upper() in _YES) and (old.upper() in _YES or old.upper() in _NO)
+    return text == old or (text.isdigit() and old.isdigit() and int(text) == int(old))
+
+
+def _shown(name: str, wanted: Mapping[str, Any]) -> str:
+    return "left out" if wanted.get(name) is None else _text(wanted[name])
+
+
+def _variables_for(settings: Mapping[str, str], wanted: Mapping[str, Any]) -> str:
+    """The variables that keep ``settings``, as a line of YAML."""
+    direct: dict[str, object] = {}
+    others: dict[str, object] = {}
+    for name, value in settings.items():
+        upper = value.upper()
+        plain: object = value
+        if upper in ("YES", "TRUE", "NO", "FALSE"):
+            plain = upper in _YES
+        if name == "listen_port":
+            direct["vsftpd_implicit_port" if wanted.get("implicit_ssl") else "vsftpd_port"] = plain
+        elif name == "implicit_ssl":
+            direct["vsftpd_tls_modes"] = ["implicit" if plain is True else "explicit"]
+        elif name in ("rsa_cert_file", "rsa_private_key_file"):
+            direct["vsftpd_certificate_source"] = "files"
+            direct[f"vsftpd_{name}"] = plain
+        elif name in wanted:
+            direct[name if name.startswith("vsftpd_") else f"vsftpd_{name}"] = plain
+        else:
+            others[name] = plain
+    if others:
+        direct["vsftpd_options"] = others
+    return json.dumps(direct, ensure_ascii=False)
+
+
+def _service_problems(
+    service: str, config: str, variables: Mapping[str, Any], users: object, directory: str
+) -> Iterator[str]:
+    """What the PAM service asks that would not be asked any more. ``config`` names it, '' when the variables do."""
+    path = os.path.join(directory, service)
+    try:
+        userdb = find_userdb(service, directory)
+        with open(path, encoding="utf-8", errors="replace") as file:
+            text = file.read()
+    except FileNotFoundError:
+        return
+    except (SecureFtpError, OSError) as error:
+        yield f"{error}"
+        return
+    where = f"{path} (the PAM service of {config})" if config else path
+    if userdb is not None:
+        yield from _database_problems(where, database_path(userdb.database), variables, users)
+    if (userdb is not None or not config) and not is_ours(text):
+        lines = [line.strip() for line in text.splitlines() if _would_be_missed(line)]
+        if lines:
+            yield visible(
+                f"{where}: was not written by this collection, and these lines of it would be lost:"
+                f" {'; '.join(lines)}; give vsftpd_pam_service another name and put them there, or {_GO_ON}"
+            )
+
+
+def _would_be_missed(line: str) -> bool:
+    """Whether a line decides about log-ins by something else than the database. vsftpd opens no PAM session."""
+    words = line.split("#")[0].split()
+    if not words or words[0].lstrip("-") in ("session", "password"):
+        return False
+    return not any(os.path.basename(word) in _HARMLESS_MODULES for word in words)
+
+
+def _database_problems(where: str, old: str, variables: Mapping[str, Any], users: object) -> Iterator[str]:
+    new = variables.get("pam_userdb_db")
+    if not isinstance(new, str) or not os.path.isabs(new) or new.endswith("/"):
+        return  # a problem of its own
+    if os.path.realpath(old) == os.path.realpath(database_path(new)):
+        return
+    keep = f"to keep it set pam_userdb_db: {old}"
+    try:
+        names = {key.decode("utf-8", "backslashreplace") for key in read(os.path.realpath(old)).all()}
+    except SecureFtpError as error:
+        yield f"{where}: reads the database {old}, which cannot be looked into ({error}); {keep}, or {_GO_ON}"
+        return
+    out = sorted(names - _wanted_names(users))
+    if out:
+        count = "1 user" if len(out) == 1 else f"{len(out)} users"
+        yield visible(
+            f"{where}: reads the database {old}, and {count} of it could not log in any more, who are in it and not in"
+            f" ftp_users: {listed(out)}; {keep}, or add them to ftp_users, or {_GO_ON}"
+        )
+
+
+def _wanted_names(users: object) -> set[str]:
+    """Who is in ``users`` and will have FTPS."""
+    entries = users if isinstance(users, (list, tuple)) else []
+    names = set()
+    for entry in entries:
+        if isinstance(entry, Mapping) and isinstance(entry.get("name"), str) and entry.get("state") != "absent":
+            protocols = entry.get("protocols")
+            if protocols is None or (isinstance(protocols, (list, tuple)) and "ftps" in protocols):
+                names.add(entry["name"])
+    return names
+
+
+def _database_directory_problems(variables: Mapping[str, Any]) -> Iterator[str]:
+    path = os.path.dirname(str(variables.get("pam_userdb_db") or ""))
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):
+        return
+    if found.st_uid != 0 or found.st_mode & 0o022:
+        yield (
+            f"pam_userdb_db: its directory {path} is there already, owner {_owner(found.st_uid)}, mode"
+            f" {stat.S_IMODE(found.st_mode):04o}, so others than root could replace the database; name another"
+            f" directory, or run: chown root {path} && chmod go-w {path}"
+        )
+
+
+def _home_problems(variables: Mapping[str, Any], users: object) -> Iterator[str]:
+    """Directories of users that are there already and would change their owner."""
+    root, token = variables.get("vsftpd_local_root"), variables.get("vsftpd_user_sub_token", "$USER")
+    ids = guest_ids(str(variables.get("vsftpd_guest_username") or "ftp"))
+    if not isinstance(root, str) or not isinstance(token, str) or ids is None:
+        return
+    homes = Homes(root, token)
+    if homes.shared:
+        return
+    foreign: dict[str, list[str]] = {}
+    for name in sorted(_wanted_names(users)):
+        path = homes.of(name) if "/" not in name and "\0" not in name else ""
+        try:
+            found = os.lstat(path)
+        except OSError:
+            continue
+        if stat.S_ISDIR(found.st_mode) and found.st_uid not in (0, ids[0]):
+            foreign.setdefault(_owner(found.st_uid), []).append(path)
+    for owner, paths in foreign.items():
+        yield visible(
+            f"vsftpd_local_root: {listed(paths)}: belongs to {owner} and would become the property of"
+            f" {variables.get('vsftpd_guest_username') or 'ftp'}, as whom FTPS users act; set vsftpd_guest_username:"
+            f" {owner} or another vsftpd_local_root, or {_GO_ON}"
+        )
+
+
+def _owner(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)

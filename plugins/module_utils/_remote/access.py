@@ -1,0 +1,229 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: for use inside this collection only; may change without notice.
+"""The way in for remote control: one account, its keys, what sudo grants it and what sshd allows it.
+
+Three layers say the same, each for itself: the key (``restrict`` and a forced command), sshd's own ``Match User``
+block, and a sudoers file with one whole command line per client. Facts: sshd(8) "AUTHORIZED_KEYS FILE FORMAT",
+sshd_config(5), sudoers(5).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import posixpath
+import re
+from dataclasses import dataclass
+from typing import Any, Iterable, Mapping, Sequence
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import InvalidInput, SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.installer import COMMAND
+from ansible_collections.secure_ftp.server.plugins.module_utils._remote.protocol import LABEL
+from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import CLOSED, access_problems
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.keys import KEY_TYPES, validate_authorized_keys
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.names import RESERVED
+
+DEFAULT_USER = "ftpcontrol"
+DEFAULT_KEYS_DIRECTORY = "/etc/ssh/remote_control_keys"
+SUDOERS = "/etc/sudoers.d/secure_ftp_remote_control"
+SUDO = "/usr/bin/sudo"
+OWNER = "remote_control"
+"""Whose marked block it is in sshd_config."""
+
+GECOS = "secure_ftp.server remote control"
+"""Tells our account from one that happens to have its name (passwd(5), field 5)."""
+
+HOME = "/"
+"""There must be one, or sshd complains to the client; nobody but root can put an authorized_keys file into this one."""
+
+SHELL = "/bin/sh"
+"""sshd runs the forced command as ``SHELL -c COMMAND``; it is the only thing it ever runs for this account."""
+
+_PROGRAM = re.compile(r"(/[A-Za-z0-9._+@-]+)+\Z")
+_USER = re.compile(r"[a-z_][a-z0-9_-]{0,30}\Z")
+
+
+@dataclass(frozen=True)
+class Client:
+    """One program or person that may call: ``key`` is a public key without options, ``sources`` what it comes from."""
+
+    name: str
+    key: str
+    sources: tuple[str, ...] = ()
+    program: str = COMMAND
+
+    @property
+    def command(self) -> str:
+        """The command line sudo grants this client, as sudo sees it."""
+        return f"{self.program} remote --client={self.name}"
+
+    def key_line(self) -> str:
+        """The client's line of authorized_keys."""
+        options = ["restrict"]
+        if self.sources:
+            options.append(f'from="{",".join(self.sources)}"')
+        options.append(f'command="{SUDO} -n {self.command}"')
+        key_type, blob = self.key.split()[:2]
+        return f"{','.join(options)} {key_type} {blob} {self.name}"
+
+
+def validate_user(user: object) -> str:
+    """Return ``user`` when it can be the name of the account; InvalidInput otherwise."""
+    if not isinstance(user, str) or not _USER.match(user) or user in RESERVED:
+        raise InvalidInput(
+            f"remote_control_user: expected the name of an account of its own, of lower-case letters, digits, '_' and"
+            f" '-', found {user!r}; choose another name"
+        )
+    return user
+
+
+def clients_from_options(entries: object, program: str = COMMAND) -> list[Client]:
+    """Check ``remote_control_clients`` (mappings with name, key and optionally from); InvalidInput names the entry.
+
+    ``program`` is where ``ftp-users`` is.
+    """
+    if not isinstance(program, str) or not _PROGRAM.match(program) or posixpath.normpath(program) != program:
+        raise InvalidInput(
+            f"user_command_path: expected an absolute path of letters, digits and . _ + @ - without '..', found"
+            f" {program!r}; choose another one"
+        )
+    if not isinstance(entries, (list, tuple)):
+        raise InvalidInput(f"remote_control_clients: expected a list of mappings, found {type(entries).__name__}")
+    clients: list[Client] = []
+    for index, entry in enumerate(entries):
+        client = _client(entry, f"remote_control_clients[{index}]", program)
+        for other in clients:
+            if other.name == client.name:
+                raise InvalidInput(f"remote_control_clients: client {client.name!r} is listed twice; rename one")
+            if other.key.split()[1] == client.key.split()[1]:
+                raise InvalidInput(
+                    f"remote_control_clients: {other.name!r} and {client.name!r} have the same key; the log could not"
+                    " tell them apart, give each its own"
+                )
+        clients.append(client)
+    return clients
+
+
+def _client(entry: object, where: str, program: str) -> Client:
+    if not isinstance(entry, Mapping) or not {"name", "key"} <= set(entry) <= {"name", "key", "from"}:
+        raise InvalidInput(f"{where}: expected a mapping of name, key and, if wanted, from")
+    name, key, sources = entry["name"], entry["key"], entry.get("from")
+    if not isinstance(name, str) or not LABEL.match(name):
+        raise InvalidInput(
+            f"{where}: name: expected a label of at most 32 letters, digits, '.', '_' and '-' that starts with a"
+            f" letter or digit, found {name!r}"
+        )
+    try:
+        (line,) = validate_authorized_keys([key], name)
+    except SecureFtpError as error:
+        raise InvalidInput(f"{where}: {str(error).replace('authorized_keys[0]', 'key')}") from None
+    if line.split()[0] not in KEY_TYPES:
+        raise InvalidInput(f"{where}: key: expected a public key without options, found options; use from for networks")
+    if sources is None:
+        sources = []
+    if not isinstance(sources, (list, tuple)):
+        raise InvalidInput(f"{where}: from: expected a list of addresses and networks, found {type(sources).__name__}")
+    return Client(name, line, tuple(_network(source, where) for source in sources), program)
+
+
+def _network(source: object, where: str) -> str:
+    try:
+        if not isinstance(source, str):
+            raise ValueError
+        # As a network, an address stays what it is to sshd; host bits that are set make sshd refuse the line.
+        return str(ipaddress.ip_network(source) if "/" in source else ipaddress.ip_address(source))
+    except ValueError:
+        raise InvalidInput(
+            f"{where}: from: expected an address or a network such as 192.0.2.0/24, found {source!r}"
+        ) from None
+
+
+# --- files ---------------------------------------------------------------------------------------------------------
+
+HEADER = "# Managed by Ansible (secure_ftp.server.remote_control); edit remote_control_clients, not this file.\n"
+
+
+def keys_text(clients: Iterable[Client]) -> str:
+    """The authorized_keys file of the account."""
+    return HEADER + "".join(f"{client.key_line()}\n" for client in clients)
+
+
+def sudoers_text(user: str, clients: Iterable[Client]) -> str:
+    """The sudoers file: whole command lines only, a clean environment, and who is calling passed through.
+
+    ``!use_pty``: since sudo 1.9.14 a terminal is the default, and the request comes through a pipe. Values that begin
+    with ``()`` sudo drops unless they are asked for, and with them what somebody wanted to have run.
+    """
+    rules = "".join(f"{user} ALL=(root) NOPASSWD: NOSETENV: {_escaped(client.command)}\n" for client in clients)
+    return (
+        f"{HEADER}Defaults:{user} env_reset, !setenv, !env_check, !requiretty, !use_pty\n"
+        f'Defaults:{user} env_keep = "SSH_CONNECTION SSH_ORIGINAL_COMMAND SSH_ORIGINAL_COMMAND=()*"\n{rules}'
+    )
+
+
+def _escaped(command: str) -> str:
+    return re.sub(r"([,:=\\])", r"\\\1", command)
+
+
+def sshd_settings(keys_directory: str) -> dict[str, str]:
+    """The options of the account's ``Match User`` block; every one is also what ``sshd -T`` must answer.
+
+    There is no ForceCommand: it would replace the one of the key, which says who is calling.
+    """
+    return {
+        "AuthenticationMethods": "publickey",
+        "PubkeyAuthentication": "yes",
+        "PasswordAuthentication": "no",
+        "KbdInteractiveAuthentication": "no",
+        "AuthorizedKeysFile": f"{keys_directory}/%u",
+        # A certificate, or a program that finds keys, would come without the forced command.
+        "AuthorizedKeysCommand": "none",
+        "TrustedUserCAKeys": "none",
+        "DisableForwarding": "yes",
+        **CLOSED,
+    }
+
+
+def sshd_problems(
+    user: str, groups: Sequence[str], values: Mapping[str, Sequence[str]], keys_directory: str
+) -> list[str]:
+    """Compare what ``_sshd.effective`` says of the account with what is wanted of it."""
+    wanted = {**sshd_settings(keys_directory), "ForceCommand": "none", "ChrootDirectory": "none"}
+    problems = []
+    for keyword, expected in wanted.items():
+        found = " ".join(values.get(keyword.lower(), [expected]))  # what this sshd does not print cannot be judged
+        if found != expected:
+            problems.append(f"{keyword.lower()}: expected {expected}, found {found}")
+    return problems + access_problems(user, groups, values)
+
+
+def sudo_problems(user: str, clients: Iterable[Client], listing: str) -> list[str]:
+    """What sudo grants ``user`` beside the command lines of ``clients``, and which of those it does not grant.
+
+    ``listing`` is what ``sudo -l -U user`` prints in the C locale.
+    """
+    _defaults, _blank, rules = listing.partition("may run the following commands")
+    # A long rule goes on in a line with more indentation.
+    granted = re.sub(r"\n {5,}", " ", rules).splitlines()[1:]
+    wanted = {f"(root) NOSETENV: NOPASSWD: {_escaped(client.command)}" for client in clients}
+    order = re.compile(r"((?:NOPASSWD|NOSETENV): ){2}")
+    found = {order.sub("NOSETENV: NOPASSWD: ", line.strip()) for line in granted if line.strip()}
+    return [f"expected {rule}, found it missing" for rule in sorted(wanted - found)] + [
+        f"expected nothing else for {user}, found {rule}" for rule in sorted(found - wanted)
+    ]
+
+
+def problems(variables: Mapping[str, Any], names: Iterable[object]) -> list[str]:
+    """Every problem of the variables; ``names`` are the people of ``ftp_users``. For the preflight."""
+    found = []
+    try:
+        user = validate_user(variables.get("remote_control_user", DEFAULT_USER))
+        if user in names:
+            found.append(f"ftp_users: user {user!r}: is the account of remote control, remote_control_user; rename one")
+    except SecureFtpError as error:
+        found.append(str(error))
+    try:
+        clients_from_options(variables.get("remote_control_clients", []), variables.get("user_command_path", COMMAND))
+    except SecureFtpError as error:
+        found.append(str(error))
+    return found

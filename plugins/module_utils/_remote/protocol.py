@@ -1,0 +1,344 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: for use inside this collection only; may change without notice.
+"""The protocol of remote control: one JSON document in, one JSON document out, one line in the log.
+
+docs/remote-control.md describes it for clients and is checked against VERBS. Nothing of a request ever becomes a word
+of a shell or an argument of a program: it goes to the methods of Manager as values.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import json
+import os
+import re
+import select
+import syslog
+import time
+from dataclasses import dataclass, field
+from typing import IO, Any, Callable, Mapping
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import (
+    EXIT_CODES,
+    InvalidInput,
+    NotPermitted,
+    SecureFtpError,
+    TooManyRequests,
+)
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage.audit import literal as _quoted
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage.audit import write as write_log
+from ansible_collections.secure_ftp.server.plugins.module_utils._remote import slots as _slots
+
+VERSION = 1
+MAX_REQUEST = 64 * 1024
+"""Longest request in bytes."""
+
+DRAIN = 8 * 1024 * 1024
+"""How much of a longer request is read and thrown away, so that its sender comes to reading the answer."""
+
+MAX_MESSAGE = 1000
+"""Longest message of an answer in characters."""
+
+SECONDS = 60.0
+"""How long a request may take to arrive."""
+
+SUBJECT = "ftp-users"
+"""The one command a client may name when it opens its session; none at all is as good."""
+
+LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}\Z")
+"""What a client may be called: no character that means anything to sudoers(5), authorized_keys or a log."""
+
+
+# --- the schema ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Field:
+    """One member of a request: ``kind`` is "string", "boolean" or "list of strings"."""
+
+    kind: str
+    meaning: str
+    required: bool = False
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Verb:
+    """One request: its fields beside version and verb, what it answers, and the call of Manager that does it."""
+
+    meaning: str
+    result: str
+    call: Callable[[Any, dict[str, Any]], dict[str, Any]] = field(repr=False)
+    fields: Mapping[str, Field] = field(default_factory=dict)
+    changes: bool = False
+
+
+_NAME = Field("string", "the login name", required=True)
+_KEY = Field("string", "one public key, a line of authorized_keys", required=True)
+_PERSON = {
+    "name": _NAME,
+    "password": Field("string", "the password; hashed on the server"),
+    "password_hash": Field("string", "the password as a hash of crypt(3), instead of `password`"),
+    "protocols": Field("list of strings", "what the user may use", choices=("ftps", "sftp")),
+    "authorized_keys": Field("list of strings", "the complete list of public keys for SFTP"),
+}
+_CHANGED = "`changed`, `user`, `warnings`"
+
+VERBS: Mapping[str, Verb] = {
+    "list": Verb("everybody", "`users`", lambda manager, given: {"users": manager.users()}),
+    "show": Verb("one user", "`user`", lambda manager, given: {"user": manager.show(**given)}, {"name": _NAME}),
+    "add": Verb(
+        "make a user, who must not be there",
+        _CHANGED,
+        lambda manager, given: manager.add(**given),
+        {**_PERSON, "locked": Field("boolean", "whether the user is locked from the start")},
+        changes=True,
+    ),
+    "edit": Verb(
+        "change what is given of a user, leave the rest",
+        _CHANGED,
+        lambda manager, given: manager.edit(**given),
+        _PERSON,
+        changes=True,
+    ),
+    "del": Verb(
+        "remove a user",
+        _CHANGED,
+        lambda manager, given: manager.delete(**given),
+        {"name": _NAME, "remove_home": Field("boolean", "also delete the user's files; default false")},
+        changes=True,
+    ),
+    "lock": Verb(
+        "let a user log in by neither protocol, password nor key",
+        _CHANGED,
+        lambda manager, given: manager.lock(**given),
+        {"name": _NAME},
+        changes=True,
+    ),
+    "unlock": Verb(
+        "give back exactly what lock took",
+        _CHANGED,
+        lambda manager, given: manager.unlock(**given),
+        {"name": _NAME},
+        changes=True,
+    ),
+    "keys": Verb(
+        "the public keys of a user", "`keys`", lambda manager, given: {"keys": manager.keys(**given)}, {"name": _NAME}
+    ),
+    "keys_add": Verb(
+        "authorize one more public key",
+        _CHANGED,
+        lambda manager, given: manager.add_key(**given),
+        {"name": _NAME, "key": _KEY},
+        changes=True,
+    ),
+    "keys_del": Verb(
+        "take one public key away",
+        _CHANGED,
+        lambda manager, given: manager.delete_key(**given),
+        {
+            "name": _NAME,
+            "key": Field("string", "the key's line, base64 part, comment or SHA256 fingerprint", required=True),
+        },
+        changes=True,
+    ),
+}
+
+
+# --- a request -----------------------------------------------------------------------------------------------------
+
+
+def receive(descriptor: int, limit: int = MAX_REQUEST, drain: int = DRAIN, seconds: float = SECONDS) -> bytes:
+    """Read a request up to its end of file. InvalidInput when it is longer than ``limit`` or does not end in time."""
+    deadline = time.monotonic() + seconds
+    data = b""
+    total = 0
+    while total <= limit + drain:
+        ready = select.select([descriptor], [], [], max(0.0, deadline - time.monotonic()))[0]
+        if not ready:
+            raise InvalidInput(
+                f"request: expected it to end within {seconds:.0f} s; close your side of the channel behind it"
+            )
+        chunk = os.read(descriptor, 65536)
+        if not chunk:
+            break
+        total += len(chunk)
+        if total <= limit:
+            data += chunk
+    if total > limit:
+        raise InvalidInput(f"request: expected at most {limit} bytes, found more; send less in one request")
+    return data
+
+
+def parse(data: bytes) -> tuple[str, dict[str, Any]]:
+    """Return verb and fields of a request that keeps to VERBS; InvalidInput otherwise."""
+    try:
+        document = json.loads(data.decode("utf-8"), object_pairs_hook=_members, parse_constant=_no_constant)
+    except UnicodeDecodeError as error:
+        raise InvalidInput(f"request: expected UTF-8, found something else at byte {error.start}") from None
+    except RecursionError:
+        raise InvalidInput("request: expected one flat JSON object, found one nested too deeply") from None
+    except ValueError as error:
+        raise InvalidInput(f"request: expected one JSON object, found: {_safe(str(error), 200)}") from None
+    if not isinstance(document, dict):
+        raise InvalidInput(f"request: expected one JSON object, found {_kind_of(document)}")
+    version = document.pop("version", None)
+    # JSON's true and 1.0 are equal to 1 in Python.
+    if version != VERSION or not isinstance(version, int) or isinstance(version, bool):
+        found = _kind_of(version).replace("a number", "another number")
+        raise InvalidInput(f'request: version: expected the number {VERSION}, found {found}; send "version": {VERSION}')
+    name = document.pop("verb", None)
+    verb = VERBS.get(name) if isinstance(name, str) else None
+    if verb is None:
+        found = _quoted(name) if isinstance(name, str) else _kind_of(name)
+        raise InvalidInput(f"request: verb: expected one of {', '.join(VERBS)}, found {found}")
+    for key in document:
+        if key not in verb.fields:
+            allowed = ", ".join(verb.fields) or "none"
+            raise InvalidInput(f"request: {name}: expected no fields but these: {allowed}; found {_quoted(key)}")
+    for key, wanted in verb.fields.items():
+        if key in document:
+            _check(document[key], wanted, f"request: {name}: {key}")
+        elif wanted.required:
+            raise InvalidInput(f"request: {name}: {key}: expected {wanted.kind}, found nothing; it is required")
+    return str(name), document
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        names = [name for name, _value in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the member {_quoted(twice)} twice")
+    return members
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name}, which JSON does not have")
+
+
+def _check(value: object, wanted: Field, where: str) -> None:
+    items = [value]
+    if wanted.kind == "list of strings":
+        if not isinstance(value, list):
+            raise InvalidInput(f"{where}: expected a list of strings, found {_kind_of(value)}")
+        items = value
+    elif wanted.kind == "boolean":
+        if not isinstance(value, bool):
+            raise InvalidInput(f"{where}: expected true or false, found {_kind_of(value)}")
+        return
+    for item in items:
+        if not isinstance(item, str):
+            raise InvalidInput(f"{where}: expected a {wanted.kind}, found {_kind_of(item)}")
+        if re.search("[\ud800-\udfff]", item):
+            raise InvalidInput(f"{where}: expected text, found half of a surrogate pair")
+        if wanted.choices and item not in wanted.choices:
+            raise InvalidInput(f"{where}: expected {' or '.join(wanted.choices)}, found {_quoted(item)}")
+    if wanted.choices and (not items or len(set(items)) != len(items)):
+        raise InvalidInput(f"{where}: expected {' and/or '.join(wanted.choices)}, each at most once, at least one")
+
+
+def _kind_of(value: object) -> str:
+    kinds = {type(None): "nothing", bool: "a boolean", str: "a string", list: "a list", dict: "an object"}
+    return kinds.get(type(value), "a number")
+
+
+def _safe(text: str, limit: int) -> str:
+    """``text`` on one line of printable ASCII, cut."""
+    return ascii(text[:limit])[1:-1] + ("..." if len(text) > limit else "")
+
+
+# --- serving -------------------------------------------------------------------------------------------------------
+
+
+def serve(
+    label: str,
+    stdin: IO[Any],
+    stdout: IO[Any],
+    manager: Any = None,
+    environment: Mapping[str, str] | None = None,
+    log: Callable[[int, str], None] | None = None,
+    slots: str | None = None,
+) -> int:
+    """Answer the one request on ``stdin`` of the client ``label``; return the exit status, that of the error's code.
+
+    Never raises for what a client does. ``manager`` is made when it is needed; ``environment`` is this process's own.
+    ``slots`` is where the slots of _slots are, None for no limit.
+    """
+    environment = os.environ if environment is None else environment
+    who = f"client={_quoted(label)} from={_address(environment.get('SSH_CONNECTION', ''))}"
+    what, result = "request", "ok"
+    try:
+        answer: dict[str, Any]
+        try:
+            _permitted(environment.get("SSH_ORIGINAL_COMMAND", ""))
+            with _slots.slot(slots) if slots else contextlib.nullcontext():
+                verb, given = parse(receive(stdin.fileno()))
+                what = f"{verb} user={_quoted(given['name'])}" if "name" in given else verb
+                outcome = VERBS[verb].call(manager if manager is not None else _manager(), given)
+            answer = {"version": VERSION, "ok": True, "result": outcome}
+            if "changed" in outcome:
+                result += " changed" if outcome["changed"] else " unchanged"
+            status = 0
+        except SecureFtpError as error:
+            if isinstance(error, TooManyRequests):  # let the client finish sending, so that it reads the answer
+                with contextlib.suppress(SecureFtpError):
+                    receive(stdin.fileno(), seconds=2)
+            answer = _refusal(error.code, str(error))
+            result = error.code
+            # What a client got wrong may hold anything, a password in the wrong place too.
+            if not isinstance(error, InvalidInput):
+                result += f" message={_quoted(str(error), 300)}"
+            status = EXIT_CODES[error.code]
+    except Exception as error:  # a bug must not cost the client its answer, nor show it our insides
+        place = error.__traceback__
+        while place is not None and place.tb_next is not None:
+            place = place.tb_next
+        where = f"{os.path.basename(place.tb_frame.f_code.co_filename)}:{place.tb_lineno}" if place else "?"
+        answer = _refusal(SecureFtpError.code, "internal error; the server's log says where")
+        result = f"{SecureFtpError.code} message='internal error: {type(error).__name__} at {where}'"
+        status = EXIT_CODES[SecureFtpError.code]
+    (log or write_log)(syslog.LOG_INFO if status == 0 else syslog.LOG_WARNING, f"{who} {what} result={result}")
+    _send(stdout, answer)
+    return status
+
+
+def _permitted(command: str) -> None:
+    """Refuse what a client asked sshd to run: a command, a copy, SFTP (the command of that subsystem)."""
+    if command not in ("", SUBJECT):
+        raise NotPermitted(
+            f"session: expected no command or {SUBJECT}, found {_quoted(command)}; send the request on standard input"
+        )
+
+
+def _refusal(code: str, message: str) -> dict[str, Any]:
+    if len(message) > MAX_MESSAGE:  # what was sent, sent back
+        message = message[:MAX_MESSAGE] + "..."
+    return {"version": VERSION, "ok": False, "error": {"code": code, "message": message}}
+
+
+def _send(stdout: IO[Any], answer: Mapping[str, Any]) -> None:
+    data = (json.dumps(answer, ensure_ascii=True, separators=(",", ":")) + "\n").encode("ascii")
+    stream = getattr(stdout, "buffer", stdout)
+    try:
+        stream.write(data)
+        stream.flush()
+    except BrokenPipeError:
+        # The client is gone. Keep Python from trying once more, and complaining, when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stdout.fileno())
+
+
+def _address(connection: str) -> str:
+    """The client's address of SSH_CONNECTION (sshd(8): address, port, address, port)."""
+    try:
+        return str(ipaddress.ip_address(connection.split(" ", 1)[0].split("%")[0]))
+    except ValueError:
+        return "unknown"
+
+
+def _manager() -> Any:
+    from ansible_collections.secure_ftp.server.plugins.module_utils._manage.manager import Manager
+
+    return Manager(audit=False)  # serve logs, with the client's name

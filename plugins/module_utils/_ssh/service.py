@@ -1,0 +1,37 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: for use inside this collection only; may change without notice.
+"""sshd as a service: run by itself, or started by ssh.socket, as Ubuntu 22.10 and newer do."""
+
+from __future__ import annotations
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.programs import Run
+
+SOCKET = "ssh.socket"
+
+
+def _shown(run: Run, unit: str) -> dict[str, str]:
+    try:
+        answer = run(["systemctl", "show", unit, "--property=ActiveState,UnitFileState"])
+    except SecureFtpError:  # no systemd, or no answer of it
+        return {}
+    return dict(line.partition("=")[::2] for line in answer.out.splitlines())
+
+
+def _is_active(run: Run, unit: str) -> bool:
+    return _shown(run, unit).get("ActiveState") in ("active", "reloading")
+
+
+def apply_verb(run: Run) -> str:
+    """``reload``, or ``restart`` where ssh.socket is active.
+
+    A reloaded sshd starts itself anew without the socket it was given and finds its port taken ("Cannot bind any
+    address"). Sessions survive a restart: KillMode=process in ssh.service of Debian and Ubuntu.
+    """
+    return "restart" if _is_active(run, SOCKET) else "reload"
+
+
+def with_verb(fix: str, verb: str) -> str:
+    """The command ``fix`` with ``verb`` where it reloads ssh."""
+    return fix.replace("systemctl reload ssh", f"systemctl {verb} ssh")

@@ -1,0 +1,164 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: for use inside this collection only; may change without notice.
+"""Lists of people in files: what ``ftp-users import`` reads and ``ftp-users export`` writes.
+
+CSV is RFC 4180 with a header. Colon-separated files are shadow(5), htpasswd and pureftpd.passwd: a name, a hash, and
+what is ignored. Pairs are the lines db_load(1) -T reads: a name, then a password or hash.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from typing import Any, Callable, Dict, Iterable, List, Mapping
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import InvalidInput
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.hash_strength import weakness
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.passwords import (
+    AMBIGUOUS,
+    PLAINTEXT,
+    is_hash,
+    scheme,
+)
+
+COLUMNS = ("name", "protocols", "locked", "password", "password_hash", "authorized_keys")
+"""Columns of the CSV form; only ``name`` must be there. Several protocols or keys: one a line in one quoted field."""
+
+_TRUTH = {"": None, "yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
+
+
+Entries = List[Dict[str, Any]]
+
+
+def entries(text: str, kind: str | None, source: str) -> tuple[Entries, dict[str, str]]:
+    """Return the options of every user in ``text``, and the names passed over, each with the reason.
+
+    Passed over is whoever has a hash that cannot be taken over: none at all, of a method crypt(3) does not know, weak.
+
+    ``kind`` is one of FORMATS, None to tell by the content; ``source`` is for messages. Raises InvalidInput naming
+    the line.
+    """
+    text = text[1:] if text.startswith("\ufeff") else text
+    if "\0" in text:
+        raise InvalidInput(f"{source}: expected text, found a NUL character; is it a database? name a text file")
+    found, skipped = [], {}
+    for entry in FORMATS[kind or _kind(text, source)](text, source):
+        reason = _unusable(entry.get("password_hash"))
+        if reason:
+            skipped[str(entry["name"])] = reason
+        else:
+            found.append(entry)
+    return found, skipped
+
+
+def _unusable(stored: str | None) -> str | None:
+    """Why nobody could log in with ``stored``, or nobody should; None when it is good, or nothing like a hash."""
+    if stored is None:
+        return None
+    if not stored or stored[0] in "*!":
+        return "no password, or locked"
+    method = scheme(stored)
+    if method in AMBIGUOUS:
+        return "a hash of DES, which is weak, or a password in the clear"
+    if method == PLAINTEXT:
+        prefix = re.match(r"\$[0-9A-Za-z-]{1,16}(?=\$)|\{[0-9A-Za-z._-]{1,20}\}", stored)
+        return f"a hash of {prefix.group()}, damaged or unknown to crypt(3)" if prefix else None
+    found = weakness(method, stored)
+    return f"a hash of {found}" if found else None
+
+
+def _kind(text: str, source: str) -> str:
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    if lines and "name" in next(csv.reader(lines[:1])):
+        return "csv"
+    if lines and all(":" in line for line in lines):
+        return "colon"
+    raise InvalidInput(
+        f"{source}: expected CSV whose first line names the columns ({', '.join(COLUMNS)}), or lines NAME:HASH, found"
+        f" {'something else' if lines else 'nothing'}; for a file of db_load use --format pairs"
+    )
+
+
+def _csv(text: str, source: str) -> Entries:
+    rows = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    unknown = sorted(set(rows.fieldnames or ()) - set(COLUMNS))
+    if unknown or "name" not in (rows.fieldnames or ()):
+        problem = f"the unknown column {unknown[0]!r}" if unknown else "no column name"
+        raise InvalidInput(f"{source}: expected the columns {', '.join(COLUMNS)}, found {problem}")
+    found = []
+    try:
+        for row in rows:
+            where = f"{source}:{rows.line_num}"
+            if None in row or None in row.values():
+                raise InvalidInput(f"{where}: expected {len(rows.fieldnames or ())} fields, found more or fewer")
+            found.append(_row(row, where))
+    except csv.Error as error:
+        raise InvalidInput(f"{source}:{rows.line_num}: expected CSV, found: {error}") from None
+    return found
+
+
+def _row(row: Mapping[str, str], where: str) -> dict[str, Any]:
+    locked = row.get("locked", "").strip().lower()
+    if locked not in _TRUTH:
+        raise InvalidInput(f"{where}: locked: expected yes or no, found {row['locked']!r}")
+    return {
+        "name": row["name"],
+        "password": row.get("password") or None,
+        "password_hash": row.get("password_hash") or None,
+        "protocols": row.get("protocols", "").replace(",", " ").replace("+", " ").split() or None,
+        "authorized_keys": [key for key in row.get("authorized_keys", "").splitlines() if key.strip()] or None,
+        "locked": _TRUTH[locked],
+    }
+
+
+def _colon(text: str, source: str) -> Entries:
+    found: Entries = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        name, _sep, rest = line.partition(":")
+        stored = rest.partition(":")[0]
+        if not is_hash(stored) and not _unusable(stored):
+            raise InvalidInput(
+                f"{source}:{number}: user {name!r}: expected a crypt(3) hash that starts with '$' after the colon,"
+                " found something else; put passwords in a CSV file"
+            )
+        found.append({"name": name, "password_hash": stored})
+    return found
+
+
+def _pairs(text: str, source: str) -> Entries:
+    lines = text.splitlines()
+    if len(lines) % 2:
+        raise InvalidInput(f"{source}: expected pairs of lines, a name and a password, found {len(lines)} lines")
+    return [
+        {"name": name, "password_hash" if is_hash(stored) else "password": stored}
+        for name, stored in zip(lines[::2], lines[1::2])
+    ]
+
+
+FORMATS: dict[str, Callable[[str, str], Entries]] = {
+    "csv": _csv,
+    "colon": _colon,
+    "pairs": _pairs,
+}
+
+
+def to_csv(users: Iterable[Mapping[str, Any]]) -> str:
+    """Return ``users`` (name, protocols, locked, password_hash, authorized_keys) as ``entries`` reads them back."""
+    out = io.StringIO(newline="")
+    writer = csv.DictWriter(out, [column for column in COLUMNS if column != "password"], lineterminator="\n")
+    writer.writeheader()
+    for user in users:
+        writer.writerow(
+            {
+                "name": user["name"],
+                "protocols": " ".join(user["protocols"]),
+                "locked": "yes" if user["locked"] else "no",
+                "password_hash": user.get("password_hash") or "",
+                "authorized_keys": "\n".join(user["authorized_keys"]),
+            }
+        )
+    return out.getvalue()

@@ -1,0 +1,73 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: for use inside this collection only; may change without notice.
+"""User names: one rule for FTPS virtual users and SFTP accounts."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import InvalidInput
+
+MAX_LENGTH = 32
+"""Longest login name in characters: UT_NAMESIZE of utmp(5), the limit useradd(8) enforces."""
+
+MAX_EXISTING = 1024
+"""Longest name, in characters, that is looked for at all."""
+
+# The portable file-name characters of POSIX.1-2017 3.282, with a first character that neither
+# an option parser (-) nor a directory listing (.) can take for something else.
+_PORTABLE = re.compile(r"[A-Za-z_0-9][A-Za-z0-9._-]*\Z")
+# Of them, those of a good length that are no number.
+_USABLE = re.compile(rf"(?![0-9]+\Z)(?=.{{1,{MAX_LENGTH}}}\Z)" + _PORTABLE.pattern)
+
+# Every name of base-passwd(8) on Debian and Ubuntu, and what the daemons of this collection add.
+RESERVED = frozenset(
+    "root daemon bin sys sync games man lp mail news uucp proxy www-data backup list irc gnats _apt"
+    " nobody ftp sshd vsftpd messagebus syslog systemd-network systemd-resolve systemd-timesync"
+    " systemd-coredump tcpdump uuidd tss landscape pollinate halt shutdown operator ubuntu debian"
+    " anonymous".split()
+)
+
+
+def validate_user_name(name: object) -> str:
+    """Return ``name`` unchanged when it is a login name every part of the server can use.
+
+    Raises InvalidInput naming the user and the broken rule.
+    """
+    if not isinstance(name, str):
+        raise InvalidInput(f"user name {name!r}: expected a string, found {type(name).__name__}; quote it in YAML")
+    if _USABLE.match(name) and name.lower() not in RESERVED:
+        return name
+    shown = repr(name if len(name) <= 60 else name[:57] + "...")
+    if not name:
+        raise InvalidInput("user name '': expected at least one character; give the user a name")
+    if len(name) > MAX_LENGTH:
+        raise InvalidInput(
+            f"user name {shown}: expected at most {MAX_LENGTH} characters, found {len(name)}; choose a shorter name"
+        )
+    if not _PORTABLE.match(name):
+        raise InvalidInput(
+            f"user name {shown}: expected only letters A-Z a-z, digits, '.', '_' and '-', starting with a letter,"
+            " a digit or '_'; choose another name"
+        )
+    if name.isdigit():
+        raise InvalidInput(f"user name {shown}: a name of digits only is read as a user id; add a letter")
+    raise InvalidInput(f"user name {shown}: reserved for the system; choose another name")
+
+
+def is_component(name: str) -> bool:
+    """Whether ``name`` names something within a directory; any other leads out of it, or nowhere."""
+    return name not in ("", ".", "..") and "/" not in name and "\0" not in name and len(os.fsencode(name)) <= 255
+
+
+def validate_existing_name(name: object) -> str:
+    """Return ``name`` when a user could have it whom others have made: no name we would choose need be one.
+
+    Raises InvalidInput for what is no name at all. Whether the user is there is the caller's to see, and
+    ``is_component`` whether files may be looked for by that name.
+    """
+    if isinstance(name, str) and name and "\0" not in name and len(name) <= MAX_EXISTING:
+        return name
+    return validate_user_name(name)

@@ -1,0 +1,271 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: for use inside this collection only; may change without notice.
+"""Passwords: what may be one, how it is hashed, and whether it is the one already stored.
+
+Hashes go through crypt(3) of the system's libcrypt, called with its GIL-releasing, re-entrant
+``crypt_r`` so that many passwords use every core; passlib is the fallback where libcrypt is missing.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import re
+import threading
+from typing import Any, Callable, Iterable, Sequence, TypeVar
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import InvalidInput, SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields import PROTOCOLS
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.hash_strength import MAX_ROUNDS, weakness
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.policy import DEFAULT_MIN_LENGTH
+
+MAX_BYTES = {"ftps": 128, "sftp": 511}
+"""Longest password in bytes: VSFTP_PASSWORD_MAX of vsftpd's defs.h; CRYPT_MAX_PASSPHRASE_SIZE of crypt.h and
+PAM_MAX_RESP_SIZE, less the NUL."""
+
+DEFAULT_ROUNDS = 50000
+MIN_ROUNDS = 1000
+"""sha512_crypt takes 1,000 to 999,999,999 rounds; MAX_ROUNDS are taken here."""
+
+_SALT_LENGTH = 16
+_ALPHABET = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_B64 = r"[./0-9A-Za-z]"
+
+# crypt(5), one line per method. Each is the whole stored string.
+_SCHEMES = tuple(
+    (name, re.compile(pattern + r"\Z"))
+    for name, pattern in (
+        ("sha512_crypt", r"\$6\$(?:rounds=[1-9][0-9]{3,8}\$)?[^$\x00-\x20:*!\x7f]{0,16}\$" + _B64 + "{86}"),
+        ("yescrypt", r"\$y\$" + _B64 + r"+\$" + _B64 + r"{0,86}\$" + _B64 + "{43}"),
+        ("gost_yescrypt", r"\$gy\$" + _B64 + r"+\$" + _B64 + r"{0,86}\$" + _B64 + "{43}"),
+        ("bcrypt", r"\$2[abxy]\$[0-9]{2}\$" + _B64 + "{53}"),
+        ("sha256_crypt", r"\$5\$(?:rounds=[1-9][0-9]{3,8}\$)?[^$\x00-\x20:*!\x7f]{0,16}\$" + _B64 + "{43}"),
+        ("scrypt", r"\$7\$" + _B64 + r"{11,97}\$" + _B64 + "{43}"),
+        ("md5_crypt", r"\$1\$[^$\x00-\x20:*!\x7f]{0,8}\$" + _B64 + "{22}"),
+        ("sha1_crypt", r"\$sha1\$[1-9][0-9]{0,9}\$" + _B64 + r"{1,64}\$" + _B64 + r"{8,64}(?:" + _B64 + r"{4})?"),
+        ("sun_md5_crypt", r"\$md5(?:,rounds=[1-9][0-9]{0,9})?\$" + _B64 + r"{8}\$\$?" + _B64 + "{22}"),
+        ("nthash", r"\$3\$\$[0-9a-f]{32}"),
+        ("bsdi_crypt", "_" + _B64 + "{19}"),
+        ("des_crypt", _B64 + "{13}"),
+    )
+)
+PLAINTEXT = "plaintext"
+AMBIGUOUS = frozenset(("des_crypt", "bsdi_crypt"))
+"""Methods without a ``$`` prefix: a plaintext password can look like one of their hashes."""
+_REFUSED = AMBIGUOUS | {PLAINTEXT}
+_SHA512 = dict(_SCHEMES)["sha512_crypt"]
+
+_T = TypeVar("_T")
+_R = TypeVar("_R")
+
+
+def validate_password(
+    password: object, name: str, protocols: Iterable[str] = PROTOCOLS, min_length: int = DEFAULT_MIN_LENGTH
+) -> None:
+    """Raise InvalidInput, naming the user and the rule, when ``password`` cannot be used to log in by ``protocols``.
+
+    ``min_length`` is the fewest characters it may have.
+    """
+    where = f"user {name!r}: password"
+    if not isinstance(password, str):
+        raise InvalidInput(f"{where}: expected a string, found {type(password).__name__}; quote it in YAML")
+    if not password:
+        raise InvalidInput(f"{where}: expected at least one character, found none")
+    try:
+        size = len(password.encode("utf-8"))
+    except UnicodeEncodeError:
+        raise InvalidInput(f"{where}: expected text, found bytes that are not UTF-8") from None
+    limits = [(MAX_BYTES[protocol], protocol) for protocol in protocols]
+    most, protocol = min(limits) if limits else (max(MAX_BYTES.values()), "sftp")
+    if size > most:
+        raise InvalidInput(
+            f"{where}: expected at most {most} bytes ({protocol.upper()}), found {size}; choose a shorter one"
+        )
+    for position, character in enumerate(password, 1):
+        if ord(character) < 0x20 or 0x7F <= ord(character) < 0xA0:
+            raise InvalidInput(
+                f"{where}: expected printable characters, found control character U+{ord(character):04X}"
+                f" at position {position}; remove it (a trailing newline often comes from a file)"
+            )
+    if len(password) < min_length:
+        raise InvalidInput(
+            f"{where}: expected at least {min_length} characters (ftp_users_password_min_length), found fewer;"
+            " choose a longer one"
+        )
+
+
+def validate_hash(hash: object, name: str) -> None:
+    """Raise InvalidInput when ``hash`` is not the whole output of a good crypt(3) method with a ``$`` prefix.
+
+    Weak methods and great costs are refused (_hash_strength), and DES, which cannot be told from a plaintext password.
+    """
+    where = f"user {name!r}: password_hash"
+    remedy = "make one with 'mkpasswd -m sha-512' or give password instead"
+    if isinstance(hash, str):
+        method = "sha512_crypt" if _SHA512.match(hash) else scheme(hash)
+        if method not in _REFUSED:
+            found = weakness(method, hash)
+            if found is None:
+                return
+            raise InvalidInput(f"{where}: expected a strong crypt(3) hash, found {found}; {remedy}")
+    if not isinstance(hash, str):
+        raise InvalidInput(f"{where}: expected a string, found {type(hash).__name__}; {remedy}")
+    if not hash:
+        raise InvalidInput(f"{where}: expected a crypt(3) hash, found an empty string; {remedy}")
+    if hash[0] in "!*":
+        raise InvalidInput(f"{where}: expected a crypt(3) hash, found a locked-account mark; use state: absent")
+    if scheme(hash) in AMBIGUOUS:
+        raise InvalidInput(
+            f"{where}: expected a crypt(3) hash that starts with '$', found a plaintext password or DES; {remedy}"
+        )
+    prefix = re.match(r"\$[0-9a-z]{1,4}\$", hash)
+    what = f"a damaged or unknown {prefix.group()} hash of {len(hash)} characters" if prefix else "something else"
+    raise InvalidInput(f"{where}: expected a crypt(3) hash such as $6$SALT$HASH, found {what}; {remedy}")
+
+
+def validate_rounds(rounds: int) -> None:
+    """Raise InvalidInput when hashes of that many rounds would be refused or not verify everywhere."""
+    if not MIN_ROUNDS <= rounds <= MAX_ROUNDS:
+        raise InvalidInput(f"rounds: expected {MIN_ROUNDS} to {MAX_ROUNDS}, found {rounds}")
+    if has_unsafe_length(f"$6$rounds={rounds}$" + "s" * _SALT_LENGTH + "$" + "h" * 86):
+        raise InvalidInput(
+            f"rounds: {rounds} gives a hash whose length is 8 modulo 16, which Linux-PAM before 1.5.2 (Ubuntu 22.04)"
+            " cannot verify; use four or five digits, e.g. 50000"
+        )
+
+
+def has_unsafe_length(stored: str) -> bool:
+    """Whether pam_userdb before 1.5.2 may misread that hash.
+
+    It copies the value without a NUL into an allocation that malloc pads to 8 modulo 16 bytes, so a
+    value of exactly that length runs into the next chunk (measured with libxcrypt >= 4.4.25).
+    """
+    return len(stored) % 16 == 8
+
+
+def scheme(stored: str) -> str:
+    """Name the crypt(3) method of a stored value; ``plaintext`` when it is none."""
+    for name, pattern in _SCHEMES:
+        if pattern.match(stored):
+            return name
+    return PLAINTEXT
+
+
+def is_hash(stored: str | None) -> bool:
+    """Whether ``stored`` is a hash and certainly no plaintext password."""
+    return stored is not None and scheme(stored) not in _REFUSED
+
+
+def locked(stored: str) -> str:
+    """Return ``stored`` as nobody can log in with it: behind ``!``, as ``usermod --lock`` and shadow(5) have it."""
+    return "!" + stored
+
+
+def unlocked(stored: str) -> str | None:
+    """Return the hash behind the mark of ``locked``; None when ``stored`` is no locked hash."""
+    return stored[1:] if stored.startswith("!") and scheme(stored[1:]) != PLAINTEXT else None
+
+
+def hash_password(password: str, rounds: int = DEFAULT_ROUNDS) -> str:
+    """Hash with sha512_crypt and a fresh 16-character salt.
+
+    Raises InvalidInput for rounds out of range.
+    """
+    validate_rounds(rounds)
+    salt = "".join(_ALPHABET[byte % len(_ALPHABET)] for byte in os.urandom(_SALT_LENGTH))  # 256 is a multiple of 64
+    result = _crypt(password, f"$6$rounds={rounds}${salt}")
+    if result is None or not result.startswith("$6$"):
+        raise SecureFtpError("libcrypt refused to make a sha512_crypt hash; install python3-passlib on the host")
+    return result
+
+
+def verify(password: str, stored: str) -> bool:
+    """Whether ``stored`` is a hash of ``password``; False for what is no hash or of a method unknown here."""
+    if "\0" in password or scheme(stored) == PLAINTEXT:
+        return False
+    import hmac  # starts OpenSSL, which making a hash does without
+
+    computed = _crypt(password, stored)
+    return computed is not None and hmac.compare_digest(computed.encode("utf-8"), stored.encode("utf-8"))
+
+
+def hash_many(passwords: Sequence[str], rounds: int = DEFAULT_ROUNDS) -> list[str]:
+    """``hash_password`` of each, on every core."""
+    return _on_every_core(lambda password: hash_password(password, rounds), passwords)
+
+
+def verify_many(pairs: Sequence[tuple[str, str]]) -> list[bool]:
+    """``verify`` of each (password, stored), on every core."""
+    return _on_every_core(lambda pair: verify(*pair), pairs)
+
+
+def _on_every_core(function: Callable[[_T], _R], items: Sequence[_T]) -> list[_R]:
+    workers = min(len(os.sched_getaffinity(0)), len(items))
+    if workers <= 1:
+        return [function(item) for item in items]
+    from concurrent.futures import ThreadPoolExecutor  # a tenth of the start of a program that needs it seldom
+
+    with ThreadPoolExecutor(max_workers=workers) as pool:
+        return list(pool.map(function, items))
+
+
+# The struct crypt_data of libxcrypt has 32,768 bytes, that of the older glibc libcrypt 131,232.
+_CRYPT_DATA_SIZE = 262144
+_local = threading.local()
+_library_lock = threading.Lock()
+_library: Any = None
+
+
+def _crypt_r() -> Callable[..., bytes | None] | None:
+    """Return ``crypt_r`` of the system's libcrypt, or None."""
+    global _library
+    with _library_lock:
+        if _library is None:
+            _library = False
+            for soname in ("libcrypt.so.1", "libcrypt.so.2"):
+                try:
+                    function = ctypes.CDLL(soname).crypt_r
+                except (OSError, AttributeError):
+                    continue
+                function.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_void_p]
+                function.restype = ctypes.c_char_p
+                _library = function
+                break
+    return _library or None
+
+
+def _crypt(password: str, setting: str) -> str | None:
+    """crypt(3); None when the method is not known here. Raises SecureFtpError when there is no backend."""
+    crypt_r = _crypt_r()
+    if crypt_r is not None:
+        if not hasattr(_local, "data"):
+            _local.data = ctypes.create_string_buffer(_CRYPT_DATA_SIZE)
+        result = crypt_r(password.encode("utf-8"), setting.encode("utf-8"), _local.data)
+        if result is not None and not result.startswith(b"*"):
+            return result.decode("ascii", "replace")
+    return _passlib_crypt(password, setting, required=crypt_r is None)
+
+
+def _passlib_crypt(password: str, setting: str, required: bool) -> str | None:
+    try:
+        from passlib import hash as handlers
+        from passlib.context import CryptContext
+    except ImportError:
+        if required:
+            raise SecureFtpError(
+                "neither libcrypt.so.1 nor the Python module passlib is there to hash passwords;"
+                " install the package python3-passlib on the host"
+            ) from None
+        return None
+    if setting.startswith("$6$rounds=") and setting.count("$") == 3:
+        _empty, _method, rounds, salt = setting.split("$")
+        result: str = handlers.sha512_crypt.using(rounds=int(rounds[len("rounds=") :]), salt=salt).hash(password)
+        return result
+    context = CryptContext(
+        ["sha512_crypt", "sha256_crypt", "md5_crypt", "sha1_crypt", "sun_md5_crypt", "bsdi_crypt", "des_crypt"]
+    )
+    try:
+        return setting if context.verify(password, setting) else None
+    except ValueError:
+        return None

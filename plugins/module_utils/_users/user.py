@@ -1,0 +1,98 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: for use inside this collection only; may change without notice.
+"""The one list of people: its shape, its validator, and who of it uses which protocol."""
+
+from __future__ import annotations
+
+from typing import Any, Iterable, Mapping, NamedTuple
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import InvalidInput
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields import PROTOCOLS
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.keys import validate_authorized_keys
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.names import (
+    validate_existing_name,
+    validate_user_name,
+)
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.passwords import validate_hash, validate_password
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.policy import DEFAULT_MIN_LENGTH
+
+
+class Person(NamedTuple):
+    """One entry of ``ftp_users``, valid. A tuple, since lists of them are long.
+
+    ``password`` and ``password_hash`` exclude each other; both None means "leave the password as it is".
+    ``authorized_keys`` is None when not given (leave the keys as they are), else the complete list.
+    ``locked`` is None when not given (leave it as it is), else whether every way to log in is shut.
+    """
+
+    name: str
+    present: bool = True
+    password: str | None = None
+    password_hash: str | None = None
+    protocols: tuple[str, ...] = PROTOCOLS
+    authorized_keys: tuple[str, ...] | None = None
+    locked: bool | None = None
+
+    def __repr__(self) -> str:
+        """Name the user and no secret."""
+        return f"Person({self.name!r})"
+
+
+def person_from_options(
+    options: Mapping[str, Any], min_length: int = DEFAULT_MIN_LENGTH, existing: bool = False
+) -> Person:
+    """Build a Person of one module or list entry; keys given as None count as not given.
+
+    ``min_length`` is the fewest characters of a password; ``existing`` that the user is there, whatever the name.
+
+    Raises InvalidInput naming the user and the rule that is broken.
+    """
+    get = options.get
+    name = validate_existing_name(get("name")) if existing else validate_user_name(get("name"))
+    password, password_hash = get("password"), get("password_hash")
+    if password is not None:
+        if password_hash is not None:
+            raise InvalidInput(f"user {name!r}: give password or password_hash, not both")
+    elif password_hash is not None:
+        validate_hash(password_hash, name)
+    protocols = get("protocols")
+    protocols = PROTOCOLS if protocols is None else _valid_protocols(protocols, name)
+    if password is not None:
+        validate_password(password, name, protocols, min_length)
+    state = get("state") or "present"
+    if state != "present" and state != "absent":
+        raise InvalidInput(f"user {name!r}: state: expected present or absent, found {state!r}")
+    keys = get("authorized_keys")
+    authorized_keys = None if keys is None else validate_authorized_keys(keys, name)
+    locked = get("locked")
+    if locked is not None and not isinstance(locked, bool):
+        raise InvalidInput(f"user {name!r}: locked: expected true or false, found {locked!r}")
+    return Person(name, state == "present", password, password_hash, protocols, authorized_keys, locked)
+
+
+def _valid_protocols(protocols: Iterable[str], name: str) -> tuple[str, ...]:
+    given = tuple(protocols)
+    unknown = sorted(set(given) - set(PROTOCOLS))
+    if unknown:
+        raise InvalidInput(f"user {name!r}: protocols: expected ftps and/or sftp, found {', '.join(unknown)}")
+    return given
+
+
+def people_from_list(entries: Iterable[Mapping[str, Any]], min_length: int = DEFAULT_MIN_LENGTH) -> list[Person]:
+    """Build every Person of a list, in its order.
+
+    Raises InvalidInput for the first broken entry and for names listed twice.
+    """
+    people = [person_from_options(entry, min_length) for entry in entries]
+    seen: set[str] = set()
+    for person in people:
+        if person.name in seen:
+            raise InvalidInput(f"user {person.name!r}: listed twice in users; merge the two entries")
+        seen.add(person.name)
+    return people
+
+
+def uses(person: Person, protocol: str) -> bool:
+    """Whether ``person`` is to exist on ``protocol`` ("ftps" or "sftp")."""
+    return person.present and protocol in person.protocols

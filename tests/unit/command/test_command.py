@@ -1,0 +1,194 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The words of the command, what it answers, and its manual page and completion, which must keep up with it."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._command import main as command
+from ansible_collections.secure_ftp.server.plugins.module_utils._command import prompt as source
+from ansible_collections.secure_ftp.server.plugins.module_utils._core import errors
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage.manager import Manager, Result
+
+FILES = Path(__file__).resolve().parents[3] / "roles" / "user_command" / "files"
+USER = {
+    "name": "batman",
+    "protocols": ["ftps", "sftp"],
+    "locked": False,
+    "ftps": {"scheme": "sha512_crypt", "directory": "/home/vftp/batman"},
+    "sftp": {"scheme": None, "directory": "/home/sftp/batman", "keys": 2},
+}
+
+
+class Recorder:
+    """Stands in for Manager below the command: notes what it is asked and says yes."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[Any, ...]] = []
+        self.errors: list[Exception] = []
+
+    def __getattr__(self, method: str) -> Any:
+        assert hasattr(Manager, method), f"Manager has no {method}"
+
+        def call(*arguments: Any, **options: Any) -> Any:
+            self.calls.append((method, *arguments, options))
+            for error in self.errors:
+                raise error
+            answers = {"users": [USER], "show": USER, "keys": ["ssh-ed25519 A"], "export": []}
+            if method in ("apply_list", "hash_plaintext"):
+                return Result(added=["batman"])
+            return answers.get(method, {"changed": True, "user": USER, "warnings": ["careful"]})
+
+        return call
+
+
+@pytest.fixture
+def manager(monkeypatch: pytest.MonkeyPatch) -> Recorder:
+    recorder = Recorder()
+    monkeypatch.setattr(command, "Manager", lambda: recorder)
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    return recorder
+
+
+def type_in(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(text))
+
+
+@pytest.mark.parametrize(
+    ("words", "call"),
+    [
+        (["add", "batman", "bat!"], ("add", "batman", {"password": "bat!"})),
+        (["add", "batman", "--no-password"], ("add", "batman", {})),
+        (
+            ["add", "batman", "--no-password", "--protocol", "sftp", "--key", "ssh-ed25519 A b"],
+            ("add", "batman", {"protocols": ["sftp"], "authorized_keys": ["ssh-ed25519 A b"]}),
+        ),
+        (["edit", "batman", "--protocol", "both"], ("edit", "batman", {"protocols": ["ftps", "sftp"]})),
+        (["edit", "batman", "cave!"], ("edit", "batman", {"password": "cave!"})),
+        (["del", "batman"], ("delete", "batman", False, {})),
+        (["del", "batman", "--remove-home"], ("delete", "batman", True, {})),
+        (["lock", "batman"], ("lock", "batman", {})),
+        (["unlock", "batman"], ("unlock", "batman", {})),
+        (["keys", "batman", "add", "ssh-ed25519 A b"], ("add_key", "batman", "ssh-ed25519 A b", {})),
+        (["keys", "batman", "del", "SHA256:abc"], ("delete_key", "batman", "SHA256:abc", {})),
+        (["show", "batman"], ("show", "batman", {})),
+        (["list"], ("users", {})),
+    ],
+)
+def test_words_become_calls(manager: Recorder, words: list[str], call: tuple[Any, ...]) -> None:
+    assert command.main(words) == 0
+    assert manager.calls[-1] == call
+
+
+@pytest.mark.parametrize("verb", ["add", "edit", "passwd"])
+def test_passwords_and_hashes_come_on_standard_input(
+    manager: Recorder, monkeypatch: pytest.MonkeyPatch, verb: str, capsys: Any
+) -> None:
+    type_in(monkeypatch, "geheim geheim\r\n")
+    assert command.main([verb, "batman", "--password-stdin"]) == 0
+    assert manager.calls[-1][-1] == {"password": "geheim geheim"}
+    type_in(monkeypatch, "$6$x$y\n")
+    assert command.main([verb, "batman", "--hash-stdin"]) == 0
+    assert manager.calls[-1][-1] == {"password_hash": "$6$x$y"}
+    shown = capsys.readouterr()
+    assert "geheim" not in shown.out + shown.err and shown.err.count("warning: careful") == 2
+
+
+def test_a_generated_password_is_the_one_that_is_set(manager: Recorder, capsys: Any) -> None:
+    assert command.main(["add", "batman", "--generate", "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["generated_password"] == manager.calls[-1][-1]["password"]
+    assert len(answer["generated_password"]) == source.GENERATED_LENGTH
+
+
+def test_without_a_terminal_nobody_is_asked(manager: Recorder, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    type_in(monkeypatch, "geheim geheim\n")
+    assert command.main(["add", "batman"]) == 2
+    assert "expected a terminal to ask on, found none; use --password-stdin" in capsys.readouterr().err
+    assert manager.calls[-1][0] == "expect_new", "nothing was added"
+
+
+@pytest.mark.parametrize("kind", [kind for kind in vars(errors).values() if isinstance(kind, type)])
+def test_each_kind_of_error_has_its_status_and_its_line(manager: Recorder, kind: Any, capsys: Any) -> None:
+    manager.errors.append(kind("user 'x': expected a, found b; do c"))
+    status = command.main(["show", "x"])
+    assert status == errors.EXIT_CODES[kind.code] != 0
+    assert capsys.readouterr().err == "error: user 'x': expected a, found b; do c\n"
+    assert command.main(["show", "x", "--json"]) == status
+    assert json.loads(capsys.readouterr().out)["error"] == {"code": kind.code, "message": str(manager.errors[0])}
+    assert f"\\fI{kind.code}\\fR".replace("_", "_") in page(), "the manual page names it"
+
+
+def test_what_the_system_refuses_is_one_line_too(manager: Recorder, capsys: Any) -> None:
+    manager.errors = [PermissionError(13, "Permission denied", "/run/lock")]
+    assert command.main(["lock", "batman"]) == 1
+    assert capsys.readouterr().err == "error: /run/lock: the system refused: Permission denied\n"
+
+
+def test_control_c_is_no_traceback(manager: Recorder, capsys: Any) -> None:
+    manager.errors = [KeyboardInterrupt()]
+    assert command.main(["lock", "batman"]) == command.INTERRUPTED
+    assert "nothing was changed" in capsys.readouterr().err
+
+
+def test_only_root_is_asked_for_a_password(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    assert command.main(["add", "batman", "--generate"]) == 6
+    assert "expected to run as root" in capsys.readouterr().err
+
+
+def test_edit_without_a_change_says_what_could_be_meant(manager: Recorder, capsys: Any) -> None:
+    assert command.main(["edit", "batman"]) == 2
+    assert "ftp-users passwd batman" in capsys.readouterr().err
+
+
+def test_passwords_from_a_stream() -> None:
+    assert source.from_stream(io.StringIO("with a blank \n"), "x") == "with a blank "
+    for text in ("", "\n", "one\ntwo\n"):
+        with pytest.raises(errors.InvalidInput, match="user 'x': password: expected"):
+            source.from_stream(io.StringIO(text), "x")
+
+
+# --- manual page and completion --------------------------------------------------------------------------------------
+
+
+def page() -> str:
+    return (FILES / "ftp-users.8").read_text().replace("\\-", "-")
+
+
+def verbs() -> dict[str, argparse.ArgumentParser]:
+    (subparsers,) = (a for a in command.parser()._actions if isinstance(a, argparse._SubParsersAction))
+    return dict(subparsers.choices)
+
+
+def options(parser: argparse.ArgumentParser) -> set[str]:
+    return {option for action in parser._actions for option in action.option_strings if option.startswith("--")}
+
+
+def test_the_manual_page_has_every_verb_and_option() -> None:
+    synopsis = page().split(".SH SYNOPSIS")[1].split(".SH DESCRIPTION")[0]
+    commands = page().split(".SH COMMANDS")[1].split(".SH OPTIONS")[0]
+    for verb, parser in verbs().items():
+        assert re.search(rf"^\.B {verb}$", commands, re.M), f"{verb} is not described"
+        usage = re.search(rf"(?:ftp-users |\|\\fB){verb}\\fR.*(?:\n .*)*", synopsis)
+        assert usage, f"{verb} is not in the synopsis"
+        for option in options(parser) - {"--help"} - ({"--json"} if verb == "remote" else set()):
+            assert option in usage.group(), f"{verb} {option} is not in the synopsis"
+
+
+def test_the_completion_has_every_verb_and_option() -> None:
+    script = (FILES / "completion.bash").read_text()
+    first = re.search(r'words="(list [^"]*)"', script)
+    assert first and set(first.group(1).split()) == (set(verbs()) - {"remote"}) | {"--help"}
+    for verb, parser in verbs().items():
+        line = re.search(rf'^ +{verb}\) words\+="([^"]*)"', script, re.M)
+        known = set(line.group(1).split()) if line else set()
+        assert verb == "remote" or known == options(parser) - {"--help", "--json"}, verb

@@ -1,0 +1,87 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The doctor on ways out of the jail."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor import outside as _doctor_outside
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.jails import Sftp
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.outside import (
+    outside_findings,
+    privileged_findings,
+    subsystem_findings,
+)
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import NO_HOME, Account, Accounts, Group
+from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import parse
+
+HASH = "$6$rounds=50000$abcdefghijklmnop$" + "h" * 86
+NOLOGIN = "/usr/sbin/nologin"
+
+
+def user(name: str = "ann", uid: int = 1003, home: str = NO_HOME, shell: str = NOLOGIN, gid: int = 900) -> Account:
+    return Account(name, uid, gid, home, shell)
+
+
+def test_a_home_in_the_jail_is_found_and_its_fix_ends_what_obeys_it():
+    (finding,) = outside_findings([user(), user("bob", 1004, "/home/sftp/bob")], "/home/sftp", "/nowhere")
+    assert finding.subject == "account-home" and finding.where == "bob" and "bob (/home/sftp/bob)" in finding.what
+    assert finding.fix == "{ pkill -KILL -U 1004 || true; } && usermod --home /nonexistent bob"
+
+
+def test_what_runs_outside_is_found(tmp_path):
+    for path in ("var/lib/systemd/linger/ann", "var/spool/cron/crontabs/bob", "var/spool/cron/atjobs/a0001"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).touch()
+    people = [user(), user("bob", 1004), user("cy", os.geteuid())]
+    (finding,) = outside_findings(people, "/home/sftp", str(tmp_path))
+    assert finding.subject == "account-outside"
+    assert finding.what == "ann: lingers, bob: has a crontab, cy: has a job of at"
+    assert finding.fix == (
+        f"loginctl disable-linger ann && crontab -r -u bob && rm -f -- {tmp_path}/var/spool/cron/atjobs/a0001"
+    )
+    assert list(outside_findings([user("dan", 1009)], "/home/sftp", str(tmp_path))) == []
+
+
+def test_an_administrator_in_the_group_is_found():
+    groups = {"sftponly": Group("sftponly", 900, frozenset()), "sudo": Group("sudo", 27, frozenset({"ann"}))}
+    accounts = Accounts({"ann": user(), "bob": user("bob", 1004)}, groups, {})
+    (finding,) = privileged_findings(accounts, "sftponly")
+    assert finding.subject == "account-privileged" and finding.fix == "gpasswd -d ann sudo"
+    groups["sftponly"] = Group("sftponly", 900, frozenset({"bob"}))
+    accounts = Accounts({"bob": user("bob", 1004, gid=1004)}, groups, {})
+    assert [one.fix for one in privileged_findings(accounts, "sftponly")] == ["gpasswd -d bob sftponly"]
+    accounts = Accounts({"low": user("low", 200)}, groups, {})
+    assert [one.fix for one in privileged_findings(accounts, "sftponly")] == ["usermod -g nogroup low"]
+
+
+@pytest.mark.parametrize(
+    ("line", "stored", "shell", "is_found"),
+    [
+        ("internal-sftp -l INFO", HASH, NOLOGIN, True),
+        ("internal-sftp", "*", NOLOGIN, False),
+        ("internal-sftp", "!" + HASH, NOLOGIN, False),
+        ("internal-sftp", HASH, "/bin/bash", False),
+        ("/usr/lib/openssh/sftp-server", HASH, NOLOGIN, False),
+    ],
+)
+def test_whom_the_subsystem_line_serves_beside_the_jail(line, stored, shell, is_found):
+    """The same server over SSH: an account for mail alone, which nologin kept out of the external sftp-server."""
+    accounts = Accounts(
+        {"mailbox": user("mailbox", 1004, gid=1004, shell=shell), "ann": user()},
+        {"sftponly": Group("sftponly", 900, frozenset())},
+        {"mailbox": stored, "ann": HASH},
+    )
+    text = f"Subsystem sftp {line}\nMatch Group sftponly\n  ChrootDirectory /home/sftp\n"
+    found = list(subsystem_findings(Sftp("/etc/ssh/sshd_config", parse(text), accounts)))
+    assert [one.subject for one in found] == (["subsystem-internal"] if is_found else [])
+    assert not is_found or ("mailbox" in found[0].what and "ann" not in found[0].what)
+
+
+def test_jobs_of_at_are_files_of_the_spool(tmp_path):
+    (tmp_path / ".SEQ").touch()
+    (tmp_path / "a1").touch()
+    assert _doctor_outside._jobs(str(tmp_path)) == [(str(tmp_path / "a1"), os.geteuid())]

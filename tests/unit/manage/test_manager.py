@@ -1,0 +1,401 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""People of both protocols: a change is whole, undone or finished later. FTPS is a real database, SFTP is in memory."""
+
+from __future__ import annotations
+
+import builtins
+import contextlib
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Iterable, Sequence
+
+import pytest
+from conftest import HASH, dump, load
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import (
+    Busy,
+    InvalidInput,
+    NoSuchUser,
+    NotPermitted,
+    SecureFtpError,
+    UserExists,
+)
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps import database
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import Homes, Server
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage import journal
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage import manager as manage
+from ansible_collections.secure_ftp.server.plugins.module_utils._sftp import reconcile as sftp
+from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import Jail
+from ansible_collections.secure_ftp.server.plugins.module_utils._users import passwords
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import Person, uses
+
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ3EHbivGdQioKPTZaJqdmP/5v/6aTGZuf02gGhXcu83 one"
+OTHER = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICJ3EHbivGdQioKPTZaJqdmP/5v/6aTGZuf02gGhXcu8 two"
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL."""
+
+
+class Sftp:
+    """The SFTP half in memory, as _sftp_people would leave it."""
+
+    def __init__(self, jail: Path) -> None:
+        self.people: dict[str, Person] = {}
+        self.jail = jail
+
+    def reconcile(self, people: Sequence[Person], rules: sftp.Rules) -> sftp.Outcome:
+        outcome = sftp.Outcome()
+        for person in people:
+            found = self.people.get(person.name)
+            if not uses(person, "sftp"):
+                if found:
+                    outcome.removed.append(person.name)
+                    if not rules.check_mode:
+                        del self.people[person.name]
+                continue
+            wanted = found or Person(person.name, password_hash="*", authorized_keys=(), locked=False)
+            for what in ("password_hash", "authorized_keys", "locked"):
+                if getattr(person, what) is not None:
+                    wanted = wanted._replace(**{what: getattr(person, what)})
+            if wanted != found:
+                if found:
+                    outcome.changed_users[person.name] = ["something"]
+                else:
+                    outcome.added.append(person.name)
+                if not rules.check_mode:
+                    self.people[person.name] = wanted
+                    (self.jail / person.name).mkdir(exist_ok=True)
+        return outcome
+
+    def as_they_are(self, names: Iterable[str], group: str) -> dict[str, Person]:
+        return {name: self.people.get(name, Person(name, present=False)) for name in names}
+
+    def describe(self, group: str, name: str | None = None) -> list[dict[str, Any]]:
+        return [
+            {
+                "name": person.name,
+                "scheme": None if person.password_hash == "*" else "sha512_crypt",
+                "locked": person.locked,
+                "home": str(self.jail / person.name),
+                "keys": len(person.authorized_keys or ()),
+                "expires": None,
+            }
+            for person in self.people.values()
+            if name in (None, person.name)
+        ]
+
+
+class Host:
+    def __init__(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        tmp_path.chmod(0o755)
+        self.db, self.journal, self.jail = (
+            tmp_path / "users.db",
+            tmp_path / "var" / "unfinished.json",
+            tmp_path / "jail",
+        )
+        self.homes = tmp_path / "homes"
+        self.jail.mkdir()
+        self.sftp = Sftp(self.jail)
+        server = Server(str(self.db), None, Homes(str(self.homes / "$USER")), "nobody")
+        monkeypatch.setattr(manage, "LOCK_FILE", str(tmp_path / "lock"))
+        monkeypatch.setattr(manage.Manager, "_server", server)
+        monkeypatch.setattr(manage.Manager, "_group", "sftponly")
+        monkeypatch.setattr(manage.state, "jail_of", lambda group: Jail(directory=str(self.jail)))
+        monkeypatch.setattr(manage.sftp, "reconcile", self.sftp.reconcile)
+        for name in ("as_they_are", "describe"):
+            monkeypatch.setattr(manage.state, name, getattr(self.sftp, name))
+
+    @property
+    def manager(self) -> manage.Manager:
+        return manage.Manager(rounds=1000, journal_path=str(self.journal))
+
+    def state(self) -> tuple[Any, ...]:
+        return dump(self.db) if self.db.exists() else {}, dict(self.sftp.people)
+
+
+@pytest.fixture
+def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
+    if os.geteuid() != 0:
+        pytest.skip("changes need root")
+    return Host(tmp_path, monkeypatch)
+
+
+@contextlib.contextmanager
+def ftps_breaks(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> Any:
+    """Let the FTPS half fail once it is really begun."""
+    real = manage.ftps.reconcile
+
+    def broken(people: Any, server: Any, rules: Any) -> Any:
+        if not rules.check_mode:
+            raise error
+        return real(people, server, rules)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(manage.ftps, "reconcile", broken)
+        yield
+
+
+@contextlib.contextmanager
+def killed(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """End a change between its halves as SIGKILL does: nothing is undone and the journal stays."""
+    with monkeypatch.context() as patch, ftps_breaks(monkeypatch, Killed()), contextlib.suppress(Killed):
+        patch.setattr(manage.journal, "remove", lambda path: None)
+        patch.setattr(manage.Manager, "_undo", lambda *arguments: None)
+        yield
+
+
+def test_a_user_has_one_hash_for_both_protocols(host: Host) -> None:
+    answer = host.manager.add("batman", password="geheim geheim", authorized_keys=[KEY])
+    assert answer["changed"] and answer["user"] == host.manager.show("batman")
+    stored = dump(host.db)["batman"]
+    assert passwords.verify("geheim geheim", stored) and host.sftp.people["batman"].password_hash == stored
+    assert answer["user"]["protocols"] == ["ftps", "sftp"] and answer["user"]["sftp"]["keys"] == 1
+    assert not host.manager.edit("batman", password="geheim geheim")["changed"]
+    assert dump(host.db)["batman"] == stored
+
+
+def test_who_is_there_is_not_added_and_who_is_not_is_not_changed(host: Host) -> None:
+    host.manager.add("batman", password="xxxxxxxxxxxx", protocols=["ftps"])
+    with pytest.raises(UserExists, match=r"'batman': exists already \(ftps\)"):
+        host.manager.add("batman", password="xxxxxxxxxxxx")
+    before = host.state()
+    with pytest.raises(UserExists, match="has ftps already, whose password the new one would replace"):
+        host.manager.add("batman", protocols=["sftp"], password="another-long-one")
+    with pytest.raises(UserExists, match="edit batman --protocol both"):
+        host.manager.edit("batman", protocols=["sftp"], password="another-long-one")
+    assert host.state() == before
+    host.manager.add("batman", protocols=["sftp"])
+    assert host.manager.show("batman")["protocols"] == ["ftps", "sftp"]
+    assert host.sftp.people["batman"].password_hash == dump(host.db)["batman"]
+    for call in (host.manager.edit, host.manager.delete, host.manager.lock, host.manager.unlock, host.manager.keys):
+        with pytest.raises(NoSuchUser, match="'joker': no such user"):
+            call("joker")
+
+
+def test_a_new_protocol_gets_the_known_hash(host: Host) -> None:
+    host.manager.add("batman", password="geheim geheim", protocols=["sftp"])
+    host.manager.edit("batman", protocols=["ftps", "sftp"])
+    assert passwords.verify("geheim geheim", dump(host.db)["batman"])
+    host.manager.add("alfred", protocols=["sftp"], authorized_keys=[KEY])
+    with pytest.raises(SecureFtpError, match="'alfred'.*expected password or password_hash"):
+        host.manager.edit("alfred", protocols=["ftps", "sftp"])
+
+
+def test_locks_are_kept_by_other_changes(host: Host) -> None:
+    host.manager.add("batman", password="old old old old")
+    before = host.state()
+    assert host.manager.lock("batman")["user"]["locked"]
+    assert dump(host.db)["batman"].startswith("!") and host.sftp.people["batman"].locked
+    host.manager.edit("batman", authorized_keys=[KEY])
+    assert host.manager.show("batman")["locked"]
+    host.manager.edit("batman", authorized_keys=[])
+    host.manager.unlock("batman")
+    assert host.state() == before
+
+
+def test_keys_are_added_and_removed_by_any_of_their_names(host: Host) -> None:
+    host.manager.add("alfred", protocols=["sftp"], authorized_keys=[KEY])
+    host.manager.add_key("alfred", OTHER)
+    with pytest.raises(UserExists):
+        host.manager.add_key("alfred", KEY.replace(" one", " another comment"))
+    with pytest.raises(InvalidInput, match="found none that matches"):
+        host.manager.delete_key("alfred", "three")
+    host.manager.delete_key("alfred", "two")
+    assert host.manager.keys("alfred") == [KEY]
+    host.manager.delete_key("alfred", KEY.split()[1])
+    assert host.manager.keys("alfred") == []
+    host.manager.add("oracle", protocols=["ftps"], password="xxxxxxxxxxxx")
+    with pytest.raises(InvalidInput, match="'oracle': keys are for SFTP"):
+        host.manager.add_key("oracle", KEY)
+    with pytest.raises(InvalidInput, match="'oracle': keys are for SFTP"):
+        host.manager.edit("oracle", authorized_keys=[KEY])
+
+
+@pytest.mark.parametrize("error", [SecureFtpError("no space"), KeyboardInterrupt(), OSError("unforeseen")])
+@pytest.mark.parametrize("change", ["add", "edit", "lock", "delete"])
+def test_a_half_that_fails_takes_the_other_one_back(
+    host: Host, monkeypatch: pytest.MonkeyPatch, change: str, error: BaseException
+) -> None:
+    host.manager.add("batman", password="geheim geheim", authorized_keys=[KEY])
+    before = host.state()
+    with ftps_breaks(monkeypatch, error), pytest.raises(type(error)):
+        if change == "add":
+            host.manager.add("robin", password="xxxxxxxxxxxx")
+        elif change == "edit":
+            host.manager.edit("batman", password="new new new new", authorized_keys=[])
+        else:
+            getattr(host.manager, change)("batman")
+    assert host.state() == before and not host.journal.exists()
+    assert not (host.jail / "robin").exists() and not (host.homes / "robin").exists()
+
+
+@pytest.mark.parametrize("change", ["add", "edit", "lock", "delete"])
+@pytest.mark.parametrize("moment", ["the directory cannot be flushed", "Ctrl-C behind the rename"])
+def test_a_failure_behind_the_rename_leaves_no_half_user(
+    host: Host, monkeypatch: pytest.MonkeyPatch, change: str, moment: str
+) -> None:
+    """The new database is in place by then: taking SFTP back alone made half a user."""
+    host.manager.add("batman", password="geheim-geheim", authorized_keys=[KEY])
+
+    def refuse(_directory: str) -> None:
+        raise OSError(5, "Input/output error") if moment.startswith("the") else KeyboardInterrupt
+
+    with monkeypatch.context() as broken:
+        broken.setattr(database, "fsync_directory", refuse)
+        with pytest.raises((SecureFtpError, KeyboardInterrupt)):
+            if change == "add":
+                host.manager.add("robin", password="xxxxxxxxxxxx")
+            elif change == "edit":
+                host.manager.edit("batman", password="new-new-new-new")
+            else:
+                getattr(host.manager, change)("batman")
+    by_ftps, by_sftp = host.state()
+    assert (
+        set(by_ftps)
+        == set(by_sftp)
+        == ({"batman"} if change in ("edit", "lock") else set()) | ({"batman", "robin"} if change == "add" else set())
+    )
+    for name, stored in by_ftps.items():
+        assert passwords.unlocked(stored) or stored == by_sftp[name].password_hash
+        assert stored.startswith("!") == bool(by_sftp[name].locked)
+    assert host.journal.exists(), "what a loss of power would take back is remembered"
+    host.manager.add("joker", password="xxxxxxxxxxxx")
+    assert not host.journal.exists()
+
+
+@pytest.mark.parametrize("change", ["add", "edit", "lock", "delete"])
+def test_a_change_that_was_killed_is_finished_by_the_next_one(
+    host: Host, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    def do() -> None:
+        if change == "add":
+            host.manager.add("robin", password="geheim geheim-2")
+        elif change == "edit":
+            host.manager.edit("batman", password="geheim geheim-2")
+        else:
+            getattr(host.manager, change)("batman")
+
+    host.manager.add("batman", password="geheim geheim")
+    host.manager.add("joker", password="xxxxxxxxxxxx")
+    with killed(monkeypatch):
+        do()
+    assert host.journal.stat().st_mode & 0o777 == 0o600 and "geheim geheim" not in host.journal.read_text()
+    by_ftps, by_sftp = host.state()
+    assert set(by_ftps) != set(by_sftp) or change in ("edit", "lock")
+    answer = host.manager.lock("joker")
+    name = "robin" if change == "add" else "batman"
+    assert answer["warnings"] == [f"user '{name}': an interrupted change was finished first"]
+    by_ftps, by_sftp = host.state()
+    if change == "delete":
+        assert name not in by_ftps and name not in by_sftp
+    elif change == "lock":
+        assert by_ftps[name].startswith("!") and by_sftp[name].locked
+    else:
+        assert passwords.verify("geheim geheim-2", by_ftps[name]) and by_ftps[name] == by_sftp[name].password_hash
+    assert not host.journal.exists() and host.manager.unlock("joker")["warnings"] == []
+
+
+def test_a_change_that_cannot_be_finished_yet_is_not_forgotten(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    with killed(monkeypatch):
+        host.manager.add("batman", password="geheim geheim")
+    with ftps_breaks(monkeypatch, Busy("another writer")), pytest.raises(Busy):
+        host.manager.add("robin", password="xxxxxxxxxxxx")
+    assert host.journal.exists()
+    host.manager.add("robin", password="xxxxxxxxxxxx")
+    assert host.manager.show("batman")["protocols"] == ["ftps", "sftp"]
+
+
+def test_a_module_waits_for_the_change_before_it_and_finishes_a_killed_one(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(manage.Manager.__init__, "__defaults__", (1000, str(host.journal), False))
+    monkeypatch.setattr(manage, "LOCK_SECONDS", 0.0)
+    monkeypatch.setattr(manage, "audited", lambda *_about: contextlib.nullcontext(lambda _result, _users: None))
+    with killed(monkeypatch):
+        host.manager.add("batman", password="geheim geheim")
+    with manage.accounts_lock(manage.LOCK_FILE):
+        with manage.module_change("ftp_user", ["robin"], check_mode=True):
+            assert host.journal.exists(), "check mode changed something"
+        with pytest.raises(Busy), manage.module_change("ftp_user", ["robin"], check_mode=False):
+            pytest.fail("another change is at work")
+    with manage.module_change("ftp_user", ["robin"], check_mode=False):
+        assert host.manager.show("batman")["protocols"] == ["ftps", "sftp"] and not host.journal.exists()
+        with pytest.raises(Busy), manage.accounts_lock(manage.LOCK_FILE, 0.0):
+            pytest.fail("the module holds no lock")
+
+
+def test_what_somebody_else_has_changed_since_is_left_alone(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    host.manager.add("batman", password="geheim geheim")
+    with killed(monkeypatch):
+        host.manager.edit("batman", password="never never never never")
+    load(host.db, {"batman": HASH})
+    assert host.manager.edit("batman", authorized_keys=[KEY])["warnings"] == []
+    assert dump(host.db)["batman"] == HASH
+
+
+@pytest.mark.parametrize("content", ["", "{", '{"people": [{"nome": 1}], "records": {}}', json.dumps([])])
+def test_a_journal_nobody_can_read_does_not_stop_the_next_change(host: Host, content: str) -> None:
+    host.journal.parent.mkdir()
+    host.journal.write_text(content)
+    assert host.manager.add("batman", password="xxxxxxxxxxxx")["changed"] and not host.journal.exists()
+
+
+def test_a_list_goes_in_whole_or_not_at_all(host: Host) -> None:
+    host.manager.add("batman", password="geheim geheim")
+    people = [Person("batman", password="geheim geheim"), Person("robin", password="xxxxxxxxxxxx"), Person("oracle")]
+    before = host.state()
+    with pytest.raises(SecureFtpError, match="'oracle'"):
+        host.manager.apply_list(people)
+    assert host.state() == before
+    plan = host.manager.apply_list(people[:2], dry_run=True)
+    assert (plan.added, plan.unchanged) == (["robin"], ["batman"]) and host.state() == before
+    assert replace(host.manager.apply_list(people[:2])) == plan
+    assert host.manager.apply_list(people[:2]).unchanged == ["batman", "robin"]
+
+
+def test_a_host_without_vsftpd_has_users_of_sftp(host: Host, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(manage.Manager, "_server", None)
+    monkeypatch.setattr(manage, "CONFIGS", (str(tmp_path / "vsftpd.conf"),))
+    host.manager.add("alfred", protocols=["sftp"], password="xxxxxxxxxxxx")
+    for call in (host.manager.lock, host.manager.unlock):
+        assert call("alfred")["changed"]
+    assert host.manager.edit("alfred", password="yyyyyyyyyyyy")["user"]["protocols"] == ["sftp"]
+    with pytest.raises(SecureFtpError, match="db: not given|expected vsftpd"):
+        host.manager.add("batman", password="xxxxxxxxxxxx")
+    assert host.manager.delete("alfred")["changed"]
+
+
+def test_only_root_changes_somebody(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    with pytest.raises(NotPermitted, match="expected to run as root"):
+        host.manager.add("batman", password="xxxxxxxxxxxx")
+
+
+def test_a_user_of_no_protocol_is_refused(host: Host) -> None:
+    with pytest.raises(InvalidInput, match="protocols: expected ftps, sftp or both, found none"):
+        host.manager.add("batman", password="xxxxxxxxxxxx", protocols=[])
+
+
+@pytest.mark.parametrize("call", ["open", "unlink"])
+def test_a_journal_that_the_disk_refuses_is_named(host: Host, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
+    with killed(monkeypatch):
+        host.manager.add("batman", password="geheim-geheim")
+
+    def refuse(path: Any, *_rest: Any, **_more: Any) -> Any:
+        if str(path) == str(host.journal):
+            raise OSError(5, "Input/output error")
+        return real(path, *_rest, **_more)
+
+    module = journal.os if call == "unlink" else builtins
+    real = getattr(module, call)
+    with monkeypatch.context() as broken:
+        broken.setattr(module, call, refuse)
+        with pytest.raises(SecureFtpError, match=f"^{host.journal}: cannot .*input/output error"):
+            host.manager.add("robin", password="robins-password")
+    assert host.journal.exists()
+    host.manager.add("robin", password="robins-password")
+    assert {"batman", "robin"} <= set(dump(host.db)) and not host.journal.exists()

@@ -1,0 +1,297 @@
+"""The preflight check: every problem in one go, each naming what is wrong."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._host import sockets
+from ansible_collections.secure_ftp.server.plugins.module_utils._preflight import checks as _preflight
+from ansible_collections.secure_ftp.server.plugins.module_utils._preflight.checks import Host, problems, secrets_of
+from ansible_collections.secure_ftp.server.plugins.module_utils._users import fields
+
+DEBIAN = Host("debian", "12")
+GOOD = {
+    "vsftpd_tls_modes": ["explicit", "implicit"],
+    "vsftpd_port": 21,
+    "vsftpd_implicit_port": 990,
+    "vsftpd_pasv_enable": True,
+    "vsftpd_pasv_min_port": 50000,
+    "vsftpd_pasv_max_port": 50999,
+    "vsftpd_local_root": "/home/vftp/$USER",
+    "pam_userdb_db": "/etc/vsftpd/users.db",
+    "sshd_chroot_directory": "/home/sftp",
+    "sshd_chroot_keys_directory": "/etc/ssh/sftponly_keys",
+    "sshd_chroot_group": "sftponly",
+    "firewall_enabled": True,
+    "firewall_backend": "ufw",
+    "firewall_ipv6": True,
+    "firewall_rate_limit": False,
+    "firewall_confirm_timeout": 60,
+    "firewall_ssh_port": 0,
+    "firewall_allowed_sources": [],
+    "firewall_ssh_allowed_sources": [],
+    "firewall_extra_rules": [],
+}
+USERS = [{"name": "batman", "password": "Gotham-City!"}, {"name": "robin", "password": "x" * 12, "protocols": ["sftp"]}]
+
+
+def one(users=None, host=DEBIAN, **variables):
+    found = problems({**GOOD, **variables}, USERS if users is None else users, host)
+    assert len(found) == 1, found
+    return found[0]
+
+
+def test_good_values_pass():
+    assert problems(GOOD, USERS, DEBIAN) == []
+
+
+def test_numbers_given_as_strings_on_the_command_line_pass():
+    strings = {name: str(value) if isinstance(value, (int, bool)) else value for name, value in GOOD.items()}
+    assert problems(strings, USERS, DEBIAN) == []
+
+
+@pytest.mark.parametrize(
+    "os_id, version",
+    [(os_id, version) for os_id, versions in _preflight.SUPPORTED.items() for version in versions],
+)
+def test_supported_systems_pass(os_id, version):
+    assert problems(GOOD, USERS, Host(os_id, version)) == []
+
+
+def test_unsupported_system_names_the_supported_ones():
+    text = one(host=Host("centos", "9", "CentOS Stream 9"))
+    assert "CentOS Stream 9" in text
+    for name in ("Debian 11, 12, 13", "Ubuntu 20.04, 22.04, 24.04"):
+        assert name in text
+
+
+@pytest.mark.parametrize(
+    "variables, words",
+    [
+        ({"vsftpd_port": 0}, ["vsftpd_port", "1 to 65535", "0"]),
+        ({"vsftpd_port": 65536}, ["vsftpd_port", "65536"]),
+        ({"vsftpd_port": "ftp"}, ["vsftpd_port", "'ftp'"]),
+        ({"vsftpd_port": True}, ["vsftpd_port", "True"]),
+        ({"vsftpd_implicit_port": 21}, ["vsftpd_implicit_port", "21", "vsftpd_port"]),
+        ({"vsftpd_pasv_min_port": 1023}, ["vsftpd_pasv_min_port", "1024"]),
+        ({"vsftpd_pasv_max_port": 70000}, ["vsftpd_pasv_max_port", "70000"]),
+        ({"vsftpd_pasv_min_port": 51000}, ["vsftpd_pasv_min_port", "51000", "50999", "swap"]),
+        ({"vsftpd_port": 50500}, ["vsftpd_port", "50500", "passive range"]),
+        ({"vsftpd_implicit_port": 50999}, ["vsftpd_implicit_port", "50999", "passive range"]),
+        ({"vsftpd_tls_modes": []}, ["vsftpd_tls_modes", "explicit"]),
+        ({"vsftpd_tls_modes": "explicit"}, ["vsftpd_tls_modes", "list"]),
+        ({"vsftpd_tls_modes": ["explicit", "none"]}, ["vsftpd_tls_modes", "'none'"]),
+        ({"vsftpd_tls_modes": ["explicit", "explicit"]}, ["vsftpd_tls_modes", "once"]),
+        ({"vsftpd_pasv_enable": "maybe"}, ["vsftpd_pasv_enable", "'maybe'"]),
+        ({"vsftpd_local_root": "srv/ftp"}, ["vsftpd_local_root", "absolute", "srv/ftp"]),
+        ({"vsftpd_local_root": "/"}, ["vsftpd_local_root"]),
+        ({"vsftpd_local_root": "/srv/../etc"}, ["vsftpd_local_root", ".."]),
+        ({"vsftpd_local_root": "/srv/my ftp"}, ["vsftpd_local_root", "blanks"]),
+        ({"vsftpd_local_root": None}, ["vsftpd_local_root", "None"]),
+        ({"pam_userdb_db": "/etc/vsftpd/users"}, ["pam_userdb_db", ".db"]),
+        ({"pam_userdb_db": "/home/sftp/users.db"}, ["pam_userdb_db", "/home/sftp"]),
+        ({"sshd_chroot_keys_directory": "/home/vftp/keys"}, ["sshd_chroot_keys_directory", "/home/vftp"]),
+        ({"sshd_chroot_directory": "/home/vftp"}, ["sshd_chroot_directory", "vsftpd_local_root"]),
+        ({"sshd_chroot_directory": "/home"}, ["sshd_chroot_directory", "vsftpd_local_root"]),
+        ({"vsftpd_listen": True, "vsftpd_listen_ipv6": True}, ["vsftpd_listen_ipv6", "both true"]),
+        ({"vsftpd_listen": False, "vsftpd_listen_ipv6": False}, ["vsftpd_listen_ipv6", "both false"]),
+        ({"vsftpd_pasv_enable": False, "vsftpd_port_enable": False}, ["vsftpd_port_enable"]),
+        ({"vsftpd_ssl_enable": False}, ["vsftpd_ssl_enable", "implicit"]),
+        ({"vsftpd_pasv_address": "0.0.0.0"}, ["vsftpd_pasv_address", "0.0.0.0"]),
+        ({"vsftpd_pasv_address": "ftp.example.org"}, ["vsftpd_pasv_address", "IPv4"]),
+        ({"vsftpd_guest_username": "root"}, ["vsftpd_guest_username", "root"]),
+        ({"vsftpd_guest_username": "robin"}, ["ftp_users[1]", "'robin'", "vsftpd_guest_username"]),
+        ({"vsftpd_certificate_source": "letsencrypt"}, ["vsftpd_certificate_source", "letsencrypt", "self_signed"]),
+        (
+            {
+                "vsftpd_certificate_source": "content",
+                "vsftpd_certificate_content": "x",
+                "vsftpd_private_key_content": "",
+            },
+            ["vsftpd_private_key_content", "empty"],
+        ),
+        ({"vsftpd_certificate_days": 30}, ["vsftpd_certificate_renew_days", "30"]),
+        ({"vsftpd_rsa_cert_file": "server.crt"}, ["vsftpd_rsa_cert_file", "absolute"]),
+        ({"vsftpd_options": {"listen_port": 2121}}, ["vsftpd_options", "listen_port", "vsftpd_port"]),
+        ({"vsftpd_options": []}, ["vsftpd_options", "mapping"]),
+        ({"vsftpd_local_root": "/srv/ftp", "vsftpd_user_sub_token": "$USER"}, ["vsftpd_local_root", "/$USER"]),
+        ({"firewall_ssh_port": -1}, ["firewall_ssh_port", "-1"]),
+        ({"firewall_ssh_port": "ssh"}, ["firewall_ssh_port", "'ssh'"]),
+        ({"firewall_allowed_sources": ["10.0.0.300"]}, ["firewall_allowed_sources[0]", "10.0.0.300"]),
+        ({"firewall_ssh_allowed_sources": "10.0.0.1"}, ["firewall_ssh_allowed_sources", "list"]),
+        ({"firewall_extra_rules": [{"port": 0}]}, ["firewall_extra_rules[0]", "port"]),
+        ({"firewall_extra_rules": [{"port": 1}, {"prt": 2}]}, ["firewall_extra_rules[1]", "prt"]),
+        ({"firewall_extra_rules": {"port": 1}}, ["firewall_extra_rules", "list"]),
+        ({"firewall_extra_rules": [{"port": 990, "rule": "deny"}]}, ["firewall_extra_rules[0]", "FTPS implicit TLS"]),
+        ({"firewall_backend": "iptables"}, ["firewall_backend", "ufw, azure_nsg, none"]),
+        ({"firewall_backend": "azure_nsg", "firewall_azure_security_group": "x"}, ["firewall_azure_resource_group"]),
+        ({"firewall_ipv6": "perhaps"}, ["firewall_ipv6", "'perhaps'"]),
+        ({"firewall_rate_limit": 7}, ["firewall_rate_limit", "7"]),
+        ({"firewall_confirm_timeout": "soon"}, ["firewall_confirm_timeout", "'soon'"]),
+        ({"vsftpd_ftp_data_port": 70000}, ["vsftpd_ftp_data_port", "70000"]),
+    ],
+)
+def test_one_wrong_variable_is_one_problem(variables, words):
+    text = one(**variables)
+    for word in words:
+        assert word in text
+
+
+def test_ports_of_modes_that_are_off_do_not_clash():
+    assert problems({**GOOD, "vsftpd_tls_modes": ["explicit"], "vsftpd_implicit_port": 21}, USERS, DEBIAN) == []
+
+
+def test_passive_range_does_not_matter_without_passive_mode():
+    assert problems({**GOOD, "vsftpd_pasv_enable": False, "vsftpd_port": 50500}, USERS, DEBIAN) == []
+
+
+def test_a_firewall_that_is_off_is_not_checked():
+    assert problems({**GOOD, "firewall_enabled": False, "firewall_extra_rules": 7}, USERS, DEBIAN) == []
+
+
+@pytest.mark.parametrize("port", [2222, 50500])
+def test_ssh_port_overlaps(port):
+    host = Host("debian", "12", ssh_ports=(22, port))
+    text = one(host=host, vsftpd_port=2222)
+    assert str(port) in text and "SSH" in text
+
+
+def test_a_certificate_somebody_else_looks_after_is_there():
+    files = {"vsftpd_rsa_cert_file": "/srv/cert.pem", "vsftpd_rsa_private_key_file": "/srv/key.pem"}
+    host = Host("debian", "12", has_file={"/srv/cert.pem"}.__contains__)
+    assert "/srv/key.pem" in one(host=host, vsftpd_certificate_source="files", **files)
+    assert problems({**GOOD, **files}, USERS, host) == [], "the role makes its own"
+
+
+def test_a_foreign_program_on_the_port():
+    host = Host("debian", "12", listener_of={21: "proftpd"}.get)
+    assert "proftpd" in one(host=host) and "21" in one(host=host)
+    assert problems(GOOD, USERS, Host("debian", "12", listener_of={21: "vsftpd", 990: "vsftpd"}.get)) == []
+
+
+@pytest.mark.parametrize(
+    "entry, words",
+    [
+        ("batman", ["ftp_users[0]", "mapping", "str"]),
+        ({}, ["ftp_users[0]", "name"]),
+        ({"name": "bat man"}, ["ftp_users[0]", "'bat man'"]),
+        ({"name": "../etc"}, ["ftp_users[0]", "'../etc'"]),
+        ({"name": "root"}, ["ftp_users[0]", "'root'", "reserved"]),
+        ({"name": 7}, ["ftp_users[0]", "7"]),
+        ({"name": "batman", "pasword": "hush-hush-hush"}, ["ftp_users[0]", "'batman'", "pasword"]),
+        ({"name": "batman", "protocols": "ftps"}, ["ftp_users[0]", "protocols", "list"]),
+        ({"name": "batman", "protocols": ["ftp"]}, ["'batman'", "protocols", "ftp"]),
+        ({"name": "batman", "protocols": [1]}, ["'batman'", "protocols"]),
+        ({"name": "batman", "protocols": []}, ["'batman'", "protocols", "empty"]),
+        ({"name": "batman", "state": "gone"}, ["'batman'", "state", "'gone'"]),
+        ({"name": "batman", "authorized_keys": "ssh-ed25519 AAAA"}, ["authorized_keys", "list"]),
+        ({"name": "batman", "password": "hush-hush-hush", "password_hash": "$6$a$b"}, ["'batman'", "not both"]),
+        ({"name": "batman", "password": 12345}, ["'batman'", "password"]),
+    ],
+)
+def test_one_wrong_person_is_one_problem_without_secrets(entry, words):
+    text = one(users=[entry])
+    for word in words:
+        assert word in text
+    assert "hush-hush-hush" not in text
+
+
+def test_users_must_be_a_list():
+    assert "list" in one(users={"name": "batman"})
+
+
+def test_listed_twice():
+    text = one(users=[*USERS, {"name": "batman"}, {"name": "batman"}])
+    assert "'batman'" in text and "3 times" in text
+
+
+def test_the_login_user_is_not_jailed():
+    assert "'batman'" in one(host=Host("debian", "12", login_users=frozenset({"batman"})))
+
+
+def test_a_system_account_outside_the_group():
+    accounts = {"batman": ("users",), "robin": ("users", "sftponly")}
+    text = one(host=Host("debian", "12", account_of=accounts.get))
+    assert "'batman'" in text and "sftponly" in text
+    ftps_only = [{"name": "batman", "password": "Gotham-City!", "protocols": ["ftps"]}]
+    assert problems(GOOD, ftps_only, Host("debian", "12", account_of=accounts.get)) == []
+
+
+def test_all_problems_at_once_in_one_message():
+    found = problems(
+        {**GOOD, "vsftpd_port": 0, "vsftpd_pasv_min_port": 51000, "pam_userdb_db": "users"},
+        [{"name": "a b"}, {"name": "c d"}, {"name": "batman"}, {"name": "batman"}],
+        Host("fedora", "40"),
+    )
+    text = _preflight.message(found)
+    assert len(found) == 7 and text.startswith("7 problems") and "nothing was changed" in text
+    for word in ("fedora 40", "'a b'", "'c d'", "'batman'", "vsftpd_port", "vsftpd_pasv_min_port", "pam_userdb_db"):
+        assert word in text
+
+
+def test_secrets_are_everything_that_is_not_known_to_be_public():
+    users = [
+        {"name": "batman", "password": "one", "state": "present", "protocols": ["ftps"], "pasword": {"a": ["two"]}},
+        {"name": "robin", "password_hash": "three", "password": None},
+        "four",
+    ]
+    assert secrets_of(users) == {"one", "two", "three", "four"}
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8) | st.floats(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(st.dictionaries(st.sampled_from(sorted(GOOD)), VALUES, max_size=5), VALUES)
+def test_any_value_gives_sentences_never_a_traceback(variables, users):
+    for problem in problems({**GOOD, **variables}, users, DEBIAN):
+        assert isinstance(problem, str) and problem
+    secrets_of(users)
+
+
+PERSON = st.fixed_dictionaries({}, optional={key: VALUES for key in fields.NAMES})
+
+
+@given(st.lists(PERSON, max_size=3))
+def test_any_person_gives_sentences_never_a_traceback(users):
+    for problem in problems(GOOD, users, DEBIAN):
+        assert isinstance(problem, str) and problem
+
+
+def test_os_release(tmp_path):
+    path = tmp_path / "os-release"
+    path.write_text("# comment\nID=debian\nVERSION_ID=\"12\"\nPRETTY_NAME='Debian 12'\nbroken\n")
+    settings = _preflight.read_os_release(str(path))
+    assert settings["ID"] == "debian" and settings["VERSION_ID"] == "12" and settings["PRETTY_NAME"] == "Debian 12"
+    assert _preflight.read_os_release(str(tmp_path / "none")) == {}
+
+
+def test_account_groups():
+    assert _preflight.account_groups("root")[0] == "root"
+    assert _preflight.account_groups("no-such-account-here") is None
+
+
+def test_listener_finds_this_process():
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        port = server.getsockname()[1]
+        assert sockets.listener(port) is None
+        server.listen()
+        with open(f"/proc/{os.getpid()}/comm", encoding="utf-8") as stream:
+            assert sockets.listener(port) == stream.read().strip()
+
+
+def test_this_host_knows_who_logged_in(monkeypatch):
+    monkeypatch.setenv("SUDO_USER", "alfred")
+    host = _preflight.this_host("bruce", [22])
+    assert host.login_users == {"alfred", "bruce"} and host.ssh_ports == (22,)
+    monkeypatch.setenv("SUDO_USER", "root")
+    assert _preflight.this_host("", []).login_users == frozenset()

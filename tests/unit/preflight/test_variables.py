@@ -1,0 +1,157 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Misspelled names are found before anything is touched, and remove nobody."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from conftest import load
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._preflight import checks, collections
+from ansible_collections.secure_ftp.server.plugins.module_utils._preflight import variables as _variables
+
+ROOT = Path(__file__).resolve().parents[3]
+HOST = checks.Host("debian", "12")
+PLAYBOOK = Path(sys.executable).parent / "ansible-playbook"
+needs_ansible = pytest.mark.skipif(not PLAYBOOK.exists(), reason="playbooks run on the control machine")
+
+
+def role_variables() -> set[str]:
+    specs = [yaml.safe_load(path.read_text()) for path in ROOT.glob("roles/*/meta/argument_specs.yml")]
+    return {name for spec in specs for name in spec["argument_specs"]["main"]["options"]}
+
+
+def test_the_table_holds_the_variables_of_the_roles_and_of_the_playbooks() -> None:
+    differs = (role_variables() | {"ftp_hosts", _variables.OTHERS}) ^ _variables.PUBLIC
+    assert not differs, f"add to, or take out of, PUBLIC in checks/variables.py: {sorted(differs)}"
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("vsftpd_pasv_min_prot", "vsftpd_pasv_min_port"),
+        ("ftp_user", "ftp_users"),
+        ("sftp_users", "ftp_users"),
+        ("ftp_users_purg", "ftp_users_purge"),
+        ("VSFTPD_PORT", "vsftpd_port"),
+        ("vstfpd_pasv_max_port", "vsftpd_pasv_max_port"),
+        ("pam_userdb_database", "pam_userdb_d"),
+        ("firewall_allow_sources", "firewall_allowed_sources"),
+        ("vsftpd_packages_of_mine", ""),
+    ],
+)
+def test_what_looks_like_ours_and_is_none_is_a_problem(name: str, meant: str) -> None:
+    (problem,) = checks.problems({}, [], HOST, checks.Control((name, "vsftpd_port", "ftp_users")))
+    assert (
+        problem.startswith(f"{name}: expected a variable of this collection, found none of that name; ")
+        and _variables.OTHERS in problem
+    )
+    assert f"did you mean {meant}" in problem if meant else "did you mean" not in problem
+
+
+# Of widely used roles and of people's own.
+ELSEWHERE = ("firewall_allowed_tcp_ports", "firewall_state", "firewall_log_dropped_packets", "ftp_server", "ftp_root")
+
+
+@pytest.mark.parametrize(
+    "name", ["ftp_proxy", "user_name", "remote_user", "sshd_config", "firewalld_enabled", "users", *ELSEWHERE]
+)
+def test_names_of_others_pass(name: str) -> None:
+    assert _variables.problems({}, [name]) == []
+
+
+def test_names_that_are_said_to_belong_to_others_pass() -> None:
+    assert _variables.problems({_variables.OTHERS: ["ftp_mirror"]}, ["ftp_mirror"]) == []
+    (problem,) = _variables.problems({_variables.OTHERS: "ftp_mirror"}, [])
+    assert "expected a list" in problem
+
+
+@pytest.mark.parametrize(("users", "defined"), [([], ("vsftpd_port",)), (None, ("ftp_users",)), (None, ())])
+def test_purge_without_a_list_is_refused(users: object, defined: tuple[str, ...]) -> None:
+    (problem,) = checks.problems({"ftp_users_purge": "yes"}, users, HOST, checks.Control(defined))
+    assert "ftp_users is not defined" in problem
+    assert checks.problems({"ftp_users_purge": True}, [], HOST, checks.Control(("ftp_users",))) == []
+
+
+def test_a_new_ftps_user_needs_a_password(db: Path) -> None:
+    load(db, {"batman": "$6$x$" + "a" * 86})
+    checks.ftps_names.cache_clear()
+    host = checks.Host("debian", "12", ftps_names=checks.ftps_names)
+    users = [{"name": "batman"}, {"name": "alfred", "protocols": ["sftp"]}, {"name": "joker", "state": "absent"}]
+    variables = {"pam_userdb_db": str(db)}
+    assert checks.check_users(users, variables, host) == []
+    (problem,) = checks.check_users([*users, {"name": "robin"}], variables, host)
+    assert "'robin'" in problem and "password or password_hash" in problem
+    db.write_bytes(b"no database" * 1000)
+    checks.ftps_names.cache_clear()
+    assert checks.check_users([{"name": "robin"}], variables, host) == []
+    db.unlink()
+    checks.ftps_names.cache_clear()
+    assert len(checks.check_users(users, variables, host)) == 1
+
+
+def test_missing_collections_are_found_when_they_are_needed() -> None:
+    assert collections.missing(["secure_ftp.server", "secure_ftp.nothing_of_that_name"]) == [
+        "secure_ftp.nothing_of_that_name"
+    ]
+    lacking = tuple(collections.NEEDED)
+    (general,) = collections.problems({}, lacking)
+    assert "ansible-galaxy collection install community.general" in general
+    off: dict[str, Any] = {"firewall_enabled": False}
+    assert collections.problems(off, lacking) == [] == collections.problems({}, ())
+    assert collections.problems({**off, "firewall_enabled": True, "firewall_backend": "none"}, lacking) == []
+
+
+def test_the_collections_are_all_that_the_roles_use_of_others() -> None:
+    tasks = "".join(path.read_text() for path in ROOT.glob("roles/*/tasks/*.yml"))
+    for collection in collections.NEEDED:
+        assert f"{collection}." in tasks
+    site = (ROOT / "playbooks" / "site.yml").read_text()
+    assert str(list(collections.NEEDED)).replace('"', "'") in site
+    assert set(yaml.safe_load((ROOT / "galaxy.yml").read_text())["dependencies"]) == set(collections.NEEDED)
+
+
+def playbook(tmp_path: Path, name: str, groups: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    inventory = tmp_path / "inventory.json"
+    hosts = {"hosts": {"web1": {"ansible_connection": "local"}}}
+    inventory.write_text(json.dumps({"all": hosts if groups == "" else {"children": {groups: hosts}}}))
+    command = [str(PLAYBOOK), "-i", str(inventory), str(ROOT / "playbooks" / name), *arguments]
+    environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
+    return subprocess.run(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
+
+
+@needs_ansible
+@pytest.mark.parametrize("name", ["site.yml", "users.yml"])
+def test_no_host_of_an_inventory_with_other_groups_is_taken_by_default(tmp_path: Path, name: str) -> None:
+    refused = playbook(tmp_path, name, "ftps", "--list-hosts")
+    assert refused.returncode != 0 and "expected the group ftp in the inventory, found only ftps" in refused.stdout
+    for groups, arguments in (("ftps", ["-e", "ftp_hosts=ftps"]), ("ftp", []), ("", [])):
+        taken = playbook(tmp_path, name, groups, "--list-hosts", *arguments)
+        assert taken.returncode == 0 and "web1" in taken.stdout, taken.stdout
+
+
+@needs_ansible
+@pytest.mark.parametrize("variables", [{}, {"ftp_users": None}])
+def test_the_playbook_of_users_does_not_purge_without_a_list(tmp_path: Path, variables: dict[str, Any]) -> None:
+    given = json.dumps({"ftp_users_purge": True, "ansible_become": False, **variables})
+    refused = playbook(tmp_path, "users.yml", "ftp", "-e", given)
+    assert refused.returncode != 0 and "ftp_users is not defined, which would remove" in refused.stdout, refused.stdout
+    assert "changed=0" in refused.stdout and "ok=0" in refused.stdout
+
+
+@pytest.mark.parametrize("role", ["pam_userdb", "sshd_chroot"])
+def test_a_role_alone_does_not_purge_without_a_list(role: str) -> None:
+    first = yaml.safe_load((ROOT / "roles" / role / "tasks" / "main.yml").read_text())[0]
+    users = yaml.safe_load((ROOT / "playbooks" / "users.yml").read_text())[0]["tasks"][0]
+    users.pop("tags")
+    assert first == users

@@ -1,0 +1,406 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""SFTP accounts: the plan, its order, and what a run that was killed leaves to the next."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+import pytest
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import NO_HOME, Account, Accounts, Group
+from ansible_collections.secure_ftp.server.plugins.module_utils._sftp import reconcile as _sftp_people
+from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.reconcile import Rules, reconcile
+from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import Jail, with_jail
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import Person
+
+KEY = "ssh-ed25519 AAAA"
+HASH = "$6$rounds=5000$abcdefghijklmnop$" + "h" * 86
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL."""
+
+
+class Host:
+    """A host in memory: account files as dictionaries, directories in a temporary place, tools that note their use."""
+
+    def __init__(self, root, monkeypatch):
+        self.root, self.users, self.shadow, self.log = root, {}, {}, []
+        self.expires = {}
+        self.group_members, self.kill_at, self.problems = set(), None, []
+        self.jail, self.keys = root / "jail", root / "keys"
+        self.jail.mkdir()
+        self.config = root / "sshd_config"
+        self.config.write_text(with_jail("", Jail("sftponly", str(self.jail), str(self.keys))))
+        self.add("root", 0, 0, "*", "/bin/bash")
+        self.add("olivia", 1002, 1002, HASH, "/bin/bash")
+        for name, replacement in {
+            "read_accounts": self.accounts,
+            "accounts_lock": contextlib.nullcontext,
+            "create_accounts": self.create,
+            "set_passwords": self.set_passwords,
+            "set_expiry": self.set_expiry,
+            "end_sessions": lambda uids: self.step("end", *uids) if uids else None,
+            "set_shell": lambda name, shell: self.step("shell", name),
+            "set_no_home": self.set_no_home,
+            "delete_accounts": self.delete,
+            "known_elsewhere": lambda names, etc: [],
+            "login_names": lambda: {"olivia"},
+            "prepare_host": lambda: None,
+            "effective": lambda user, path: {},
+            "jail_problems": self.judge,
+            "hash_many": lambda passwords, rounds: [f"hash-of-{word}" for word in passwords],
+            "verify_many": lambda pairs: [stored == f"hash-of-{word}" for word, stored in pairs],
+            "ensure_homes": self.ensure_homes,
+        }.items():
+            monkeypatch.setattr(_sftp_people, name, replacement)
+
+    def step(self, what, *details):
+        self.log.append((what, *details))
+        if self.kill_at is not None and len(self.log) > self.kill_at:
+            raise Killed
+
+    def add(self, name, uid, gid=997, stored="!*", shell="/usr/sbin/nologin", home=NO_HOME):
+        self.users[name] = Account(name, uid, gid, home, shell)
+        self.shadow[name] = stored
+
+    def accounts(self, etc="/etc", only=None, passwords_of=None):
+        groups = {"sftponly": Group("sftponly", 997, frozenset(self.group_members)), **self.other_groups}
+        shadow = {name: stored for name, stored in self.shadow.items() if passwords_of is None or name in passwords_of}
+        return Accounts(dict(self.users), groups, shadow, dict(self.expires))
+
+    def create(self, uids, group, shell):
+        self.step("create", *uids)
+        for name, uid in uids.items():
+            self.add(name, uid)
+
+    def set_passwords(self, hashes):
+        if hashes:
+            self.step("passwords", *hashes)
+            self.shadow.update(hashes)
+
+    def set_expiry(self, name, day):
+        self.step("expiry", name, day)
+        self.expires[name] = day
+
+    def set_no_home(self, account):
+        self.step("home", account.name)
+        self.users[account.name] = account._replace(home=NO_HOME)
+
+    def delete(self, accounts, shared):
+        for account in accounts:
+            self.step("delete", account.name)
+            del self.users[account.name], self.shadow[account.name]
+
+    def judge(self, user, groups, values, jail, by_password, by_key):
+        self.step("judge", user, by_password, by_key)
+        return list(self.problems), ["x11forwarding: expected no, found yes"] if self.doors else []
+
+    doors = False
+    other_groups: dict[str, Group] = {}
+
+    def ensure_homes(self, root, names, owner_of, mode, check_mode):
+        changed = [name for name in names if not (self.jail / name).is_dir()]
+        if not check_mode and changed:
+            self.step("homes", *changed)
+            for name in changed:
+                (self.jail / name).mkdir()
+        return changed
+
+    def run(self, people, **rules):
+        self.log.clear()
+        return reconcile(people, Rules(config=str(self.config), **rules))
+
+    def key_file(self, name):
+        path = self.keys / name
+        return path.read_text() if path.exists() else None
+
+
+@pytest.fixture
+def host(tmp_path, monkeypatch):
+    if os.geteuid() != 0:
+        pytest.skip("key files belong to root")
+    return Host(tmp_path, monkeypatch)
+
+
+PEOPLE = [
+    Person("ann", password="secret-1"),
+    Person("bob", authorized_keys=(KEY,)),
+    Person("cy", password_hash=HASH, authorized_keys=(KEY, KEY + " 2")),
+    Person("ftp", protocols=("ftps",), password="secret-2"),
+]
+
+
+def test_new_people_get_credentials_last_and_a_second_run_does_nothing(host):
+    outcome = host.run(PEOPLE)
+    assert outcome.added == ["ann", "bob", "cy"] and outcome.unchanged == ["ftp"] and outcome.changed
+    assert [entry[0] for entry in host.log] == ["create", "judge", "judge", "judge", "homes", "passwords"]
+    assert host.shadow["ann"] == "hash-of-secret-1" and host.shadow["bob"] == "*" and host.shadow["cy"] == HASH
+    assert host.key_file("cy").splitlines()[1:] == [KEY, KEY + " 2"] and host.key_file("ann") is None
+    again = host.run(PEOPLE)
+    assert not again.changed and again.unchanged == ["ann", "bob", "cy", "ftp"]
+    assert {entry[0] for entry in host.log} == {"judge"}
+
+
+def test_check_mode_says_the_same_and_does_nothing(host):
+    said = host.run(PEOPLE, check_mode=True)
+    assert host.log == [] and not host.keys.exists()
+    done = host.run(PEOPLE)
+    assert (said.added, said.homes, said.diff()) == (done.added, done.homes, done.diff())
+
+
+def test_check_mode_works_on_a_bare_host(host):
+    host.config.unlink()
+    host.jail.rmdir()
+    assert host.run(PEOPLE, check_mode=True).added == ["ann", "bob", "cy"]
+
+
+def test_no_secret_is_in_the_outcome(host):
+    text = repr(host.run(PEOPLE)) + repr(host.run([Person("ann", password="other-3")]))
+    assert "secret-1" not in text and "other-3" not in text and "AAAA" not in text and "$6$" not in text
+
+
+@pytest.mark.parametrize("kill_at", range(8))
+def test_a_run_killed_at_any_step_is_finished_by_the_next(host, kill_at):
+    host.add("old", 1500, stored="hash-of-x")
+    host.kill_at = kill_at
+    with contextlib.suppress(Killed):
+        host.run(PEOPLE, purge=True)
+    host.kill_at = None
+    host.run(PEOPLE, purge=True, update_password="on_create")
+    assert host.shadow["ann"] == "hash-of-secret-1" and host.shadow["bob"] == "*" and host.shadow["cy"] == HASH
+    assert "old" not in host.users and (host.jail / "bob").is_dir() and host.key_file("bob")
+    assert not host.run(PEOPLE, purge=True).changed
+
+
+def test_passwords_change_or_stay(host):
+    host.run(PEOPLE)
+    changed = [Person("ann", password="new-pass"), Person("cy", password_hash=HASH[:-1] + "x")]
+    assert not host.run(changed, update_password="on_create").changed
+    assert host.run(changed).changed_users == {"ann": ["password"], "cy": ["password"]}
+    assert [entry for entry in host.log if entry[0] == "passwords"] == [("passwords", "cy", "ann")]
+    assert not host.run([Person("ann"), Person("cy")]).changed
+
+
+def test_a_list_of_keys_is_complete_and_none_leaves_them(host):
+    host.run(PEOPLE)
+    assert not host.run([Person("cy")]).changed and host.key_file("cy")
+    assert host.run([Person("cy", authorized_keys=(KEY,))]).changed_users == {"cy": ["authorized_keys"]}
+    assert host.key_file("cy").splitlines()[1:] == [KEY]
+    assert host.run([Person("cy", authorized_keys=())]).changed and host.key_file("cy") is None
+
+
+def test_a_key_file_others_can_write_is_corrected(host):
+    host.run(PEOPLE)
+    (host.keys / "bob").chmod(0o666)
+    assert host.run(PEOPLE).changed_users == {"bob": ["authorized_keys"]}
+    assert (host.keys / "bob").stat().st_mode & 0o777 == 0o644
+
+
+def test_a_new_account_does_not_inherit_an_old_key_file(host):
+    host.keys.mkdir()
+    (host.keys / "ann").write_text("someone else's key\n")
+    host.run(PEOPLE)
+    assert host.key_file("ann") is None
+
+
+def test_removal_takes_credentials_first_and_keeps_the_home(host):
+    host.run(PEOPLE)
+    outcome = host.run([Person("bob", present=False), Person("cy", protocols=("ftps",))])
+    assert outcome.removed == ["bob", "cy"]
+    assert host.log == [("passwords", "bob", "cy"), ("delete", "bob"), ("delete", "cy")]
+    assert host.key_file("bob") is None and (host.jail / "bob").is_dir() and "ann" in host.users
+    assert not host.run([Person("bob", present=False)]).changed
+
+
+def test_remove_home_takes_what_an_earlier_removal_left(host):
+    host.run(PEOPLE)
+    host.run([Person("bob", present=False)])
+    outcome = host.run([Person("bob", present=False)], remove_home=True)
+    assert outcome.homes_removed == [str(host.jail / "bob")] and outcome.changed
+    assert not (host.jail / "bob").exists()
+
+
+def test_purge_removes_members_only(host):
+    host.run(PEOPLE)
+    host.add("hand", 1100, stored=HASH)
+    assert not host.run(PEOPLE).changed
+    assert host.run(PEOPLE[:1], purge=True).removed == ["bob", "cy", "hand"]
+    assert {"root", "olivia", "ann"} == set(host.users)
+
+
+def test_another_account_is_refused_when_present_and_untouched_when_absent(host):
+    with pytest.raises(SecureFtpError, match="user 'olivia': expected a new name or a member of the group sftponly"):
+        host.run([Person("olivia", password="x")])
+    outcome = host.run([Person("olivia", present=False)], remove_home=True, purge=True)
+    assert not outcome.changed and host.log == []
+
+
+@pytest.mark.parametrize("name", ["root", "olivia"])
+def test_the_operator_is_never_a_member(host, name):
+    host.group_members.add(name)
+    with pytest.raises(SecureFtpError, match=f"take it out first: gpasswd -d {name} sftponly"):
+        host.run([], purge=True)
+    assert host.log == []
+
+
+def test_a_user_cannot_have_the_groups_name(host):
+    with pytest.raises(SecureFtpError, match="name of the SFTP group"):
+        host.run([Person("sftponly")])
+
+
+def test_no_credentials_where_sshd_would_not_jail(host):
+    host.problems = ["chrootdirectory: expected /home/sftp, found none"]
+    with pytest.raises(SecureFtpError, match="No password or key was stored"):
+        host.run(PEOPLE)
+    assert host.shadow["ann"] == "!*" and not host.keys.exists()
+    assert host.run(PEOPLE, jail_check="none").changed_users["ann"] == ["password", "home"]
+
+
+def test_an_open_door_is_a_warning_or_with_full_an_error(host):
+    host.doors = True
+    assert any("x11forwarding" in warning for warning in host.run(PEOPLE).warnings)
+    with pytest.raises(SecureFtpError, match="x11forwarding: expected no"):
+        host.run(PEOPLE, jail_check="full")
+
+
+@pytest.mark.parametrize(
+    ("text", "people", "words"),
+    [
+        ("UsePAM yes\n", PEOPLE, "expected a block 'Match Group sftponly' with ChrootDirectory, found none"),
+        ("Match Group sftponly\n ChrootDirectory JAIL\n", PEOPLE, "expected AuthorizedKeysFile with one directory"),
+    ],
+)
+def test_a_server_that_is_not_ready_is_refused_before_anything_is_made(host, text, people, words):
+    host.config.write_text(text.replace("JAIL", str(host.jail)))
+    with pytest.raises(SecureFtpError) as caught:
+        host.run(people, directory=str(host.jail))
+    assert words in str(caught.value) and host.log == []
+
+
+def test_the_articles_server_takes_password_users(host):
+    host.config.write_text(f"Match Group sftponly\n ChrootDirectory {host.jail}\n ForceCommand internal-sftp\n")
+    assert host.run([Person("ann", password="x")]).directory == str(host.jail)
+
+
+def test_a_shell_is_taken_away_and_bin_false_is_fine(host):
+    host.add("ann", 1000, stored="*", shell="/bin/bash")
+    host.add("bob", 1001, stored="*", shell="/bin/false")
+    outcome = host.run([Person("ann"), Person("bob")])
+    assert outcome.changed_users == {"ann": ["shell", "home"], "bob": ["home"]}
+    assert ("shell", "ann") in host.log
+
+
+def test_someone_without_any_credential_is_pointed_out(host):
+    assert any("neither a password nor authorized_keys" in warning for warning in host.run([Person("ann")]).warnings)
+
+
+# --- locks ---------------------------------------------------------------------------------------------------------
+
+
+def shadow_of(host, name):
+    return host.shadow[name], host.expires.get(name, "")
+
+
+@pytest.mark.parametrize("before", [("hash-of-secret-1", ""), ("hash-of-secret-1", "20900"), ("*", ""), ("*", "20900")])
+def test_a_lock_shuts_password_and_key_and_unlocking_restores_exactly_what_was(host, before):
+    host.run(PEOPLE)
+    host.shadow["ann"], host.expires["ann"] = before
+    outcome = host.run([Person("ann", locked=True)])
+    assert outcome.changed_users == {"ann": ["locked"]} and "ann: present, changed: locked\n" in outcome.diff()["after"]
+    stored, expires = shadow_of(host, "ann")
+    assert stored.startswith("!") and expires == "1", "the expiry shuts out keys, the mark says so to every tool"
+    assert ("end", host.users["ann"].uid) in host.log
+    assert not host.run([Person("ann", locked=True)]).changed
+    assert not host.run([Person("ann")]).changed, "who does not speak of the lock does not change it"
+    assert host.run([Person("ann", locked=False)]).changed_users == {"ann": ["unlocked"]}
+    assert shadow_of(host, "ann") == before
+    assert not host.run([Person("ann", locked=False)]).changed
+
+
+def test_a_new_password_does_not_unlock(host):
+    host.run(PEOPLE)
+    host.run([Person("ann", locked=True)])
+    assert not host.run(PEOPLE).changed, "the password behind the mark is the right one"
+    assert host.run([Person("ann", password="other")]).changed_users == {"ann": ["password"]}
+    assert shadow_of(host, "ann") == ("!hash-of-other", "1")
+    assert host.run([Person("ann", password="third", locked=False)]).changed_users == {"ann": ["password", "unlocked"]}
+    assert shadow_of(host, "ann") == ("hash-of-third", "")
+
+
+def test_a_new_account_can_be_locked_from_the_start(host):
+    outcome = host.run([Person("ann", password="secret-1", locked=True), Person("bob", locked=True)])
+    assert outcome.added == ["ann", "bob"] and "ann: present, password, keys: 0, locked\n" in outcome.diff()["after"]
+    assert shadow_of(host, "ann") == ("!hash-of-secret-1", "1") and shadow_of(host, "bob") == ("!*", "1")
+    assert host.log.index(("expiry", "ann", "1")) < host.log.index(("passwords", "bob", "ann"))
+    assert not host.run([Person("ann", password="secret-1"), Person("bob")]).changed, "!* is no half-made account here"
+    host.run([Person("bob", locked=False)])
+    assert shadow_of(host, "bob") == ("*", "")
+
+
+def test_the_lock_of_passwd_is_kept_completed_and_undone(host):
+    host.run(PEOPLE)
+    host.shadow["ann"] = "!hash-of-secret-1"
+    assert not host.run(PEOPLE).changed, "what an administrator has locked stays locked"
+    assert host.run([Person("ann", locked=True)]).changed_users == {"ann": ["locked"]}
+    assert shadow_of(host, "ann") == ("!hash-of-secret-1", "1")
+    host.expires["ann"] = ""
+    assert host.run([Person("ann", locked=False)]).changed_users == {"ann": ["unlocked"]}
+    assert shadow_of(host, "ann") == ("hash-of-secret-1", "")
+
+
+def test_a_home_that_its_user_can_write_is_taken_away(host):
+    """With it systemd --user, .forward and the like outside the jail obey what the user uploads."""
+    inside = str(host.jail / "ann")
+    host.add("ann", 1003, stored=HASH, home=inside)
+    (host.jail / "ann").mkdir()
+    said = host.run([Person("ann")], check_mode=True)
+    assert said.changed_users == {"ann": ["passwd home"]} and host.log == []
+    done = host.run([Person("ann", password_hash=HASH)])
+    assert done.changed_users == {"ann": ["passwd home"]} and ("home", "ann") in host.log
+    assert not host.run([Person("ann")]).changed
+
+
+def test_which_homes_obey_their_user(tmp_path):
+    if os.geteuid() != 0:
+        pytest.skip("needs root to have directories of another user")
+    tmp_path.chmod(0o755)
+    for parent in list(tmp_path.parents)[:-2]:  # a slice of parents is new in Python 3.10
+        parent.chmod(0o755)
+    own, shared, closed = tmp_path / "own", tmp_path / "shared", tmp_path / "closed"
+    for path, uid, gid, mode in ((own, 1000, 1000, 0o700), (shared, 0, 997, 0o775), (closed, 0, 997, 0o755)):
+        path.mkdir()
+        path.chmod(mode)
+        os.chown(path, uid, gid)
+    (tmp_path / "link").symlink_to(own)
+    for home, obeys in (
+        (NO_HOME, False),
+        (closed, False),
+        (closed / "missing", False),
+        (own, True),
+        (own / "missing" / "deep", True),
+        (tmp_path / "link", True),
+        (shared, True),
+        (tmp_path / "jail" / "ann", True),
+    ):
+        account = Account("ann", 1000, 997, str(home), "/usr/sbin/nologin")
+        assert _sftp_people.obeys_its_user(account, str(tmp_path / "jail")) is obeys, home
+
+
+@pytest.mark.parametrize(
+    "person", [Person("ann", password="x"), Person("ann", locked=True), Person("ann", present=False)]
+)
+def test_an_administrator_in_the_group_is_left_alone(host, person):
+    host.add("ann", 1003, stored=HASH)
+    host.other_groups = {"sudo": Group("sudo", 27, frozenset({"ann"}))}
+    with pytest.raises(
+        SecureFtpError, match="'ann': expected an account without rights on the host, found a member of sudo"
+    ):
+        host.run([person])
+    with pytest.raises(SecureFtpError, match="member of sudo"):
+        host.run([], purge=True)
+    assert host.log == [] and host.shadow["ann"] == HASH
+    assert host.run([Person("bob", password="y")]).added == ["bob"]

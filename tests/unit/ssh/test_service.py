@@ -1,0 +1,44 @@
+"""sshd with and without ssh.socket."""
+
+from __future__ import annotations
+
+from typing import Sequence
+
+import pytest
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor import host as _doctor_host
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.host import ssh_ports
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.programs import Output
+from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.service import (
+    apply_verb,
+    with_verb,
+)
+
+
+class Systemd:
+    """Answers as systemctl show does."""
+
+    def __init__(self, socket: str, service: str) -> None:
+        self.shown = {"ssh.socket": socket, "ssh.service": service}
+
+    def __call__(self, command: Sequence[str]) -> Output:
+        if command[0].endswith("sshd"):
+            return Output(0, "port 22\nlistenaddress 0.0.0.0:22\n")
+        assert command[1] == "show"
+        active, enabled = self.shown[command[2]].split()
+        listen = "Listen=[::]:2222 (Stream)\n" if command[2] == "ssh.socket" else ""
+        return Output(0, f"ActiveState={active}\nUnitFileState={enabled}\n{listen}")
+
+
+def test_the_printed_command_restarts_where_the_socket_is_active() -> None:
+    fix = "sshd -t && systemctl reload ssh"
+    assert (
+        with_verb(fix, apply_verb(Systemd("active enabled", "active disabled"))) == "sshd -t && systemctl restart ssh"
+    )
+    assert with_verb(fix, apply_verb(Systemd("inactive disabled", "active enabled"))) == fix
+
+
+def test_the_ports_of_the_socket_count_while_it_is_active(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_doctor_host, "find_program", lambda name: f"/usr/sbin/{name}")
+    assert ssh_ports(Systemd("active enabled", "active disabled")) == {2222}
+    assert ssh_ports(Systemd("inactive disabled", "active enabled")) == {22}
