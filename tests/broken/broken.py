@@ -19,12 +19,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = ROOT / ".venv/bin/python"
-USERDB, HASHFILE, FTP_PEOPLE, NAMES, PASSWORDS = (
-    f"plugins/module_utils/_{name}.py" for name in ("userdb", "hashfile", "ftp_people", "names", "passwords")
-)
-MANAGE, AUDIT = "plugins/module_utils/_manage/manager.py", "plugins/module_utils/_manage/audit.py"
-TAKEOVER, DISCOVERY = "plugins/module_utils/_preflight/takeover.py", "plugins/module_utils/_ftps/server.py"
-DIRECTORIES, MOUNTS, SESSIONS = (f"plugins/module_utils/_{name}.py" for name in ("directories", "mounts", "sessions"))
+LIBRARY = "plugins/module_utils"
+USERDB, HASHFILE, FTP_PEOPLE = (f"{LIBRARY}/_ftps/{name}.py" for name in ("database", "hashfile", "reconcile"))
+DISCOVERY, SESSIONS = (f"{LIBRARY}/_ftps/{name}.py" for name in ("server", "sessions"))
+NAMES, PASSWORDS = (f"{LIBRARY}/_users/{name}.py" for name in ("names", "passwords"))
+DIRECTORIES, MOUNTS, ACCOUNTS = (f"{LIBRARY}/_host/{name}.py" for name in ("directories", "mounts", "accounts"))
+MANAGE, AUDIT = (f"{LIBRARY}/_manage/{name}.py" for name in ("manager", "audit"))
+TAKEOVER, SFTP_STATE = f"{LIBRARY}/_preflight/takeover.py", f"{LIBRARY}/_sftp/state.py"
 FLUSH = "        os.fsync(fd)\n"
 
 
@@ -266,119 +267,119 @@ WAYS = (
         TAKEOVER,
         "    if is_ours(instance.text) or is_stock(instance.path):",
         "    if True:",
-        "unit/test_takeover.py::test_settings_that_would_change_are_named_with_the_variables_that_keep_them",
+        "unit/preflight/test_takeover.py::test_settings_that_would_change_are_named_with_the_variables_that_keep_them",
     ),
     Broken(
         "takeover: users of the old database are not asked about",
         TAKEOVER,
         "out = sorted(names - _wanted_names(users))",
         "out: list[str] = []",
-        "unit/test_takeover.py::test_users_of_another_database_are_counted_and_named",
+        "unit/preflight/test_takeover.py::test_users_of_another_database_are_counted_and_named",
     ),
     Broken(
         "takeover: lines of the PAM file are dropped",
         TAKEOVER,
         "if _would_be_missed(line)]",
         "if False]",
-        "unit/test_takeover.py::test_other_lines_of_the_pam_file_would_be_lost",
+        "unit/preflight/test_takeover.py::test_other_lines_of_the_pam_file_would_be_lost",
     ),
     Broken(
         "takeover: directories change hands",
         TAKEOVER,
         "found.st_uid not in (0, ids[0])",
         "False",
-        "unit/test_takeover.py::test_a_directory_that_would_change_hands_is_named",
+        "unit/preflight/test_takeover.py::test_a_directory_that_would_change_hands_is_named",
     ),
     Broken(
         "takeover: a directory that was there gets our mode",
         DISCOVERY,
         "return owner is not None and stat.S_ISDIR(found.st_mode) and found.st_uid == owner[0]",
         "return False",
-        "unit/test_discovery.py::test_a_directory_of_the_owner_is_kept_with_its_mode",
+        "unit/ftps/test_server.py::test_a_directory_of_the_owner_is_kept_with_its_mode",
     ),
     Broken(
         "takeover: the files of user_config_dir are not read",
         DISCOVERY,
         '        root = options.get("local_root")\n        if not root:',
         '        root = options.get("local_root")\n        if root or not root:',
-        "unit/test_doctor_users.py::test_a_directory_of_a_users_own_file_is_looked_at",
+        "unit/doctor/test_ftps_users.py::test_a_directory_of_a_users_own_file_is_looked_at",
     ),
     Broken(
         "takeover: a link is called damaged",
-        "plugins/module_utils/_doctor/ftps_users.py",
+        f"{LIBRARY}/_doctor/ftps_users.py",
         "path = os.path.realpath(server.database)",
         "path = server.database",
-        "unit/test_doctor_users.py::test_a_database_that_is_a_link_is_not_damaged",
+        "unit/doctor/test_ftps_users.py::test_a_database_that_is_a_link_is_not_damaged",
     ),
     Broken(
         "takeover: the certificate that is served is not looked at",
-        "plugins/module_utils/_ftps/probe.py",
+        f"{LIBRARY}/_ftps/probe.py",
         "return bool(served.certificate) and served.certificate != wanted",
         "return False",
-        "unit/test_ftps_probe.py::test_a_renewed_file_is_seen_whatever_its_time_stamp",
+        "unit/ftps/test_probe.py::test_a_renewed_file_is_seen_whatever_its_time_stamp",
     ),
     Broken(
         "removal: mounts are not looked at",
         DIRECTORIES,
         "            refuse_mounts([path])\n",
         "",
-        "unit/test_mounts.py::test_a_bind_mount_of_the_same_file_system_refuses_everything",
+        "unit/host/test_mounts.py::test_a_bind_mount_of_the_same_file_system_refuses_everything",
     ),
     Broken(
         "removal: only the home itself may not be a mount",
         MOUNTS,
         'point == real or point.startswith(real + "/")',
         "point == real",
-        "unit/test_mounts.py::test_a_bind_mount_of_the_same_file_system_refuses_everything",
+        "unit/host/test_mounts.py::test_a_bind_mount_of_the_same_file_system_refuses_everything",
     ),
     Broken(
         "removal: a mount that appears meanwhile is entered",
         DIRECTORIES,
         "if mount_id(child) != mount:\n                    raise",
         "if False:\n                    raise",
-        "unit/test_mounts.py::test_what_is_mounted_after_the_look_is_not_entered_either",
+        "unit/host/test_mounts.py::test_what_is_mounted_after_the_look_is_not_entered_either",
     ),
     Broken(
         "removal: what is put in meanwhile ends it",
         DIRECTORIES,
         "_ATTEMPTS = 20",
         "_ATTEMPTS = 1",
-        "unit/test_directories.py::test_what_is_put_in_during_a_removal_goes_too_as_long_as_that_ends",
+        "unit/host/test_directories.py::test_what_is_put_in_during_a_removal_goes_too_as_long_as_that_ends",
     ),
     Broken(
         "removal: a kept home is not closed",
         DIRECTORIES,
         "os.path.join(root, name), 0, 0, 0o700, check_mode, make=False",
         "os.path.join(root, name), 0, 0, 0o700, True, make=False",
-        "unit/test_directories.py::test_a_kept_home_is_closed_and_comes_back_whole",
+        "unit/host/test_directories.py::test_a_kept_home_is_closed_and_comes_back_whole",
     ),
     Broken(
         "removal: whose a kept home was is guessed",
         DIRECTORIES,
         "        if noted is not None:\n",
         "        if False:\n",
-        "unit/test_directories.py::test_whose_a_kept_home_was_is_noted_and_not_guessed",
+        "unit/host/test_directories.py::test_whose_a_kept_home_was_is_noted_and_not_guessed",
     ),
     Broken(
         "removal: a moved directory leads elsewhere",
         DIRECTORIES,
         "if _identity(fd) != levels[-1][0]:",
         "if False:",
-        "unit/test_directories.py::test_a_directory_that_is_moved_while_it_is_handed_over_leads_nowhere",
+        "unit/host/test_directories.py::test_a_directory_that_is_moved_while_it_is_handed_over_leads_nowhere",
     ),
     Broken(
         "removal: links are followed when a home is handed over",
         DIRECTORIES,
         "os.chown(entry, uid, gid, dir_fd=fd, follow_symlinks=False)",
         "os.chown(entry, uid, gid, dir_fd=fd)",
-        "unit/test_directories.py::test_a_kept_home_is_closed_and_comes_back_whole",
+        "unit/host/test_directories.py::test_a_kept_home_is_closed_and_comes_back_whole",
     ),
     Broken(
         "sessions: FTPS's are asked instead of ended",
         SESSIONS,
         "os.kill(pid, signal.SIGKILL)",
         "os.kill(pid, signal.SIGTERM)",
-        "unit/test_sessions.py::test_the_sessions_of_one_user_end_and_nobody_elses",
+        "unit/ftps/test_sessions.py::test_the_sessions_of_one_user_end_and_nobody_elses",
     ),
     # Never break "root in roots": that would end every vsftpd of the machine this runs on.
     Broken(
@@ -386,84 +387,84 @@ WAYS = (
         SESSIONS,
         'if file.read().strip() != "vsftpd":',
         "if file.read() is None:",
-        "unit/test_sessions.py::test_the_sessions_of_one_user_end_and_nobody_elses",
+        "unit/ftps/test_sessions.py::test_the_sessions_of_one_user_end_and_nobody_elses",
     ),
     Broken(
         "jail: the home in passwd is the upload directory again",
-        "plugins/module_utils/_host/accounts.py",
+        ACCOUNTS,
         'NO_HOME = "/nonexistent"',
         'NO_HOME = "/home/sftp"',
-        "unit/test_accounts.py",
+        "unit/host/test_accounts.py",
     ),
     Broken(
         "jail: values of a block made by hand are not compared",
-        "plugins/module_utils/_ssh/config.py",
+        f"{LIBRARY}/_ssh/config.py",
         "if keyword and not _same_value(keyword, setting.value, value):",
         "if False:",
-        "unit/test_sshd.py::test_a_jail_with_other_values_is_not_taken_over",
+        "unit/ssh/test_config.py::test_a_jail_with_other_values_is_not_taken_over",
     ),
     Broken(
         "jail: rights on the host do not matter",
-        "plugins/module_utils/_host/accounts.py",
+        ACCOUNTS,
         "privileged = sorted(PRIVILEGED_GROUPS.intersection(groups))",
         "privileged: list[str] = []",
-        "unit/test_accounts.py::test_an_account_with_rights_is_nobodys_sftp_user",
+        "unit/host/test_accounts.py::test_an_account_with_rights_is_nobodys_sftp_user",
     ),
     Broken(
         "jail: passwd --lock is no lock, even of who has no key",
-        "plugins/module_utils/_sftp/state.py",
+        SFTP_STATE,
         "return state.full or (bool(state.mark) and not has_keys)",
         "return state.full",
-        "unit/test_sftp_state.py",
+        "unit/sftp/test_state.py",
     ),
     Broken(
         "jail: our lock is shown as an expiry",
-        "plugins/module_utils/_sftp/state.py",
+        SFTP_STATE,
         '(parts.group("day") or "") if full else expires)',
         'parts.group("day") or expires)',
-        "unit/test_sftp_state.py",
+        "unit/sftp/test_state.py",
     ),
     Broken(
         "transaction: half a user after a failure behind the rename",
         MANAGE,
         'if not self._both_done(before["ftps"]):',
         "if True:",
-        "unit/test_manage.py::test_a_failure_behind_the_rename_leaves_no_half_user",
+        "unit/manage/test_manager.py::test_a_failure_behind_the_rename_leaves_no_half_user",
     ),
     Broken(
         "transaction: what failed is not taken back",
         MANAGE,
         'self._undo(before["sftp"], new_directories)',
         "pass",
-        "unit/test_manage.py::test_a_half_that_fails_takes_the_other_one_back",
+        "unit/manage/test_manager.py::test_a_half_that_fails_takes_the_other_one_back",
     ),
     Broken(
         "transaction: the journal is gone before the change",
         MANAGE,
         "        try:\n            result = self._reconcile(people)\n",
         "        os.unlink(self._journal_path)\n        try:\n            result = self._reconcile(people)\n",
-        "unit/test_manage.py::test_a_change_that_was_killed_is_finished_by_the_next_one",
+        "unit/manage/test_manager.py::test_a_change_that_was_killed_is_finished_by_the_next_one",
     ),
     Broken(
         "transaction: modules wait for nobody",
         MANAGE,
         "as report, accounts_lock(LOCK_FILE, LOCK_SECONDS):\n        Manager(",
         "as report:\n        Manager(",
-        "unit/test_manage.py::test_a_module_waits_for_the_change_before_it_and_finishes_a_killed_one",
+        "unit/manage/test_manager.py::test_a_module_waits_for_the_change_before_it_and_finishes_a_killed_one",
     ),
     Broken(
         "transaction: modules leave what was killed",
         MANAGE,
         "        Manager(audit=False).finish()\n",
         "",
-        "unit/test_manage.py::test_a_module_waits_for_the_change_before_it_and_finishes_a_killed_one",
+        "unit/manage/test_manager.py::test_a_module_waits_for_the_change_before_it_and_finishes_a_killed_one",
     ),
     Broken(
         "audit: what was done is not logged",
         AUDIT,
         "            log(syslog.LOG_INFO, ",
         "            str(",
-        "unit/test_audit.py::test_a_change_is_one_line_for_each_result",
+        "unit/manage/test_audit.py::test_a_change_is_one_line_for_each_result",
     ),
     Broken("slow: one core", PASSWORDS, "if workers <= 1:", "if True:", bench="verify 2,000 passwords"),
 )
