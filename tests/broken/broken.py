@@ -462,8 +462,8 @@ WAYS = (
     Broken(
         "audit: what was done is not logged",
         AUDIT,
-        "            log(syslog.LOG_INFO, ",
-        "            str(",
+        "(log or write)(priority, ",
+        "str(",
         "unit/manage/test_audit.py::test_a_change_is_one_line_for_each_result",
     ),
     Broken("slow: one core", PASSWORDS, "if workers <= 1:", "if True:", bench="verify 2,000 passwords"),

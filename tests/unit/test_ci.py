@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
+import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,3 +42,21 @@ def test_every_exception_from_ansible_test_has_a_reason_and_none_is_about_docume
         for line in path.read_text(encoding="utf-8").splitlines():
             assert re.fullmatch(r"[^ ]+ [^ ]+ # .{10,}", line), f"{path.name}: no reason: {line}"
             assert not re.search(r" (validate-modules|ansible-doc|yamllint)\b", line), f"{path.name}: {line}"
+
+
+def ways() -> Any:
+    """The breaks of `make broken`."""
+    spec = importlib.util.spec_from_file_location("broken", ROOT / "tests" / "broken" / "broken.py")
+    assert spec and spec.loader
+    sys.modules["broken"] = module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.WAYS
+
+
+@pytest.mark.parametrize("way", [pytest.param(way, id=way.name) for way in ways()])
+def test_what_is_broken_on_purpose_is_still_there(way: Any) -> None:
+    """`make broken` takes long and runs seldom: code that has moved would be found late."""
+    assert (ROOT / way.file).read_text(encoding="utf-8").count(way.old) == 1
+    path, _, name = way.test.partition("::")
+    test = ROOT / "tests" / (path if "/" in path else f"reliability/{path or 'test_kill.py'}")
+    assert f"def {name.partition('[')[0]}" in test.read_text(encoding="utf-8")
