@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._command import main
+from ansible_collections.secure_ftp.server.plugins.module_utils._command import answers
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.state import describe
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import Jail, with_jail
 
@@ -58,10 +58,10 @@ def test_an_expiry_set_by_hand_is_shown_and_a_lock_is_none(host, stored, expires
 def test_list_says_which_protocol_has_expired():
     """FTPS does not look at shadow: who has it as well still gets in."""
     user = {"name": "batman", "protocols": ["sftp"], "locked": False, "ftps": None, "sftp": {"expires": "1970-01-01"}}
-    assert main._state(user) == "expired"
-    assert main._state({**user, "protocols": ["ftps", "sftp"], "ftps": {}}) == "active, SFTP expired"
-    assert main._state({**user, "sftp": {"expires": "9999-12-31"}}) == "active"
-    assert main._state({**user, "sftp": None}) == "active"
+    assert answers.state(user) == "expired"
+    assert answers.state({**user, "protocols": ["ftps", "sftp"], "ftps": {}}) == "active, SFTP expired"
+    assert answers.state({**user, "sftp": {"expires": "9999-12-31"}}) == "active"
+    assert answers.state({**user, "sftp": None}) == "active"
 
 
 @pytest.mark.parametrize("key", [False, True])

@@ -1,0 +1,33 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: for use inside this collection only; may change without notice.
+"""``ftp-users add``: add a user; asks for the password."""
+
+from __future__ import annotations
+
+import argparse
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._command.answers import answer
+from ansible_collections.secure_ftp.server.plugins.module_utils._command.given import password, person
+from ansible_collections.secure_ftp.server.plugins.module_utils._command.words import (
+    Verbs,
+    password_options,
+    person_options,
+)
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage.manager import Manager, expect_root
+
+
+def register(verbs: Verbs) -> None:
+    """Add the verb to the command line."""
+    found = verbs.add("add", run, "add a user; asks for the password")
+    password_options(found, asks=True)
+    person_options(found, default="both")
+
+
+def run(arguments: argparse.Namespace, manager: Manager) -> int:
+    """Do it; return the exit status."""
+    expect_root()
+    options = person(arguments)
+    if not arguments.no_password:
+        options.update(password(arguments, lambda: manager.expect_new(arguments.name, **options)))
+    return answer(arguments, manager.add(arguments.name, **options), "added", options)

@@ -1,0 +1,37 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: for use inside this collection only; may change without notice.
+"""``ftp-users edit``: change a user; what is not said stays."""
+
+from __future__ import annotations
+
+import argparse
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._command.answers import answer
+from ansible_collections.secure_ftp.server.plugins.module_utils._command.given import password, person
+from ansible_collections.secure_ftp.server.plugins.module_utils._command.words import (
+    Verbs,
+    password_options,
+    person_options,
+)
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import InvalidInput
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage.manager import Manager, expect_root
+
+
+def register(verbs: Verbs) -> None:
+    """Add the verb to the command line."""
+    found = verbs.add("edit", run, "change a user; what is not said stays")
+    password_options(found, asks=False)
+    person_options(found, default="as it is")
+
+
+def run(arguments: argparse.Namespace, manager: Manager) -> int:
+    """Do it; return the exit status."""
+    expect_root()
+    options = {**person(arguments), **password(arguments)}
+    if not options:
+        raise InvalidInput(
+            "edit: expected something to change, found nothing; see: ftp-users edit --help (the password alone:"
+            f" ftp-users passwd {arguments.name})"
+        )
+    return answer(arguments, manager.edit(arguments.name, **options), "changed", options)

@@ -1,0 +1,49 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: for use inside this collection only; may change without notice.
+"""``ftp-users import``: add or change everybody in a file."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._command.answers import print_result
+from ansible_collections.secure_ftp.server.plugins.module_utils._command.given import read
+from ansible_collections.secure_ftp.server.plugins.module_utils._command.words import Verbs
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import InvalidInput
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage.manager import Manager
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.policy import min_length
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import people_from_list
+
+
+def register(verbs: Verbs) -> None:
+    """Add the verb to the command line."""
+    found = verbs.add("import", run, "add or change everybody in a file", user=False)
+    found.add_argument("file", metavar="FILE", help="CSV with a header, or lines NAME:HASH; - for standard input")
+    found.add_argument("--format", choices=("csv", "colon", "pairs"), help="instead of telling by the content")
+    found.add_argument("--dry-run", action="store_true", help="only say what would change")
+    found.add_argument("--yes", action="store_true", help="do it without asking")
+
+
+def run(arguments: argparse.Namespace, manager: Manager) -> int:
+    """Do it; return the exit status."""
+    from ansible_collections.secure_ftp.server.plugins.module_utils._users.formats import entries
+
+    source = "standard input" if arguments.file == "-" else arguments.file
+    found, skipped = entries(read(arguments.file), arguments.format, source)
+    people = people_from_list(found, min_length())
+    plan = manager.apply_list(people, dry_run=True)
+    wanted = not arguments.dry_run and plan.changes_anything
+    if not wanted or arguments.yes:
+        result = manager.apply_list(people) if wanted else plan
+        print_result(arguments, result, skipped, "would be " if arguments.dry_run else "")
+        return 0
+    if arguments.json or arguments.file == "-" or not sys.stdin.isatty():
+        raise InvalidInput("import: expected --dry-run or --yes where nobody can be asked, found neither")
+    print_result(arguments, plan, skipped, "would be ")
+    if input("Do it? [y/N] ").strip().lower() not in ("y", "yes"):
+        sys.stdout.write("nothing was changed\n")
+        return 0
+    print_result(arguments, manager.apply_list(people), {}, "")
+    return 0

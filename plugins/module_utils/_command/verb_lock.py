@@ -1,0 +1,22 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: for use inside this collection only; may change without notice.
+"""``ftp-users lock``: keep a user from logging in, by password and by key."""
+
+from __future__ import annotations
+
+import argparse
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._command.answers import answer
+from ansible_collections.secure_ftp.server.plugins.module_utils._command.words import Verbs
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage.manager import Manager
+
+
+def register(verbs: Verbs) -> None:
+    """Add the verb to the command line."""
+    verbs.add("lock", run, "keep a user from logging in, by password and by key")
+
+
+def run(arguments: argparse.Namespace, manager: Manager) -> int:
+    """Do it; return the exit status."""
+    return answer(arguments, manager.lock(arguments.name), "locked")

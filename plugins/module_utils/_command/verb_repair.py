@@ -1,0 +1,32 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: for use inside this collection only; may change without notice.
+"""``ftp-users repair``: keep what is readable of a damaged database; remove names no user may have."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._command.answers import print_json
+from ansible_collections.secure_ftp.server.plugins.module_utils._command.words import Verbs
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import visible_lines
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage.manager import Manager, expect_root
+
+
+def register(verbs: Verbs) -> None:
+    """Add the verb to the command line."""
+    verbs.add("repair", run, "keep what is readable of a damaged database; remove names no user may have", user=False)
+
+
+def run(arguments: argparse.Namespace, manager: Manager) -> int:
+    """Do it; return the exit status."""
+    from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.repair import repair
+
+    expect_root()
+    done = repair()
+    if arguments.json:
+        print_json(done._asdict())
+    else:
+        sys.stdout.write(visible_lines(f"{done}\n"))
+    return 0

@@ -1,0 +1,38 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: for use inside this collection only; may change without notice.
+"""``ftp-users show``: show one user."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._command.answers import print_json, state
+from ansible_collections.secure_ftp.server.plugins.module_utils._command.words import Verbs
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import visible
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage.manager import Manager
+
+
+def register(verbs: Verbs) -> None:
+    """Add the verb to the command line."""
+    verbs.add("show", run, "show one user")
+
+
+def run(arguments: argparse.Namespace, manager: Manager) -> int:
+    """Do it; return the exit status."""
+    user = manager.show(arguments.name)
+    if arguments.json:
+        print_json({"user": user})
+        return 0
+    rows = [("name", user["name"]), ("state", state(user))]
+    for protocol in user["protocols"]:
+        side = user[protocol]
+        rows.append((f"{protocol} password", side["scheme"] or "none"))
+        rows.append((f"{protocol} directory", side["directory"] or "unknown"))
+        if "keys" in side:
+            rows.append((f"{protocol} keys", str(side["keys"])))
+        if side.get("expires"):
+            rows.append((f"{protocol} expires", side["expires"]))
+    sys.stdout.write("".join(f"{what + ':':<16}{visible(value)}\n" for what, value in rows))
+    return 0

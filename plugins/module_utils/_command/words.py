@@ -1,0 +1,67 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: for use inside this collection only; may change without notice.
+"""The words of the command line that several verbs share."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any, Callable, NoReturn
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import InvalidInput
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage.manager import Manager
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields import PROTOCOLS
+
+Run = Callable[[argparse.Namespace, Manager], int]
+
+
+class Parser(argparse.ArgumentParser):
+    """Raises InvalidInput for words it does not understand."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InvalidInput(f"{message}; see: {self.prog} --help")
+
+
+class Verbs:
+    """The verbs of the command line; each adds itself."""
+
+    def __init__(self, top: argparse.ArgumentParser) -> None:
+        self._parsers = top.add_subparsers(dest="verb", metavar="VERB", required=True)
+
+    def add(self, name: str, run: Run, help: str, user: bool = True) -> argparse.ArgumentParser:
+        """Add the verb ``name``, which ``run`` does, of one ``user`` or not; return its parser, for more options."""
+        found: argparse.ArgumentParser = self._parsers.add_parser(
+            name, help=help, description=help[0].upper() + help[1:] + "."
+        )
+        found.set_defaults(run=run)
+        found.add_argument("--json", action="store_true", help="answer in JSON")
+        if user:
+            found.add_argument("name", metavar="NAME", help="login name")
+        return found
+
+
+def person_options(found: argparse.ArgumentParser, default: str) -> None:
+    """Add what ``add`` and ``edit`` take beside a password."""
+    found.add_argument("--protocol", choices=(*PROTOCOLS, "both"), help=f"what the user may use; default: {default}")
+    found.add_argument(
+        "--key", action="append", metavar="KEY", help="a public key for SFTP or its .pub file; again for more"
+    )
+
+
+def password_sources(found: argparse.ArgumentParser, word: str | None = None) -> Any:
+    """Add where a password may come from, at most one of them; ``word`` says what a bare word means."""
+    sources = found.add_mutually_exclusive_group()
+    if word:
+        sources.add_argument("password", metavar="PASSWORD", nargs="?", help=word)
+    sources.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
+    sources.add_argument("--hash-stdin", action="store_true", help="read a crypt(3) hash from standard input")
+    sources.add_argument("--generate", action="store_true", help="make a password and show it once")
+    return sources
+
+
+def password_options(found: argparse.ArgumentParser, asks: bool) -> None:
+    """Add the sources of a password, the bare word included."""
+    unsafe = "the password; unsafe, since every user of the host can read it in the list of processes"
+    sources = password_sources(found, unsafe)
+    if asks:
+        sources.add_argument("--no-password", action="store_true", help="keys only")
