@@ -1,11 +1,11 @@
-"""Write what is generated from the roles' argument specs and the modules' documentation.
+"""Write what is generated from the roles' argument specs, the modules' documentation and the library.
 
-    .venv/bin/python docs/generate.py            rewrite them
-    .venv/bin/python docs/generate.py --check    fail when they are stale
+    .venv/bin/python docs/generate.py            rewrite it
+    .venv/bin/python docs/generate.py --check    fail when it is stale
 
-In README.md and docs/firewall.md a part lies between the lines ``<!-- NAME:begin -->`` and ``<!-- NAME:end -->``. Each
-role has a page, docs/roles/ROLE.md, and a file of the example inventory, group_vars/all/ROLE.yml; what is beside that
-file is written by hand.
+In docs/reference.md, docs/firewall.md and docs/ftp-users-check.md a part lies between the lines
+``<!-- NAME:begin -->`` and ``<!-- NAME:end -->``. Each role has a page, docs/roles/ROLE.md, and a file of the example
+inventory, group_vars/all/ROLE.yml; what is beside that file is written by hand.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from typing import Any, Callable
 
 import yaml
 
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.findings import KINDS
 from ansible_collections.secure_ftp.server.plugins.module_utils._firewall.azure import nsg_plan
 from ansible_collections.secure_ftp.server.plugins.module_utils._firewall.plan import port_plan
 from ansible_collections.secure_ftp.server.plugins.module_utils._firewall.ufw_rules import wanted_rules
 
 ROOT = Path(__file__).resolve().parent.parent
-README = ROOT / "README.md"
+REFERENCE = ROOT / "docs" / "reference.md"
+CHECK = ROOT / "docs" / "ftp-users-check.md"
 PAGES = ROOT / "docs" / "roles"
 FIREWALL = ROOT / "docs" / "firewall.md"
 EXAMPLE = ROOT / "inventories" / "example" / "group_vars" / "all"
 ROLE_ORDER = ("vsftpd", "pam_userdb", "sshd_chroot", "user_command", "remote_control", "firewall")
-REPOSITORY = "https://github.com/secure-ftp/server/blob/main"
-"""Where the README's links lead: it is shown where the rest of the repository is not, on Galaxy."""
 MAX_DEFAULT = 60
 MAX_LINE = 160
 BY_HAND = {"ftp_users", "ftp_users_password_min_length", "ftp_users_purge"}
@@ -48,7 +48,7 @@ _URL = re.compile(r"\bU\(([^)]*)\)")
 
 
 class StaleError(Exception):
-    """README.md cannot be filled, or is not what it would be filled with."""
+    """A page cannot be filled, or is not what it would be filled with."""
 
 
 def markdown(text: str) -> str:
@@ -145,7 +145,7 @@ def role_table() -> str:
     for role in roles():
         spec = load_yaml(ROOT / "roles" / role / "meta" / "argument_specs.yml")["argument_specs"]["main"]
         count = len(spec.get("options") or {})
-        link = f"[{count}]({REPOSITORY}/docs/roles/{role}.md)"
+        link = f"[{count}](roles/{role}.md)"
         lines.append(f"| `secure_ftp.server.{role}` | {markdown(spec['short_description'])} | {link} |")
     return "\n".join(lines)
 
@@ -240,8 +240,28 @@ def ports() -> str:
     return "\n".join(lines)
 
 
+def findings() -> str:
+    """The table of what ``ftp-users check`` can find."""
+    lines = [
+        "| subject | severity | what it means | why it matters | fix |",
+        "|---|---|---|---|---|",
+    ]
+    for subject, kind in KINDS.items():
+        cells = (f"`{subject}`", kind.severity, kind.means, kind.why, f"`{documented(kind.fix)}`")
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(lines)
+
+
+def documented(fix: str) -> str:
+    """A fix whose words in braces stand as words in capitals, as they are to be replaced."""
+    return re.sub(r"\{(\w+)\}", lambda word: word[1].upper(), fix.replace("{{", "\0").replace("}}", "\1")).translate(
+        {0: "{", 1: "}"}
+    )
+
+
 PARTS = {"roles": role_table, "modules": modules}
 FIREWALL_PARTS = {"ports": ports}
+CHECK_PARTS = {"findings": findings}
 
 
 def fill(path: Path, parts: dict[str, Callable[[], str]]) -> str:
@@ -266,7 +286,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="change nothing, fail when something is stale")
     check = parser.parse_args(arguments).check
     try:
-        wanted = {README: fill(README, PARTS), FIREWALL: fill(FIREWALL, FIREWALL_PARTS), **pages(), **examples()}
+        wanted = {
+            REFERENCE: fill(REFERENCE, PARTS),
+            FIREWALL: fill(FIREWALL, FIREWALL_PARTS),
+            CHECK: fill(CHECK, CHECK_PARTS),
+            **pages(),
+            **examples(),
+        }
         surplus = set(PAGES.glob("*.md")) - set(wanted)
         stale = [
             path for path, text in wanted.items() if not path.is_file() or path.read_text(encoding="utf-8") != text

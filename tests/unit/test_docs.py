@@ -21,20 +21,20 @@ def test_nothing_generated_is_stale(capsys):
     assert generate.main(["--check"]) == 0, capsys.readouterr().err
 
 
-def test_a_stale_or_unmarked_readme_is_an_error(tmp_path, monkeypatch, capsys):
-    readme = tmp_path / "README.md"
-    monkeypatch.setattr(generate, "README", readme)
+def test_a_stale_or_unmarked_page_is_an_error(tmp_path, monkeypatch, capsys):
+    page = tmp_path / "reference.md"
+    monkeypatch.setattr(generate, "REFERENCE", page)
     monkeypatch.setattr(generate, "EXAMPLE", tmp_path / "all")
     monkeypatch.setattr(generate, "PAGES", tmp_path / "roles")
     assert generate.main(["--check"]) == 1 and "missing" in capsys.readouterr().err
-    readme.write_text("no markers\n")
+    page.write_text("no markers\n")
     assert generate.main([]) == 1 and "roles:begin" in capsys.readouterr().err
-    readme.write_text(
+    page.write_text(
         "".join(f"<!-- {name}:begin -->\nthe text before\n<!-- {name}:end -->\n" for name in generate.PARTS)
     )
     assert generate.main(["--check"]) == 1 and "stale" in capsys.readouterr().err
-    assert "the text before" in readme.read_text()
-    assert generate.main([]) == 0 and "the text before" not in readme.read_text()
+    assert "the text before" in page.read_text()
+    assert generate.main([]) == 0 and "the text before" not in page.read_text()
     assert generate.main(["--check"]) == 0
     (tmp_path / "roles" / "gone.md").write_text("the page of a role that is no more\n")
     assert generate.main(["--check"]) == 1 and "gone.md" in capsys.readouterr().err
@@ -79,7 +79,7 @@ def test_shared_variables_are_used_with_the_default_of_the_argument_spec(role):
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_every_role_has_a_readme_and_a_description(role):
+def test_every_role_has_a_page_and_a_description(role):
     assert (ROOT / "roles" / role / "README.md").is_file()
     assert generate.load_yaml(ROOT / "roles" / role / "meta" / "argument_specs.yml")["argument_specs"]["main"][
         "short_description"
@@ -107,3 +107,15 @@ def test_the_example_inventory_knows_no_other_variable():
         re.findall(r"^# ?((?:ftp|vsftpd|pam_userdb|sshd_chroot|firewall)_[a-z_0-9]+):", example_text(), re.M)
     )
     assert {name for name in active | commented if not name.startswith("vault_")} <= public
+
+
+@pytest.mark.parametrize("page", ["architecture.md", "which-file.md"])
+def test_the_files_of_the_library_that_a_page_names_are_there(page):
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    named = re.findall(r"`(_[a-z]+/[a-z_]*\.?[a-z]*)`", text)
+    assert named
+    assert [name for name in named if not (ROOT / "plugins" / "module_utils" / name).exists()] == []
+
+
+def test_the_readme_is_read_in_one_go():
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 115

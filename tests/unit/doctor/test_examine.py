@@ -135,19 +135,3 @@ def test_every_kind_says_how_bad_it_is_and_what_to_do(subject):
     kind = KINDS[subject]
     assert re.fullmatch(r"[a-z]+(-[a-z]+)+", subject)
     assert kind.severity in (ERROR, WARNING) and kind.means and kind.why.endswith(".") and kind.fix
-
-
-def documented_fix(text: str) -> str:
-    """The fix of a kind as the documentation shows it: words to be filled in in capitals."""
-    return re.sub(r"\{(\w+)\}", lambda word: word[1].upper(), text.replace("{{", "\0").replace("}}", "\1")).translate(
-        {0: "{", 1: "}"}
-    )
-
-
-def test_the_documentation_shows_every_finding_as_it_is():
-    text = (ROOT / "docs" / "ftp-users-check.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| `([a-z-]+)` \| (\w+) \| (.*?) \| (.*?) \| `(.*)` \|$", text, re.M)
-    assert rows == [
-        (subject, kind.severity, kind.means, kind.why, documented_fix(kind.fix).replace("|", "\\|"))
-        for subject, kind in KINDS.items()
-    ]
