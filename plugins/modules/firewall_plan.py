@@ -169,7 +169,7 @@ def ufw_plan(variables: Mapping[str, Any], rules: Sequence[PortRule]) -> dict[st
             or policies
             or ipv6 != is_on(variables, "firewall_ipv6")
             # A run that died has left its change unconfirmed, and the host about to undo it.
-            or ufw_guard.is_armed()
+            or ufw_guard.is_unsettled()
         ),
         "add": [rule.options() for rule in todo.add],
         "delete": [rule.options() for rule in todo.delete],

@@ -13,13 +13,14 @@ description:
     connection after it, this guard makes the host undo by itself what nobody can confirm.
   - Armed, it keeps a copy of UFW's settings and rules and runs a transient systemd timer (C(systemd-run --on-active)).
     When that elapses, a UFW that was inactive is disabled, one that was active gets its old rules back.
-  - Copies and timer are lost in a reboot, which brings up the firewall as the last change left it.
+  - A reboot in that time undoes the change too. The copies are on the disk before anything is changed, and a unit of
+    systemd puts them back before C(ufw.service). Confirmed or undone, copies and unit are gone.
 author: secure_ftp.server contributors (@secure_ftp)
 options:
   state:
     description:
       - V(armed) copies the files and starts the time. A guard that a run left armed when it died is kept, with the
-        older copies; its time starts again.
+        older copies; its time starts again. An error when an earlier change had to be undone first.
       - V(renewed) lets the time start again; an error when the guard has gone off.
       - V(disarmed) keeps the firewall as it is now; an error when the guard has gone off.
     type: str

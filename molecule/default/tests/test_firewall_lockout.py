@@ -11,14 +11,13 @@ from __future__ import annotations
 import time
 
 import pytest
+from conftest import podman
 from over_ssh import OverSsh
 
 TIMEOUT = 12
-STATE = (
-    "ufw status verbose; ufw show added; iptables-save | grep -v '^[#:]' | sort | sha256sum;"
-    " sha256sum /etc/default/ufw /etc/ufw/ufw.conf /etc/ufw/*.rules"
-)
-"""What tells one state of UFW from another: its words, the rules in the kernel and its files."""
+WRITTEN = "ufw status verbose; ufw show added; sha256sum /etc/default/ufw /etc/ufw/ufw.conf /etc/ufw/*.rules; "
+STATE = WRITTEN + "iptables-save | grep -v '^[#:]' | sort | sha256sum"
+"""What tells one state of UFW from another: its words, its files and the rules in the kernel."""
 PROXY_PORT = 2200
 
 
@@ -31,8 +30,11 @@ def over_ssh(server, tmp_path):
 
 def guards(server) -> str:
     """Timers and files of the guard that are left; there must be none when a run is over."""
-    units = "systemctl list-units --all --plain --no-legend 'secure-ftp-ufw-guard*'"
-    return server.sh(f"{units}; ls /run | grep ufw-guard", check=False).stdout
+    timers = "systemctl list-units --all --plain --no-legend --type=timer 'secure-ftp-ufw-guard*'"
+    files = (
+        "find /run /var/lib/secure_ftp.server /etc/systemd/system -name '*ufw-guard*' -not -name '*-ufw-guard-[0-9]*'"
+    )
+    return server.sh(f"{timers}; {files}", check=False).stdout
 
 
 def until_as_it_was(server, before: str, seconds: float) -> float:
@@ -130,3 +132,51 @@ def test_the_next_run_confirms_what_one_that_died_left(server, over_ssh):
     assert guards(server) != ""
     over_ssh.converge()
     assert guards(server) == ""
+
+
+def pull_the_plug(server) -> None:
+    """End the server without a word to anything on it, and boot it again at its address."""
+    for arguments in (
+        ("stop", "--time", "0", server.name),
+        ("network", "disconnect", "secure-ftp-test", server.name),
+        ("network", "connect", "--ip", server.address, "secure-ftp-test", server.name),
+        ("start", server.name),
+    ):
+        done = podman(*arguments)
+        assert done.returncode == 0, done.stderr
+    deadline = time.monotonic() + 60
+    while server.sh("systemctl is-system-running", check=False).stdout.strip() not in ("running", "degraded"):
+        assert time.monotonic() < deadline, server.sh("systemctl list-jobs", check=False).stdout
+        time.sleep(0.5)
+
+
+@pytest.mark.spread
+@pytest.mark.parametrize("active", [True, False], ids=["active", "inactive"])
+def test_a_reboot_does_not_make_a_lock_out_permanent(server, over_ssh, active):
+    """Copies and timer in memory were gone with it, and the firewall came up as it was changed."""
+    server.sh("ufw --force enable" if active else "ufw --force disable")
+    state = STATE if active else WRITTEN  # an inactive UFW leaves its empty chains in the kernel, until it reboots
+    before = server.sh(state).stdout
+    assert over_ssh.module("ufw_guard", "state=armed timeout=600").rc == 0
+    server.sh(f"ufw insert 1 deny from {over_ssh.address()} to any port 22; ufw --force enable")
+    assert not over_ssh.reaches(22)
+    pull_the_plug(server)
+    assert server.sh(state).stdout == before and guards(server) == ""
+    assert over_ssh.reaches(22)
+    log = server.sh("journalctl --boot --unit secure-ftp-ufw-guard-boot").stdout
+    assert "nobody has confirmed" in log, log
+    late = over_ssh.module("ufw_guard", "state=disarmed")
+    assert late.rc != 0 and "put UFW back" in late.output, late.output
+
+
+@pytest.mark.spread
+def test_a_confirmed_change_survives_a_reboot(server, over_ssh):
+    assert over_ssh.module("ufw_guard", "state=armed timeout=600").rc == 0
+    server.sh("ufw allow 7777/tcp")
+    try:
+        changed = server.sh(STATE).stdout
+        assert over_ssh.module("ufw_guard", "state=disarmed").rc == 0
+        pull_the_plug(server)
+        assert server.sh(STATE).stdout == changed and guards(server) == "" and over_ssh.reaches(22)
+    finally:
+        server.sh("ufw delete allow 7777/tcp")
