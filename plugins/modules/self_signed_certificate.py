@@ -11,8 +11,11 @@ short_description: Make and renew a self-signed certificate with openssl
 version_added: 0.2.0
 description:
   - Makes an RSA key of 3072 bits, where there is none, and a certificate that it signs itself.
-  - Renews the certificate with the same key before it ends, when the wished names are others, and when it is that of
-    another key.
+  - Renews the certificate with the same key before it ends, when the wished names are others, when it is that of
+    another key, and when it is valid for longer than O(days) from now. A greater O(days) alone does not renew it, that
+    waits until it is due.
+  - A certificate of the wished names that another tool made, such as community.crypto, stays until it is due.
+  - At no moment, even if the run is killed, is a certificate beside the key of another one.
   - Needs no Python library on the host, only the package C(openssl).
 author: secure_ftp.server contributors (@secure_ftp)
 extends_documentation_fragment:
@@ -20,12 +23,12 @@ extends_documentation_fragment:
 options:
   certificate:
     description:
-      - The file of the certificate, in PEM. It belongs to root, mode 0644.
+      - The file of the certificate, in PEM. It belongs to root, mode 0644; another owner or mode is mended.
     type: path
     required: true
   key:
     description:
-      - The file of the private key, in PEM. It belongs to root, mode 0600.
+      - The file of the private key, in PEM. It belongs to root, mode 0600; another owner or mode is mended.
     type: path
     required: true
   common_name:
@@ -41,7 +44,8 @@ options:
     required: true
   days:
     description:
-      - How long a new certificate is valid.
+      - How many days a new certificate is valid. One in place that ends more than a day later than a new one would
+        is renewed.
     type: int
     default: 825
   renew_days:
@@ -68,6 +72,17 @@ reasons:
   type: list
   elements: str
   sample: ["it ends in less than 30 days"]
+mended:
+  description: The files that were there and got another owner or mode.
+  returned: success
+  type: list
+  elements: str
+  sample: [/etc/ssl/private/vsftpd.key]
+not_after:
+  description: The last day of the certificate, in UTC. In check mode that of the one that would be made.
+  returned: success
+  type: str
+  sample: "2028-02-28"
 """
 
 from typing import Any
@@ -75,14 +90,26 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.module import run
-from ansible_collections.secure_ftp.server.plugins.module_utils._tls.certificate import Wish, ensure
+from ansible_collections.secure_ftp.server.plugins.module_utils._tls.certificate import Wish
+from ansible_collections.secure_ftp.server.plugins.module_utils._tls.self_signed import ensure
 
 
 def _logic(module: AnsibleModule) -> dict[str, Any]:
     options = dict(module.params)
     wish = Wish(names=options.pop("subject_alt_name"), **options)
-    reasons = ensure(wish, module.check_mode)
-    return {"changed": bool(reasons), "reasons": reasons}
+    outcome = ensure(wish, module.check_mode)
+    return {
+        "changed": outcome.changed,
+        "reasons": outcome.reasons,
+        "mended": outcome.mended,
+        "not_after": outcome.after["not_after"],
+        "diff": {
+            "before_header": wish.certificate,
+            "after_header": wish.certificate,
+            "before": outcome.before,
+            "after": outcome.after,
+        },
+    }
 
 
 def main() -> None:
