@@ -3,15 +3,17 @@
     .venv/bin/python docs/generate.py            rewrite it
     .venv/bin/python docs/generate.py --check    fail when it is stale
 
-In docs/reference.md, docs/firewall.md and docs/ftp-users-check.md a part lies between the lines
-``<!-- NAME:begin -->`` and ``<!-- NAME:end -->``. Each role has a page, docs/roles/ROLE.md, and a file of the example
-inventory, group_vars/all/ROLE.yml; what is beside that file is written by hand.
+In docs/reference.md, firewall.md, ftp-users-check.md and remote-control.md a part lies between the lines
+``<!-- NAME:begin -->`` and ``<!-- NAME:end -->``. docs/remote-control.schema.json is generated as a whole. Each role
+has a page, docs/roles/ROLE.md, and a file of the example inventory, group_vars/all/ROLE.yml; what is beside that file
+is written by hand.
 """
 
 from __future__ import annotations
 
 import argparse
 import ast
+import json
 import re
 import sys
 import textwrap
@@ -24,10 +26,13 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.findings
 from ansible_collections.secure_ftp.server.plugins.module_utils._firewall.azure import nsg_plan
 from ansible_collections.secure_ftp.server.plugins.module_utils._firewall.plan import port_plan
 from ansible_collections.secure_ftp.server.plugins.module_utils._firewall.ufw_rules import wanted_rules
+from ansible_collections.secure_ftp.server.plugins.module_utils._remote.schema import VERBS, json_schema
 
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = ROOT / "docs" / "reference.md"
 CHECK = ROOT / "docs" / "ftp-users-check.md"
+REMOTE = ROOT / "docs" / "remote-control.md"
+SCHEMA = ROOT / "docs" / "remote-control.schema.json"
 PAGES = ROOT / "docs" / "roles"
 FIREWALL = ROOT / "docs" / "firewall.md"
 EXAMPLE = ROOT / "inventories" / "example" / "group_vars" / "all"
@@ -259,9 +264,29 @@ def documented(fix: str) -> str:
     )
 
 
+def requests() -> str:
+    """The table of the requests of remote control."""
+    lines = ["| verb | what it does | fields (**required**) | result |", "| --- | --- | --- | --- |"]
+    for name, verb in VERBS.items():
+        fields = ", ".join(f"**`{key}`**" if wanted.required else f"`{key}`" for key, wanted in verb.fields.items())
+        lines.append(f"| `{name}` | {verb.meaning} | {fields or 'none'} | {verb.result} |")
+    return "\n".join(lines)
+
+
+def members() -> str:
+    """The table of the fields of those requests."""
+    lines = ["| field | type | meaning |", "| --- | --- | --- |"]
+    for verb in VERBS.values():
+        for key, wanted in verb.fields.items():
+            choices = ": " + ", ".join(f"`{choice}`" for choice in wanted.choices) if wanted.choices else ""
+            lines.append(f"| `{key}` | {wanted.kind} | {wanted.meaning}{choices} |")
+    return "\n".join(dict.fromkeys(lines))
+
+
 PARTS = {"roles": role_table, "modules": modules}
 FIREWALL_PARTS = {"ports": ports}
 CHECK_PARTS = {"findings": findings}
+REMOTE_PARTS = {"requests": requests, "members": members}
 
 
 def fill(path: Path, parts: dict[str, Callable[[], str]]) -> str:
@@ -290,6 +315,8 @@ def main(arguments: list[str] | None = None) -> int:
             REFERENCE: fill(REFERENCE, PARTS),
             FIREWALL: fill(FIREWALL, FIREWALL_PARTS),
             CHECK: fill(CHECK, CHECK_PARTS),
+            REMOTE: fill(REMOTE, REMOTE_PARTS),
+            SCHEMA: json.dumps(json_schema(), indent=2) + "\n",
             **pages(),
             **examples(),
         }

@@ -15,13 +15,15 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields im
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.policy import min_length
 
 
-def person(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Protocols and keys as options of Manager; what is not given is left out."""
+def user_fields(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The fields of a user, but for the password, as options of Manager; what is not given is left out."""
     options: dict[str, Any] = {}
     if arguments.protocol:
         options["protocols"] = list(PROTOCOLS) if arguments.protocol == "both" else [arguments.protocol]
     if arguments.key is not None:
         options["authorized_keys"] = [public_key(key) for key in arguments.key]
+    if getattr(arguments, "locked", None):
+        options["locked"] = True
     return options
 
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 import argparse
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._command.answers import answer
-from ansible_collections.secure_ftp.server.plugins.module_utils._command.given import password, person
+from ansible_collections.secure_ftp.server.plugins.module_utils._command.given import password, user_fields
 from ansible_collections.secure_ftp.server.plugins.module_utils._command.words import (
     Verbs,
     password_options,
-    person_options,
+    user_options,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.manager import Manager, expect_root
 
@@ -21,13 +21,13 @@ def register(verbs: Verbs) -> None:
     """Add the verb to the command line."""
     found = verbs.add("add", run, "add a user; asks for the password")
     password_options(found, asks=True)
-    person_options(found, default="both")
+    user_options(found, "add")
 
 
 def run(arguments: argparse.Namespace, manager: Manager) -> int:
     """Do it; return the exit status."""
     expect_root()
-    options = person(arguments)
+    options = user_fields(arguments)
     if not arguments.no_password:
         options.update(password(arguments, lambda: manager.expect_new(arguments.name, **options)))
     return answer(arguments, manager.add(arguments.name, **options), "added", options)

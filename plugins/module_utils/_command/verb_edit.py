@@ -8,11 +8,11 @@ from __future__ import annotations
 import argparse
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._command.answers import answer
-from ansible_collections.secure_ftp.server.plugins.module_utils._command.given import password, person
+from ansible_collections.secure_ftp.server.plugins.module_utils._command.given import password, user_fields
 from ansible_collections.secure_ftp.server.plugins.module_utils._command.words import (
     Verbs,
     password_options,
-    person_options,
+    user_options,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import InvalidInput
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.manager import Manager, expect_root
@@ -22,13 +22,13 @@ def register(verbs: Verbs) -> None:
     """Add the verb to the command line."""
     found = verbs.add("edit", run, "change a user; what is not said stays")
     password_options(found, asks=False)
-    person_options(found, default="as it is")
+    user_options(found, "edit")
 
 
 def run(arguments: argparse.Namespace, manager: Manager) -> int:
     """Do it; return the exit status."""
     expect_root()
-    options = {**person(arguments), **password(arguments)}
+    options = {**user_fields(arguments), **password(arguments)}
     if not options:
         raise InvalidInput(
             "edit: expected something to change, found nothing; see: ftp-users edit --help (the password alone:"

@@ -10,7 +10,7 @@ from typing import Any, Callable, NoReturn
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import InvalidInput
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.manager import Manager
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields import PROTOCOLS
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields import FIELDS, SWITCH
 
 Run = Callable[[argparse.Namespace, Manager], int]
 
@@ -40,12 +40,18 @@ class Verbs:
         return found
 
 
-def person_options(found: argparse.ArgumentParser, default: str) -> None:
-    """Add what ``add`` and ``edit`` take beside a password."""
-    found.add_argument("--protocol", choices=(*PROTOCOLS, "both"), help=f"what the user may use; default: {default}")
-    found.add_argument(
-        "--key", action="append", metavar="KEY", help="a public key for SFTP or its .pub file; again for more"
-    )
+def user_options(found: argparse.ArgumentParser, verb: str) -> None:
+    """Add the options of ``add`` and ``edit`` that the table of fields names; ``lock`` and ``unlock`` are verbs."""
+    for field in FIELDS:
+        if field.kind == SWITCH and field.option and verb == "add":
+            found.add_argument(field.option, action="store_true", default=None, help=field.meaning)
+        elif field.option == "--protocol":
+            default = "both" if verb == "add" else "as it is"
+            choices = (*field.choices, "both")
+            found.add_argument(field.option, choices=choices, help=f"{field.meaning}; default: {default}")
+        elif field.option == "--key":
+            meaning = "a public key for SFTP or its .pub file; again for more"
+            found.add_argument(field.option, action="append", metavar="KEY", help=meaning)
 
 
 def password_sources(found: argparse.ArgumentParser, word: str | None = None) -> Any:

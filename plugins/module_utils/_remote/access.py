@@ -18,7 +18,7 @@ from typing import Any, Iterable, Mapping, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import InvalidInput, SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.installer import COMMAND
-from ansible_collections.secure_ftp.server.plugins.module_utils._remote.protocol import LABEL
+from ansible_collections.secure_ftp.server.plugins.module_utils._remote.schema import LABEL
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import CLOSED, access_problems
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.keys import KEY_TYPES, validate_authorized_keys
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.names import RESERVED

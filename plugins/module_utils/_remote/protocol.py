@@ -3,8 +3,8 @@
 # PRIVATE: for use inside this collection only; may change without notice.
 """The protocol of remote control: one JSON document in, one JSON document out, one line in the log.
 
-docs/remote-control.md describes it for clients and is checked against VERBS. Nothing of a request ever becomes a word
-of a shell or an argument of a program: it goes to the methods of Manager as values.
+docs/remote-control.md describes it for clients; schema.py says what a request may hold. Nothing of a request
+ever becomes a word of a shell or an argument of a program: it goes to the methods of Manager as values.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ import re
 import select
 import syslog
 import time
-from dataclasses import dataclass, field
 from typing import IO, Any, Callable, Mapping
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import (
@@ -30,8 +29,8 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors imp
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.audit import literal as _quoted
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.audit import write as write_log
 from ansible_collections.secure_ftp.server.plugins.module_utils._remote import slots as _slots
+from ansible_collections.secure_ftp.server.plugins.module_utils._remote.schema import VERBS, VERSION, Field
 
-VERSION = 1
 MAX_REQUEST = 64 * 1024
 """Longest request in bytes."""
 
@@ -46,105 +45,6 @@ SECONDS = 60.0
 
 SUBJECT = "ftp-users"
 """The one command a client may name when it opens its session; none at all is as good."""
-
-LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}\Z")
-"""What a client may be called: no character that means anything to sudoers(5), authorized_keys or a log."""
-
-
-# --- the schema ----------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Field:
-    """One member of a request: ``kind`` is "string", "boolean" or "list of strings"."""
-
-    kind: str
-    meaning: str
-    required: bool = False
-    choices: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Verb:
-    """One request: its fields beside version and verb, what it answers, and the call of Manager that does it."""
-
-    meaning: str
-    result: str
-    call: Callable[[Any, dict[str, Any]], dict[str, Any]] = field(repr=False)
-    fields: Mapping[str, Field] = field(default_factory=dict)
-    changes: bool = False
-
-
-_NAME = Field("string", "the login name", required=True)
-_KEY = Field("string", "one public key, a line of authorized_keys", required=True)
-_PERSON = {
-    "name": _NAME,
-    "password": Field("string", "the password; hashed on the server"),
-    "password_hash": Field("string", "the password as a hash of crypt(3), instead of `password`"),
-    "protocols": Field("list of strings", "what the user may use", choices=("ftps", "sftp")),
-    "authorized_keys": Field("list of strings", "the complete list of public keys for SFTP"),
-}
-_CHANGED = "`changed`, `user`, `warnings`"
-
-VERBS: Mapping[str, Verb] = {
-    "list": Verb("everybody", "`users`", lambda manager, given: {"users": manager.users()}),
-    "show": Verb("one user", "`user`", lambda manager, given: {"user": manager.show(**given)}, {"name": _NAME}),
-    "add": Verb(
-        "make a user, who must not be there",
-        _CHANGED,
-        lambda manager, given: manager.add(**given),
-        {**_PERSON, "locked": Field("boolean", "whether the user is locked from the start")},
-        changes=True,
-    ),
-    "edit": Verb(
-        "change what is given of a user, leave the rest",
-        _CHANGED,
-        lambda manager, given: manager.edit(**given),
-        _PERSON,
-        changes=True,
-    ),
-    "del": Verb(
-        "remove a user",
-        _CHANGED,
-        lambda manager, given: manager.delete(**given),
-        {"name": _NAME, "remove_home": Field("boolean", "also delete the user's files; default false")},
-        changes=True,
-    ),
-    "lock": Verb(
-        "let a user log in by neither protocol, password nor key",
-        _CHANGED,
-        lambda manager, given: manager.lock(**given),
-        {"name": _NAME},
-        changes=True,
-    ),
-    "unlock": Verb(
-        "give back exactly what lock took",
-        _CHANGED,
-        lambda manager, given: manager.unlock(**given),
-        {"name": _NAME},
-        changes=True,
-    ),
-    "keys": Verb(
-        "the public keys of a user", "`keys`", lambda manager, given: {"keys": manager.keys(**given)}, {"name": _NAME}
-    ),
-    "keys_add": Verb(
-        "authorize one more public key",
-        _CHANGED,
-        lambda manager, given: manager.add_key(**given),
-        {"name": _NAME, "key": _KEY},
-        changes=True,
-    ),
-    "keys_del": Verb(
-        "take one public key away",
-        _CHANGED,
-        lambda manager, given: manager.delete_key(**given),
-        {
-            "name": _NAME,
-            "key": Field("string", "the key's line, base64 part, comment or SHA256 fingerprint", required=True),
-        },
-        changes=True,
-    ),
-}
 
 
 # --- a request -----------------------------------------------------------------------------------------------------

@@ -21,26 +21,32 @@ STATES = ("present", "absent")
 class Field(NamedTuple):
     """One field. ``secret``: its value is shown nowhere. ``choices``: what it, or each item of it, may be.
 
-    ``only``: the one protocol it is for; empty for both.
+    ``only``: the one protocol it is for; empty for both. ``option``: what gives it to ``ftp-users add`` and ``edit``;
+    empty where the command has a way of its own.
     """
 
     name: str
     kind: str
+    meaning: str
     secret: bool = False
     choices: tuple[str, ...] = ()
     only: str = ""
+    option: str = ""
 
 
 FIELDS = (
-    Field("name", TEXT),
-    Field("state", WORD, choices=STATES),
-    Field("password", TEXT, secret=True),
-    Field("password_hash", TEXT, secret=True),
-    Field("protocols", LIST, choices=PROTOCOLS),
-    Field("authorized_keys", LIST, only="sftp"),
-    Field("locked", SWITCH),
+    Field("name", TEXT, "the login name"),
+    Field("state", WORD, "whether the user exists", choices=STATES),
+    Field("protocols", LIST, "what the user may use", choices=PROTOCOLS, option="--protocol"),
+    Field("locked", SWITCH, "whether every way to log in is shut", option="--locked"),
+    Field("password", TEXT, "the password; hashed on the server", secret=True),
+    Field("password_hash", TEXT, "the password as a hash of crypt(3), instead of `password`", secret=True),
+    Field("authorized_keys", LIST, "the complete list of public keys for SFTP", only="sftp", option="--key"),
 )
-"""Every field, in the order of messages and documentation. ``name`` alone is required."""
+"""Every field, in the order of messages, columns and documentation. ``name`` alone is required."""
+
+GIVEN = tuple(field for field in FIELDS if field.name != "state")
+"""The fields of whoever is there: of a request, and of a line of a file."""
 
 NAMES = tuple(field.name for field in FIELDS)
 PUBLIC = tuple(field.name for field in FIELDS if not field.secret)

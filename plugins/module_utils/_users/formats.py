@@ -15,6 +15,7 @@ import re
 from typing import Any, Callable, Dict, Iterable, List, Mapping
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import InvalidInput
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields import GIVEN, LIST, SWITCH, Field
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.hash_strength import weakness
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.passwords import (
     AMBIGUOUS,
@@ -23,7 +24,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._users.passwords
     scheme,
 )
 
-COLUMNS = ("name", "protocols", "locked", "password", "password_hash", "authorized_keys")
+COLUMNS = tuple(field.name for field in GIVEN)
 """Columns of the CSV form; only ``name`` must be there. Several protocols or keys: one a line in one quoted field."""
 
 _TRUTH = {"": None, "yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
@@ -100,17 +101,21 @@ def _csv(text: str, source: str) -> Entries:
 
 
 def _row(row: Mapping[str, str], where: str) -> dict[str, Any]:
-    locked = row.get("locked", "").strip().lower()
-    if locked not in _TRUTH:
-        raise InvalidInput(f"{where}: locked: expected yes or no, found {row['locked']!r}")
-    return {
-        "name": row["name"],
-        "password": row.get("password") or None,
-        "password_hash": row.get("password_hash") or None,
-        "protocols": row.get("protocols", "").replace(",", " ").replace("+", " ").split() or None,
-        "authorized_keys": [key for key in row.get("authorized_keys", "").splitlines() if key.strip()] or None,
-        "locked": _TRUTH[locked],
-    }
+    return {"name": row["name"], **{field.name: _value(field, row, where) for field in GIVEN if field.name != "name"}}
+
+
+def _value(field: Field, row: Mapping[str, str], where: str) -> Any:
+    """The value in the column of ``field``, None for an empty one."""
+    text = row.get(field.name, "")
+    if field.kind == SWITCH:
+        if text.strip().lower() not in _TRUTH:
+            raise InvalidInput(f"{where}: {field.name}: expected yes or no, found {text!r}")
+        return _TRUTH[text.strip().lower()]
+    if field.kind == LIST and field.choices:
+        return text.replace(",", " ").replace("+", " ").split() or None
+    if field.kind == LIST:
+        return [line for line in text.splitlines() if line.strip()] or None
+    return text or None
 
 
 def _colon(text: str, source: str) -> Entries:
@@ -147,18 +152,18 @@ FORMATS: dict[str, Callable[[str, str], Entries]] = {
 
 
 def to_csv(users: Iterable[Mapping[str, Any]]) -> str:
-    """Return ``users`` (name, protocols, locked, password_hash, authorized_keys) as ``entries`` reads them back."""
+    """Return ``users``, with the fields of GIVEN but for the password, as ``entries`` reads them back."""
     out = io.StringIO(newline="")
-    writer = csv.DictWriter(out, [column for column in COLUMNS if column != "password"], lineterminator="\n")
-    writer.writeheader()
-    for user in users:
-        writer.writerow(
-            {
-                "name": user["name"],
-                "protocols": " ".join(user["protocols"]),
-                "locked": "yes" if user["locked"] else "no",
-                "password_hash": user.get("password_hash") or "",
-                "authorized_keys": "\n".join(user["authorized_keys"]),
-            }
-        )
+    shown = [field for field in GIVEN if field.name != "password"]
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(field.name for field in shown)
+    writer.writerows([_cell(field, user.get(field.name)) for field in shown] for user in users)
     return out.getvalue()
+
+
+def _cell(field: Field, value: Any) -> str:
+    if field.kind == SWITCH:
+        return "yes" if value else "no"
+    if field.kind == LIST:
+        return (" " if field.choices else "\n").join(value or ())
+    return value or ""

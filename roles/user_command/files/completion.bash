@@ -16,7 +16,7 @@ _ftp_users() {
         words="--help --json"
         case $verb in
             list) words+=" --protocol --names" ;;
-            add) words+=" --password-stdin --hash-stdin --generate --no-password --protocol --key" ;;
+            add) words+=" --password-stdin --hash-stdin --generate --no-password --protocol --locked --key" ;;
             edit) words+=" --password-stdin --hash-stdin --generate --protocol --key" ;;
             passwd) words+=" --password-stdin --hash-stdin --generate" ;;
             del) words+=" --remove-home" ;;

@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +15,9 @@ import yaml
 
 from ansible_collections.secure_ftp.server.plugins.doc_fragments.person import ModuleDocFragment
 from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.options import person_options
+from ansible_collections.secure_ftp.server.plugins.module_utils._command import main as command
 from ansible_collections.secure_ftp.server.plugins.module_utils._preflight import checks
-from ansible_collections.secure_ftp.server.plugins.module_utils._remote import protocol
+from ansible_collections.secure_ftp.server.plugins.module_utils._remote import protocol, schema
 from ansible_collections.secure_ftp.server.plugins.module_utils._users import fields as _fields
 from ansible_collections.secure_ftp.server.plugins.module_utils._users import formats
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import Person, person_from_options
@@ -80,20 +83,33 @@ def test_every_field_is_documented_with_its_choices() -> None:
     assert {name for name, option in person_options().items() if option.get("no_log")} == ALL - set(_fields.PUBLIC)
 
 
-def test_remote_control_adds_with_every_field() -> None:
-    kinds = {_fields.TEXT: "string", _fields.LIST: "list of strings", _fields.SWITCH: "boolean"}
-    taken = protocol.VERBS["add"].fields
-    assert set(taken) == ALL - {"state"}
-    for field in _fields.FIELDS:
-        if field.name in taken:
-            assert taken[field.name].kind == kinds[field.kind] and taken[field.name].choices == field.choices
+@pytest.mark.parametrize("verb", ["add", "edit"])
+def test_remote_control_takes_every_field(verb: str) -> None:
+    assert set(schema.VERBS[verb].fields) == ALL - {"state"}
+    given = {key: value for key, value in VALUES.items() if key != "state"}
+    request = {"version": 1, "verb": verb, **given}
+    assert protocol.parse(json.dumps(request).encode()) == (verb, given)
 
 
-def test_files_have_every_field() -> None:
+def test_files_take_every_field_and_give_it_back() -> None:
     assert set(formats.COLUMNS) == ALL - {"state"}
-    text = ",".join(formats.COLUMNS) + "\nbatman,ftps,yes,Gotham-City!,,\n"
-    (entry,), _skipped = formats.entries(text, None, "people.csv")
-    assert set(entry) == ALL - {"state"} and entry["locked"] is True
+    user = {**VALUES, "password_hash": "$6$x$y", "authorized_keys": ["ssh-ed25519 A a", "ssh-ed25519 B b"]}
+    text = formats.to_csv([user])
+    (entry,) = formats.FORMATS["csv"](text, "users.csv")
+    assert {**entry, "password": user["password"], "state": "present"} == user
+
+
+def test_the_command_and_the_clients_know_every_field() -> None:
+    """Those of a user are options; the password has ways of its own, and a user who is there has no state."""
+    known = {"name", "state", "password", "password_hash"}
+    options = {option for one in command.parser()._actions for option in one.option_strings}
+    for action in command.parser()._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            options = {option for one in action.choices["add"]._actions for option in one.option_strings}
+    assert {field.name for field in _fields.FIELDS if field.option not in options} == known
+    for client in ("python/ftp_users_client.py", "php/FtpUsers.php"):
+        text = (ROOT / "clients" / client).read_text()
+        assert [name for name in ALL - {"state"} if name not in text] == [], client
 
 
 def test_the_example_and_the_manual_page_know_every_field() -> None:

@@ -1,0 +1,143 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: for use inside this collection only; may change without notice.
+"""What a request of the remote control may hold: requests are checked by it, the JSON schema is made of it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any, Callable, Mapping
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields import GIVEN, LIST, SWITCH, TEXT, WORD
+
+VERSION = 1
+"""Of the protocol; a change that breaks a client raises it."""
+
+
+LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}\Z")
+"""What a client may be called: no character that means anything to sudoers(5), authorized_keys or a log."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """One member of a request: ``kind`` is "string", "boolean" or "list of strings"."""
+
+    kind: str
+    meaning: str
+    required: bool = False
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Verb:
+    """One request: its fields beside version and verb, what it answers, and the call of Manager that does it."""
+
+    meaning: str
+    result: str
+    call: Callable[[Any, dict[str, Any]], dict[str, Any]] = field(repr=False)
+    fields: Mapping[str, Field] = field(default_factory=dict)
+    changes: bool = False
+
+
+_KINDS = {TEXT: "string", WORD: "string", LIST: "list of strings", SWITCH: "boolean"}
+_USER = {
+    one.name: Field(_KINDS[one.kind], one.meaning, required=one.name == "name", choices=one.choices) for one in GIVEN
+}
+_NAME = _USER["name"]
+_KEY = Field("string", "one public key, a line of authorized_keys", required=True)
+_CHANGED = "`changed`, `user`, `warnings`"
+
+
+VERBS: Mapping[str, Verb] = {
+    "list": Verb("everybody", "`users`", lambda manager, given: {"users": manager.users()}),
+    "show": Verb("one user", "`user`", lambda manager, given: {"user": manager.show(**given)}, {"name": _NAME}),
+    "add": Verb(
+        "make a user, who must not be there",
+        _CHANGED,
+        lambda manager, given: manager.add(**given),
+        _USER,
+        changes=True,
+    ),
+    "edit": Verb(
+        "change what is given of a user, leave the rest",
+        _CHANGED,
+        lambda manager, given: manager.edit(**given),
+        _USER,
+        changes=True,
+    ),
+    "del": Verb(
+        "remove a user",
+        _CHANGED,
+        lambda manager, given: manager.delete(**given),
+        {"name": _NAME, "remove_home": Field("boolean", "also delete the user's files; default false")},
+        changes=True,
+    ),
+    "lock": Verb(
+        "let a user log in by neither protocol, password nor key",
+        _CHANGED,
+        lambda manager, given: manager.lock(**given),
+        {"name": _NAME},
+        changes=True,
+    ),
+    "unlock": Verb(
+        "give back exactly what lock took",
+        _CHANGED,
+        lambda manager, given: manager.unlock(**given),
+        {"name": _NAME},
+        changes=True,
+    ),
+    "keys": Verb(
+        "the public keys of a user", "`keys`", lambda manager, given: {"keys": manager.keys(**given)}, {"name": _NAME}
+    ),
+    "keys_add": Verb(
+        "authorize one more public key",
+        _CHANGED,
+        lambda manager, given: manager.add_key(**given),
+        {"name": _NAME, "key": _KEY},
+        changes=True,
+    ),
+    "keys_del": Verb(
+        "take one public key away",
+        _CHANGED,
+        lambda manager, given: manager.delete_key(**given),
+        {
+            "name": _NAME,
+            "key": Field("string", "the key's line, base64 part, comment or SHA256 fingerprint", required=True),
+        },
+        changes=True,
+    ),
+}
+
+
+def json_schema() -> dict[str, Any]:
+    """The schema of a request for programs, JSON Schema 2020-12."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "A request of the remote control of secure_ftp.server",
+        "oneOf": [_request(name, verb) for name, verb in VERBS.items()],
+    }
+
+
+def _request(name: str, verb: Verb) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "description": verb.meaning,
+        "properties": {
+            "version": {"const": VERSION},
+            "verb": {"const": name},
+            **{key: _member(wanted) for key, wanted in verb.fields.items()},
+        },
+        "required": ["version", "verb", *(key for key, wanted in verb.fields.items() if wanted.required)],
+        "additionalProperties": False,
+    }
+
+
+def _member(wanted: Field) -> dict[str, Any]:
+    if wanted.kind == "boolean":
+        return {"type": "boolean", "description": wanted.meaning}
+    text: dict[str, Any] = {"type": "string", **({"enum": list(wanted.choices)} if wanted.choices else {})}
+    if wanted.kind == "string":
+        return {**text, "description": wanted.meaning}
+    several = {"uniqueItems": True, "minItems": 1} if wanted.choices else {}
+    return {"type": "array", "items": text, **several, "description": wanted.meaning}
