@@ -105,7 +105,8 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.module import keep_old, run
+from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.backup import keep_old
+from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.module import run
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import login_names
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.installer import COMMAND
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.units import is_outdated

@@ -103,7 +103,8 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.module import keep_old, run
+from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.backup import keep_old
+from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.module import run
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import (
     create_group,
@@ -117,6 +118,8 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config impo
     DEFAULT_DIRECTORY,
     DEFAULT_GROUP,
     DEFAULT_KEYS_DIRECTORY,
+    DIRECTORY_MODE,
+    KEYS_DIRECTORY_MODE,
     LOG_FACILITIES,
     LOG_LEVELS,
     UNIT,
@@ -159,7 +162,7 @@ def _logic(module: AnsibleModule) -> dict[str, Any]:
         result["changes"].append("group")
         if not check:
             create_group(jail.group)
-    for key, mode in (("directory", 0o711), ("keys_directory", 0o755)):
+    for key, mode in (("directory", DIRECTORY_MODE), ("keys_directory", KEYS_DIRECTORY_MODE)):
         if ensure_directory(params[key], 0, 0, mode, check_mode=check):
             result["changes"].append(key)
     if not check:

@@ -29,7 +29,7 @@ options:
     default: /usr/local/lib/secure_ftp.server
   link:
     description:
-      - A second name of the command, a symbolic link. A file that is there is kept beside it as C(.old).
+      - A second name of the command, a symbolic link. Of a file that is there a dated copy stays beside it.
     type: path
 seealso:
   - module: secure_ftp.server.ftp_users

@@ -122,8 +122,10 @@ import re
 import stat
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.module import keep_old, run
+from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.backup import keep_old
+from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.module import run
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.places import is_ours
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.probe import serves_another_certificate
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.vsftpd_check import (
     ask_vsftpd,
@@ -135,7 +137,6 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.vsftpd_che
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.vsftpd_conf import parse, render
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.files import file_error, replace_file
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.units import is_outdated, is_running
-from ansible_collections.secure_ftp.server.plugins.module_utils._preflight.takeover import is_ours
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -174,7 +175,7 @@ def configure(module: AnsibleModule) -> dict[str, Any]:
     old = parse(old_text or "")
     unit = module.params["unit"]
     outdated = bool(unit) and (
-        is_outdated(unit, [path, *certificate_files(wanted).values()])
+        is_outdated(unit, [path], certificate_files(wanted).values())
         or (is_running(unit) and serves_another_certificate(old))
     )
     changed_options = sorted(name for name in {*old, *wanted} if old.get(name) != wanted.get(name))

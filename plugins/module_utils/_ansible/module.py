@@ -47,12 +47,6 @@ def _respawn() -> None:
             respawn_module(interpreter)  # ends this process
 
 
-def keep_old(module: AnsibleModule, path: str, result: dict[str, Any]) -> None:
-    """With the option ``backup``, copy ``path`` beside itself and say so in ``result``."""
-    if module.params["backup"]:
-        result["backup_file"] = module.backup_local(path)
-
-
 @contextlib.contextmanager
 def uncollected() -> Iterator[None]:
     """Do without Python's garbage collector: a module ends soon, and looking for cycles takes 40 % of long lists."""

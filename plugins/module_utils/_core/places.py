@@ -8,6 +8,13 @@ from __future__ import annotations
 DRIVERS = ("berkeleydb", "bsddb3")
 """Python bindings of Berkeley DB, the newer one first."""
 
-
 SYSTEM_PYTHON = "/usr/bin/python3"
 """The Python they are packaged for."""
+
+OUR_MARKS = ("# Managed by Ansible (secure_ftp.server.", "# Managed by Ansible (role secure_ftp.server.")
+"""How a file begins that a module or a role of this collection wrote, since its first version; see ``is_ours``."""
+
+
+def is_ours(text: str) -> bool:
+    """Whether a configuration file of that ``text`` was written by this collection: the mark is near its beginning."""
+    return any(line.startswith(OUR_MARKS) for line in text.splitlines()[:3])

@@ -23,7 +23,11 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.vsftpd i
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.database import read
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.instances import Instance
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.pam import PAM_DIRECTORY, find_userdb
-from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.reconcile import plaintext_keys, without_locks
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.reconcile import (
+    ROOT_MODE,
+    plaintext_keys,
+    without_locks,
+)
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import (
     DEFAULT_SERVICE,
     Homes,
@@ -160,7 +164,7 @@ def directory_findings(homes: Homes, guest: str, names: Sequence[str]) -> Iterat
     """Examine the directories of users ``names``, who act as the system user ``guest``."""
     for path, status in unsafe_components(homes.above):
         what = f"{path}: owner {status.st_uid}, mode {stat.S_IMODE(status.st_mode):04o}; expected root and 0755 or less"
-        yield found("ftps-root-unsafe", what, path, path=path)
+        yield _kept(found("ftps-root-unsafe", what, path, path=path), [path], _is_meant(status))
     yield from personal_findings(homes, names)
     names = [name for name in names if homes.own(name) is None]
     ids = guest_ids(guest)
@@ -193,7 +197,34 @@ def directory_findings(homes: Homes, guest: str, names: Sequence[str]) -> Iterat
         if paths:
             named, comment = first(paths)
             finding = found(subject, f"{listed(paths)}: {what}", paths[0], paths=named, **owner)
-            yield finding._replace(fix=finding.fix + comment)
+            finding = finding._replace(fix=finding.fix + comment)
+            yield _kept(finding, paths, subject == "ftps-directory-open" and not _is_our_root(homes.root))
+
+
+def _is_meant(found: os.stat_result) -> bool:
+    """Whether an unsafe directory above those of users is so for somebody: its owner, or a group with a name."""
+    return found.st_uid != 0 or (found.st_gid != 0 and bool(found.st_mode & 0o020))
+
+
+def _is_our_root(root: str | None) -> bool:
+    """Whether ``root`` is as this library makes it: its users' directories are nobody else's."""
+    try:
+        found = os.stat(root or "")
+    except OSError:
+        return False
+    return found.st_uid == 0 and stat.S_IMODE(found.st_mode) == ROOT_MODE
+
+
+def _kept(finding: Finding, paths: Sequence[str], somebodys: bool) -> Finding:
+    """``finding``, with a fix that only looks where the directories are ``somebodys``, who may live by their modes.
+
+    A run keeps such directories as well (is_kept).
+    """
+    if not somebodys:
+        return finding
+    named, comment = first(paths)
+    what = f"{finding.what}; a run keeps it as it is, since somebody else may need it so: that is for you to decide"
+    return finding._replace(what=what, fix=f"ls -ld {quoted(named)}{comment}")
 
 
 def _names_in(directory: str) -> Collection[str]:

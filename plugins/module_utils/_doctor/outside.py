@@ -9,6 +9,7 @@ Sources: systemd-logind.service(8) (lingering), crontab(1), at(1) of Debian, ssh
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING, Iterator, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import listed, quoted
@@ -25,6 +26,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts i
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.reconcile import NO_SHELLS, obeys_its_user
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.state import lock_state
+from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import effective
 
 if TYPE_CHECKING:
     from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.jails import Sftp
@@ -96,6 +98,19 @@ def _apart(accounts: Accounts, name: str, group: str) -> str:
     return chained(f"gpasswd -d {quoted(name)} {one}" for one in rights) or f"usermod -g nogroup {quoted(name)}"
 
 
+def _has_key_file(account: Account, config: str) -> bool:
+    """Whether one of the files in which sshd looks for keys of ``account`` is there; see TOKENS of sshd_config(5)."""
+    values = effective(account.name, config)
+    if " ".join(values.get("authorizedkeyscommand", ["none"])) != "none":
+        return True  # its program may answer for anybody
+    tokens = {"%": "%", "h": account.home, "u": account.name, "U": str(account.uid)}
+    for pattern in " ".join(values.get("authorizedkeysfile", [])).split():
+        path = re.sub("%([%huU])", lambda token: tokens[token.group(1)], pattern)
+        if path != "none" and os.path.isfile(os.path.join(account.home, path)):
+            return True
+    return False
+
+
 def subsystem_findings(sftp: Sftp) -> Iterator[Finding]:
     """Examine whether the Subsystem line gives the whole file system to accounts that have no shell."""
     lines = [one for one in sftp.settings if one.keyword == "subsystem" and one.value.split()[:1] == ["sftp"]]
@@ -108,8 +123,8 @@ def subsystem_findings(sftp: Sftp) -> Iterator[Finding]:
             continue
         state = lock_state(sftp.accounts, name)
         by_password = not state.mark and state.stored not in PENDING and state.stored not in (NO_PASSWORD, "")
-        by_key = os.path.isfile(os.path.join(account.home, ".ssh", "authorized_keys"))
-        if not state.full and (by_password or by_key):
+        # sshd is asked last: whoever is locked, or has a password, is judged without it.
+        if not state.full and (by_password or _has_key_file(account, sftp.config)):
             opened.append(name)
     if opened:
         what = (

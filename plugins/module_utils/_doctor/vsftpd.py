@@ -140,6 +140,6 @@ def _service_findings(instance: Instance) -> Iterator[Finding]:
     elif serves_another_certificate(instance.options or {}):
         what = f"{unit}: serves another certificate than {instance.get('rsa_cert_file')} holds"
         yield found("service-outdated", what, unit, verb="restart", unit=unit)
-    elif is_outdated(unit, [instance.path, *(instance.pair or ())]):
+    elif is_outdated(unit, [instance.path], instance.pair or ()):
         what = f"{unit}: started before its configuration or certificate was last written"
         yield found("service-outdated", what, unit, verb="restart", unit=unit)

@@ -15,7 +15,8 @@ import stat
 from dataclasses import dataclass
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
-from ansible_collections.secure_ftp.server.plugins.module_utils._host.files import file_error, replace_file
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.places import is_ours
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.files import file_error, keep_copy, replace_file
 
 PAM_DIRECTORY = "/etc/pam.d"
 MARK = "# secure_ftp.server: plaintext beside hashes while the database is being hashed; the next line goes afterwards"
@@ -51,9 +52,15 @@ def find_userdb(service: str, directory: str = PAM_DIRECTORY) -> UserdbService |
 
 
 def allow_both(service: UserdbService) -> bytes:
-    """Let hashed passwords in after plaintext ones; return the file's old content for ``restore``."""
+    """Let hashed passwords in after plaintext ones; return the file's old content for ``restore``.
+
+    A file that somebody else wrote is copied first.
+    """
     old = _read(service.path)
-    restore(service, _both(old.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape"))
+    text = old.decode("utf-8", "surrogateescape")
+    if MARK not in text and not is_ours(text):
+        keep_copy(service.path)
+    restore(service, _both(text).encode("utf-8", "surrogateescape"))
     return old
 
 

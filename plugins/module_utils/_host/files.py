@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import glob
+import itertools
 import mmap
 import os
 import stat
+import time
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import NotPermitted, SecureFtpError
 
@@ -49,6 +52,30 @@ def write_all(fd: int, data: bytes | mmap.mmap) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(fd, view) :]
+
+
+def keep_copy(path: str) -> str:
+    """Copy the regular file ``path``, with owner, mode and times, beside itself, named by the moment; return its name.
+
+    Where such a copy of the same content is there already, that one is meant. Links are not followed. Raises
+    SecureFtpError when it cannot be copied.
+    """
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(fd, "rb") as file:
+            found, data = os.fstat(fd), file.read()
+        for copy in sorted(glob.glob(f"{glob.escape(path)}.*~")):
+            with contextlib.suppress(OSError), open(copy, "rb") as file:
+                if not os.path.islink(copy) and file.read() == data:
+                    return copy
+        stamp = f"{path}.{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
+        names = itertools.chain([f"{stamp}~"], (f"{stamp}.{number}~" for number in itertools.count(1)))
+        copy = next(name for name in names if not os.path.lexists(name))
+        replace_file(copy, data, stat.S_IMODE(found.st_mode), found.st_uid, found.st_gid)
+        os.utime(copy, ns=(found.st_atime_ns, found.st_mtime_ns))
+    except OSError as error:
+        raise file_error(path, "copy", error) from error
+    return copy
 
 
 def replace_file(path: str, data: bytes, mode: int, uid: int, gid: int) -> None:

@@ -22,7 +22,7 @@ from importlib.machinery import ModuleSpec
 from typing import Iterator
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
-from ansible_collections.secure_ftp.server.plugins.module_utils._host.files import file_error, replace_file
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.files import file_error, keep_copy, replace_file
 
 PACKAGE = "ansible_collections.secure_ftp.server.plugins.module_utils"
 COMMAND = "/usr/local/sbin/ftp-users"
@@ -30,6 +30,7 @@ LIBRARY = "/usr/local/lib/secure_ftp.server"
 
 _VERSION = re.compile(r"[0-9a-f]{16}\Z")
 
+_MARK = b"# Installed by secure_ftp.server; changes made here are lost."
 _LAUNCHER = """\
 #!/usr/bin/python3 -I
 # Installed by secure_ftp.server; changes made here are lost.
@@ -112,6 +113,7 @@ def install(where: Installation, entry: str, check_mode: bool = False) -> list[s
             changed.append(where.command)
             if not check_mode:
                 os.makedirs(os.path.dirname(where.command), mode=0o755, exist_ok=True)
+                _keep_theirs(where.command)
                 replace_file(where.command, launcher, 0o755, 0, 0)
         if where.link and not (os.path.islink(where.link) and os.readlink(where.link) == where.command):
             changed.append(where.link)
@@ -152,17 +154,24 @@ def _write_version(directory: str, files: dict[str, str]) -> None:
 
 
 def _link(link: str, command: str) -> None:
-    """Make ``link`` point to the command; a file of that name, such as a script that is replaced, is kept as .old."""
+    """Make ``link`` point to the command; of a file of that name, such as a script, a dated copy stays (keep_copy)."""
     if os.path.isdir(link) and not os.path.islink(link):
         raise SecureFtpError(f"{link}: expected to make it a second name of {command}, found a directory; move it away")
     os.makedirs(os.path.dirname(link), mode=0o700, exist_ok=True)
-    if os.path.lexists(link) and not os.path.islink(link):
-        os.rename(link, f"{link}.old")
+    _keep_theirs(link)
     temporary = f"{link}.new"
     with contextlib.suppress(FileNotFoundError):
         os.unlink(temporary)
     os.symlink(command, temporary)
     os.rename(temporary, link)
+
+
+def _keep_theirs(path: str) -> None:
+    """Copy a file that is to be replaced unless it is a launcher of ours."""
+    if os.path.isfile(path) and not os.path.islink(path):
+        with open(path, "rb") as file:
+            if _MARK not in file.read(4096):
+                keep_copy(path)
 
 
 def _remove_versions(library: str, current: str) -> None:

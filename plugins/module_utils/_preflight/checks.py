@@ -29,7 +29,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._preflight impor
 from ansible_collections.secure_ftp.server.plugins.module_utils._preflight import variables as _variables
 from ansible_collections.secure_ftp.server.plugins.module_utils._remote import access
 from ansible_collections.secure_ftp.server.plugins.module_utils._users import fields, policy
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import Person, person_from_options, uses
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import Person, person_from_options
 
 SUPPORTED = {"debian": ("11", "12", "13"), "ubuntu": ("20.04", "22.04", "24.04")}
 NAMES = {"debian": "Debian", "ubuntu": "Ubuntu"}
@@ -85,6 +85,8 @@ class Host:
     ssh_ports: tuple[int, ...] = ()
     account_of: Callable[[str], tuple[str, ...] | None] = field(default=lambda name: None)
     """The groups of a system account, the primary one first, or None when there is no such account."""
+    has_account: Callable[[str], bool] = field(default=lambda name: True)
+    """Whether there is such an account, or that is not known."""
     listener_of: Callable[[int], str | None] = field(default=lambda port: None)
     """The program that listens on a TCP port, or None."""
     has_file: Callable[[str], bool] = field(default=lambda path: True)
@@ -232,14 +234,8 @@ def _check_person(person: Person, where: str, variables: Mapping[str, Any], host
         found.append(f"{where}: user {person.name!r}: is vsftpd_guest_username too; choose another name")
     if person.present and not person.protocols:
         found.append(f"{where}: user {person.name!r}: protocols is empty; list ftps and/or sftp, or set state: absent")
-    if uses(person, "ftps") and person.password is None and person.password_hash is None:
-        database = str(variables.get("pam_userdb_db") or "/etc/vsftpd/users.db")
-        known = host.ftps_names(database)
-        if known is not None and person.name not in known:
-            found.append(
-                f"{where}: user {person.name!r}: is new to FTPS (not in {database}), so expected password or"
-                " password_hash, found none; give one, or protocols: [sftp]"
-            )
+    if person.present and person.password is None and person.password_hash is None:
+        found += _check_new(person, where, variables, host)
     if person.present and "sftp" in person.protocols:
         groups = host.account_of(person.name)
         group = str(variables.get("sshd_chroot_group") or "sftponly")
@@ -249,6 +245,24 @@ def _check_person(person: Person, where: str, variables: Mapping[str, Any], host
                 " choose another name, or add that account to the group yourself"
             )
     return found
+
+
+def _check_new(person: Person, where: str, variables: Mapping[str, Any], host: Host) -> Iterable[str]:
+    """Whether ``person``, who is given no password, has something to log in with by each protocol."""
+    user = f"{where}: user {person.name!r}"
+    if "ftps" in person.protocols:
+        database = str(variables.get("pam_userdb_db") or "/etc/vsftpd/users.db")
+        known = host.ftps_names(database)
+        if known is not None and person.name not in known:
+            yield (
+                f"{user}: is new to FTPS (not in {database}), so expected password or password_hash, found none; give"
+                " one, or protocols: [sftp]"
+            )
+    if "sftp" in person.protocols and not person.authorized_keys and not host.has_account(person.name):
+        yield (
+            f"{user}: is new to SFTP (there is no such account), so expected password, password_hash or"
+            " authorized_keys, found none; give one, or protocols: [ftps]"
+        )
 
 
 def _check_switches(variables: Mapping[str, Any]) -> list[str]:
@@ -441,6 +455,7 @@ def this_host(login_user: str, ssh_ports: Iterable[int], check_mode: bool = Fals
         login_users=frozenset(users),
         ssh_ports=tuple(ssh_ports),
         account_of=account_groups,
+        has_account=lambda name: account_groups(name) is not None,
         listener_of=listener,
         has_file=lambda path: check_mode or os.path.isfile(path),
         ftps_names=ftps_names,

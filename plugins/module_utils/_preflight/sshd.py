@@ -9,24 +9,32 @@ The same is judged once more when accounts are made; here nothing has been touch
 from __future__ import annotations
 
 import os
-from typing import Any, Mapping, Sequence
+import stat
+from typing import Any, Collection, Iterator, Mapping, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import quoted, visible
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import (
+    Account,
     Accounts,
     read_accounts,
     uid_range,
     unsuitable,
 )
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.directories import is_closed
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.programs import find_program
+from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.reconcile import HOME_MODE
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import (
     CONFIG,
     DEFAULT_DIRECTORY,
     DEFAULT_GROUP,
     DEFAULT_KEYS_DIRECTORY,
+    DIRECTORY_MODE,
+    KEYS_DIRECTORY_MODE,
     Jail,
     access_problems,
     effective,
+    is_our_jail,
     method_problems,
     prepare_host,
     read_config,
@@ -34,6 +42,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config impo
     unmarked,
     where_set,
 )
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.names import is_component
 
 
 def sshd_problems(variables: Mapping[str, Any], users: object, config: str = CONFIG, etc: str = "/etc") -> list[str]:
@@ -52,6 +61,8 @@ def sshd_problems(variables: Mapping[str, Any], users: object, config: str = CON
     return [
         *takeover_problems(unmarked(text, config), jail),
         *_account_problems(names, jail, accounts, etc),
+        *([] if is_our_jail(text, jail.directory) else _directory_problems(jail)),
+        *_home_problems(names, jail, accounts, is_our_jail(text, jail.directory)),
         *_login_problems(names, by_password and jail.password_authentication, by_key, jail, accounts, config),
     ]
 
@@ -98,6 +109,63 @@ def _account_problems(names: Sequence[str], jail: Jail, accounts: Accounts, etc:
             if why:
                 found.append(f"ftp_users: user {name!r}: {why}; or choose another name")
     return found
+
+
+def _directory_problems(jail: Jail) -> Iterator[str]:
+    """Whether directories that are there already would get another owner or mode."""
+    for name, path, mode in (
+        ("sshd_chroot_directory", jail.directory, DIRECTORY_MODE),
+        ("sshd_chroot_keys_directory", jail.keys_directory, KEYS_DIRECTORY_MODE),
+    ):
+        found = _directory(path)
+        if found is not None and (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) != (0, 0, mode):
+            yield visible(
+                f"{name}: {path} is there already, {_said(found)}, and would become root's, mode {mode:04o}; name"
+                f" another directory, or agree: chown root:root {quoted(path)} && chmod {mode:04o} {quoted(path)}"
+            )
+
+
+def _home_problems(names: Sequence[str], jail: Jail, accounts: Accounts, ours: bool) -> Iterator[str]:
+    """Whether directories that are there already would become users' homes, with another owner or mode.
+
+    Homes that users left, which come back to them, are none; and in a jail of ours (``ours``) only another account's.
+    """
+    holders = {account.uid for account in accounts.users.values() if account.uid != 0}
+    for name in names:
+        found = _directory(os.path.join(jail.directory, name)) if is_component(name) else None
+        account = accounts.users.get(name)
+        if found is None or is_closed(jail.directory, name) or not _would_change(found, account, holders, ours):
+            continue
+        path = quoted(os.path.join(jail.directory, name))
+        owner = f"{found.st_uid}:{account.gid}" if account and account.uid == found.st_uid else "root:root"
+        yield visible(
+            f"sshd_chroot_directory: {path} is there already, {_said(found)}, and would become the home of user"
+            f" {name!r}, mode {HOME_MODE:04o}; name another sshd_chroot_directory or user, or agree: chown {owner}"
+            f" {path} && chmod {HOME_MODE:04o} {path}"
+        )
+
+
+def _would_change(found: os.stat_result, account: Account | None, holders: Collection[int], ours: bool) -> bool:
+    """Whether a directory that is ``found`` changes for somebody when it becomes the home of ``account`` (to be made).
+
+    What belongs to no account of ``holders`` is a home that was left.
+    """
+    if account is not None and found.st_uid == account.uid:
+        return not ours and (found.st_gid, stat.S_IMODE(found.st_mode)) != (account.gid, HOME_MODE)
+    return found.st_uid in holders or (found.st_uid == 0 and not ours)
+
+
+def _directory(path: str) -> os.stat_result | None:
+    """The directory ``path``, not one that a link leads to; None where there is none."""
+    try:
+        found = os.lstat(path)
+    except (OSError, ValueError):
+        return None
+    return found if stat.S_ISDIR(found.st_mode) else None
+
+
+def _said(found: os.stat_result) -> str:
+    return f"owner {found.st_uid}, group {found.st_gid}, mode {stat.S_IMODE(found.st_mode):04o}"
 
 
 def _login_problems(

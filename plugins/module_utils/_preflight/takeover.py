@@ -17,6 +17,7 @@ import stat
 from typing import Any, Iterator, Mapping, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.places import is_ours
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import listed, visible
 from ansible_collections.secure_ftp.server.plugins.module_utils._firewall.plan import boolean
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.database import database_path, read
@@ -26,10 +27,6 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server imp
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.programs import MissingProgram, run_command
 
 SWITCH = "vsftpd_replace_existing"
-OURS = "# Managed by Ansible (secure_ftp.server."
-"""How every vsftpd.conf of this collection begins, since its first version."""
-OUR_ROLES = "# Managed by Ansible (role secure_ftp.server."
-"""The same of what its roles write from templates; in the first line or the second."""
 UNITS = {"/etc/vsftpd.conf": "vsftpd", "/etc/vsftpd-implicit.conf": "vsftpd-implicit"}
 """The unit that is to read each configuration."""
 MASK = "/etc/systemd/system/vsftpd.service"
@@ -81,11 +78,6 @@ def takeover_problems(
     found += _database_directory_problems(variables)
     found += _home_problems(variables, users)
     return list(dict.fromkeys(found))
-
-
-def is_ours(text: str) -> bool:
-    """Whether a configuration file was written by this collection, in any of its versions."""
-    return any(line.startswith((OURS, OUR_ROLES)) for line in text.splitlines()[:3])
 
 
 def is_stock(path: str) -> bool:

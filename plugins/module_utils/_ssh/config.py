@@ -33,6 +33,7 @@ SFTP_SERVER = "/usr/lib/openssh/sftp-server"
 DEFAULT_GROUP = "sftponly"
 DEFAULT_DIRECTORY = "/home/sftp"
 DEFAULT_KEYS_DIRECTORY = "/etc/ssh/sftponly_keys"
+DIRECTORY_MODE, KEYS_DIRECTORY_MODE = 0o711, 0o755
 
 LOG_LEVELS = ("QUIET", "FATAL", "ERROR", "INFO", "VERBOSE", "DEBUG", "DEBUG1", "DEBUG2", "DEBUG3")
 LOG_FACILITIES = ("DAEMON", "USER", "AUTH", *(f"LOCAL{number}" for number in range(8)))
@@ -182,13 +183,17 @@ def find_jail(settings: Iterable[Setting], group: str) -> dict[str, Setting]:
 
 
 def discovered_group(settings: Iterable[Setting]) -> str:
-    """The group that a ``Match Group`` block with ChrootDirectory jails; DEFAULT_GROUP where it is one of several."""
-    groups = [
-        patterns[0]
+    """The group that a ``Match Group`` block with ChrootDirectory jails; DEFAULT_GROUP where it is one of several.
+
+    A jail per user (``%u``, ``%h``), which this library cannot fill, counts only where there is no other.
+    """
+    jails = [
+        (patterns[0], setting.value)
         for setting in settings
         for patterns in [group_patterns(setting.match)]
         if setting.keyword == "chrootdirectory" and len(patterns) == 1
     ]
+    groups = [group for group, value in jails if "%" not in value] or [group for group, _value in jails]
     return DEFAULT_GROUP if DEFAULT_GROUP in groups or not groups else groups[0]
 
 
@@ -349,6 +354,12 @@ def _command(value: str) -> tuple[str, tuple[str, ...], str]:
     return program, tuple(options), start
 
 
+def is_our_jail(text: str, directory: str) -> bool:
+    """Whether the marked block of the role sshd_chroot in the configuration ``text`` makes ``directory`` the jail."""
+    ours = parse(_taken_apart(text)[1].get(_OWNER, ""), "")
+    return any(one.keyword == "chrootdirectory" and one.value == directory for one in ours)
+
+
 def unmarked(text: str, path: str = CONFIG) -> list[Setting]:
     """Every setting of the configuration ``text`` but those of the marked blocks of this collection."""
     return parse(_taken_apart(text)[0], path)
@@ -359,9 +370,8 @@ def _superseded_removed(text: str, jail: Jail) -> str:
     ours = _by_keyword(jail)
     lines = text.splitlines(keepends=True)
     for start, inside in reversed(_blocks([one for one in parse(text, "") if not one.path], jail.group)):
-        if inside and all(
-            one.keyword in ours and _same_value(ours[one.keyword][0], one.value, ours[one.keyword][1]) for one in inside
-        ):
+        named = [(_ALIASES.get(one.keyword, one.keyword), one.value) for one in inside]
+        if named and all(word in ours and _same_value(ours[word][0], value, ours[word][1]) for word, value in named):
             del lines[start.number - 1 : max(setting.number for setting in inside)]
     return "".join(lines)
 

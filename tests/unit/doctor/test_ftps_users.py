@@ -181,6 +181,7 @@ def test_directories(place):
     (place.homes / "link").symlink_to("/etc")
     os.chown(place.homes / "foreign", 12345, 12345)
     (place.homes / "open").chmod(0o750)
+    place.homes.chmod(0o555)  # as this library makes it
     findings = {finding.subject: finding for finding in place.findings()}
     assert list(findings) == ["ftps-directory-missing", "ftps-directory-owner", "ftps-directory-open"]
     for name in ("missing", "file", "link"):
@@ -196,6 +197,26 @@ def test_an_unsafe_directory_above(tmp_path):
     assert [(one.subject, one.where) for one in findings if str(tmp_path) == one.where] == [
         ("ftps-root-unsafe", str(tmp_path))
     ]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="hands directories over")
+def test_the_fix_never_changes_directories_that_somebody_else_lives_by(tmp_path):
+    """The sites of a web server: a run keeps their owners, groups and modes, and so must what the check prints."""
+    www, shop = tmp_path / "www", tmp_path / "www/shop"
+    shop.mkdir(parents=True)
+    guest = pwd.getpwnam("www-data")
+    for above, home in (((guest.pw_uid, 50, 0o2775), (50, 0o2775)), ((0, 50, 0o2775), (guest.pw_gid, 0o755))):
+        os.chown(www, *above[:2])
+        www.chmod(above[2])
+        os.chown(shop, guest.pw_uid, home[0])
+        shop.chmod(home[1])
+        before = [os.stat(path)[:6] for path in (www, shop)]
+        findings = list(directory_findings(Homes(f"{www}/$USER"), "www-data", ["shop"]))
+        findings = [one for one in findings if one.where in (str(www), str(shop))]
+        assert [one.subject for one in findings] == ["ftps-root-unsafe", "ftps-directory-open"]
+        for finding in findings:
+            subprocess.run(finding.fix, shell=True, check=True)
+        assert [os.stat(path)[:6] for path in (www, shop)] == before
 
 
 def test_thousands_of_users_without_directories_are_one_finding(place):

@@ -168,7 +168,7 @@ def test_the_library(monkeypatch):
 )
 def test_ssh(monkeypatch, served, socket, service, expected):
     monkeypatch.setattr(_doctor_host, "served_ports", lambda: served)
-    monkeypatch.setattr(_doctor_host, "is_outdated", lambda unit, paths: False)
+    monkeypatch.setattr(_doctor_host, "is_outdated", lambda unit, paths, stamped=(): False)
     answers = {"ssh.socket": Output(0, socket), "ssh.service": Output(0, service)}
     findings = list(ssh_findings([22], lambda command: answers[command[2]]))
     assert [finding.subject for finding in findings] == expected

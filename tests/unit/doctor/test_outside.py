@@ -68,17 +68,48 @@ def test_an_administrator_in_the_group_is_found():
         ("/usr/lib/openssh/sftp-server", HASH, NOLOGIN, False),
     ],
 )
-def test_whom_the_subsystem_line_serves_beside_the_jail(line, stored, shell, is_found):
+def test_whom_the_subsystem_line_serves_beside_the_jail(line, stored, shell, is_found, monkeypatch):
     """The same server over SSH: an account for mail alone, which nologin kept out of the external sftp-server."""
     accounts = Accounts(
         {"mailbox": user("mailbox", 1004, gid=1004, shell=shell), "ann": user()},
         {"sftponly": Group("sftponly", 900, frozenset())},
         {"mailbox": stored, "ann": HASH},
     )
+    monkeypatch.setattr(_doctor_outside, "effective", lambda user, path: {"authorizedkeysfile": [".ssh/keys"]})
     text = f"Subsystem sftp {line}\nMatch Group sftponly\n  ChrootDirectory /home/sftp\n"
     found = list(subsystem_findings(Sftp("/etc/ssh/sshd_config", parse(text), accounts)))
     assert [one.subject for one in found] == (["subsystem-internal"] if is_found else [])
     assert not is_found or ("mailbox" in found[0].what and "ann" not in found[0].what)
+
+
+@pytest.mark.parametrize(
+    ("settings", "is_found"),
+    [
+        ({"authorizedkeysfile": [".ssh/authorized_keys .ssh/authorized_keys2"]}, True),
+        ({"authorizedkeysfile": ["/etc/ssh/keys/%u"]}, False),
+        ({"authorizedkeysfile": ["KEYS/%u.%U.%%"]}, True),
+        ({"authorizedkeysfile": ["%h/.ssh/authorized_keys2"]}, True),
+        ({"authorizedkeysfile": [".ssh/authorized_keys"]}, False),
+        ({"authorizedkeysfile": ["none"]}, False),
+        ({"authorizedkeysfile": ["none"], "authorizedkeyscommand": ["/usr/bin/sss_ssh_authorizedkeys %u"]}, True),
+        ({"authorizedkeysfile": ["none"], "authorizedkeyscommand": ["none"]}, False),
+    ],
+)
+def test_keys_are_looked_for_where_sshd_does(settings, is_found, tmp_path, monkeypatch):
+    """An account whose keys are kept elsewhere than in ~/.ssh/authorized_keys logs in all the same."""
+    for path in ("home/.ssh/authorized_keys2", "keys/mailbox.1004.%"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).touch()
+    values = {key: [value.replace("KEYS", str(tmp_path / "keys")) for value in settings[key]] for key in settings}
+    monkeypatch.setattr(_doctor_outside, "effective", lambda user, path: values)
+    accounts = Accounts(
+        {"mailbox": user("mailbox", 1004, str(tmp_path / "home"), gid=1004)},
+        {"sftponly": Group("sftponly", 900, frozenset())},
+        {"mailbox": "*"},
+    )
+    text = "Subsystem sftp internal-sftp\nMatch Group sftponly\n  ChrootDirectory /home/sftp\n"
+    found = list(subsystem_findings(Sftp("/etc/ssh/sshd_config", parse(text), accounts)))
+    assert [one.subject for one in found] == (["subsystem-internal"] if is_found else [])
 
 
 def test_jobs_of_at_are_files_of_the_spool(tmp_path):

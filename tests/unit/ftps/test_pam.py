@@ -126,3 +126,16 @@ def test_a_wrong_crypt_is_put_right(tmp_path: Path, before: str, after: str) -> 
     assert found is not None
     pam.allow_hashes_only(found)
     assert Path(found.path).read_text() == after
+
+
+def test_a_file_of_somebody_else_is_copied_before_it_is_changed_and_ours_is_not(tmp_path: Path) -> None:
+    theirs = service(tmp_path, PLAIN)
+    assert theirs
+    pam.allow_both(theirs)
+    pam.allow_hashes_only(theirs)
+    assert [copy.read_text() for copy in tmp_path.glob("vsftpd.virtual.*~")] == [PLAIN]
+    mark = "# Managed by Ansible (role secure_ftp.server.pam_userdb): changes made here are lost.\n"
+    ours = service(tmp_path, PLAIN.replace("auth ", f"{mark}auth ", 1), "ours")
+    assert ours
+    pam.allow_both(ours)
+    assert list(tmp_path.glob("ours.*")) == []

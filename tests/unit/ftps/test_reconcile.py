@@ -233,9 +233,10 @@ def test_log_ins_work_at_every_step_of_the_switch(server: Server, monkeypatch: p
             assert hashed or (service.plaintext and stored[name] == password), f"{name} is locked out"
         steps.append((service.hashed, service.plaintext))
 
-    def renamed(*arguments: Any) -> None:
-        rename(*arguments)
-        check()
+    def renamed(old: str, new: str) -> None:
+        rename(old, new)
+        if not new.endswith("~"):  # the copy of the PAM file
+            check()
 
     monkeypatch.setattr(os, "rename", renamed)
     reconcile(plain, hash_plaintext=True, create_home=False)

@@ -59,3 +59,32 @@ def test_a_link_is_not_replaced_nor_followed(tmp_path: Path) -> None:
 def test_a_missing_directory_is_named(tmp_path: Path) -> None:
     with pytest.raises(SecureFtpError, match="directory does not exist"):
         atomic.replace_file(str(tmp_path / "none" / "file"), b"new", 0o600, -1, -1)
+
+
+def test_a_copy_has_owner_mode_time_and_a_name_of_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "conf"
+    atomic.replace_file(str(path), b"first", 0o640, 12, 34)
+    os.utime(path, (1000, 2000))
+    copy = Path(atomic.keep_copy(str(path)))
+    found = copy.stat()
+    assert (copy.read_bytes(), stat.S_IMODE(found.st_mode), found.st_uid, found.st_gid) == (b"first", 0o640, 12, 34)
+    assert int(found.st_mtime) == 2000 and copy.name.startswith("conf.2") and copy.name.endswith("Z~")
+    assert atomic.keep_copy(str(path)) == str(copy), "one copy of the same content is enough"
+    path.write_bytes(b"second")
+    others = {atomic.keep_copy(str(path))}
+    path.write_bytes(b"third")
+    others.add(atomic.keep_copy(str(path)))
+    assert {Path(other).read_bytes() for other in others} == {b"second", b"third"}, "none replaces another"
+    assert copy.read_bytes() == b"first"
+
+
+def test_a_link_is_not_copied_nor_followed_when_copies_are_compared(tmp_path: Path) -> None:
+    (tmp_path / "real").write_bytes(b"data")
+    (tmp_path / "conf").symlink_to("real")
+    with pytest.raises(SecureFtpError, match="conf: cannot copy it"):
+        atomic.keep_copy(str(tmp_path / "conf"))
+    (tmp_path / "conf.planted~").symlink_to("real")
+    (tmp_path / "conf").unlink()
+    (tmp_path / "conf").write_bytes(b"data")
+    assert Path(atomic.keep_copy(str(tmp_path / "conf"))).read_bytes() == b"data"
+    assert not Path(atomic.keep_copy(str(tmp_path / "conf"))).is_symlink()

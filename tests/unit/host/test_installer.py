@@ -76,7 +76,22 @@ def test_a_script_in_the_place_of_the_link_is_kept(where: Installation) -> None:
     script.parent.mkdir()
     script.write_text("#!/usr/bin/perl\n")
     install(where, "_command.main")
-    assert script.is_symlink() and Path(f"{script}.old").read_text() == "#!/usr/bin/perl\n"
+    assert script.is_symlink() and _copies(script) == ["#!/usr/bin/perl\n"]
+
+
+def _copies(path: Path) -> list[str]:
+    return [copy.read_text() for copy in path.parent.glob(f"{path.name}.*~")]
+
+
+def test_a_command_of_somebody_else_is_kept_and_an_older_one_of_ours_is_not(where: Installation) -> None:
+    command = Path(where.command)
+    command.parent.mkdir(parents=True, exist_ok=True)
+    command.write_text("#!/bin/sh\necho theirs\n")
+    install(where, "_command.main")
+    assert _copies(command) == ["#!/bin/sh\necho theirs\n"]
+    command.write_text(command.read_text() + "# an older version\n")
+    install(where, "_command.main")
+    assert len(_copies(command)) == 1
 
 
 def test_a_directory_in_the_place_of_the_link_is_an_error(where: Installation) -> None:

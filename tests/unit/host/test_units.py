@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from pathlib import Path
 
@@ -38,9 +39,30 @@ def written(path: Path, ago: float) -> str:
 def test_a_file_written_after_the_last_reload_is_not_read_yet(tmp_path, shown):
     shown(age=60)
     old, new = written(tmp_path / "old", 70), written(tmp_path / "new", 50)
-    assert not is_outdated("vsftpd", [old])
-    assert is_outdated("vsftpd", [old, new])
-    assert not is_outdated("vsftpd", [old, str(tmp_path / "missing")])
+    assert not is_outdated("vsftpd", [], [old])
+    assert is_outdated("vsftpd", [], [old, new])
+    assert not is_outdated("vsftpd", [], [old, str(tmp_path / "missing")])
+
+
+def test_a_file_restored_with_its_old_time_is_not_read_yet(tmp_path, shown):
+    """cp -p, tar and rsync -a set the time of writing; nobody can set back the time of the change."""
+    conf, before = tmp_path / "vsftpd.conf", written(tmp_path / "before", 7200)
+    shown(age=-1)
+    assert not is_outdated("vsftpd", [written(conf, 3600)])
+    shown(age=60)
+    shutil.copy2(before, conf)
+    assert os.stat(conf).st_mtime < time.time() - 7000
+    assert is_outdated("vsftpd", [str(conf)])
+    assert not is_outdated("vsftpd", [str(tmp_path / "missing")])
+
+
+def test_a_link_to_an_old_file_is_as_new_as_the_link(tmp_path, shown, monkeypatch):
+    old, link = written(tmp_path / "old", 70), tmp_path / "link"
+    link.symlink_to(old)
+    real, aged = os.stat, os.stat_result(list(os.stat(old)[:7]) + [time.time() - 70] * 3)
+    monkeypatch.setattr(os, "stat", lambda path, **more: aged if path == str(link) else real(path, **more))
+    shown(age=60)
+    assert is_outdated("vsftpd", [str(link)])
 
 
 def test_a_unit_that_does_not_run_reads_everything_when_it_starts(tmp_path, shown):
@@ -50,7 +72,7 @@ def test_a_unit_that_does_not_run_reads_everything_when_it_starts(tmp_path, show
 
 def test_a_file_from_the_future_is_not_new(tmp_path, shown):
     shown()
-    assert not is_outdated("vsftpd", [written(tmp_path / "future", -3600)])
+    assert not is_outdated("vsftpd", [], [written(tmp_path / "future", -3600)])
 
 
 def test_a_changed_unit_file_is_not_read_yet(shown):

@@ -39,6 +39,8 @@ GOOD = {
 }
 USERS = [{"name": "batman", "password": "Gotham-City!"}, {"name": "robin", "password": "x" * 12, "protocols": ["sftp"]}]
 
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ3EHbivGdQioKPTZaJqdmP/5v/6aTGZuf02gGhXcu83 joker"
+
 
 def one(users=None, host=DEBIAN, **variables):
     found = problems({**GOOD, **variables}, USERS if users is None else users, host)
@@ -295,3 +297,27 @@ def test_this_host_knows_who_logged_in(monkeypatch):
     assert host.login_users == {"alfred", "bruce"} and host.ssh_ports == (22,)
     monkeypatch.setenv("SUDO_USER", "root")
     assert _preflight.this_host("", []).login_users == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("user", "accounts", "names", "words"),
+    [
+        ({}, {}, set(), ["is new to FTPS (not in /etc/vsftpd/users.db)", "is new to SFTP (there is no such account)"]),
+        ({"protocols": ["sftp"]}, {}, None, ["password, password_hash or authorized_keys", "protocols: [ftps]"]),
+        ({"protocols": ["sftp"], "authorized_keys": []}, {}, None, ["is new to SFTP"]),
+        ({"protocols": ["ftps"]}, {}, set(), ["protocols: [sftp]"]),
+        ({}, {"joker": ("sftponly",)}, {"joker"}, []),
+        ({}, {}, {"joker"}, ["is new to SFTP"]),
+        ({"password": "Gotham-City!"}, {}, set(), []),
+        ({"protocols": ["sftp"], "authorized_keys": [KEY]}, {}, None, []),
+        ({"state": "absent"}, {}, set(), []),
+    ],
+)
+def test_new_users_without_anything_to_log_in_with_are_found(user, accounts, names, words):
+    host = Host(
+        "debian", "12", has_account=accounts.__contains__, account_of=accounts.get, ftps_names=lambda _db: names
+    )
+    found = problems(GOOD, [{"name": "joker", **user}], host)
+    assert bool(found) == bool(words), found
+    for word in words:
+        assert word in " ".join(found)

@@ -4,13 +4,16 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._preflight import sshd as _preflight_sshd
 from ansible_collections.secure_ftp.server.plugins.module_utils._preflight.sshd import sshd_problems
+from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import Jail, with_jail
 
+root = pytest.mark.skipif(os.geteuid() != 0, reason="hands directories over")
 VARIABLES = {"sshd_chroot_group": "sftponly", "sshd_chroot_directory": "/home/sftp"}
 USERS = [{"name": "grace", "password": "secret"}, {"name": "tapes", "protocols": ["ftps"]}]
 
@@ -66,6 +69,62 @@ def test_whatever_else_keeps_users_out(problems, values, words):
 def test_a_jail_with_other_values_is_found(problems, tmp_path):
     (found,) = problems("Match Group sftponly\n  ChrootDirectory /srv/sftp/%u\n  PasswordAuthentication yes\n")
     assert f"{tmp_path}/sshd_config:2: ChrootDirectory" in found and "sshd_chroot_directory" in found
+
+
+PASSWD = "grace:x:1000:900::/nonexistent:/usr/sbin/nologin\nwww:x:33:33::/var/www:/usr/sbin/nologin\n"
+
+
+@pytest.fixture
+def jailed(problems, tmp_path):
+    """The problems of a host with a jail, made as by the role, in which grace's home is as given."""
+    (tmp_path / "jail").mkdir(mode=0o711)
+    (tmp_path / "jail/grace").mkdir()
+    directories = {"sshd_chroot_directory": str(tmp_path / "jail"), "sshd_chroot_keys_directory": str(tmp_path / "k")}
+
+    def examine(owner=(0, 0), mode=0o700, passwd=PASSWD, ours=False) -> list[str]:
+        os.chown(tmp_path / "jail/grace", *owner)
+        os.chmod(tmp_path / "jail/grace", mode)
+        jail = Jail(directory=directories["sshd_chroot_directory"])
+        return problems(with_jail("", jail) if ours else "", variables=directories, passwd=passwd)
+
+    return examine
+
+
+@root
+@pytest.mark.parametrize(
+    ("owner", "mode", "by_hand", "ours"),
+    [
+        ((1000, 900), 0o700, "", ""),
+        ((1000, 33), 0o2770, "chown 1000:900", ""),
+        ((33, 33), 0o755, "chown root:root", "chown root:root"),
+        ((0, 0), 0o755, "chown root:root", ""),
+        ((0, 0), 0o700, "", ""),
+        ((4242, 4242), 0o755, "", ""),
+    ],
+)
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_directory_that_would_become_a_home_is_found(jailed, owner, mode, by_hand, ours, exists, tmp_path):
+    passwd = PASSWD if exists else PASSWD.partition("\n")[2]
+    if not exists and owner[0] == 1000:
+        by_hand = ""  # of a user id that is free: a home left, which comes back to its user
+    for expected, is_ours in ((by_hand, False), (ours, True)):
+        found = jailed(owner, mode, passwd, is_ours)
+        assert len(found) == bool(expected), found
+        if expected:
+            assert f"{tmp_path}/jail/grace is there already, owner {owner[0]}" in found[0] and expected in found[0]
+
+
+@root
+def test_a_directory_that_would_become_the_jail_is_found(problems, tmp_path):
+    (tmp_path / "jail").mkdir(mode=0o755)
+    directory = str(tmp_path / "jail")
+    given = {"sshd_chroot_directory": directory, "sshd_chroot_keys_directory": str(tmp_path / "k")}
+    (found,) = problems(variables=given)
+    assert f"sshd_chroot_directory: {directory} is there already, owner 0, group 0, mode 0755" in found
+    assert f"chown root:root {directory} && chmod 0711 {directory}" in found
+    assert problems(with_jail("", Jail(directory=directory)), variables=given) == [], "ours is mended"
+    os.chmod(directory, 0o711)
+    assert problems(variables=given) == []
 
 
 def test_an_administrator_is_found(problems):

@@ -17,6 +17,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config impo
     END,
     Jail,
     discovered_directory,
+    discovered_group,
     discovered_keys_directory,
     find_jail,
     jail_problems,
@@ -280,6 +281,25 @@ CAROL = """Match Group sftponly
     AllowTcpForwarding no
     X11Forwarding no
 """
+
+
+def test_the_older_name_of_a_keyword_is_the_same_setting():
+    """ChallengeResponseAuthentication is KbdInteractiveAuthentication: compared as equal, so taken over, not left."""
+    block = "Match Group sftponly\n  ChrootDirectory /home/sftp\n  ChallengeResponseAuthentication no\n"
+    assert takeover_problems(unmarked(STOCK + block), Jail()) == []
+    assert "Challenge" not in with_jail(STOCK + block, Jail())
+    other = block.replace(" no", " yes")
+    (problem,) = takeover_problems(unmarked(STOCK + other), Jail())
+    assert "KbdInteractiveAuthentication" in problem and other in with_jail(STOCK + other, Jail())
+
+
+def test_the_group_whose_jail_can_be_filled_is_ours():
+    per_user = "Match Group sftponly\n  ChrootDirectory /srv/sftp/%u\n"
+    ours = "Match Group ftpjail\n  ChrootDirectory /home/sftp\n"
+    assert discovered_group(parse(per_user + ours)) == "ftpjail"
+    assert discovered_group(parse(per_user.replace("sftponly", "others"))) == "others", "which is then refused by name"
+    assert discovered_group(parse(ours + ours.replace("ftpjail", "sftponly"))) == "sftponly"
+    assert discovered_group([]) == "sftponly"
 
 
 def test_a_jail_with_other_values_is_not_taken_over():
