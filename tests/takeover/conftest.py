@@ -32,10 +32,15 @@ apt-get -qq purge vsftpd >/dev/null
 systemctl disable --now secure-ftp-logrotate.timer
 rm -rf /etc/vsftpd* /etc/pam.d/vsftpd* /etc/systemd/system/vsftpd* /run/systemd/system/vsftpd* \
     /etc/systemd/system/multi-user.target.wants/vsftpd* /etc/systemd/system/secure-ftp-* \
-    /etc/logrotate.d/vsftpd* /etc/secure-ftp* /home/vftp /home/vsftpd /srv/* /var/www /var/log/vsftpd.log* \
+    /etc/logrotate.d/vsftpd* /etc/secure-ftp* /srv/* /var/www /var/log/vsftpd.log* \
     /usr/local/sbin/ftp-users
 sysctl -q net.ipv6.conf.all.disable_ipv6=0 net.ipv6.conf.lo.disable_ipv6=0
-for user in virtual ftp; do pkill -KILL -u $user; userdel $user; done
+for user in virtual ftp $(awk -F: '$3 >= 1000 && $3 < 60000 { print $1 }' /etc/passwd); do
+    pkill -KILL -u $user; userdel $user
+done
+rm -rf /home/* /etc/ssh/sftponly_keys /etc/ssh/sshd_config.d/*
+groupdel sftponly; groupdel ftpjail; groupdel ssh-users
+cp /usr/share/openssh/sshd_config /etc/ssh/sshd_config; systemctl reload ssh
 systemctl daemon-reload; systemctl reset-failed
 """
 
