@@ -81,9 +81,10 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.options
     store_options,
     write_options,
 )
-from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.reconcile import Rules, reconcile
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.backend import Ftps
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.reconcile import Rules
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import discover
-from ansible_collections.secure_ftp.server.plugins.module_utils._manage.manager import module_change
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage.by_module import change
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields import of_protocol
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.policy import valid_min_length
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import person_from_options
@@ -95,11 +96,10 @@ def _logic(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     options = {**{key: params[key] for key in _PERSON}, "protocols": ["ftps"]}
     person = person_from_options(options, valid_min_length(params["password_min_length"]))
-    server = discover(**{key: params[key] for key in store_options()})
-    rules = Rules(check_mode=module.check_mode, **{key: params[key] for key in write_options()})
-    with module_change("ftp_user", [person.name], module.check_mode) as report:
-        outcome = reconcile([person], server, rules)
-        outcome.report(report)
+    where = {key: params[key] for key in store_options()}
+    server = discover(**where)
+    rules = Rules(**{key: params[key] for key in write_options()})
+    outcome = change("ftp_user", [person], Ftps(server, rules, where), module.check_mode, params["remove_home"])
     for warning in outcome.warnings:
         module.warn(warning)
     return {

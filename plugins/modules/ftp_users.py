@@ -143,10 +143,11 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.options
     users_option,
     write_options,
 )
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.backend import Ftps
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.database import salvage_database
-from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.reconcile import Outcome, Rules, reconcile
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.reconcile import Outcome, Rules
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import discover
-from ansible_collections.secure_ftp.server.plugins.module_utils._manage.manager import module_change
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage.by_module import change
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.policy import valid_min_length
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import people_from_list
 
@@ -154,7 +155,8 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._users.user impo
 def _logic(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     people = people_from_list(params["users"], valid_min_length(params["password_min_length"]))
-    server = discover(**{key: params[key] for key in store_options()})
+    where = {key: params[key] for key in store_options()}
+    server = discover(**where)
     salvaged = None
     if params["salvage"]:
         records, kept = salvage_database(server.database, module.check_mode, params["lock_timeout"])
@@ -163,12 +165,9 @@ def _logic(module: AnsibleModule) -> dict[str, Any]:
         outcome = Outcome(warnings=[f"{server.database}: damaged, so users were not compared with it in check mode"])
     else:
         rules = Rules(
-            check_mode=module.check_mode,
             **{key: params[key] for key in ("purge", "hash_plaintext", *write_options())},
         )
-        with module_change("ftp_users", [person.name for person in people], module.check_mode) as report:
-            outcome = reconcile(people, server, rules)
-            outcome.report(report)
+        outcome = change("ftp_users", people, Ftps(server, rules, where), module.check_mode, params["remove_home"])
     for warning in outcome.warnings:
         module.warn(warning)
     return {

@@ -78,8 +78,9 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.module import run
 from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.options import password_options, person_options
-from ansible_collections.secure_ftp.server.plugins.module_utils._manage.manager import module_change
-from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.reconcile import Rules, reconcile, sftp_options
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage.by_module import change
+from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.backend import Sftp
+from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.reconcile import Rules, sftp_options
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields import of_protocol
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.policy import valid_min_length
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import person_from_options
@@ -91,10 +92,8 @@ def _logic(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     options = {**{key: params[key] for key in _PERSON}, "protocols": ["sftp"]}
     person = person_from_options(options, valid_min_length(params["password_min_length"]))
-    rules = Rules(check_mode=module.check_mode, **{key: params[key] for key in sftp_options()})
-    with module_change("sftp_user", [person.name], module.check_mode) as report:
-        outcome = reconcile([person], rules)
-        outcome.report(report)
+    rules = Rules(**{key: params[key] for key in sftp_options()})
+    outcome = change("sftp_user", [person], Sftp(rules), module.check_mode, params["remove_home"])
     for warning in outcome.warnings:
         module.warn(warning)
     return {

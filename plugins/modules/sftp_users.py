@@ -107,8 +107,9 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.module import run
 from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.options import password_options, users_option
-from ansible_collections.secure_ftp.server.plugins.module_utils._manage.manager import module_change
-from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.reconcile import Rules, reconcile, sftp_options
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage.by_module import change
+from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.backend import Sftp
+from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.reconcile import Rules, sftp_options
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.policy import valid_min_length
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import people_from_list
 
@@ -117,13 +118,10 @@ def _logic(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     people = people_from_list(params["users"], valid_min_length(params["password_min_length"]))
     rules = Rules(
-        check_mode=module.check_mode,
         purge=params["purge"],
         **{key: params[key] for key in sftp_options()},
     )
-    with module_change("sftp_users", [person.name for person in people], module.check_mode) as report:
-        outcome = reconcile(people, rules)
-        outcome.report(report)
+    outcome = change("sftp_users", people, Sftp(rules), module.check_mode, params["remove_home"])
     for warning in outcome.warnings:
         module.warn(warning)
     return {

@@ -79,7 +79,7 @@ def state() -> State:
     """What both halves say of the user: whether there, locked, which password verifies, how many keys."""
     sides = []
     found = {user["name"]: user for user in manager().users()}.get(USER)
-    people = manager()._as_they_are([USER])
+    people = manager()._transaction.stored([USER])
     for protocol in ("ftps", "sftp"):
         person = people[protocol][USER]
         if not person.present:

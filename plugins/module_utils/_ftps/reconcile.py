@@ -78,6 +78,12 @@ class Outcome:
         users = (self.added, self.changed_users, self.removed, self.hashed, self.locked, self.unlocked)
         return self.pam_changed or any(users) or bool(self.homes or self.homes_removed)
 
+    @property
+    def touched(self) -> set[str]:
+        """Who was there before and is there still, and differs."""
+        homes = map(os.path.basename, self.homes)
+        return {*self.changed_users, *self.hashed, *self.locked, *self.unlocked, *homes}
+
     def report(self, report: Callable[[str, Sequence[str]], None]) -> None:
         """Hand what was done to whom to the log."""
         for what in ("added", "removed", "hashed", "locked", "unlocked"):

@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""What a change of both protocols is about to do, so that the next call can finish it when it is killed half-way.
+"""What a change is about to do, so that the next one can finish it when it is killed half-way.
 
 The file is as secret as shadow(5): it holds hashes, never passwords, belongs to root with mode 0600, and is there only
 while a change runs.
@@ -9,10 +9,12 @@ while a change runs.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-from typing import Mapping, NamedTuple, Sequence
+from typing import Any, Mapping, NamedTuple, Sequence
 
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.files import (
     file_error,
     fsync_directory,
@@ -24,10 +26,15 @@ PATH = "/var/lib/secure_ftp.server/unfinished.json"
 
 
 class Intent(NamedTuple):
-    """A change: the people as they are to be, and each one's FTPS record before it (None: no record)."""
+    """A change: the users as they are to be, the records before it, and where.
+
+    ``records`` tell versions of what is replaced whole apart (None: nobody there); ``places`` are what the backends
+    say of themselves, by protocol, in the order they are changed in.
+    """
 
     people: Sequence[Person]
     records: Mapping[str, str | None]
+    places: Mapping[str, Mapping[str, Any]]
 
 
 def write(intent: Intent, path: str = PATH) -> None:
@@ -37,8 +44,23 @@ def write(intent: Intent, path: str = PATH) -> None:
         os.makedirs(directory, mode=0o700, exist_ok=True)
     except OSError as error:
         raise file_error(directory, "make the directory", error) from error
-    content = {"people": [person._asdict() for person in intent.people], "records": dict(intent.records)}
-    replace_file(path, json.dumps(content).encode("utf-8", "surrogateescape"), 0o600, -1, -1)
+    content = {
+        "people": [person._asdict() for person in intent.people],
+        "records": dict(intent.records),
+        "places": dict(intent.places),
+    }
+    try:
+        replace_file(path, json.dumps(content).encode("utf-8", "surrogateescape"), 0o600, -1, -1)
+    except SecureFtpError:
+        # It may be there all the same, when only its directory could not be flushed: what was refused must not be done
+        # by the next change.
+        with contextlib.suppress(FileNotFoundError):
+            try:
+                os.unlink(path)
+            except OSError as error:
+                left = "nothing was changed, but the next change would do it: remove this file by hand first"
+                raise file_error(path, "take back", error, left) from error
+        raise
 
 
 def read(path: str = PATH) -> Intent | None:
@@ -56,7 +78,8 @@ def read(path: str = PATH) -> Intent | None:
             )
             for entry in content["people"]
         ]
-        return Intent(people, content["records"])
+        # An earlier version did not say where: it knew only the places that are discovered.
+        return Intent(people, content["records"], dict(content.get("places") or {"sftp": {}, "ftps": {}}))
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None
     except OSError as error:

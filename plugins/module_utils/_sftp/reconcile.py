@@ -124,6 +124,11 @@ class Outcome:
     def changed(self) -> bool:
         return bool(self.added or self.changed_users or self.removed or self.homes_removed)
 
+    @property
+    def touched(self) -> set[str]:
+        """Who was there before and is there still, and differs."""
+        return set(self.changed_users)
+
     def report(self, report: Callable[[str, Sequence[str]], None]) -> None:
         """Hand what was done to whom to the log."""
         report("added", self.added)

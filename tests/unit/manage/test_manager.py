@@ -10,7 +10,7 @@ import json
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Iterable, Sequence
+from typing import Any, Mapping, Sequence
 
 import pytest
 from conftest import HASH, dump, load
@@ -24,11 +24,14 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors imp
     UserExists,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps import database
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.backend import Ftps
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.reconcile import Rules
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import Homes, Server
-from ansible_collections.secure_ftp.server.plugins.module_utils._manage import journal
+from ansible_collections.secure_ftp.server.plugins.module_utils._host import files
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import accounts_lock
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage import audit, by_module, journal, transaction
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage import manager as manage
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp import reconcile as sftp
-from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import Jail
 from ansible_collections.secure_ftp.server.plugins.module_utils._users import passwords
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import Person, uses
 
@@ -41,20 +44,23 @@ class Killed(BaseException):
 
 
 class Sftp:
-    """The SFTP half in memory, as _sftp_people would leave it."""
+    """The SFTP half in memory, as the real one would leave it."""
+
+    protocol, whole, rounds = "sftp", False, 1000
 
     def __init__(self, jail: Path) -> None:
         self.people: dict[str, Person] = {}
         self.jail = jail
+        self.ended: list[str] = []
 
-    def reconcile(self, people: Sequence[Person], rules: sftp.Rules) -> sftp.Outcome:
+    def apply(self, users: Sequence[Person], check_mode: bool = False, remove_home: bool = False) -> sftp.Outcome:
         outcome = sftp.Outcome()
-        for person in people:
+        for person in users:
             found = self.people.get(person.name)
             if not uses(person, "sftp"):
                 if found:
                     outcome.removed.append(person.name)
-                    if not rules.check_mode:
+                    if not check_mode:
                         del self.people[person.name]
                 continue
             wanted = found or Person(person.name, password_hash="*", authorized_keys=(), locked=False)
@@ -66,15 +72,32 @@ class Sftp:
                     outcome.changed_users[person.name] = ["something"]
                 else:
                     outcome.added.append(person.name)
-                if not rules.check_mode:
+                if not check_mode:
                     self.people[person.name] = wanted
                     (self.jail / person.name).mkdir(exist_ok=True)
         return outcome
 
-    def as_they_are(self, names: Iterable[str], group: str) -> dict[str, Person]:
+    def stored(self, names: Sequence[str]) -> dict[str, Person]:
         return {name: self.people.get(name, Person(name, present=False)) for name in names}
 
-    def describe(self, group: str, name: str | None = None) -> list[dict[str, Any]]:
+    def settled(self, users: Sequence[Person]) -> set[str]:
+        there = [user for user in users if user.name in self.people]
+        pairs = [(user.password or "", self.people[user.name].password_hash or "") for user in there]
+        return {user.name for user, fits in zip(there, passwords.verify_many(pairs)) if fits}
+
+    def restore(self, before: Mapping[str, Person]) -> None:
+        self.apply(list(before.values()))
+
+    def directories(self, names: Sequence[str]) -> list[str]:
+        return [str(self.jail / name) for name in names]
+
+    def end_sessions(self, names: Sequence[str]) -> None:
+        self.ended += names
+
+    def place(self) -> dict[str, Any]:
+        return {"rules": {"group": "sftponly"}}
+
+    def describe(self, name: str | None = None) -> list[dict[str, Any]]:
         return [
             {
                 "name": person.name,
@@ -101,17 +124,16 @@ class Host:
         self.jail.mkdir()
         self.sftp = Sftp(self.jail)
         server = Server(str(self.db), None, Homes(str(self.homes / "$USER")), "nobody")
-        monkeypatch.setattr(manage, "LOCK_FILE", str(tmp_path / "lock"))
-        monkeypatch.setattr(manage.Manager, "_server", server)
-        monkeypatch.setattr(manage.Manager, "_group", "sftponly")
-        monkeypatch.setattr(manage.state, "jail_of", lambda group: Jail(directory=str(self.jail)))
-        monkeypatch.setattr(manage.sftp, "reconcile", self.sftp.reconcile)
-        for name in ("as_they_are", "describe"):
-            monkeypatch.setattr(manage.state, name, getattr(self.sftp, name))
+        self.ftps = Ftps(server, Rules(rounds=1000), {"db": str(self.db)})
+        self.backends: dict[str, Any] = {"sftp": self.sftp, "ftps": self.ftps}
+        monkeypatch.setattr(transaction, "LOCK_FILE", str(tmp_path / "lock"))
+        monkeypatch.setattr(journal, "PATH", str(self.journal))
+        for module in (manage, by_module):
+            monkeypatch.setattr(module, "reopen", lambda protocol, place: self.backends.get(protocol))
 
     @property
     def manager(self) -> manage.Manager:
-        return manage.Manager(rounds=1000, journal_path=str(self.journal))
+        return manage.Manager(1000, str(self.journal), backends=list(self.backends.values()))
 
     def state(self) -> tuple[Any, ...]:
         return dump(self.db) if self.db.exists() else {}, dict(self.sftp.people)
@@ -127,15 +149,15 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
 @contextlib.contextmanager
 def ftps_breaks(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> Any:
     """Let the FTPS half fail once it is really begun."""
-    real = manage.ftps.reconcile
+    real = Ftps.apply
 
-    def broken(people: Any, server: Any, rules: Any) -> Any:
-        if not rules.check_mode:
+    def broken(self: Ftps, users: Any, check_mode: bool = False, remove_home: bool = False) -> Any:
+        if not check_mode:
             raise error
-        return real(people, server, rules)
+        return real(self, users, check_mode, remove_home)
 
     with monkeypatch.context() as patch:
-        patch.setattr(manage.ftps, "reconcile", broken)
+        patch.setattr(Ftps, "apply", broken)
         yield
 
 
@@ -143,8 +165,8 @@ def ftps_breaks(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> Any:
 def killed(monkeypatch: pytest.MonkeyPatch) -> Any:
     """End a change between its halves as SIGKILL does: nothing is undone and the journal stays."""
     with monkeypatch.context() as patch, ftps_breaks(monkeypatch, Killed()), contextlib.suppress(Killed):
-        patch.setattr(manage.journal, "remove", lambda path: None)
-        patch.setattr(manage.Manager, "_undo", lambda *arguments: None)
+        patch.setattr(journal, "remove", lambda path: None)
+        patch.setattr(transaction.Transaction, "_undo", lambda *arguments: None)
         yield
 
 
@@ -312,20 +334,74 @@ def test_a_change_that_cannot_be_finished_yet_is_not_forgotten(host: Host, monke
 def test_a_module_waits_for_the_change_before_it_and_finishes_a_killed_one(
     host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(manage.Manager.__init__, "__defaults__", (1000, str(host.journal), False))
-    monkeypatch.setattr(manage, "LOCK_SECONDS", 0.0)
-    monkeypatch.setattr(manage, "audited", lambda *_about: contextlib.nullcontext(lambda _result, _users: None))
+    monkeypatch.setattr(transaction, "LOCK_SECONDS", 0.0)
+    monkeypatch.setattr(audit, "write", lambda *_line: None)
+    robin = [Person("robin", password="robins-password", protocols=("ftps",))]
     with killed(monkeypatch):
         host.manager.add("batman", password="geheim geheim")
-    with manage.accounts_lock(manage.LOCK_FILE):
-        with manage.module_change("ftp_user", ["robin"], check_mode=True):
-            assert host.journal.exists(), "check mode changed something"
-        with pytest.raises(Busy), manage.module_change("ftp_user", ["robin"], check_mode=False):
-            pytest.fail("another change is at work")
-    with manage.module_change("ftp_user", ["robin"], check_mode=False):
-        assert host.manager.show("batman")["protocols"] == ["ftps", "sftp"] and not host.journal.exists()
-        with pytest.raises(Busy), manage.accounts_lock(manage.LOCK_FILE, 0.0):
-            pytest.fail("the module holds no lock")
+    with accounts_lock(transaction.LOCK_FILE):
+        assert by_module.change("ftp_user", robin, host.ftps, check_mode=True).added == ["robin"]
+        assert host.journal.exists(), "check mode changed something"
+        with pytest.raises(Busy):
+            by_module.change("ftp_user", robin, host.ftps, check_mode=False)
+    outcome = by_module.change("ftp_user", robin, host.ftps, check_mode=False)
+    assert outcome.added == ["robin"] and "interrupted change was finished" in outcome.warnings[0]
+    assert host.manager.show("batman")["protocols"] == ["ftps", "sftp"] and not host.journal.exists()
+
+
+@pytest.mark.parametrize("front", ["ftp_users", "sftp_users"])
+def test_a_module_that_was_killed_is_finished_by_the_command(
+    host: Host, monkeypatch: pytest.MonkeyPatch, front: str
+) -> None:
+    monkeypatch.setattr(audit, "write", lambda *_line: None)
+    protocol = front.partition("_")[0].replace("ftp", "ftps").replace("sftps", "sftp")
+    backend = host.backends[protocol]
+    real, calls = type(backend).apply, []
+
+    def broken(self: Any, users: Any, check_mode: bool = False, remove_home: bool = False) -> Any:
+        calls.append(check_mode)
+        if not check_mode:
+            raise Killed
+        return real(self, users, check_mode, remove_home)
+
+    people = [Person("robin", password="robins-password", protocols=(protocol,))]
+    with monkeypatch.context() as patch, contextlib.suppress(Killed):
+        patch.setattr(type(backend), "apply", broken)
+        patch.setattr(journal, "remove", lambda path: None)
+        patch.setattr(transaction.Transaction, "_undo", lambda *arguments: None)
+        by_module.change(front, people, backend, check_mode=False)
+    assert calls == [True, False] and "robins-password" not in host.journal.read_text()
+    assert list(json.loads(host.journal.read_text())["places"]) == [protocol]
+    answer = host.manager.add("joker", password="xxxxxxxxxxxx")
+    assert answer["warnings"] == ["user 'robin': an interrupted change was finished first"]
+    assert host.manager.show("robin")["protocols"] == [protocol] and not host.journal.exists()
+
+
+def test_a_module_that_fails_takes_back_what_it_did(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audit, "write", lambda *_line: None)
+    host.manager.add("batman", password="geheim geheim", authorized_keys=[KEY])
+    before, real = host.state(), Sftp.apply
+
+    def broken(self: Sftp, users: Any, check_mode: bool = False, remove_home: bool = False) -> Any:
+        outcome = real(self, users, check_mode, remove_home)
+        if not check_mode:
+            monkeypatch.setattr(Sftp, "apply", real)
+            raise SecureFtpError("no space")
+        return outcome
+
+    monkeypatch.setattr(Sftp, "apply", broken)
+    people = [Person("batman", present=False), Person("robin", password="robins-password", protocols=("sftp",))]
+    with pytest.raises(SecureFtpError, match="no space"):
+        by_module.change("sftp_users", people, host.sftp, check_mode=False)
+    assert host.state() == before and not host.journal.exists() and not (host.jail / "robin").exists()
+
+
+def test_nothing_to_do_writes_no_journal(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    host.manager.add("batman", password="geheim geheim")
+    monkeypatch.setattr(journal, "write", lambda *_arguments: pytest.fail("a journal for nothing"))
+    people = [Person("batman", password="geheim geheim", protocols=("ftps",))]
+    assert not by_module.change("ftp_users", people, host.ftps, check_mode=False).changed
+    assert not host.manager.edit("batman", password="geheim geheim")["changed"]
 
 
 def test_what_somebody_else_has_changed_since_is_left_alone(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -358,7 +434,7 @@ def test_a_list_goes_in_whole_or_not_at_all(host: Host) -> None:
 
 
 def test_a_host_without_vsftpd_has_users_of_sftp(host: Host, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(manage.Manager, "_server", None)
+    del host.backends["ftps"]
     monkeypatch.setattr(manage, "CONFIGS", (str(tmp_path / "vsftpd.conf"),))
     host.manager.add("alfred", protocols=["sftp"], password="xxxxxxxxxxxx")
     for call in (host.manager.lock, host.manager.unlock):
@@ -399,3 +475,30 @@ def test_a_journal_that_the_disk_refuses_is_named(host: Host, monkeypatch: pytes
     assert host.journal.exists()
     host.manager.add("robin", password="robins-password")
     assert {"batman", "robin"} <= set(dump(host.db)) and not host.journal.exists()
+
+
+def test_what_was_refused_is_not_done_by_the_next_change(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The journal was in place, and only its directory could not be flushed."""
+
+    def refuse(_directory: str) -> None:
+        raise OSError(5, "Input/output error")
+
+    host.manager.add("joker", password="xxxxxxxxxxxx")
+    before = host.state()
+    with monkeypatch.context() as broken:
+        broken.setattr(files, "fsync_directory", refuse)
+        with pytest.raises(SecureFtpError, match="input/output error"):
+            host.manager.add("batman", password="geheim-geheim")
+    assert host.state() == before and not host.journal.exists()
+    assert host.manager.lock("joker")["warnings"] == []
+    assert set(dump(host.db)) == {"joker"}
+
+
+def test_a_killed_change_of_somebody_who_is_shut_out_ends_the_sessions(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host.manager.add("batman", password="geheim geheim")
+    with killed(monkeypatch):
+        host.manager.edit("batman", password="geheim geheim-2")
+    host.manager.add("robin", password="xxxxxxxxxxxx")
+    assert host.sftp.ended == ["batman"]

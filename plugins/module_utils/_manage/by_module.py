@@ -1,0 +1,35 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: for use inside this collection only; may change without notice.
+"""A change by a module: of one backend, in the same transaction, under the same lock, in the same log."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Sequence
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage import journal
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage.audit import audited
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage.backends import reopen
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage.transaction import Transaction
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import Backend
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import Person
+
+
+def change(front: str, users: Sequence[Person], backend: Backend, check_mode: bool, remove_home: bool = False) -> Any:
+    """Make ``users`` of ``backend`` what they should be; return the Outcome. ``front`` is the name of the module.
+
+    Check mode changes nothing, so it waits for nobody. Who is not root has neither the lock, which is of the host's
+    users, nor a place for a journal: such a module writes a database of its own.
+    """
+    is_root = os.geteuid() == 0
+    transaction = Transaction([backend], reopen, journal.PATH if is_root else None)
+    if check_mode:
+        return transaction.plan(users, remove_home)[backend.protocol]
+    if not is_root:
+        return transaction.run(users, remove_home)[backend.protocol]
+    with audited(front, "apply", [user.name for user in users]) as report, transaction.alone() as warnings:
+        outcome = transaction.run(users, remove_home)[backend.protocol]
+        outcome.warnings[:0] = warnings
+        outcome.report(report)
+    return outcome

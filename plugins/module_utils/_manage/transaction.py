@@ -1,0 +1,189 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: for use inside this collection only; may change without notice.
+"""One change of users in one or more backends: whole, undone, or finished by the next one.
+
+The backend that is replaced whole comes last: once it is changed there is no way back, and what is left to do, or the
+disk may yet lose, the journal finishes. Before that the others are put back as they were.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import Any, Callable, Iterator, Mapping, Sequence
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import Busy, NotDurable, SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import accounts_lock
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage import journal
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import Backend, Outcome
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.passwords import hash_many, validate_rounds
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import Person, uses
+
+LOCK_FILE = "/run/secure_ftp.server-users.lock"
+LOCK_SECONDS = 120.0
+"""How long a change waits for the changes before it."""
+
+_STAND_IN = "$6$rounds=5000$" + "." * 16 + "$" + "." * 86
+"""A hash of nothing, where only what would be done is asked for."""
+
+Stored = Mapping[str, Mapping[str, Person]]
+Reopen = Callable[[str, Mapping[str, Any]], "Backend | None"]
+
+
+class Transaction:
+    """Changes of the users of ``backends``, in this order.
+
+    ``path`` is the journal, None for none: who is not root has no place for one. ``reopen`` gives the backends that a
+    killed change had; they need not be these.
+    """
+
+    def __init__(self, backends: Sequence[Backend], reopen: Reopen, path: str | None = journal.PATH) -> None:
+        self._backends, self._reopen, self._path = backends, reopen, path
+
+    @contextlib.contextmanager
+    def alone(self, lock_file: str | None = None) -> Iterator[list[str]]:
+        """Let one change at a time run, after what a killed one left is finished; yield warnings about that."""
+        with accounts_lock(lock_file or LOCK_FILE, LOCK_SECONDS):
+            yield self.finish()
+
+    def stored(self, names: Sequence[str]) -> dict[str, dict[str, Person]]:
+        """By protocol, each of ``names`` as it is."""
+        return {backend.protocol: backend.stored(names) for backend in self._backends}
+
+    def plan(self, users: Sequence[Person], remove_home: bool = False) -> dict[str, Outcome]:
+        """By protocol, what ``run`` would do."""
+        users = self._without_passwords(users, dry_run=True)
+        return {one.protocol: one.apply(users, check_mode=True, remove_home=remove_home) for one in self._backends}
+
+    def run(self, users: Sequence[Person], remove_home: bool = False) -> dict[str, Outcome]:
+        """Do it; return what was done by protocol. ``remove_home`` comes last: nothing brings files back."""
+        users = self._without_passwords(users)
+        plans = {one.protocol: one.apply(users, check_mode=True, remove_home=remove_home) for one in self._backends}
+        if not any(plan.changed for plan in plans.values()):
+            return plans
+        named = {user.name for user in users}
+        purged = sorted({name for plan in plans.values() for name in plan.removed} - named)
+        names = [*named, *purged]
+        before = self.stored(names)
+        made = [path for one in self._backends for path in one.directories(names) if not os.path.lexists(path)]
+        self._remember(users, before)
+        try:
+            outcomes = {backend.protocol: backend.apply(users) for backend in self._backends}
+        except BaseException:  # Ctrl-C too; the journal stays when even this fails
+            if not self._is_done(before):
+                self._undo(before, made)
+                self._forget()
+            raise
+        self._forget()
+        if remove_home:
+            for backend in self._backends:
+                gone = [*users, *(Person(name, present=False) for name in purged)]
+                last = backend.apply(gone, remove_home=True)
+                outcomes[backend.protocol].homes_removed = last.homes_removed
+        return outcomes
+
+    def finish(self) -> list[str]:
+        """Finish what a killed change has left half-done; return warnings about it."""
+        if self._path is None:
+            return []
+        intent = journal.read(self._path)
+        if intent is None:
+            journal.remove(self._path)
+            return []
+        rest: list[Person] = []
+        try:
+            found = [self._reopen(protocol, place) for protocol, place in intent.places.items()]
+            backends = [backend for backend in found if backend is not None]
+            rest = _unfinished(intent, backends)
+            for backend in backends:
+                backend.end_sessions([user.name for user in intent.people if _is_shut_out(user, backend.protocol)])
+            changed = [backend.apply(rest).changed for backend in backends]
+        except (Busy, NotDurable):
+            raise  # it stays half-done for now, or the disk may lose it yet, and is remembered
+        except SecureFtpError as error:
+            warnings = [f"user {_named(rest)}: an interrupted change could not be finished: {error}"]
+        else:
+            warnings = [f"user {_named(rest)}: an interrupted change was finished first"] if any(changed) else []
+        journal.remove(self._path)
+        return warnings
+
+    # --- its steps -------------------------------------------------------------------------------------------------
+
+    def _without_passwords(self, users: Sequence[Person], dry_run: bool = False) -> list[Person]:
+        """``users`` with hashes instead of passwords, so that no password reaches the journal.
+
+        A password that is stored already on every protocol of its user is left as it is.
+        """
+        rounds = self._backends[0].rounds
+        validate_rounds(rounds)
+        given = [user for user in users if user.password is not None]
+        if not given:
+            return list(users)
+        settled = {backend.protocol: backend.settled(given) for backend in self._backends}
+        to_hash = [
+            user
+            for user in given
+            if user.present and not all(user.name in settled.get(one, {user.name}) for one in user.protocols)
+        ]
+        made = [_STAND_IN] * len(to_hash) if dry_run else hash_many([one.password or "" for one in to_hash], rounds)
+        hashes = dict(zip((user.name for user in to_hash), made))
+        return [
+            user if user.password is None else user._replace(password=None, password_hash=hashes.get(user.name))
+            for user in users
+        ]
+
+    def _remember(self, users: Sequence[Person], before: Stored) -> None:
+        if self._path is not None:
+            places = {backend.protocol: backend.place() for backend in self._backends}
+            journal.write(journal.Intent(users, _records(self._backends, before), places), self._path)
+
+    def _forget(self) -> None:
+        if self._path is not None:
+            journal.remove(self._path)
+
+    def _is_done(self, before: Stored) -> bool:
+        """Whether what is replaced whole, and comes last, has been changed: then there is no way back."""
+        for backend in self._backends:
+            if backend.whole:
+                now = {backend.protocol: backend.stored(list(before[backend.protocol]))}
+                return _records([backend], now) != _records([backend], before)
+        return False
+
+    def _undo(self, before: Stored, made: Sequence[str]) -> None:
+        """Put everything back as it was and take away the directories made for new users."""
+        for backend in reversed(self._backends):
+            backend.restore(before[backend.protocol])
+        for path in made:
+            with contextlib.suppress(OSError):
+                os.rmdir(path)
+
+
+def _records(backends: Sequence[Backend], people: Stored) -> dict[str, str | None]:
+    """Tell versions of what is replaced whole apart; as secret as what they are made of."""
+    for backend in backends:
+        if backend.whole:
+            return {
+                name: f"{'!' if person.locked else ''}{person.password_hash}" if person.present else None
+                for name, person in people[backend.protocol].items()
+            }
+    return {}
+
+
+def _unfinished(intent: journal.Intent, backends: Sequence[Backend]) -> list[Person]:
+    """Whom the killed change did not get to.
+
+    What is replaced whole comes last: where the record is another one, all was done, or somebody was here since.
+    """
+    names = [user.name for user in intent.people]
+    now = _records(backends, {backend.protocol: backend.stored(names) for backend in backends if backend.whole})
+    return [user for user in intent.people if not now or now[user.name] == intent.records.get(user.name)]
+
+
+def _is_shut_out(user: Person, protocol: str) -> bool:
+    """Whether who is logged in as ``user`` was to be logged out."""
+    return bool(user.locked) or not uses(user, protocol) or user.password_hash is not None
+
+
+def _named(users: Sequence[Person]) -> str:
+    return ", ".join(repr(user.name) for user in users[:5]) + (" and others" if len(users) > 5 else "")
