@@ -97,7 +97,7 @@ reliability: venv ## the user store killed, raced, corrupted and out of space
 	@$(PYTHON) -m pytest tests/reliability --quiet -rs
 
 soak: venv ## the same for longer, with five times as many kills and damaged files
-	@SECURE_FTP_SWAPS=1000 SECURE_FTP_MANAGER_KILLS=1000 SECURE_FTP_KILLS=5000 SECURE_FTP_DAMAGED=5000 $(PYTHON) -m pytest tests/reliability --quiet -rs
+	@SECURE_FTP_SWAPS=1000 SECURE_FTP_FAULT_STRIDE=1 SECURE_FTP_MANAGER_KILLS=1000 SECURE_FTP_KILLS=5000 SECURE_FTP_DAMAGED=5000 $(PYTHON) -m pytest tests/reliability --quiet -rs
 
 broken: venv ## break the user store and the jail on purpose, one way at a time: a test must notice each
 	@$(PYTHON) tests/broken/broken.py "$(ONLY)"

@@ -435,9 +435,9 @@ WAYS = (
     ),
     Broken(
         "transaction: a flush that fails goes unsaid",
-        USERDB,
-        "        raise NotDurable(",
-        "        str(",
+        FTP_PEOPLE,
+        "    if undurable is not None:\n        raise undurable\n",
+        "",
         "unit/manage/test_manager.py::test_a_failure_behind_the_rename_leaves_no_half_user",
     ),
     Broken(
@@ -465,7 +465,7 @@ WAYS = (
         "transaction: the journal is gone before the change",
         TRANSACTION,
         "        self._remember(users, before)\n",
-        "        self._remember(users, before)\n        self._forget()\n",
+        "        self._remember(users, before)\n        os.unlink(self._path or '')\n",
         "unit/manage/test_manager.py::test_a_change_that_was_killed_is_finished_by_the_next_one",
     ),
     Broken(

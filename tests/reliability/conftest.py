@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 import tempfile
 from pathlib import Path
 from typing import Callable, Iterator
@@ -34,3 +36,26 @@ def memory(tmp_path: Path) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
         yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def preload(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """faults.c, compiled."""
+    compiler = shutil.which("gcc") or shutil.which("cc")
+    if not compiler:
+        pytest.skip("no C compiler")
+    library = tmp_path_factory.mktemp("faults") / "faults.so"
+    command = [
+        compiler,
+        "-std=gnu11",
+        "-Wall",
+        "-O1",
+        "-shared",
+        "-fPIC",
+        "-o",
+        library,
+        Path(__file__).parent / "faults.c",
+        "-ldl",
+    ]
+    subprocess.run(command, check=True)
+    return library

@@ -10,12 +10,20 @@ class SecureFtpError(Exception):
     """Bad input or an unusable host.
 
     The message names the thing, what was expected, what was found and the remedy, and never
-    contains a password or a hash. Nothing has been changed when it is raised.
+    contains a password or a hash. Nothing has been changed when it is raised, unless ``state`` says so.
 
-    ``code`` is the kind of error, one of EXIT_CODES, for programs.
+    ``code`` is the kind of error, one of EXIT_CODES, for programs. ``state`` says what has been changed by then;
+    whoever passes the error on and knows better sets it.
     """
 
     code = "failed"
+
+    def __init__(self, message: str, state: str = "") -> None:
+        super().__init__(message)
+        self.state = state
+
+    def __str__(self) -> str:
+        return f"{self.args[0]}; {self.state}" if self.state else str(self.args[0])
 
 
 class InvalidInput(SecureFtpError):

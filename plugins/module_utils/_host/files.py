@@ -35,7 +35,7 @@ def file_error(path: str, doing: str, error: OSError, state: str = "nothing was 
     """
     meaning = _MEANING.get(error.errno or 0) or error.strerror or str(error)
     kind = NotPermitted if error.errno in (errno.EACCES, errno.EPERM) else SecureFtpError
-    return kind(f"{path}: cannot {doing} it: {meaning}; {state}")
+    return kind(f"{path}: cannot {doing} it: {meaning}", state)
 
 
 def fsync_directory(path: str) -> None:

@@ -301,9 +301,14 @@ class Manager:
 
     def _answer(self, name: str, result: Result, warnings: Sequence[str]) -> dict[str, Any]:
         warnings = [*warnings, *result.warnings]
-        return {"changed": result.changes_anything, "user": self.show(name), "warnings": warnings}
+        user = None
+        try:
+            user = self.show(name)
+        except SecureFtpError as error:  # it must not look as if the change had failed
+            warnings.append(f"user {name!r}: the change is made, but the user cannot be read now: {error}")
+        return {"changed": result.changes_anything, "user": user, "warnings": warnings}
 
-    # --- where people are kept -------------------------------------------------------------------------------------
+    # --- where users are kept --------------------------------------------------------------------------------------
 
     @cached_property
     def _backends(self) -> dict[str, Backend]:

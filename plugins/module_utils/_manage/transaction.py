@@ -77,10 +77,7 @@ class Transaction:
             raise
         self._forget()
         if remove_home:
-            for backend in self._backends:
-                gone = [*users, *(Person(name, present=False) for name in purged)]
-                last = backend.apply(gone, remove_home=True)
-                outcomes[backend.protocol].homes_removed = last.homes_removed
+            self._remove_homes([*users, *(Person(name, present=False) for name in purged)], outcomes)
         return outcomes
 
     def finish(self) -> list[str]:
@@ -132,6 +129,16 @@ class Transaction:
             user if user.password is None else user._replace(password=None, password_hash=hashes.get(user.name))
             for user in users
         ]
+
+    def _remove_homes(self, users: Sequence[Person], outcomes: Mapping[str, Outcome]) -> None:
+        try:
+            for backend in self._backends:
+                last = backend.apply(users, remove_home=True)
+                outcomes[backend.protocol].homes_removed = last.homes_removed
+        except SecureFtpError as error:
+            gone = _named([user for user in users if not user.present])
+            error.state = f"user {gone}: removed already, but not all of the files; do the same again to remove them"
+            raise
 
     def _remember(self, users: Sequence[Person], before: Stored) -> None:
         if self._path is not None:
