@@ -101,6 +101,16 @@ def test_a_run_stops_with_the_ways_out_and_taking_them_keeps_everybody(by_hand):
     assert by_hand.preflight(later).returncode == 0
 
 
+@pytest.mark.parametrize("role", ["vsftpd", "pam_userdb"])
+def test_a_role_without_the_playbook_stops_too(by_hand, role):
+    before = by_hand.sh(FILES).stdout
+    done = by_hand.role(role, NEW)
+    assert done.returncode != 0 and by_hand.sh(FILES).stdout == before, done.stdout
+    assert "2 users of it could not log in any more" in done.stdout or role == "vsftpd"
+    assert "/etc/vsftpd.conf: was not written by this collection" in done.stdout or role == "pam_userdb"
+    assert "changed=0" in done.stdout
+
+
 def test_who_knows_goes_on_and_the_check_sees_the_passwords_left_beside(by_hand):
     by_hand.site({**NEW, "vsftpd_replace_existing": True})
     assert by_hand.logs_in("newone", "New-one-12345")

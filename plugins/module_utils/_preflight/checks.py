@@ -24,10 +24,16 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors imp
 from ansible_collections.secure_ftp.server.plugins.module_utils._firewall import plan as _port_plan
 from ansible_collections.secure_ftp.server.plugins.module_utils._firewall.plan import boolean, integer, is_on, tls_modes
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps import database as _userdb
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import discover
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.sockets import listener
 from ansible_collections.secure_ftp.server.plugins.module_utils._preflight import collections
 from ansible_collections.secure_ftp.server.plugins.module_utils._preflight import variables as _variables
 from ansible_collections.secure_ftp.server.plugins.module_utils._remote import access
+from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import (
+    DEFAULT_GROUP,
+    discovered_group,
+    read_settings,
+)
 from ansible_collections.secure_ftp.server.plugins.module_utils._users import fields, policy
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import Person, person_from_options
 
@@ -92,7 +98,9 @@ class Host:
     has_file: Callable[[str], bool] = field(default=lambda path: True)
     """Whether a file is there, or may be by the time it is needed."""
     ftps_names: Callable[[str], frozenset[str] | None] = field(default=lambda path: None)
-    """Who is in that database of FTPS users; None when that cannot be known."""
+    """Who is in that database of FTPS users, '' for the one in use; None when that cannot be known."""
+    jail_group: str = DEFAULT_GROUP
+    """The group that sshd's configuration jails."""
 
 
 @dataclass(frozen=True)
@@ -238,7 +246,7 @@ def _check_person(person: Person, where: str, variables: Mapping[str, Any], host
         found += _check_new(person, where, variables, host)
     if person.present and "sftp" in person.protocols:
         groups = host.account_of(person.name)
-        group = str(variables.get("sshd_chroot_group") or "sftponly")
+        group = str(variables.get("sshd_chroot_group") or host.jail_group)
         if groups is not None and group not in groups:
             found.append(
                 f"{where}: user {person.name!r}: a system account of this name exists that is not in the group {group};"
@@ -251,12 +259,12 @@ def _check_new(person: Person, where: str, variables: Mapping[str, Any], host: H
     """Whether ``person``, who is given no password, has something to log in with by each protocol."""
     user = f"{where}: user {person.name!r}"
     if "ftps" in person.protocols:
-        database = str(variables.get("pam_userdb_db") or "/etc/vsftpd/users.db")
+        database = str(variables.get("pam_userdb_db") or "")
         known = host.ftps_names(database)
         if known is not None and person.name not in known:
             yield (
-                f"{user}: is new to FTPS (not in {database}), so expected password or password_hash, found none; give"
-                " one, or protocols: [sftp]"
+                f"{user}: is new to FTPS (not in {database or 'the database'}), so expected password or password_hash,"
+                " found none; give one, or protocols: [sftp]"
             )
     if "sftp" in person.protocols and not person.authorized_keys and not host.has_account(person.name):
         yield (
@@ -434,8 +442,9 @@ def account_groups(name: str) -> tuple[str, ...] | None:
 
 @functools.lru_cache(maxsize=1)
 def ftps_names(path: str) -> frozenset[str] | None:
-    """Who is in the database ``path``; nobody when there is none, None when it is no database that can be read."""
+    """Who is in the database ``path``, '' for the one in use; nobody when there is none, None when it is unreadable."""
     try:
+        path = path or discover().database
         return frozenset(name.decode("utf-8", "surrogateescape") for name in _userdb.read(path).all())
     except (SecureFtpError, OSError):
         return None  # those who need it say what is wrong with it
@@ -459,4 +468,12 @@ def this_host(login_user: str, ssh_ports: Iterable[int], check_mode: bool = Fals
         listener_of=listener,
         has_file=lambda path: check_mode or os.path.isfile(path),
         ftps_names=ftps_names,
+        jail_group=_jail_group(),
     )
+
+
+def _jail_group() -> str:
+    try:
+        return discovered_group(read_settings())
+    except SecureFtpError:
+        return DEFAULT_GROUP  # those who need it say what is wrong

@@ -48,10 +48,10 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._users.names imp
 def sshd_problems(variables: Mapping[str, Any], users: object, config: str = CONFIG, etc: str = "/etc") -> list[str]:
     """Every problem of the sshd and the accounts that are there with ``users`` (as ``ftp_users``) by SFTP.
 
-    None where OpenSSH's server is not installed, or no variable of the role sshd_chroot is given.
+    None where OpenSSH's server is not installed, or the variables are not those of the role sshd_chroot.
     """
     names, by_password, by_key = _sftp_users(users)
-    if not any(name.startswith("sshd_chroot_") for name in variables) or not find_program("sshd"):
+    if "sshd_chroot_directory" not in variables or not find_program("sshd"):
         return []
     text = read_config(config)
     if text is None:

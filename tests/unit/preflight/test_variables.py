@@ -121,7 +121,7 @@ def test_the_collections_are_all_that_the_roles_use_of_others() -> None:
 
 def playbook(tmp_path: Path, name: str, groups: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     inventory = tmp_path / "inventory.json"
-    hosts = {"hosts": {"web1": {"ansible_connection": "local"}}}
+    hosts = {"hosts": {"web1": {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}}}
     inventory.write_text(json.dumps({"all": hosts if groups == "" else {"children": {groups: hosts}}}))
     command = [str(PLAYBOOK), "-i", str(inventory), str(ROOT / "playbooks" / name), *arguments]
     environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
@@ -149,9 +149,35 @@ def test_the_playbook_of_users_does_not_purge_without_a_list(tmp_path: Path, var
     assert "changed=0" in refused.stdout and "ok=0" in refused.stdout
 
 
-@pytest.mark.parametrize("role", ["pam_userdb", "sshd_chroot"])
-def test_a_role_alone_does_not_purge_without_a_list(role: str) -> None:
-    first = yaml.safe_load((ROOT / "roles" / role / "tasks" / "main.yml").read_text())[0]
-    users = yaml.safe_load((ROOT / "playbooks" / "users.yml").read_text())[0]["tasks"][0]
-    users.pop("tags")
-    assert first == users
+def test_roles_alone_do_not_purge_without_a_list() -> None:
+    """One that is used without a playbook of this collection, whose preflight knows what is defined."""
+    firsts = [
+        yaml.safe_load((ROOT / "roles" / role / "tasks/main.yml").read_text())[0]
+        for role in ("pam_userdb", "sshd_chroot")
+    ]
+    assert firsts[0] == firsts[1]
+    assert firsts[0]["ansible.builtin.assert"]["that"] == "ftp_users is defined and ftp_users is not none"
+    assert firsts[0]["when"] == "ftp_users_purge | default(false) | bool"
+
+
+@pytest.mark.parametrize("role", ["vsftpd", "pam_userdb", "sshd_chroot"])
+def test_a_role_alone_looks_at_what_is_there_before_it_changes_anything(role: str) -> None:
+    tasks = yaml.safe_load((ROOT / "roles" / role / "tasks/main.yml").read_text())
+    number = next(number for number, task in enumerate(tasks) if "secure_ftp.server.preflight" in task)
+    assert all("ansible.builtin.assert" in task for task in tasks[:number])
+    given = tasks[number]["secure_ftp.server.preflight"]
+    assert given["variables"] == f"{{{{ __{role}_preflight }}}}"
+    assert ("configurations" in given) == (role == "vsftpd")
+    (site,) = yaml.safe_load((ROOT / "playbooks/site.yml").read_text())
+    assert f"__{role}_preflight" in site["pre_tasks"][0]["secure_ftp.server.preflight"]["variables"]
+    assert site["vars"]["__preflight_done"] is True and "__preflight_done" in tasks[number]["when"]
+
+
+@needs_ansible
+def test_the_playbook_of_users_looks_at_names_and_people_first(tmp_path: Path) -> None:
+    people = [{"name": "batman", "pasword": "x"}, {"name": "robin", "password": "Gotham-City!"}]
+    given = json.dumps({"ftp_users": people, "ftp_user_purge": True, "ansible_become": False})
+    refused = playbook(tmp_path, "users.yml", "ftp", "-e", given)
+    assert refused.returncode != 0 and "ok=0" in refused.stdout, refused.stdout
+    assert "did you mean ftp_users_purge?" in refused.stdout and "unknown key pasword" in refused.stdout
+    assert "Gotham" not in refused.stdout
