@@ -9,6 +9,10 @@ from pathlib import Path
 from typing import Callable, Mapping
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("unit", deadline=None)  # a machine that does something else meanwhile is no fault
+settings.load_profile("unit")
 
 HASH = "$6$rounds=50000$abcdefghijklmnop$" + "h" * 86
 """A well-formed sha512_crypt hash of nothing in particular."""
