@@ -8,7 +8,7 @@ RIG := tests/containers/rig
 export CONTAINERS_CONF := $(CURDIR)/tests/containers/containers.conf
 PLATFORM ?= debian12
 
-.PHONY: help venv demo demo-info demo-down test lint sanity unit unit-oldest unit-newest package build docs release reliability \
+.PHONY: help venv demo demo-info demo-down test lint sanity unit unit-oldest unit-newest unit-all lock cores cores-oldest package build docs release reliability \
     soak broken azure takeover molecule bench host host-down clean
 
 help: ## list the targets
@@ -16,23 +16,24 @@ help: ## list the targets
 
 venv: $(VENV)/.ready ## the pinned control machine in .venv
 
+# What is installed has the hash that the lock names; see requirements/lock.
+INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes --requirement
 # One environment for all: the checks must see the ansible-core and the collections that the tests run with.
-REQUIREMENTS := requirements-test.txt requirements-lint.txt
 CHECKED := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
 
-$(VENV)/.ready: requirements-test.txt
+$(VENV)/.ready: requirements/test.txt
 	@$(RIG) packages
 	@echo "==> preparing $(VENV)" >&2
 	@test -x $(PYTHON) || /usr/bin/python3 -m venv $(VENV)
-	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --requirement requirements-test.txt
+	@$(PYTHON) $(INSTALL) $<
 	@site=$$($(PYTHON) -c 'import sysconfig; print(sysconfig.get_path("purelib"))'); \
 	    mkdir -p $$site/ansible_collections/secure_ftp; \
 	    ln -sfn $(CURDIR) $$site/ansible_collections/secure_ftp/server
 	@touch $@
 
-$(VENV)/.checks: $(REQUIREMENTS) $(VENV)/.ready
+$(VENV)/.checks: requirements/lint.txt $(VENV)/.ready
 	@echo "==> adding the checks to $(VENV)" >&2
-	@$(PYTHON) -m pip install --quiet --disable-pip-version-check $(addprefix --requirement ,$(REQUIREMENTS))
+	@$(PYTHON) $(INSTALL) $<
 	@mkdir -p $(VENV)/types/ansible_collections/secure_ftp
 	@ln -sfn ../../../.. $(VENV)/types/ansible_collections/secure_ftp/server
 	@touch $@
@@ -54,7 +55,7 @@ demo-info: ## what the demo is, as JSON
 demo-down: ## remove the demo
 	@python3 tests/demo/demo.py down
 
-test: lint sanity unit unit-oldest unit-newest package reliability takeover molecule ## what CI runs
+test: lint sanity unit unit-oldest unit-newest package reliability takeover cores-oldest molecule ## what CI runs
 
 lint: $(VENV)/.checks ## ruff, mypy, yamllint, ansible-lint, shellcheck, changelog fragments, stale documentation
 	@$(CHECKED) ruff check .
@@ -78,6 +79,12 @@ unit-oldest: venv ## the library on Python 3.8, the oldest of a host, if there i
 
 unit-newest: venv ## the library on the newest Python there is
 	@tests/python/unit newest
+
+unit-all: venv ## the library on every Python found, 3.8 and newer
+	@tests/python/unit all
+
+lock: ## write requirements/*.txt anew: make lock, or make lock OPTIONS=--upgrade-package=ruff
+	@requirements/lock $(OPTIONS)
 
 package: $(VENV)/.checks ## build the collection, import it as Galaxy does, use it from where it was installed
 	@$(CHECKED) pytest -p no:cacheprovider tests/package --quiet -rs --numprocesses 2
@@ -106,14 +113,20 @@ azure: venv $(AZURE)/.ready ## the Azure backend, real module and SDK, against a
 	@SECURE_FTP_COLLECTIONS=$$($(PYTHON) -c 'import sysconfig; print(sysconfig.get_path("purelib"))') \
 	    tests/azure/run $(AZURE) --quiet
 
-$(AZURE)/.ready: tests/azure/requirements.txt requirements-azure.txt
+$(AZURE)/.ready: requirements/azure.txt
 	@echo "==> preparing $(AZURE)" >&2
 	@test -x $(AZURE)/bin/python || /usr/bin/python3 -m venv $(AZURE)
-	@$(AZURE)/bin/python -m pip install --quiet --disable-pip-version-check --requirement tests/azure/requirements.txt
+	@$(AZURE)/bin/python $(INSTALL) $<
 	@touch $@
 
 takeover: venv ## servers made by hand, and what a run does to them, on one host
 	@PLATFORM=$(PLATFORM) $(PYTHON) -m pytest -p no:cacheprovider tests/takeover --quiet -rs
+
+cores: venv ## site.yml by every ansible-core that is supported, each on a bare host
+	@tests/cores/run "$(or $(CORES),all)"
+
+cores-oldest: venv ## the same by the oldest; the newest is what Molecule uses
+	@tests/cores/run oldest
 
 molecule: venv ## the roles, on real hosts with real clients
 	@tests/containers/molecule test

@@ -23,10 +23,23 @@ def test_the_workflows_run_every_part_of_make_test_and_no_target_that_is_not_the
     for path in ROOT.glob(".github/workflows/*.yml"):
         for job in yaml.safe_load(path.read_text(encoding="utf-8"))["jobs"].values():
             for step in job["steps"]:
-                for words in re.findall(r"\bmake ([a-z -]+)$", step.get("run", ""), re.MULTILINE):
+                for words in re.findall(r"\bmake ([a-z -]+)(?: [A-Z]+=.*)?$", step.get("run", ""), re.MULTILINE):
                     run |= set(words.split())
     assert run <= TARGETS
+    for whole, part in (("unit-all", {"unit-oldest", "unit-newest"}), ("cores", {"cores-oldest"})):
+        run |= part if whole in run else set()
     assert set(parts.split()) <= run
+
+
+def test_the_workflow_has_a_job_for_each_ansible_core_that_make_cores_knows_and_runtime_yml_allows() -> None:
+    jobs = yaml.safe_load((ROOT / ".github/workflows/test.yml").read_text(encoding="utf-8"))["jobs"]
+    cores = [path.stem.partition("-")[2] for path in sorted(ROOT.glob("requirements/core-*.in"))]
+    pins = (ROOT / "requirements/test.in").read_text(encoding="utf-8")
+    (newest,) = re.findall(r"^ansible-core==(2\.\d+)", pins, re.MULTILINE)
+    assert jobs["cores"]["strategy"]["matrix"]["core"] == [*cores, newest]
+    allowed = yaml.safe_load((ROOT / "meta/runtime.yml").read_text(encoding="utf-8"))["requires_ansible"]
+    oldest, bound = re.findall(r"2\.(\d+)\.0", allowed)
+    assert [f"2.{minor}" for minor in range(int(oldest), int(bound))] == [*cores, newest]
 
 
 def test_make_alone_lists_every_target_on_a_line_of_its_own() -> None:

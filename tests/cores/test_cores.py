@@ -1,0 +1,126 @@
+"""site.yml by other releases of ansible-core than the one in .venv: a bare host becomes a server that people log in to.
+
+make cores                     each release on a host of its own
+tests/cores/run 2.16 -k ...    one of them
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Iterator
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "support"))
+import ftps
+import ssh
+
+RIG = str(ROOT / "tests" / "containers" / "rig")
+CORES = dict(word.split("=") for word in os.environ["SECURE_FTP_CORES"].split())
+USERS = [{"name": "batman", "password": "bat-Cave!1 deep"}, {"name": "robin", "password": "Robin#2 nest"}]
+
+
+@pytest.fixture(params=CORES)
+def core(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture
+def host(core: str) -> Iterator[str]:
+    name = f"{os.environ.get('SECURE_FTP_PREFIX', 'secure-ftp')}-core-{core}"
+    subprocess.run([RIG, "host-down", name], check=True)
+    subprocess.run([RIG, "host", name, "debian12"], check=True)
+    yield name
+    if not os.environ.get("SECURE_FTP_KEEP"):
+        subprocess.run([RIG, "host-down", name], check=True)
+
+
+def site(core: str, inventory: Path, *options: str) -> str:
+    """Run site.yml; return its output. It must succeed, and ansible-core be the one that was asked for."""
+    done = subprocess.run(
+        [f"{CORES[core]}/bin/ansible-playbook", "-i", str(inventory), str(ROOT / "playbooks/site.yml"), *options],
+        env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "NO_COLOR": "1", "ANSIBLE_NOCOLOR": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=570,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    # Such as: a collection does not support this ansible-core; something will be removed. Podman has nothing to reset.
+    said = set(re.findall(r"^\[(?:WARNING|DEPRECATION WARNING)\].*", done.stdout, re.MULTILINE))
+    assert said <= {"[WARNING]: Reset is not implemented for this connection"}, done.stdout
+    return done.stdout
+
+
+def on_host(name: str, *command: str) -> str:
+    return subprocess.run(["podman", "exec", name, *command], check=True, capture_output=True, text=True).stdout
+
+
+def test_it_is_that_release_with_a_collection_that_galaxy_yml_allows(core: str) -> None:
+    said = subprocess.run(
+        [f"{CORES[core]}/bin/ansible-galaxy", "collection", "list", "community.general", "--format", "json"],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    (version,) = {found["community.general"]["version"] for found in json.loads(said).values()}
+    bound = yaml.safe_load((ROOT / "galaxy.yml").read_text(encoding="utf-8"))["dependencies"]["community.general"]
+    (least,) = re.findall(r">=([0-9.]+)", bound)
+    assert [int(part) for part in version.split(".")] >= [int(part) for part in least.split(".")]
+    said = subprocess.run(
+        [f"{CORES[core]}/bin/ansible", "--version"], check=True, capture_output=True, text=True
+    ).stdout
+    assert said.startswith(f"ansible [core {core}.")
+
+
+def test_site_yml_makes_a_server_of_a_bare_host_and_changes_nothing_again(core: str, host: str, tmp_path: Path) -> None:
+    connection = {
+        "ansible_connection": "containers.podman.podman",
+        "ansible_python_interpreter": "/usr/bin/python3",
+    }
+    inventory = tmp_path / "hosts.yml"
+    key = tmp_path / "control"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+    clients = [{"name": "portal", "key": key.with_suffix(".pub").read_text().strip()}]
+    variables = {"ftp_users": USERS, "remote_control_clients": clients}
+    inventory.write_text(yaml.safe_dump({"ftp": {"hosts": {host: connection}, "vars": variables}}))
+    first = site(core, inventory)
+    assert re.search(r" changed=[1-9]", first.rsplit("PLAY RECAP", 1)[1])
+    # Both roles that write sshd's configuration have it read, each by its handler.
+    assert first.count("Let the running sshd read its configuration") == 2, first
+    again = site(core, inventory)
+    assert re.search(r" changed=0 ", again.rsplit("PLAY RECAP", 1)[1]), again
+    transfer(host, tmp_path)
+
+
+def transfer(host: str, folder: Path) -> None:
+    """One file up by FTPS and another by SFTP, both back; a wrong password lets nobody in."""
+    address = subprocess.run([RIG, "address", host], check=True, capture_output=True, text=True).stdout.strip()
+    certificate = folder / "server.crt"
+    certificate.write_text(on_host(host, "cat", "/etc/vsftpd/server.crt"))
+    known = folder / "known_hosts"
+    known.write_text(f"{address} {on_host(host, 'cat', '/etc/ssh/ssh_host_ed25519_key.pub')}")
+    payload = folder / "up.bin"
+    payload.write_bytes(os.urandom(200_000))
+    name, password = USERS[0]["name"], USERS[0]["password"]
+    with contextlib.closing(ftps.connect(address, str(certificate), name, password)) as ftp:
+        with payload.open("rb") as file:
+            ftp.storbinary("STOR up.bin", file)
+        back: list[bytes] = []
+        ftp.retrbinary("RETR up.bin", back.append)
+    assert b"".join(back) == payload.read_bytes()
+    with contextlib.closing(ssh.connect(address, name, str(known), password)) as client, client.open_sftp() as sftp:
+        sftp.put(str(payload), "again.bin")
+        sftp.get("again.bin", str(folder / "back.bin"))
+    assert (folder / "back.bin").read_bytes() == payload.read_bytes()
+    with pytest.raises(ftps.ftplib.error_perm):
+        ftps.connect(address, str(certificate), name, USERS[1]["password"])
