@@ -91,6 +91,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._preflight.check
     problems,
     secrets_of,
     this_host,
+    warnings,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._preflight.sshd import sshd_problems
 from ansible_collections.secure_ftp.server.plugins.module_utils._preflight.takeover import takeover_problems
@@ -113,6 +114,8 @@ def check(module: AnsibleModule) -> dict[str, Any]:
     found = problems(module.params["variables"], users, host, control)
     found += sshd_problems(module.params["variables"], users)
     found += takeover_problems(module.params["variables"], users, module.params["configurations"])
+    for warning in warnings(users, host):
+        module.warn(warning)
     if found:
         module.fail_json(msg=message(found), problems=found, ssh_ports=ssh_ports)
     return {"changed": False, "problems": [], "ssh_ports": ssh_ports}

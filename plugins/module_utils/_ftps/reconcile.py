@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any, Callable, Iterable, Mapping, Sequence
 
+from ansible_collections.secure_ftp.server.plugins.module_utils._core import releases
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import (
     InvalidInput,
     NotDurable,
@@ -334,11 +335,9 @@ class _Decision:
         ):
             names.sort()
         unsafe = [_text(key) for key, value in self._given_hashes.items() if passwords.has_unsafe_length(value)]
-        if unsafe:
-            outcome.warnings.append(
-                f"password_hash of {listed(unsafe)}: its length is 8 modulo 16, which Linux-PAM before 1.5.2 (Ubuntu"
-                " 22.04) cannot verify: log-in may fail; use rounds of four or five digits"
-            )
+        release = releases.here()
+        if unsafe and (release is None or release.misreads_hashes):
+            outcome.warnings.append(passwords.unsafe_length_warning(unsafe))
         left = sorted(_text(key) for key in self._plaintext if key not in changes)
         if left:
             outcome.warnings.append(

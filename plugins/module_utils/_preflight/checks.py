@@ -20,6 +20,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Callable, Iterable, Mapping
 
+from ansible_collections.secure_ftp.server.plugins.module_utils._core import releases
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._firewall import plan as _port_plan
 from ansible_collections.secure_ftp.server.plugins.module_utils._firewall.plan import boolean, integer, is_on, tls_modes
@@ -34,11 +35,9 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config impo
     discovered_group,
     read_settings,
 )
-from ansible_collections.secure_ftp.server.plugins.module_utils._users import fields, policy
+from ansible_collections.secure_ftp.server.plugins.module_utils._users import fields, passwords, policy
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import Person, person_from_options
 
-SUPPORTED = {"debian": ("11", "12", "13"), "ubuntu": ("20.04", "22.04", "24.04")}
-NAMES = {"debian": "Debian", "ubuntu": "Ubuntu"}
 MIN_LENGTH = "ftp_users_password_min_length"
 
 PATHS = (
@@ -58,6 +57,8 @@ SWITCHES = (
     "vsftpd_pasv_enable",
     "vsftpd_port_enable",
     "vsftpd_ssl_enable",
+    "vsftpd_ssl_tlsv12",
+    "vsftpd_ssl_tlsv13",
     "vsftpd_connect_from_port_20",
     "firewall_enabled",
     "firewall_ipv6",
@@ -114,7 +115,7 @@ class Control:
 
 def problems(variables: Mapping[str, Any], users: object, host: Host, control: Control = Control()) -> list[str]:
     """Every problem, each a sentence that says what was expected, what was found and how to put it right."""
-    found = _check_system(host)
+    found = _check_system(host, variables)
     found += _variables.problems(variables, control.defined)
     found += collections.problems(variables, control.missing_collections)
     purge = _variables.purge_problems(is_on(variables, "ftp_users_purge"), users, control.defined)
@@ -158,12 +159,35 @@ def _strings(value: object) -> Iterable[str]:
         yield str(value)
 
 
-def _check_system(host: Host) -> list[str]:
-    if host.os_version in SUPPORTED.get(host.os_id, ()):
+def _check_system(host: Host, variables: Mapping[str, Any]) -> list[str]:
+    """Whether the release is supported, and what is asked of it that it lacks."""
+    unsupported = releases.problem(host.os_id, host.os_version, host.os_name)
+    release = releases.find(host.os_id, host.os_version)
+    if unsupported or release is None:
+        return [unsupported or ""]
+    if release.chooses_tls_versions:
         return []
-    supported = "; ".join(f"{NAMES[name]} {', '.join(versions)}" for name, versions in SUPPORTED.items())
-    found = host.os_name or " ".join(filter(None, (host.os_id, host.os_version))) or "an unknown system"
-    return [f"operating system: expected one of {supported}; found {found}"]
+    return [
+        f"{name}: false has no effect with vsftpd {release.vsftpd} of {release.name}, which always allows this version;"
+        " leave it out"
+        for name in ("vsftpd_ssl_tlsv12", "vsftpd_ssl_tlsv13")
+        if name in variables and boolean(variables[name]) is False
+    ]
+
+
+def warnings(users: object, host: Host) -> list[str]:
+    """What may not work on this release with ``users`` (as ``ftp_users``), each a sentence."""
+    release = releases.find(host.os_id, host.os_version)
+    if release is None or not release.misreads_hashes:
+        return []
+    unsafe = [
+        str(entry.get("name"))
+        for entry in (users if isinstance(users, (list, tuple)) else ())
+        if isinstance(entry, Mapping)
+        and isinstance(entry.get("password_hash"), str)
+        and passwords.has_unsafe_length(entry["password_hash"])
+    ]
+    return [passwords.unsafe_length_warning(unsafe)] if unsafe else []
 
 
 def check_users(users: object, variables: Mapping[str, Any], host: Host) -> list[str]:
@@ -414,20 +438,6 @@ def message(found: list[str]) -> str:
     return "\n".join([f"{title} found, nothing was changed:", *(f"- {problem}" for problem in found)])
 
 
-def read_os_release(path: str = "/etc/os-release") -> dict[str, str]:
-    """The settings of os-release(5)."""
-    settings: dict[str, str] = {}
-    try:
-        with open(path, encoding="utf-8", errors="replace") as stream:
-            for line in stream:
-                name, separator, value = line.strip().partition("=")
-                if separator and not name.startswith("#"):
-                    settings[name] = value.strip("\"'")
-    except OSError:
-        pass
-    return settings
-
-
 def account_groups(name: str) -> tuple[str, ...] | None:
     """The groups of a system account, the primary one first; None when there is none."""
     try:
@@ -455,7 +465,7 @@ def this_host(login_user: str, ssh_ports: Iterable[int], check_mode: bool = Fals
 
     With ``check_mode`` an earlier play may be the one that makes a file that is missing.
     """
-    release = read_os_release()
+    release = releases.read_os_release()
     users = {login_user, os.environ.get("SUDO_USER", ""), os.environ.get("DOAS_USER", "")} - {"", "root"}
     return Host(
         os_id=release.get("ID", "").lower(),

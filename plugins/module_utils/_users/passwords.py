@@ -16,6 +16,7 @@ import threading
 from typing import Any, Callable, Iterable, Sequence, TypeVar
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import InvalidInput, SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import listed
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields import PROTOCOLS
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.hash_strength import MAX_ROUNDS, weakness
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.policy import DEFAULT_MIN_LENGTH
@@ -136,12 +137,20 @@ def validate_rounds(rounds: int) -> None:
 
 
 def has_unsafe_length(stored: str) -> bool:
-    """Whether pam_userdb before 1.5.2 may misread that hash.
+    """Whether pam_userdb before 1.5.2 may misread that hash; Release.misreads_hashes says on which releases.
 
     It copies the value without a NUL into an allocation that malloc pads to 8 modulo 16 bytes, so a
     value of exactly that length runs into the next chunk (measured with libxcrypt >= 4.4.25).
     """
     return len(stored) % 16 == 8
+
+
+def unsafe_length_warning(names: Sequence[str]) -> str:
+    """What to tell of the users ``names`` whose hashes have such a length."""
+    return (
+        f"password_hash of {listed(names)}: its length is 8 modulo 16, which Linux-PAM before 1.5.2 (Ubuntu 22.04)"
+        " cannot verify: log-in may fail; use rounds of four or five digits"
+    )
 
 
 def scheme(stored: str) -> str:

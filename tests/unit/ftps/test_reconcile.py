@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from conftest import HASH, dump, load
 
+from ansible_collections.secure_ftp.server.plugins.module_utils._core import releases
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps import reconcile as ftp_people
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.pam import UserdbService, find_userdb
@@ -161,7 +162,21 @@ def test_the_diff_names_people_but_no_secret(server: Server) -> None:
     assert (diff["before"], diff["after"]) == ("batman\nrobin\n", "batman (password changed)\n")
 
 
-def test_given_hashes_that_old_pam_cannot_verify_are_warned_about(server: Server) -> None:
+@pytest.mark.parametrize(
+    ("release", "warned"), [(("ubuntu", "22.04"), True), (("ubuntu", "20.04"), False), (("debian", "12"), False)]
+)
+def test_hashes_are_not_warned_about_where_they_log_in(
+    server: Server, monkeypatch: pytest.MonkeyPatch, release: tuple[str, str], warned: bool
+) -> None:
+    monkeypatch.setattr(releases, "here", lambda: releases.find(*release))
+    outcome = reconcile(server, {"name": "batman", "password_hash": HASH.replace("50000", "656000")})
+    assert len(outcome.warnings) == warned
+
+
+def test_given_hashes_that_old_pam_cannot_verify_are_warned_about(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(releases, "here", lambda: None)  # an unknown release may
     outcome = reconcile(server, {"name": "batman", "password_hash": HASH.replace("50000", "656000")})
     assert "batman" in outcome.warnings[0] and "1.5.2" in outcome.warnings[0] and HASH[-20:] not in outcome.warnings[0]
 

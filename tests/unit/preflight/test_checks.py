@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.secure_ftp.server.plugins.module_utils._core import releases
 from ansible_collections.secure_ftp.server.plugins.module_utils._host import sockets
 from ansible_collections.secure_ftp.server.plugins.module_utils._preflight import checks as _preflight
 from ansible_collections.secure_ftp.server.plugins.module_utils._preflight.checks import Host, problems, secrets_of
@@ -57,12 +58,25 @@ def test_numbers_given_as_strings_on_the_command_line_pass():
     assert problems(strings, USERS, DEBIAN) == []
 
 
-@pytest.mark.parametrize(
-    "os_id, version",
-    [(os_id, version) for os_id, versions in _preflight.SUPPORTED.items() for version in versions],
-)
-def test_supported_systems_pass(os_id, version):
-    assert problems(GOOD, USERS, Host(os_id, version)) == []
+@pytest.mark.parametrize("release", releases.RELEASES, ids=lambda release: release.name)
+def test_supported_systems_pass(release):
+    assert problems(GOOD, USERS, Host(release.os_id, release.version)) == []
+
+
+@pytest.mark.parametrize("release", releases.RELEASES, ids=lambda release: release.name)
+def test_a_version_of_tls_that_cannot_be_forbidden(release):
+    variables = {**GOOD, "vsftpd_ssl_tlsv12": "false", "vsftpd_ssl_tlsv13": True}
+    found = problems(variables, USERS, Host(release.os_id, release.version))
+    assert len(found) == (release.vsftpd == "3.0.3"), found
+    assert all(f"vsftpd_ssl_tlsv12: false has no effect with vsftpd 3.0.3 of {release.name}" in one for one in found)
+
+
+@pytest.mark.parametrize("release", releases.RELEASES, ids=lambda release: release.name)
+def test_hashes_that_one_release_misreads_are_said_before_the_run(release):
+    users = [{"name": "batman", "password_hash": "$6$" + "x" * 117}, {"name": "robin", "password_hash": "x"}, "bad"]
+    found = _preflight.warnings(users, Host(release.os_id, release.version))
+    assert len(found) == (release.name == "Ubuntu 22.04"), found
+    assert all("batman" in one and "robin" not in one for one in found)
 
 
 def test_unsupported_system_names_the_supported_ones():
@@ -266,14 +280,6 @@ PERSON = st.fixed_dictionaries({}, optional={key: VALUES for key in fields.NAMES
 def test_any_person_gives_sentences_never_a_traceback(users):
     for problem in problems(GOOD, users, DEBIAN):
         assert isinstance(problem, str) and problem
-
-
-def test_os_release(tmp_path):
-    path = tmp_path / "os-release"
-    path.write_text("# comment\nID=debian\nVERSION_ID=\"12\"\nPRETTY_NAME='Debian 12'\nbroken\n")
-    settings = _preflight.read_os_release(str(path))
-    assert settings["ID"] == "debian" and settings["VERSION_ID"] == "12" and settings["PRETTY_NAME"] == "Debian 12"
-    assert _preflight.read_os_release(str(tmp_path / "none")) == {}
 
 
 def test_account_groups():
