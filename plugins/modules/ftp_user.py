@@ -12,6 +12,10 @@ version_added: 0.1.0
 description:
   - Manages the record of a virtual user in the Berkeley DB database that C(pam_userdb) reads, and the user's directory.
   - A new user needs O(password) or O(password_hash).
+  - Changes the FTPS half of a user alone. Where SFTP has the same name, its password, lock and files stay as they are;
+    a warning says so when this change leaves the two with different passwords, or a way in by SFTP. The other half
+    is changed by M(secure_ftp.server.sftp_user), both by the command C(ftp-users).
+  - Where a playbook has the user in its list, that list wins at its next run.
   - For a whole list use M(secure_ftp.server.ftp_users), which writes once.
 author: secure_ftp.server contributors (@secure_ftp)
 extends_documentation_fragment:
@@ -84,7 +88,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.options
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.backend import Ftps
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.reconcile import Rules
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import discover
-from ansible_collections.secure_ftp.server.plugins.module_utils._manage.by_module import change
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage.by_module import change_one
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields import of_protocol
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.policy import valid_min_length
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import person_from_options
@@ -99,7 +103,7 @@ def _logic(module: AnsibleModule) -> dict[str, Any]:
     where = {key: params[key] for key in store_options()}
     server = discover(**where)
     rules = Rules(**{key: params[key] for key in write_options()})
-    outcome = change("ftp_user", [person], Ftps(server, rules, where), module.check_mode, params["remove_home"])
+    outcome = change_one("ftp_user", person, Ftps(server, rules, where), module.check_mode, params["remove_home"])
     for warning in outcome.warnings:
         module.warn(warning)
     return {

@@ -12,6 +12,8 @@ version_added: 0.1.0
 description:
   - Makes the Berkeley DB database that C(pam_userdb) reads hold the given people, all in one write or none.
   - Makes their directories.
+  - Changes the FTPS half of each user alone. The SFTP half, its password too, stays as it is until the same list
+    goes to M(secure_ftp.server.sftp_users), as the playbook C(users.yml) does; the two together set both.
 author: secure_ftp.server contributors (@secure_ftp)
 extends_documentation_fragment:
   - secure_ftp.server.person.users

@@ -11,6 +11,10 @@ short_description: Manage one SFTP user
 version_added: 0.1.0
 description:
   - Manages a jailed system account without a shell, its home, its password and its public keys.
+  - Changes the SFTP half of a user alone. Where FTPS has the same name, its password, lock and files stay as they are;
+    a warning says so when this change leaves the two with different passwords, or a way in by FTPS. The other half
+    is changed by M(secure_ftp.server.ftp_user), both by the command C(ftp-users).
+  - Where a playbook has the user in its list, that list wins at its next run.
   - For a whole list use M(secure_ftp.server.sftp_users), which creates all accounts in one pass.
 author: secure_ftp.server contributors (@secure_ftp)
 extends_documentation_fragment:
@@ -78,7 +82,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.module import run
 from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.options import password_options, person_options
-from ansible_collections.secure_ftp.server.plugins.module_utils._manage.by_module import change
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage.by_module import change_one
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.backend import Sftp
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.reconcile import Rules, sftp_options
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields import of_protocol
@@ -93,7 +97,7 @@ def _logic(module: AnsibleModule) -> dict[str, Any]:
     options = {**{key: params[key] for key in _PERSON}, "protocols": ["sftp"]}
     person = person_from_options(options, valid_min_length(params["password_min_length"]))
     rules = Rules(**{key: params[key] for key in sftp_options()})
-    outcome = change("sftp_user", [person], Sftp(rules), module.check_mode, params["remove_home"])
+    outcome = change_one("sftp_user", person, Sftp(rules), module.check_mode, params["remove_home"])
     for warning in outcome.warnings:
         module.warn(warning)
     return {

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._command.answers import print_json
+from ansible_collections.secure_ftp.server.plugins.module_utils._command.answers import print_json, warn
 from ansible_collections.secure_ftp.server.plugins.module_utils._command.words import Verbs
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.manager import Manager
 
@@ -23,9 +23,10 @@ def run(arguments: argparse.Namespace, manager: Manager) -> int:
     """Do it; return the exit status."""
     from ansible_collections.secure_ftp.server.plugins.module_utils._users.formats import to_csv
 
-    users = manager.export(arguments.hashes)
+    users, warnings = manager.export(arguments.hashes)
     if arguments.json:
-        print_json({"users": users})
+        print_json({"users": users, "warnings": warnings})
     else:
+        warn(warnings)
         sys.stdout.write(to_csv(users))
     return 0

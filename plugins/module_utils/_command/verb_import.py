@@ -33,11 +33,12 @@ def run(arguments: argparse.Namespace, manager: Manager) -> int:
     source = "standard input" if arguments.file == "-" else arguments.file
     found, skipped = entries(read(arguments.file), arguments.format, source)
     people = people_from_list(found, min_length())
+    if arguments.yes and not arguments.dry_run:  # also what is refused is one change, for the log
+        print_result(arguments, manager.apply_list(people), skipped, "")
+        return 0
     plan = manager.apply_list(people, dry_run=True)
-    wanted = not arguments.dry_run and plan.changes_anything
-    if not wanted or arguments.yes:
-        result = manager.apply_list(people) if wanted else plan
-        print_result(arguments, result, skipped, "would be " if arguments.dry_run else "")
+    if arguments.dry_run or not plan.changes_anything:
+        print_result(arguments, plan, skipped, "would be " if arguments.dry_run else "")
         return 0
     if arguments.json or arguments.file == "-" or not sys.stdin.isatty():
         raise InvalidInput("import: expected --dry-run or --yes where nobody can be asked, found neither")

@@ -22,6 +22,5 @@ def register(verbs: Verbs) -> None:
 def run(arguments: argparse.Namespace, manager: Manager) -> int:
     """Do it; return the exit status."""
     expect_root()
-    manager.show(arguments.name)
-    options = password(arguments, before_asking=lambda: None)
+    options = password(arguments, before_asking=lambda: manager.show(arguments.name))
     return answer(arguments, manager.edit(arguments.name, **options), "password changed", options)

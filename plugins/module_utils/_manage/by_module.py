@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from typing import Any, Sequence
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._manage import journal
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage import halves, journal
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.audit import audited
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.backends import reopen
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.transaction import Transaction
@@ -32,4 +32,15 @@ def change(front: str, users: Sequence[Person], backend: Backend, check_mode: bo
         outcome = transaction.run(users, remove_home)[backend.protocol]
         outcome.warnings[:0] = warnings
         outcome.report(report)
+    return outcome
+
+
+def change_one(front: str, user: Person, backend: Backend, check_mode: bool, remove_home: bool = False) -> Any:
+    """``change`` for a module of one user; warns when the other protocol is left with another password or way in.
+
+    A module of a list does not: the list is for both, so that the next task is about the other protocol.
+    """
+    outcome = change(front, [user], backend, check_mode, remove_home)
+    if outcome.changed and os.geteuid() == 0:
+        outcome.warnings += halves.untouched(user, backend.protocol, reopen)
     return outcome

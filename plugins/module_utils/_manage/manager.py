@@ -21,7 +21,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors imp
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.backend import Ftps
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.reconcile import Rules as FtpsRules
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import CONFIGS, discover
-from ansible_collections.secure_ftp.server.plugins.module_utils._manage import journal
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage import halves, journal
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.audit import Report, audited
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.backends import here, reopen
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.transaction import Transaction
@@ -122,12 +122,15 @@ class Manager:
         name = user["name"]
         return list(self._backends["sftp"].stored([name])[name].authorized_keys or ())
 
-    def export(self, hashes: bool = False) -> list[dict[str, Any]]:
-        """Return everybody with keys and, when asked for, the stored hash (FTPS's of who has both): what to import."""
+    def export(self, hashes: bool = False) -> tuple[list[dict[str, Any]], list[str]]:
+        """Return what to import, and warnings: everybody with keys and, when asked for, the stored hash.
+
+        Of who has both protocols the hash is FTPS's; a warning says for whom SFTP has another one.
+        """
         users = self.users()
         names = [user["name"] for user in users]
         people = self._transaction.stored(names)
-        return [
+        found = [
             {
                 "name": user["name"],
                 "protocols": user["protocols"],
@@ -137,6 +140,7 @@ class Manager:
             }
             for user in users
         ]
+        return found, halves.two_hashes(people, names) if hashes else []
 
     @staticmethod
     def _exported_hash(user: Mapping[str, Any], people: Mapping[str, Mapping[str, Person]]) -> str | None:
@@ -165,7 +169,7 @@ class Manager:
                 raise UserExists(
                     f"user {name!r}: exists already ({', '.join(taken)}); change it with: ftp-users edit {name}"
                 )
-            _expect_no_silent_change(user, person, options)
+            halves.expect_no_silent_change(person, user["protocols"])
             person = person._replace(protocols=tuple(dict.fromkeys((*user["protocols"], *person.protocols))))
         return person
 
@@ -179,7 +183,7 @@ class Manager:
             if options.get("protocols") is None:  # they decide how long a password may be
                 options["protocols"] = user["protocols"]
             person = self._person(name, options, existing=True)
-            _expect_no_silent_change(user, person, options)
+            halves.expect_no_silent_change(person, user["protocols"])
             if person.authorized_keys is not None and "sftp" not in person.protocols:
                 _expect_sftp(user)
             return self._answer(name, self._apply([person]), warnings)
@@ -236,13 +240,28 @@ class Manager:
             return self._set_keys(user, kept, warnings)
 
     def apply_list(self, people: Sequence[Person], dry_run: bool = False) -> Result:
-        """Add or change every one of ``people`` in one transaction; nobody else is touched."""
+        """Add or change every one of ``people`` in one transaction; nobody else is touched.
+
+        Raises UserExists as ``add`` does for a password that is given for a new protocol only.
+        """
         if dry_run:
-            return _result(people, self._transaction.plan(self._complete(people)))
+            warnings = self._expect_whole(people)
+            result = _result(people, self._transaction.plan(self._complete(people)))
+            result.warnings[:0] = warnings
+            return result
         with self._changing("import", [person.name for person in people]) as warnings:
+            warnings = [*warnings, *self._expect_whole(people)]
             result = self._apply(people)
             result.warnings[:0] = warnings
             return result
+
+    def _expect_whole(self, people: Sequence[Person]) -> list[str]:
+        """Refuse or, where both protocols are meant, return warnings about passwords that would be replaced."""
+        before = self._transaction.stored([person.name for person in people])
+        for person in people:
+            has = [protocol for protocol, stored in before.items() if stored[person.name].present]
+            halves.expect_no_silent_change(person, has)
+        return halves.joined(people, before, list(self._backends.values()))
 
     def hash_plaintext(self) -> Result:
         """Hash every plaintext password of the database and switch its PAM service over; log-ins work throughout."""
@@ -350,19 +369,6 @@ def _result(users: Sequence[Person], outcomes: Mapping[str, Outcome]) -> Result:
 
 def _side(found: Mapping[str, Any] | None, **names: str) -> dict[str, Any] | None:
     return None if found is None else {ours: found[theirs] for ours, theirs in names.items()}
-
-
-def _expect_no_silent_change(user: Mapping[str, Any], person: Person, options: Mapping[str, Any]) -> None:
-    """Refuse a password that is meant for a protocol to be added, but would replace that of the other one."""
-    new = [protocol for protocol in options.get("protocols") or () if protocol not in user["protocols"]]
-    given = person.password is not None or person.password_hash is not None
-    if new and given and user["protocols"] and set(new) == set(options["protocols"]):
-        name, there = user["name"], " and ".join(user["protocols"])
-        raise UserExists(
-            f"user {name!r}: has {there} already, whose password the new one would replace; to add {' and '.join(new)}"
-            f" with the password there is: ftp-users edit {name} --protocol both; to change both: ftp-users passwd"
-            f" {name}"
-        )
 
 
 def _expect_sftp(user: Mapping[str, Any]) -> None:

@@ -42,7 +42,7 @@ class Recorder:
             self.calls.append((method, *arguments, options))
             for error in self.errors:
                 raise error
-            answers = {"users": [USER], "show": USER, "keys": ["ssh-ed25519 A"], "export": []}
+            answers = {"users": [USER], "show": USER, "keys": ["ssh-ed25519 A"], "export": ([], [])}
             if method in ("apply_list", "hash_plaintext"):
                 return Result(added=["batman"])
             return answers.get(method, {"changed": True, "user": USER, "warnings": ["careful"]})

@@ -1,0 +1,117 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: for use inside this collection only; may change without notice.
+"""The two halves of a user, FTPS and SFTP: what is meant for one never changes, or shuts, the other without a word."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Callable, Mapping, Sequence
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError, UserExists
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import NO_PASSWORD, PENDING
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import Backend
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields import PROTOCOLS
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import Person
+
+_NONE = frozenset((None, NO_PASSWORD, *PENDING))
+"""What is stored where there is no password."""
+
+Stored = Mapping[str, Mapping[str, Person]]
+
+
+def expect_no_silent_change(person: Person, has: Sequence[str]) -> None:
+    """Refuse a password that is given for protocols to be added only, to a user who ``has`` another one already."""
+    new = [protocol for protocol in person.protocols if protocol not in has]
+    if has and _gives_password(person) and len(new) == len(person.protocols):
+        name, there = person.name, " and ".join(has)
+        raise UserExists(
+            f"user {name!r}: has {there} already, whose password the new one would replace; to add {' and '.join(new)}"
+            f" with the password there is: ftp-users edit {name} --protocol both; to change both: ftp-users passwd"
+            f" {name}, or name both protocols"
+        )
+
+
+def with_password(stored: Stored, name: str) -> list[str]:
+    """The protocols by which ``name`` has a password."""
+    return [one for one, people in stored.items() if people[name].present and people[name].password_hash not in _NONE]
+
+
+def other_passwords(users: Sequence[Person], backend: Backend) -> list[str]:
+    """Names of those of ``users`` whose password at ``backend`` is another one than what they are given."""
+    given = [user for user in users if user.present and _gives_password(user)]
+    if not given:
+        return []
+    stored = {backend.protocol: backend.stored([user.name for user in given])}
+    there = [user for user in given if with_password(stored, user.name)]
+    plain = [user._replace(protocols=(backend.protocol,)) for user in there if user.password is not None]
+    right = backend.settled(plain) if plain else set()
+    known = stored[backend.protocol]
+    return [
+        user.name for user in there if user.name not in right and user.password_hash != known[user.name].password_hash
+    ]
+
+
+def joined(users: Sequence[Person], before: Stored, backends: Sequence[Backend]) -> list[str]:
+    """Say whose password is replaced on a protocol they have, because a list brings them to one more."""
+    warnings = []
+    for backend in backends:
+        stays = [user for user in users if user.present and before[backend.protocol][user.name].present]
+        joining = [user for user in stays if any(not before[one][user.name].present for one in _of(user, before))]
+        there = backend.protocol.upper()
+        warnings += [
+            f"user {name!r}: has {there} alone so far; gets both, and what is given replaces the password by {there}"
+            for name in other_passwords([user for user in joining if backend.protocol in user.protocols], backend)
+        ]
+    return warnings
+
+
+def untouched(
+    person: Person, protocol: str, reopen: Callable[[str, Mapping[str, object]], Backend | None]
+) -> list[str]:
+    """Say what a change of ``person`` by ``protocol`` alone has left as it was by the other one, when that differs.
+
+    Where the other one is cannot be told, as on a host without it, nothing is said.
+    """
+    (other,) = (one for one in PROTOCOLS if one != protocol)
+    with contextlib.suppress(SecureFtpError):
+        backend = reopen(other, {})
+        if backend is not None:
+            return _left(person, protocol.upper(), backend)
+    return []
+
+
+def _left(person: Person, ours: str, backend: Backend) -> list[str]:
+    name, theirs = person.name, backend.protocol.upper()
+    there = backend.stored([name])[name]
+    if not there.present:
+        return []
+    both = f"this module changes {ours} alone; for both:"
+    if not person.present or (person.locked and not there.locked):
+        verb = "lock" if person.present else "del"
+        return [] if there.locked else [f"user {name!r}: still gets in by {theirs}: {both} ftp-users {verb} {name}"]
+    if other_passwords([person], backend):
+        return [f"user {name!r}: has another password by {theirs}, which stays: {both} ftp-users passwd {name}"]
+    return []
+
+
+def two_hashes(stored: Stored, names: Sequence[str]) -> list[str]:
+    """Say who of ``names`` has two hashes, of which an export has one."""
+    found = [
+        name for name in names if len({stored[one][name].password_hash for one in with_password(stored, name)}) > 1
+    ]
+    if not found:
+        return []
+    who = ", ".join(map(repr, found[:5])) + (f" and {len(found) - 5} more" if len(found) > 5 else "")
+    return [
+        f"user {who}: one hash is stored for FTPS and another for SFTP, of the same password or not; the export has"
+        " FTPS's, and importing it sets it for both"
+    ]
+
+
+def _gives_password(person: Person) -> bool:
+    return person.password is not None or person.password_hash is not None
+
+
+def _of(person: Person, before: Stored) -> list[str]:
+    return [protocol for protocol in person.protocols if protocol in before]
