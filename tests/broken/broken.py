@@ -23,6 +23,7 @@ LIBRARY = "plugins/module_utils"
 USERDB, HASHFILE, FTP_PEOPLE = (f"{LIBRARY}/_ftps/{name}.py" for name in ("database", "hashfile", "reconcile"))
 DISCOVERY, SESSIONS = (f"{LIBRARY}/_ftps/{name}.py" for name in ("server", "sessions"))
 NAMES, PASSWORDS = (f"{LIBRARY}/_users/{name}.py" for name in ("names", "passwords"))
+PROCESSES, HOST_SESSIONS = (f"{LIBRARY}/_host/{name}.py" for name in ("processes", "sessions"))
 DIRECTORIES, MOUNTS, ACCOUNTS = (f"{LIBRARY}/_host/{name}.py" for name in ("directories", "mounts", "accounts"))
 AUDIT, TRANSACTION, JOURNAL, BY_MODULE = (
     f"{LIBRARY}/_manage/{name}.py" for name in ("audit", "transaction", "journal", "by_module")
@@ -377,19 +378,67 @@ WAYS = (
         "unit/host/test_directories.py::test_a_kept_home_is_closed_and_comes_back_whole",
     ),
     Broken(
-        "sessions: FTPS's are asked instead of ended",
-        SESSIONS,
-        "os.kill(pid, signal.SIGKILL)",
-        "os.kill(pid, signal.SIGTERM)",
+        "sessions: processes are asked instead of ended",
+        PROCESSES,
+        "(held, signal.SIGKILL)",
+        "(held, signal.SIGTERM)",
         "unit/ftps/test_sessions.py::test_the_sessions_of_one_user_end_and_nobody_elses",
     ),
-    # Never break "root in roots": that would end every vsftpd of the machine this runs on.
+    Broken(
+        "sessions: whoever has the number by now is hit",
+        PROCESSES,
+        "            if not is_running(process):\n                return\n",
+        "",
+        "unit/host/test_sessions.py::test_a_number_that_somebody_else_has_by_now_is_not_hit",
+    ),
     Broken(
         "sessions: other programs in the home end too",
         SESSIONS,
-        'if file.read().strip() != "vsftpd":',
-        "if file.read() is None:",
+        'if one.name == "vsftpd"]',
+        "if one.name]",
         "unit/ftps/test_sessions.py::test_the_sessions_of_one_user_end_and_nobody_elses",
+    ),
+    Broken(
+        "sessions: FTPS's go on",
+        FTP_PEOPLE,
+        "    warnings = end_ftps_sessions(mine)\n",
+        "    warnings: list[str] = []\n",
+        "unit/ftps/test_reconcile.py::test_whoever_is_locked_removed_or_given_another_password_is_ended",
+    ),
+    Broken(
+        "sessions: an FTPS log-in that is being checked gets in",
+        SESSIONS,
+        "    checking = _checking(found)\n",
+        "    checking: list[Process] = []\n",
+        "unit/ftps/test_sessions.py::test_a_log_in_that_is_being_checked_ends_when_its_session_begins",
+    ),
+    Broken(
+        "sessions: everybody who has not logged in yet is waited for",
+        SESSIONS,
+        "        and not proc.waits_in(one).startswith(_WAITS_FOR_CHILD)\n",
+        "",
+        "unit/ftps/test_sessions.py::test_who_waits_for_a_password_is_not_waited_for",
+    ),
+    Broken(
+        "sessions: an SFTP log-in that is being checked gets in",
+        HOST_SESSIONS,
+        "    old = _log_ins(titles, proc.processes()) if accounts else []\n",
+        "    old: list[Process] = []\n",
+        "unit/host/test_sessions.py::test_a_log_in_that_sshd_is_checking_ends",
+    ),
+    Broken(
+        "sessions: a number that two accounts share is one user's",
+        HOST_SESSIONS,
+        "if uid not in shared} - {0}",
+        "} - {0}",
+        "unit/host/test_sessions.py::test_of_a_shared_user_id_only_what_is_known_to_be_the_users_ends",
+    ),
+    Broken(
+        "sessions: users of containers are ours",
+        HOST_SESSIONS,
+        "        return not proc.is_contained(process)\n",
+        "        return True\n",
+        "unit/host/test_sessions.py::test_a_container_has_users_of_its_own",
     ),
     Broken(
         "jail: the home in passwd is the upload directory again",

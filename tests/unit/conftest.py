@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 from typing import Callable, Mapping
@@ -13,6 +14,8 @@ from hypothesis import settings
 
 settings.register_profile("unit", deadline=None)  # a machine that does something else meanwhile is no fault
 settings.load_profile("unit")
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._host import processes
 
 HASH = "$6$rounds=50000$abcdefghijklmnop$" + "h" * 86
 """A well-formed sha512_crypt hash of nothing in particular."""
@@ -31,6 +34,22 @@ def dump(path: Path) -> dict[str, str]:
     output = subprocess.run(["db_dump", "-p", str(path)], capture_output=True, text=True, check=True).stdout
     lines = [line[1:] for line in output.splitlines() if line.startswith(" ")]
     return dict(zip(lines[::2], lines[1::2]))
+
+
+@pytest.fixture
+def only_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let what ends sessions see no process but those of this test: not those of tests beside this one."""
+    everybody = processes.processes
+
+    def below_this() -> list[processes.Process]:
+        parents = {one.pid: one.parent for one in everybody()}
+
+        def is_below(pid: int) -> bool:
+            return pid in parents and (parents[pid] == os.getpid() or is_below(parents[pid]))
+
+        return [one for one in everybody() if is_below(one.pid)]
+
+    monkeypatch.setattr(processes, "processes", below_this)
 
 
 @pytest.fixture

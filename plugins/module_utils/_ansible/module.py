@@ -19,7 +19,8 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._core.places imp
 def run(module_arguments: dict[str, Any], logic: Callable[[AnsibleModule], dict[str, Any]]) -> None:
     """Build an AnsibleModule of ``module_arguments``, run ``logic`` and report what it returns.
 
-    Check mode is always supported. A SecureFtpError becomes ``fail_json`` with its message.
+    Check mode is always supported. A SecureFtpError becomes ``fail_json`` with its message, and with whether anything
+    was changed before it.
     """
     module = AnsibleModule(**{"supports_check_mode": True, **module_arguments})
     try:
@@ -29,7 +30,7 @@ def run(module_arguments: dict[str, Any], logic: Callable[[AnsibleModule], dict[
         _respawn()
         module.fail_json(msg=str(error))
     except SecureFtpError as error:
-        module.fail_json(msg=str(error))
+        module.fail_json(msg=str(error), changed=bool(error.state))
     else:
         module.exit_json(**result)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING, Iterator, Sequence
+from typing import TYPE_CHECKING, Collection, Iterable, Iterator, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import listed, quoted
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.findings import Finding, chained, found
@@ -36,14 +36,19 @@ CRONTABS = "/var/spool/cron/crontabs"
 AT_JOBS = "/var/spool/cron/atjobs"
 
 
-def outside_findings(accounts: Sequence[Account], directory: str, root: str = "/") -> Iterator[Finding]:
-    """Examine the accounts of SFTP users whose jail is ``directory``; ``root`` is where the host's files are."""
+def outside_findings(
+    accounts: Sequence[Account], everybody: Iterable[Account], directory: str, root: str = "/"
+) -> Iterator[Finding]:
+    """Examine the accounts of SFTP users whose jail is ``directory``; ``root`` is where the host's files are.
+
+    ``everybody`` are all accounts of the host: what runs or waits for a user id that another one has too, stays.
+    """
+    names = {account.name for account in accounts}
+    shared = {account.uid for account in everybody if account.name not in names}
     exposed = [account for account in accounts if obeys_its_user(account, directory)]
     if exposed:
-        # usermod(8) refuses while a process of the user, such as the systemd --user in question, runs.
         fix = chained(
-            f"{{ pkill -KILL -U {account.uid} || true; }} && usermod --home {NO_HOME} {quoted(account.name)}"
-            for account in exposed
+            f"{_end_processes(account, shared)}usermod --home {NO_HOME} {quoted(account.name)}" for account in exposed
         )
         what = f"{listed([f'{one.name} ({one.home})' for one in exposed])}: expected the home {NO_HOME}"
         yield found("account-home", what, exposed[0].name, fix)
@@ -61,9 +66,20 @@ def outside_findings(accounts: Sequence[Account], directory: str, root: str = "/
     for path, uid in _jobs(os.path.join(root, AT_JOBS[1:])):
         if uid in by_uid:
             said.append(f"{by_uid[uid]}: has a job of at")
-            commands.append(f"rm -f -- {quoted(path)}")
+            if uid not in shared:
+                commands.append(f"rm -f -- {quoted(path)}")
     if said:
-        yield found("account-outside", listed(said), said[0].partition(":")[0], chained(commands))
+        yield found("account-outside", listed(said), said[0].partition(":")[0], chained(commands) or "atq")
+
+
+def _end_processes(account: Account, shared: Collection[int]) -> str:
+    """The command that lets usermod(8) change ``account``: it refuses while a process of the user id runs.
+
+    One is the systemd --user in question. Containers have process namespaces, and users, of their own.
+    """
+    if account.uid in shared:
+        return ""
+    return f"{{ pkill -KILL -U {account.uid} --ns $$ --nslist pid || true; }} && "
 
 
 def _jobs(directory: str) -> list[tuple[str, int]]:

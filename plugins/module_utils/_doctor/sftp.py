@@ -83,7 +83,7 @@ def _group_findings(group: str, settings: Sequence[Setting], accounts: Accounts,
     members = [_member(name, accounts, key_files) for name in accounts.members(group)]
     yield from _setting_findings(members, settings, jail)
     yield from _account_findings(members, accounts)
-    yield from outside_findings([member.account for member in members], directory)
+    yield from outside_findings([member.account for member in members], accounts.users.values(), directory)
     yield from privileged_findings(accounts, group)
     if os.path.isdir(directory):
         yield from _home_findings(members, directory)

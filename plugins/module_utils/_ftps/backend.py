@@ -80,5 +80,5 @@ class Ftps:
         homes = self.server.homes
         return [homes.of(name) for name in names if is_component(name)] if homes and not homes.shared else []
 
-    def end_sessions(self, names: Sequence[str]) -> None:
-        end_sessions(names, self.server)
+    def end_sessions(self, names: Sequence[str]) -> list[str]:
+        return end_sessions(names, self.server)

@@ -85,6 +85,12 @@ class Outcome:
         homes = map(os.path.basename, self.homes)
         return {*self.changed_users, *self.hashed, *self.locked, *self.unlocked, *homes}
 
+    def done(self) -> str:
+        """What was done to whom, in words, for an error about what was not."""
+        lists = {what: getattr(self, what) for what in ("added", "removed", "hashed", "locked", "unlocked")}
+        lists = {**lists, "changed": self.changed_users, "deleted": self.homes_removed}
+        return "; ".join(f"{what} {listed(names)}" for what, names in lists.items() if names) or "directories were made"
+
     def report(self, report: Callable[[str, Sequence[str]], None]) -> None:
         """Hand what was done to whom to the log."""
         for what in ("added", "removed", "hashed", "locked", "unlocked"):
@@ -118,7 +124,7 @@ def reconcile(people: Sequence[Person], server: Server, rules: Rules) -> Outcome
     """Make FTPS users what ``people`` says; who is not in it stays, unless ``rules.purge``.
 
     Directories are there before their users and go after them. Raises SecureFtpError, with the
-    database untouched, for whatever keeps it from being written.
+    database untouched, for whatever keeps it from being written; what goes wrong after that says what was done.
     """
     passwords.validate_rounds(rules.rounds)
     plaintext_service = bool(server.service and server.service.plaintext)
@@ -145,32 +151,57 @@ def reconcile(people: Sequence[Person], server: Server, rules: Rules) -> Outcome
             planned = update(server.database, decision, lock_timeout=rules.lock_timeout)
         except NotDurable as error:
             undurable = error  # it is done, so what goes with it must be done as well
-        except SecureFtpError:
+        except SecureFtpError as error:
             if switching is not None and server.service:
                 restore(server.service, switching)
+            error.state = "directories were made" if outcome.homes else ""
             raise
-        if outcome.pam_changed and server.service:
-            allow_hashes_only(server.service)
     decision.report(planned, outcome)
-    if not rules.check_mode:
-        end_sessions(sorted({*outcome.removed, *outcome.changed_users, *outcome.locked}), server)
-    if rules.remove_home:
-        outcome.homes_removed = _remove_homes(sorted({*outcome.removed, *gone}), server, rules.check_mode)
-    elif not rules.check_mode and server.homes and server.homes.root:
-        outcome.warnings += close_homes(server.homes.root, sorted(filter(is_component, {*outcome.removed, *gone})))
+    try:
+        _after_the_record(sorted({*outcome.removed, *gone}), server, rules, outcome)
+    except SecureFtpError as error:
+        if not rules.check_mode and outcome.changed:
+            error.state = f"done already: {outcome.done()}"
+        raise
     if undurable is not None:
         raise undurable
     return outcome
+
+
+def _after_the_record(gone: Sequence[str], server: Server, rules: Rules, outcome: Outcome) -> None:
+    """Do what goes with records that are written: the PAM file, sessions, and the directories of who is ``gone``."""
+    if not rules.check_mode:
+        if outcome.pam_changed and server.service:
+            allow_hashes_only(server.service)
+        outcome.warnings += end_sessions(sorted({*outcome.removed, *outcome.changed_users, *outcome.locked}), server)
+    if rules.remove_home:
+        for name in gone:
+            outcome.homes_removed += _remove_homes([name], server, rules.check_mode)
+    elif not rules.check_mode and server.homes and server.homes.root:
+        outcome.warnings += close_homes(server.homes.root, sorted(filter(is_component, gone)))
 
 
 def _removed(changes: Changes) -> list[str]:
     return [_text(key) for key, value in changes.items() if value is None]
 
 
-def end_sessions(names: Sequence[str], server: Server) -> None:
-    """End the sessions of users who are gone, locked, or have another password; those of a shared directory stay."""
-    if names and server.homes and not server.homes.shared:
-        end_ftps_sessions(sole_directories(names, server.homes))
+def end_sessions(names: Sequence[str], server: Server) -> list[str]:
+    """End the sessions of users who are gone, locked, or have another password; return warnings about what stays.
+
+    Sessions in a directory of several users stay: nothing tells them apart.
+    """
+    homes = server.homes
+    if not names or homes is None:
+        return []
+    mine = [] if homes.shared else sole_directories(names, homes)
+    warnings = end_ftps_sessions(mine)
+    others = sorted(name for name in names if is_component(name) and homes.of(name) not in mine)
+    if others:
+        warnings.append(
+            f"{listed(others)}: FTPS sessions that are open go on, because they start in a directory of several users,"
+            " where nothing tells them apart; to end all of them: systemctl restart vsftpd"
+        )
+    return warnings
 
 
 def sole_directories(names: Iterable[str], homes: Homes) -> list[str]:

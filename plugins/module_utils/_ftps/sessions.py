@@ -3,64 +3,82 @@
 # PRIVATE: for use inside this collection only; may change without notice.
 """Ending FTPS sessions: who was locked, removed or given another password goes now, not when the session ends.
 
-Tried with vsftpd 3.0.3 and 3.0.5: a session is a few processes, of which one, in the user's directory as its root, does
-the work. SIGTERM is ignored; SIGKILL of that one ends the others of the session, and neither the daemon nor another
-session. ``user_config_dir`` and setproctitle are not needed to find it: /proc/PID/root is the directory.
+Called after the record was changed. What logs in from then on was checked against the new one and is left alone; a
+log-in that was being checked at that moment is not.
+
+Tried with vsftpd 3.0.3 and 3.0.5: the daemon starts a process for each connection, which is root in the host's root
+directory until somebody has logged in, with a child that talks to the network. That child hands it a name and a
+password through a stream socket; it asks PAM, and when they are right it starts the process of the session, which takes
+the user's directory as its root. ``user_config_dir`` and setproctitle are not needed to find that: /proc/PID/root is
+the directory. SIGTERM is ignored; SIGKILL of one process ends the others of its session, and neither the daemon nor
+another session.
+
+Nothing says whose password is being checked, so it is waited for: a process that waits for its child to hand over the
+next password has nothing old in hand. PAM modules that ask a service wait for it in poll(2) and not in read(2).
 """
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
 import time
-from typing import Collection, Iterable
+from typing import Iterable
 
-PROC = "/proc"
+from ansible_collections.secure_ftp.server.plugins.module_utils._host import processes as proc
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.processes import Process
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.sessions import SECONDS, outlived
+
+_PAUSE = 0.02
+_WAITS_FOR_CHILD = "unix_stream_"  # the beginning of what wchan of proc(5) says
 
 
-def end_ftps_sessions(directories: Iterable[str], seconds: float = 5.0, proc: str = PROC) -> int:
-    """Kill the vsftpd sessions whose root is one of ``directories`` and wait until they are gone; return how many.
+def end_ftps_sessions(directories: Iterable[str], seconds: float = SECONDS) -> list[str]:
+    """End the vsftpd sessions whose root is one of ``directories``; return warnings about what is still there.
 
     A directory that several users share is for the caller to leave out. The root of this host never counts: it is that
-    of the daemon itself.
+    of the daemon itself. A password that is still being checked after ``seconds`` is not waited for any longer: that
+    connection, whoever's it is, is closed.
     """
-    wanted = {identity for identity in map(_identity, directories) if identity and identity != _identity("/")}
+    host = proc.identity("/")
+    wanted = {found for found in map(proc.identity, directories) if found and found != host}
+    found = _of_vsftpd() if wanted else []
+    doomed = [one for one in found if proc.root_of(one) in wanted]
+    checking = _checking(found)
     deadline = time.monotonic() + seconds
-    ended: set[int] = set()
-    while wanted:
-        found = session_pids(wanted, proc)
-        for pid in found:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        ended.update(found)
-        if not found or time.monotonic() > deadline:
-            break
-        time.sleep(0.02)
-    return len(ended)
+    while doomed or checking:
+        late = time.monotonic() > deadline
+        for one in (*doomed, *(checking if late else ())):
+            proc.kill(one)
+        parents = {one.pid for one in checking}
+        # First who has not finished, then the children: who has is seen with the session it has started, if any.
+        checking = _checking(checking)
+        started = [one for one in _of_vsftpd() if one.parent in parents]
+        checking += [one for one in _checking(started) if one not in checking]
+        doomed = [one for one in doomed if proc.is_running(one)]
+        doomed += [one for one in started if proc.root_of(one) in wanted and one not in doomed]
+        if late and time.monotonic() > deadline + 1:
+            return outlived("FTPS", [*doomed, *checking])
+        time.sleep(_PAUSE)
+    return []
 
 
-def session_pids(roots: Collection[tuple[int, int]], proc: str = PROC) -> list[int]:
-    """Processes of vsftpd whose root directory is one of ``roots`` (device, inode)."""
-    found = []
-    for pid in filter(str.isdigit, os.listdir(proc)):
-        try:
-            with open(f"{proc}/{pid}/comm", encoding="ascii", errors="replace") as file:
-                if file.read().strip() != "vsftpd":
-                    continue
-            root = _identity(f"{proc}/{pid}/root/")
-            with open(f"{proc}/{pid}/stat", encoding="ascii", errors="replace") as file:
-                state = file.read().rpartition(")")[2].split()[0]
-        except (FileNotFoundError, ProcessLookupError, IndexError):
-            continue
-        if root in roots and state != "Z":
-            found.append(int(pid))
-    return found
+def _of_vsftpd() -> list[Process]:
+    return [one for one in proc.processes() if one.name == "vsftpd"]
 
 
-def _identity(path: str) -> tuple[int, int] | None:
-    try:
-        found = os.stat(path)
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
+def _checking(found: Iterable[Process]) -> list[Process]:
+    """Those that may be checking a password, or be on their way from there into a user's directory."""
+    host = proc.identity("/")
+    everybody = _of_vsftpd()
+    pids = {one.pid for one in everybody}
+    children: dict[int, int] = {}
+    for one in everybody:
+        if proc.root_of(one) not in (host, None):
+            children[one.parent] = children.get(one.parent, 0) + 1
+    return [
+        one
+        for one in found
+        if one.parent in pids  # not the daemon
+        and children.get(one.pid, 0) < 2  # with two, one for the network and the session, it is past that
+        and proc.root_of(one) == host
+        and not proc.waits_in(one).startswith(_WAITS_FOR_CHILD)
+        and proc.is_running(one)
+    ]

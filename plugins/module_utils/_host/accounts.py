@@ -18,7 +18,6 @@ import errno
 import fcntl
 import os
 import re
-import signal
 import time
 from dataclasses import dataclass, field
 from typing import Any, Callable, Collection, Iterable, Iterator, Mapping, NamedTuple, Sequence, Tuple, TypeVar
@@ -29,6 +28,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._host.programs i
     find_program,
     run_command,
 )
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.sessions import end_sessions
 
 NO_PASSWORD = "*"
 """shadow(5) value of an account that logs in by key only; unlike ``!`` no tool reads it as "locked"."""
@@ -373,9 +373,12 @@ def set_shell(name: str, shell: str) -> None:
     _run(["usermod", "--shell", shell, "--", name])
 
 
-def set_no_home(account: Account) -> None:
-    """Give ``account`` NO_HOME; nothing is moved. Its sessions, which obey the old one, end first."""
-    end_sessions({account.uid})
+def set_no_home(account: Account, shared: Collection[int] = ()) -> None:
+    """Give ``account`` NO_HOME; nothing is moved. Its sessions, which obey the old one, end first.
+
+    ``shared`` is as for ``end_sessions``.
+    """
+    end_sessions({account.name: account.uid}, shared)
     _run(["usermod", "--home", NO_HOME, "--", account.name])
 
 
@@ -384,15 +387,15 @@ def set_expiry(name: str, day: str) -> None:
     _run(["usermod", "--expiredate", day, "--", name])
 
 
-def delete_accounts(accounts: Sequence[Account], shared: Collection[int] = ()) -> None:
-    """Delete ``accounts``, ending what they still have running; their homes stay.
+def delete_accounts(accounts: Sequence[Account], shared: Collection[int] = ()) -> list[str]:
+    """Delete ``accounts``, ending what they still have running; their homes stay. Return warnings about sessions.
 
-    The caller has taken their passwords and keys away already, so that no new session can begin. Processes of the user
-    ids ``shared``, which another account has too, are left alone.
+    The caller has taken their passwords and keys away already, so that no new session can begin. ``shared`` are user
+    ids that another account has too, as for ``end_sessions``.
     """
-    ending = {account.uid for account in accounts} - set(shared)
+    ending = {account.name: account.uid for account in accounts}
     # userdel(8) does not see every session as "logged in": it passes over processes with another root directory.
-    end_sessions(ending)
+    end_sessions(ending, shared)
     for account in accounts:
         command = ["userdel", *(["--force"] if account.uid in shared else []), "--", account.name]
         deadline = time.monotonic() + 10
@@ -403,37 +406,9 @@ def delete_accounts(accounts: Sequence[Account], shared: Collection[int] = ()) -
                 break
             if result.rc != 8 or time.monotonic() > deadline:
                 raise _failure(command, result)
-            end_sessions({account.uid})
-    # A log-in that was being checked when the password went away.
-    end_sessions(ending)
-
-
-def end_sessions(uids: Collection[int], seconds: float = 5.0) -> None:
-    """Kill every process of the user ids ``uids`` and wait until they are gone; never one of root's."""
-    wanted = set(uids) - {0}
-    deadline = time.monotonic() + seconds
-    while wanted:
-        found = [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if _real_uid(pid) in wanted]
-        for pid in found:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        if not found or time.monotonic() > deadline:
-            return
-        time.sleep(0.05)
-
-
-def _real_uid(pid: int) -> int:
-    """Real user id of a living process, else -1: a zombie cannot do anything and may stay for long."""
-    try:
-        with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as lines:
-            for line in lines:
-                if line.startswith("State:") and line.split()[1] == "Z":
-                    return -1
-                if line.startswith("Uid:"):
-                    return int(line.split()[1])
-    except (FileNotFoundError, ProcessLookupError):
-        pass
-    return -1
+            end_sessions({account.name: account.uid}, shared)
+    # Whatever a process that was forking meanwhile has left.
+    return end_sessions(ending, shared)
 
 
 def _execute(command: Sequence[str], data: str = "") -> Output:

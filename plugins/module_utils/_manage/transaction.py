@@ -70,10 +70,12 @@ class Transaction:
         self._remember(users, before)
         try:
             outcomes = {backend.protocol: backend.apply(users) for backend in self._backends}
-        except BaseException:  # Ctrl-C too; the journal stays when even this fails
+        except BaseException as error:  # Ctrl-C too; the journal stays when even this fails
             if not self._is_done(before):
                 self._undo(before, made)
                 self._forget()
+                if isinstance(error, SecureFtpError):
+                    error.state = ""  # what was done by then is undone
             raise
         self._forget()
         if remove_home:
@@ -89,19 +91,22 @@ class Transaction:
             journal.remove(self._path)
             return []
         rest: list[Person] = []
+        warnings: list[str] = []
         try:
             found = [self._reopen(protocol, place) for protocol, place in intent.places.items()]
             backends = [backend for backend in found if backend is not None]
             rest = _unfinished(intent, backends)
             for backend in backends:
-                backend.end_sessions([user.name for user in intent.people if _is_shut_out(user, backend.protocol)])
+                shut_out = [user.name for user in intent.people if _is_shut_out(user, backend.protocol)]
+                warnings += backend.end_sessions(shut_out)
             changed = [backend.apply(rest).changed for backend in backends]
         except (Busy, NotDurable):
             raise  # it stays half-done for now, or the disk may lose it yet, and is remembered
         except SecureFtpError as error:
-            warnings = [f"user {_named(rest)}: an interrupted change could not be finished: {error}"]
+            warnings.append(f"user {_named(rest)}: an interrupted change could not be finished: {error}")
         else:
-            warnings = [f"user {_named(rest)}: an interrupted change was finished first"] if any(changed) else []
+            if any(changed):
+                warnings.append(f"user {_named(rest)}: an interrupted change was finished first")
         journal.remove(self._path)
         return warnings
 
@@ -189,7 +194,8 @@ def _unfinished(intent: journal.Intent, backends: Sequence[Backend]) -> list[Per
 
 def _is_shut_out(user: Person, protocol: str) -> bool:
     """Whether who is logged in as ``user`` was to be logged out."""
-    return bool(user.locked) or not uses(user, protocol) or user.password_hash is not None
+    given = user.password_hash is not None or user.authorized_keys is not None  # a key may have been taken away
+    return bool(user.locked) or not uses(user, protocol) or given
 
 
 def _named(users: Sequence[Person]) -> str:

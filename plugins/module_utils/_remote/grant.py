@@ -15,13 +15,13 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts i
     NO_PASSWORD,
     add_account,
     delete_accounts,
-    end_sessions,
     read_accounts,
     set_passwords,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.directories import ensure_directory
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.files import replace_file
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.programs import find_program, run_command
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.sessions import end_sessions
 from ansible_collections.secure_ftp.server.plugins.module_utils._remote.access import (
     GECOS,
     HOME,
@@ -146,7 +146,7 @@ class ControlHost:
         entry = self._entry(self.user)
         if gone and entry is not None and entry.pw_gecos == GECOS and not self.check:
             # A connection that such a key has opened could go on asking.
-            end_sessions({entry.pw_uid})
+            end_sessions({entry.pw_name: entry.pw_uid})
 
     def _file(self, what: str, path: str, text: str | None, mode: int) -> None:
         """Make ``path`` a file of ``text`` that is root's, or remove it for None."""

@@ -11,10 +11,14 @@ from typing import Any, Mapping, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import (
     PENDING,
-    end_sessions,
     read_accounts,
 )
-from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.reconcile import Outcome, Rules, reconcile
+from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.reconcile import (
+    Outcome,
+    Rules,
+    end_sessions_of,
+    reconcile,
+)
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.state import (
     as_they_are,
     describe,
@@ -79,7 +83,6 @@ class Sftp:
         jail, _found = locate(read_settings(rules.config), rules.group, rules.directory, rules.keys_directory)
         return [os.path.join(jail.directory, name) for name in names if is_component(name)]
 
-    def end_sessions(self, names: Sequence[str]) -> None:
+    def end_sessions(self, names: Sequence[str]) -> list[str]:
         accounts = read_accounts()
-        members = set(accounts.members(self.rules.group)).intersection(names)
-        end_sessions({accounts.users[name].uid for name in members})
+        return end_sessions_of(set(names).intersection(accounts.members(self.rules.group)), accounts)

@@ -9,7 +9,7 @@ two steps leaves nobody half-open and the next run finishes the work:
 remove: password taken, keys taken, home closed, sessions ended, account deleted, home deleted where asked for.
 add: account without credentials, jail asserted, home, keys, password.
 lock: account expired, which shuts out passwords and keys alike, mark before the password, sessions ended.
-password: stored, sessions ended.
+password: stored, sessions ended; so they are when a key is taken away.
 unlock: expiry as it was, mark taken off the password.
 """
 
@@ -19,13 +19,14 @@ import contextlib
 import os
 import stat
 from dataclasses import dataclass, field
-from typing import Callable, Collection, Mapping, Sequence
+from typing import Callable, Collection, Iterator, Mapping, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import (
     InvalidInput,
     NotPermitted,
     SecureFtpError,
 )
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import listed
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import (
     LOCKED_SINCE,
     NO_HOME,
@@ -37,7 +38,6 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts i
     choose_uids,
     create_accounts,
     delete_accounts,
-    end_sessions,
     known_elsewhere,
     login_names,
     read_accounts,
@@ -59,7 +59,13 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._host.directorie
     remove_home,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.files import replace_file
-from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.state import LockState, locate, lock_state
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.sessions import end_sessions
+from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.state import (
+    LockState,
+    locate,
+    lock_state,
+    read_keys,
+)
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import (
     CONFIG,
     DEFAULT_GROUP,
@@ -151,6 +157,8 @@ class _Plan:
     keep: list[Person] = field(default_factory=list)
     remove: list[str] = field(default_factory=list)
     key_files: dict[str, bytes | None] = field(default_factory=dict)
+    keys_gone: list[str] = field(default_factory=list)
+    """Who loses a key that may have opened a session."""
     ready_hashes: dict[str, str] = field(default_factory=dict, repr=False)
     to_hash: dict[str, str] = field(default_factory=dict, repr=False)
     shells: list[str] = field(default_factory=list)
@@ -167,7 +175,7 @@ def reconcile(people: Sequence[Person], rules: Rules, etc: str = "/etc") -> Outc
     """Make the members of ``rules.group`` those of ``people`` who use SFTP.
 
     Raises SecureFtpError before anything is changed when the input or the host does not allow it, and before any
-    credential is stored when sshd would not jail the accounts.
+    credential is stored when sshd would not jail the accounts. What goes wrong later says what was done.
     """
     # Nothing is written in check mode, so it needs no lock either.
     with contextlib.nullcontext() if rules.check_mode else accounts_lock():
@@ -183,15 +191,49 @@ def reconcile(people: Sequence[Person], rules: Rules, etc: str = "/etc") -> Outc
         _refuse_unready_host(rules, accounts, found, plan, jail)
         gone = sorted(person.name for person in people if not uses(person, "sftp"))
         left = [name for name in gone if is_left(jail.directory, name, accounts)]
-        outcome.warnings += [*_remove(plan, accounts, jail), *close_homes(jail.directory, left)]
-        _add(plan, rules, accounts, jail, etc)
-        if plan.add:
-            accounts = read_accounts(etc, only={person.name for person in (*plan.add, *plan.keep)})
-        outcome.warnings += _assert_jail([*plan.add, *plan.keep], rules, accounts, jail, settings)
-        _provide(plan, rules, accounts, jail)
-        for home in outcome.homes_removed:
-            remove_home(jail.directory, os.path.basename(home))
+        done: list[str] = []
+        try:
+            outcome.warnings += close_homes(jail.directory, left)
+            for step in _steps(plan, rules, accounts, settings, jail, etc, outcome):
+                done.append(step)
+        except SecureFtpError as error:
+            error.state = f"done already: {', '.join(done)}" if done else ""
+            raise
         return outcome
+
+
+def _steps(
+    plan: _Plan,
+    rules: Rules,
+    accounts: Accounts,
+    settings: Sequence[Setting],
+    jail: Jail,
+    etc: str,
+    outcome: Outcome,
+) -> Iterator[str]:
+    """Carry out ``plan``; after each step say what was done. Warnings go to ``outcome``."""
+    outcome.warnings += _remove(plan, accounts, jail)
+    if plan.remove:
+        yield f"removed {listed(plan.remove)}"
+    _add(plan, rules, accounts, jail, etc)
+    everybody, wanted = accounts, [*plan.add, *plan.keep]
+    if plan.add:
+        yield f"added {listed([person.name for person in plan.add])} without password and keys"
+        accounts = read_accounts(etc, only={person.name for person in wanted})
+    outcome.warnings += _assert_jail(wanted, rules, accounts, jail, settings)
+    for name in plan.homes:
+        set_no_home(accounts.users[name], {user.uid for user in everybody.users.values() if user.name != name})
+        yield f"passwd home of {name}"
+    yield from _provide(plan, rules, accounts, jail)
+    shut_out = {
+        *plan.lock,
+        *plan.keys_gone,
+        *(name for name, what in outcome.changed_users.items() if "password" in what),
+    }
+    outcome.warnings += end_sessions_of(shut_out, everybody)
+    for home in outcome.homes_removed:
+        remove_home(jail.directory, os.path.basename(home))
+        yield f"deleted {home}"
 
 
 def _refuse_strangers(
@@ -336,6 +378,15 @@ def _plan_keys(plan: _Plan, person: Person, new: bool, jail: Jail) -> None:
             plan.key_files[person.name] = data
     elif (new or person.authorized_keys is not None) and os.path.lexists(path):
         plan.key_files[person.name] = None
+    if not new and person.name in plan.key_files and _loses_a_key(jail, person):
+        plan.keys_gone.append(person.name)
+
+
+def _loses_a_key(jail: Jail, person: Person) -> bool:
+    try:
+        return not set(read_keys(jail.keys_directory, person.name)).issubset(person.authorized_keys or ())
+    except SecureFtpError:  # no file of ours, and nobody knows what is in it
+        return True
 
 
 def _is_key_file(path: str, data: bytes) -> bool:
@@ -457,7 +508,7 @@ def _remove(plan: _Plan, accounts: Accounts, jail: Jail) -> list[str]:
     staying = {user.uid for user in accounts.users.values() if user.name not in gone}
     warnings = close_homes(jail.directory, plan.remove)
     if leaving:
-        delete_accounts(leaving, shared=staying)
+        warnings += delete_accounts(leaving, shared=staying)
     return warnings
 
 
@@ -508,25 +559,38 @@ def _take_back(plan: _Plan, accounts: Accounts, jail: Jail) -> None:
             hand_over(jail.directory, person.name, former, account.uid, account.gid)
 
 
-def _provide(plan: _Plan, rules: Rules, accounts: Accounts, jail: Jail) -> None:
-    for name in plan.homes:
-        set_no_home(accounts.users[name])
+def end_sessions_of(names: Collection[str], accounts: Accounts) -> list[str]:
+    """End the sessions of those of ``names`` who have an account; return warnings about what is still there.
+
+    ``accounts`` are all of the host: the user id of one may be that of another, too.
+    """
+    ending = {name: accounts.users[name].uid for name in names if name in accounts.users}
+    return end_sessions(ending, {user.uid for user in accounts.users.values() if user.name not in ending})
+
+
+def _provide(plan: _Plan, rules: Rules, accounts: Accounts, jail: Jail) -> Iterator[str]:
+    """Give who is wanted what is wanted, credentials last; after each step say what was done."""
     for name in plan.shells:
         set_shell(name, rules.shell)
+        yield f"shell of {name}"
     _take_back(plan, accounts, jail)
-    _homes(jail, [person.name for person in (*plan.add, *plan.keep)], accounts, check_mode=False)
+    made = _homes(jail, [person.name for person in (*plan.add, *plan.keep)], accounts, check_mode=False)
+    if made:
+        yield f"homes of {listed(made)}"
     if any(plan.key_files.values()):
         ensure_directory(jail.keys_directory, 0, 0, 0o755)
     for name, data in plan.key_files.items():
         if data is not None:
             replace_file(_key_path(jail, name), data, KEY_FILE_MODE, 0, 0)
+            yield f"keys of {name}"
     for name, day in plan.expiry.items():
         set_expiry(name, day)
+        yield f"{'locked' if name in plan.lock else 'unlocked'} {name}"
     hashed = hash_many(list(plan.to_hash.values()), rounds=rules.rounds)
     stored = {**plan.ready_hashes, **dict(zip(plan.to_hash, hashed))}
     set_passwords({name: plan.marked.get(name, "") + value for name, value in stored.items()})
-    changed = {*plan.lock, *(person.name for person in plan.keep if person.name in stored)}
-    end_sessions({accounts.users[name].uid for name in changed})
+    if stored:
+        yield f"passwords of {listed(sorted(stored))}"
 
 
 def _assert_jail(

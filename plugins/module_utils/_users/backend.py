@@ -58,8 +58,8 @@ class Backend(Protocol):
     def directories(self, names: Sequence[str]) -> list[str]:
         """Where the files of ``names`` are, or would be."""
 
-    def end_sessions(self, names: Sequence[str]) -> None:
-        """End what ``names`` have open."""
+    def end_sessions(self, names: Sequence[str]) -> list[str]:
+        """End what ``names`` have open; return warnings about what stays."""
 
     def place(self) -> dict[str, Any]:
         """Where this is and by what rules, as JSON takes it."""

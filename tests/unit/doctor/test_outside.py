@@ -27,9 +27,23 @@ def user(name: str = "ann", uid: int = 1003, home: str = NO_HOME, shell: str = N
 
 
 def test_a_home_in_the_jail_is_found_and_its_fix_ends_what_obeys_it():
-    (finding,) = outside_findings([user(), user("bob", 1004, "/home/sftp/bob")], "/home/sftp", "/nowhere")
+    people = [user(), user("bob", 1004, "/home/sftp/bob")]
+    (finding,) = outside_findings(people, people, "/home/sftp", "/nowhere")
     assert finding.subject == "account-home" and finding.where == "bob" and "bob (/home/sftp/bob)" in finding.what
-    assert finding.fix == "{ pkill -KILL -U 1004 || true; } && usermod --home /nonexistent bob"
+    assert finding.fix == ("{ pkill -KILL -U 1004 --ns $$ --nslist pid || true; } && usermod --home /nonexistent bob")
+
+
+def test_a_fix_touches_nothing_of_another_account_with_the_same_number(tmp_path):
+    people = [user("bob", os.geteuid(), "/home/sftp/bob"), user("cy", 1009, "/home/sftp/cy")]
+    others = [*people, user("admin", os.geteuid(), "/root", "/bin/bash")]
+    (tmp_path / "var/spool/cron/atjobs").mkdir(parents=True)
+    (tmp_path / "var/spool/cron/atjobs/a0001").touch()
+    home, outside = outside_findings(people, others, "/home/sftp", str(tmp_path))
+    assert home.fix == (
+        "usermod --home /nonexistent bob"
+        " && { pkill -KILL -U 1009 --ns $$ --nslist pid || true; } && usermod --home /nonexistent cy"
+    )
+    assert outside.what == "bob: has a job of at" and outside.fix == "atq"
 
 
 def test_what_runs_outside_is_found(tmp_path):
@@ -37,13 +51,13 @@ def test_what_runs_outside_is_found(tmp_path):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).touch()
     people = [user(), user("bob", 1004), user("cy", os.geteuid())]
-    (finding,) = outside_findings(people, "/home/sftp", str(tmp_path))
+    (finding,) = outside_findings(people, people, "/home/sftp", str(tmp_path))
     assert finding.subject == "account-outside"
     assert finding.what == "ann: lingers, bob: has a crontab, cy: has a job of at"
     assert finding.fix == (
         f"loginctl disable-linger ann && crontab -r -u bob && rm -f -- {tmp_path}/var/spool/cron/atjobs/a0001"
     )
-    assert list(outside_findings([user("dan", 1009)], "/home/sftp", str(tmp_path))) == []
+    assert list(outside_findings([user("dan", 1009)], [], "/home/sftp", str(tmp_path))) == []
 
 
 def test_an_administrator_in_the_group_is_found():

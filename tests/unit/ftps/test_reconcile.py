@@ -131,6 +131,44 @@ def test_directories_of_removed_users_go_when_asked(server: Server, tmp_path: Pa
     assert os.listdir(tmp_path / "homes") == ["batman"]
 
 
+def test_whoever_is_locked_removed_or_given_another_password_is_ended(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended: list[list[str]] = []
+    monkeypatch.setattr(ftp_people, "end_ftps_sessions", lambda homes: ended.append(homes) or ["one is still there"])
+    people = [{"name": name, "password_hash": HASH} for name in ("ann", "bob", "cid", "dan")]
+    assert reconcile(server, *people).warnings == [] == ended
+    changes = [
+        {"name": "ann", "password": "another one 2"},
+        {"name": "bob", "locked": True},
+        {"name": "cid", "state": "absent"},
+        {"name": "dan", "locked": False},
+    ]
+    assert reconcile(server, *changes, check_mode=True).changed and ended == []
+    assert reconcile(server, *changes).warnings == ["one is still there"]
+    assert ended == [[str(tmp_path / "homes" / name) for name in ("ann", "bob", "cid")]]
+
+
+def test_a_directory_that_stays_does_not_hide_that_its_user_is_gone(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reconcile(server, *({"name": name, "password_hash": HASH} for name in ("ann", "bob")))
+
+    def remove(root: str, name: str, check_mode: bool = False) -> bool:
+        if name == "bob" and not check_mode:
+            raise SecureFtpError("bob: expected to remove it, found: Input/output error")
+        return True
+
+    monkeypatch.setattr(ftp_people, "remove_home", remove)
+    gone = [{"name": name, "state": "absent"} for name in ("ann", "bob")]
+    with pytest.raises(SecureFtpError, match="output error; done already: removed ann, bob; deleted .*/ann$") as caught:
+        reconcile(server, *gone, remove_home=True)
+    assert caught.value.state and dump(Path(server.database)) == {}
+    with pytest.raises(SecureFtpError) as caught:
+        reconcile(server, gone[1], remove_home=True)  # nothing was done this time
+    assert not caught.value.state and "done already" not in str(caught.value)
+
+
 def test_check_mode_on_a_bare_host_predicts_additions(tmp_path: Path) -> None:
     homes = Homes(str(tmp_path / "none" / "homes" / "$USER"))
     bare = Server(str(tmp_path / "none" / "users.db"), None, homes, "no-such-user")

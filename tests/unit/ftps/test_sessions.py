@@ -8,15 +8,20 @@ import contextlib
 import ctypes
 import os
 import signal
+import subprocess
+import sys
+import threading
 import time
 from pathlib import Path
 from typing import Iterator
 
 import pytest
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.reconcile import sole_directories
-from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import Homes
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps import sessions
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.reconcile import end_sessions, sole_directories
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import Homes, Server
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.sessions import end_ftps_sessions
+from ansible_collections.secure_ftp.server.plugins.module_utils._host import processes as proc
 
 PR_SET_NAME = 15
 
@@ -43,8 +48,19 @@ def is_over(pid: int) -> bool:
     return os.waitpid(pid, os.WNOHANG) != (0, 0)
 
 
+@contextlib.contextmanager
+def all_ended(*pids: int) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError, ChildProcessError):  # those that are over
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
+
+
 @pytest.fixture
-def homes(tmp_path: Path) -> Iterator[Path]:
+def homes(tmp_path: Path, only_ours: None) -> Iterator[Path]:
     if os.geteuid() != 0:
         pytest.skip("needs root to jail a process")
     for name in ("bat", "batman", "robin"):
@@ -55,33 +71,127 @@ def homes(tmp_path: Path) -> Iterator[Path]:
 def test_the_sessions_of_one_user_end_and_nobody_elses(homes: Path) -> None:
     mine = [session(homes / "bat"), session(homes / "bat")]
     others = [session(homes / "batman"), session(homes / "robin"), session(homes / "bat", b"rsync"), session(Path("/"))]
-    try:
-        assert end_ftps_sessions([str(homes / "bat"), str(homes / "missing")]) == 2
+    with all_ended(*mine, *others):
+        assert end_ftps_sessions([str(homes / "bat"), str(homes / "missing")]) == []
         assert all(is_over(pid) for pid in mine)
         assert not any(is_over(pid) for pid in others)
-    finally:
-        for pid in (*mine, *others):
-            with contextlib.suppress(ProcessLookupError, ChildProcessError):  # those that are over
-                os.kill(pid, signal.SIGKILL)
-                os.waitpid(pid, 0)
 
 
 def test_a_directory_under_another_name_is_the_same_one(homes: Path) -> None:
     (homes / "link").symlink_to("robin")
     pid = session(homes / "robin")
-    assert end_ftps_sessions([str(homes / "link")]) == 1
-    assert is_over(pid)
+    with all_ended(pid):
+        assert end_ftps_sessions([str(homes / "link")]) == []
+        assert is_over(pid)
 
 
 def test_a_user_whose_directory_is_the_root_of_the_host_does_not_end_the_daemon(homes: Path) -> None:
     pid = session(Path("/"))
-    try:
-        assert end_ftps_sessions(["/"], seconds=1) == 0
+    with all_ended(pid):
+        assert end_ftps_sessions(["/"], seconds=1) == []
         assert not is_over(pid)
+
+
+DAEMON = r"""
+import ctypes, os, signal, socket, sys, threading, time
+home, what = sys.argv[1:]
+libc = ctypes.CDLL(None)
+libc.prctl(15, b"vsftpd", 0, 0, 0)
+ours, theirs = socket.socketpair()
+if os.fork():
+    os.write(1, b"ready\n")
+    os.wait()
+    time.sleep(60)  # the daemon
+libc.prctl(1, signal.SIGKILL)
+def tell(word):
+    os.write(1, f"{word} {os.getpid()}\n".encode())
+if what == "waits":
+    tell("connection")
+    ours.recv(1)
+tell("connection")
+while what == "stuck" or not os.path.exists(home + "/go"):
+    pass  # the password is being checked
+if os.fork():
+    ours.recv(1)
+libc.prctl(1, signal.SIGKILL)
+os.chroot(home)
+tell("session")
+time.sleep(60)
+"""
+"""What vsftpd's processes look like from outside while somebody logs in."""
+
+
+class Daemon:
+    """``what`` its connection does: ``waits`` for a password, ``checks`` one until the file go is there, ``stuck``."""
+
+    def __init__(self, home: Path, what: str):
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", DAEMON, str(home), what], stdout=subprocess.PIPE, text=True, start_new_session=True
+        )
+        assert self.process.stdout
+        self.lines = self.process.stdout
+        assert {self.lines.readline().split()[0] for _line in range(2)} == {"ready", "connection"}
+
+    def end(self) -> None:
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        self.lines.close()
+
+
+def in_the_background(home: Path, seconds: float) -> tuple[threading.Thread, list[str]]:
+    warnings: list[str] = []
+    thread = threading.Thread(target=lambda: warnings.extend(end_ftps_sessions([str(home)], seconds)))
+    thread.start()
+    return thread, warnings
+
+
+def test_a_log_in_that_is_being_checked_ends_when_its_session_begins(homes: Path) -> None:
+    daemon = Daemon(homes / "robin", "checks")
+    try:
+        ending, warnings = in_the_background(homes / "robin", 30)
+        ending.join(0.2)
+        assert ending.is_alive()
+        (homes / "robin" / "go").touch()
+        assert daemon.lines.readline().startswith("session")
+        ending.join(30)
+        assert not ending.is_alive() and warnings == []
+        assert [one for one in sessions._of_vsftpd() if proc.root_of(one) == proc.identity(str(homes / "robin"))] == []
     finally:
-        os.kill(pid, signal.SIGKILL)
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(pid, 0)
+        daemon.end()
+
+
+def test_a_log_in_of_somebody_else_that_is_being_checked_goes_on(homes: Path) -> None:
+    daemon = Daemon(homes / "robin", "checks")
+    try:
+        ending, _warnings = in_the_background(homes / "bat", 30)
+        (homes / "robin" / "go").touch()
+        word, pid = daemon.lines.readline().split()
+        ending.join(30)
+        assert word == "session" and not ending.is_alive() and proc.find(int(pid))
+    finally:
+        daemon.end()
+
+
+def test_who_waits_for_a_password_is_not_waited_for(homes: Path) -> None:
+    """Scanners hold such connections open by the hundred, for minutes."""
+    daemon = Daemon(homes / "robin", "waits")
+    try:
+        began = time.monotonic()
+        assert end_ftps_sessions([str(homes / "bat")], 30) == []
+        assert time.monotonic() - began < 15 and daemon.process.poll() is None
+        assert [one for one in sessions._of_vsftpd() if one.parent == daemon.process.pid]
+    finally:
+        daemon.end()
+
+
+def test_a_check_that_does_not_end_is_ended(homes: Path) -> None:
+    daemon = Daemon(homes / "robin", "stuck")
+    try:
+        assert end_ftps_sessions([str(homes / "bat")], 0.2) == []
+        assert [one for one in sessions._of_vsftpd() if one.parent == daemon.process.pid] == []
+        assert daemon.process.poll() is None  # the daemon serves on
+    finally:
+        daemon.end()
 
 
 def test_a_directory_that_users_own_files_share_is_left_out(tmp_path: Path) -> None:
@@ -94,4 +204,23 @@ def test_a_directory_that_users_own_files_share_is_left_out(tmp_path: Path) -> N
 
 
 def test_nobody_to_end() -> None:
-    assert end_ftps_sessions([]) == 0
+    assert end_ftps_sessions([]) == []
+
+
+def test_what_outlives_its_end_is_said(homes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proc, "kill", lambda process: None)  # as with a process that waits for a dead disk
+    pid = session(homes / "bat")
+    with all_ended(pid):
+        (warning,) = end_ftps_sessions([str(homes / "bat")], 0.1)
+        assert "still there" in warning and warning.endswith(f" -p {pid}")
+
+
+def test_sessions_that_cannot_be_told_apart_are_said_to_go_on(tmp_path: Path) -> None:
+    server = Server(str(tmp_path / "users.db"), None, Homes("/srv/all", ""), "ftp")
+    (warning,) = end_sessions(["ann", "bob"], server)
+    assert warning.startswith("ann, bob: FTPS sessions that are open go on")
+    (tmp_path / "ann").write_text("local_root=/srv/both\n")
+    (tmp_path / "bob").write_text("local_root=/srv/both\n")
+    server = Server(str(tmp_path / "users.db"), None, Homes("/home/vftp/$USER", "$USER", str(tmp_path)), "ftp")
+    assert end_sessions(["ann"], server) == [warning.replace("ann, bob", "ann")]
+    assert end_sessions(["ann", "bob", "cid"], server) == []

@@ -91,8 +91,9 @@ class Sftp:
     def directories(self, names: Sequence[str]) -> list[str]:
         return [str(self.jail / name) for name in names]
 
-    def end_sessions(self, names: Sequence[str]) -> None:
+    def end_sessions(self, names: Sequence[str]) -> list[str]:
         self.ended += names
+        return []
 
     def place(self) -> dict[str, Any]:
         return {"rules": {"group": "sftponly"}}

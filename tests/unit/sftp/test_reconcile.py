@@ -43,7 +43,7 @@ class Host:
             "create_accounts": self.create,
             "set_passwords": self.set_passwords,
             "set_expiry": self.set_expiry,
-            "end_sessions": lambda uids: self.step("end", *uids) if uids else None,
+            "end_sessions": self.end_sessions,
             "set_shell": lambda name, shell: self.step("shell", name),
             "set_no_home": self.set_no_home,
             "delete_accounts": self.delete,
@@ -86,7 +86,15 @@ class Host:
         self.step("expiry", name, day)
         self.expires[name] = day
 
-    def set_no_home(self, account):
+    def end_sessions(self, ending, shared):
+        self.shared = shared
+        if ending:
+            self.step("end", *ending.values())
+        return [f"{name} is still there" for name in ending if name in self.immortal]
+
+    immortal: tuple[str, ...] = ()
+
+    def set_no_home(self, account, shared):
         self.step("home", account.name)
         self.users[account.name] = account._replace(home=NO_HOME)
 
@@ -94,6 +102,7 @@ class Host:
         for account in accounts:
             self.step("delete", account.name)
             del self.users[account.name], self.shadow[account.name]
+        return [f"{account.name} is still there" for account in accounts if account.name in self.immortal]
 
     def judge(self, user, groups, values, jail, by_password, by_key):
         self.step("judge", user, by_password, by_key)
@@ -191,6 +200,69 @@ def test_a_list_of_keys_is_complete_and_none_leaves_them(host):
     assert host.run([Person("cy", authorized_keys=(KEY,))]).changed_users == {"cy": ["authorized_keys"]}
     assert host.key_file("cy").splitlines()[1:] == [KEY]
     assert host.run([Person("cy", authorized_keys=())]).changed and host.key_file("cy") is None
+
+
+def test_sessions_end_with_the_password_the_lock_or_a_key_that_may_have_opened_them(host):
+    host.run(PEOPLE)
+
+    def ended(*people):
+        return [entry[1:] for entry in (host.run(people), host.log)[1] if entry[0] == "end"]
+
+    uid = host.users["cy"].uid
+    assert ended(Person("cy", password="another-1")) == [(uid,)]
+    assert ended(Person("cy", authorized_keys=(KEY, KEY + " 2", KEY + " 3"))) == []  # one more
+    assert ended(Person("cy", authorized_keys=(KEY,))) == [(uid,)]
+    assert ended(Person("cy", locked=True)) == [(uid,)]
+    assert ended(Person("cy", locked=False)) == []
+    assert ended(Person("cy", authorized_keys=())) == [(uid,)]
+
+
+def test_whose_user_id_another_account_has_too_is_handed_on(host):
+    host.run(PEOPLE)
+    host.add("twin", host.users["ann"].uid, gid=1)
+    host.run([Person("ann", locked=True), Person("bob", locked=True)])
+    assert host.users["ann"].uid in host.shared and host.users["bob"].uid not in host.shared
+
+
+def test_sessions_that_outlive_their_end_are_warned_about(host):
+    host.run(PEOPLE)
+    host.immortal = ("ann", "bob")
+    assert host.run([Person("ann", locked=True)]).warnings == ["ann is still there"]
+    assert host.run([Person("bob", present=False)]).warnings == ["bob is still there"]
+
+
+def test_what_was_done_before_something_went_wrong_is_said(host, monkeypatch):
+    host.run(PEOPLE)
+
+    def fail(*_arguments, **_rules):
+        raise SecureFtpError("chpasswd: expected success, found exit status 1")
+
+    changes = [Person("dora", password="secret-1"), Person("ann", authorized_keys=(KEY,)), Person("bob", present=False)]
+    monkeypatch.setattr(_sftp_people, "hash_many", fail)
+    with pytest.raises(SecureFtpError) as caught:
+        host.run(changes)
+    assert caught.value.state and str(caught.value) == (
+        "chpasswd: expected success, found exit status 1; done already: removed bob, added dora without password and"
+        " keys, homes of dora, keys of ann"
+    )
+    monkeypatch.setattr(_sftp_people, "set_passwords", fail)
+    with pytest.raises(SecureFtpError) as caught:
+        host.run([Person("ann", password="another-2", locked=False)])
+    assert not caught.value.state
+
+
+def test_a_home_that_cannot_be_deleted_does_not_hide_that_its_user_is_gone(host, monkeypatch):
+    host.run(PEOPLE)
+
+    def remove(root, name, check_mode=False):
+        if not check_mode:
+            raise SecureFtpError("bob: expected to remove it, found: Input/output error")
+        return True
+
+    monkeypatch.setattr(_sftp_people, "remove_home", remove)
+    with pytest.raises(SecureFtpError, match="error; done already: removed bob$") as caught:
+        host.run([Person("bob", present=False)], remove_home=True)
+    assert caught.value.state
 
 
 def test_a_key_file_others_can_write_is_corrected(host):

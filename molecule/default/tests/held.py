@@ -1,0 +1,118 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Two users for a time, one's name the beginning of the other's, and sessions of theirs that are held open."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Callable
+
+import pytest
+from conftest import CLIENT_DIRECTORY, FTPS_ROOT, PASSWORDS, SFTP_JAIL
+
+NAME, OTHER = "joker", "jokerman"
+PASSWORD = "why-So Serious1"
+HOMES = [f"{FTPS_ROOT}/{NAME}", f"{SFTP_JAIL}/{NAME}"]
+
+
+@pytest.fixture
+def known_passwords(monkeypatch):
+    """Let the helpers log these users in, and forget them for the other tests."""
+    monkeypatch.setitem(PASSWORDS, NAME, PASSWORD)
+    monkeypatch.setitem(PASSWORDS, OTHER, PASSWORD)
+
+
+def wait_until(what: Callable[[], bool], seconds: float = 15) -> None:
+    deadline = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < deadline, "it did not come to pass"
+        time.sleep(0.1)
+
+
+def clean(server) -> None:
+    points = "$(awk '{print $5}' /proc/self/mountinfo | grep -E '/jok[a-z]*(/|$)' | sort -r)"
+    server.sh(f"""for point in {points}; do umount $point; done
+for name in {NAME} {OTHER} harley; do
+  ftp-users del $name >/dev/null 2>&1; userdel $name 2>/dev/null
+  rm -rf {FTPS_ROOT}/$name {SFTP_JAIL}/$name
+done; rm -rf /srv/shared; true""")
+
+
+@pytest.fixture
+def users(server, known_passwords):
+    """Two users of both protocols, one's name the beginning of the other's."""
+    clean(server)
+    for name in (NAME, OTHER):
+        server.sh(f"printf '%s\\n' '{PASSWORD}' | ftp-users add {name} --password-stdin")
+    yield
+    clean(server)
+
+
+class Sessions:
+    """Sessions of both protocols, held open by the client; each writes a file when it is open, refused, or over."""
+
+    def __init__(self, server, client, names=(NAME, OTHER)):
+        self.server, self.client = server, client
+        self.folder = f"{CLIENT_DIRECTORY}/removal"
+        self.logins = {
+            f"{protocol}-{name}": {"protocol": protocol, "login": getattr(server, how)(name)}
+            for protocol, how in (("ftps", "ftps"), ("sftp", "ssh"))
+            for name in names
+        }
+        self.names = list(self.logins)
+        client.sh(f"""rm -rf {self.folder}; mkdir -p {self.folder}; cd {self.folder}
+cat >hold.py <<'END'
+import json, os, sys, time
+sys.path.insert(0, "..")
+import ftps, ssh
+name, wish = sys.argv[1], json.loads(sys.argv[2])
+try:
+    if wish["protocol"] == "ftps":
+        session = ftps.connect(**wish["login"], timeout=60)
+        alive = session.nlst
+    else:
+        connection = ssh.connect(**wish["login"], timeout=60)
+        session = connection.open_sftp()
+        alive = session.listdir
+except Exception:
+    open(name + ".refused", "w").close()
+    raise
+open(name + ".open", "w").close()
+try:
+    while not os.path.exists("stop"):
+        alive()
+        time.sleep(0.2)
+except Exception:
+    open(name + ".ended", "w").close()
+os._exit(0)
+END
+""")
+
+    def begin(self, name: str) -> None:
+        """Start to log in."""
+        wish = json.dumps(self.logins[name])
+        self.client.sh(f"cd {self.folder}; python3 hold.py {name} '{wish}' >{name}.log 2>&1 &")
+
+    def open_all(self) -> None:
+        for name in self.names:
+            self.begin(name)
+        try:
+            wait_until(lambda: self.files("open") == sorted(self.names), 40)
+        except AssertionError:
+            raise AssertionError(self.client.sh(f"cd {self.folder}; ls; cat *.log").stdout) from None
+
+    def files(self, ending: str) -> list[str]:
+        found = self.client.sh(f"cd {self.folder}; ls").stdout.split()
+        return sorted(name[: -len(ending) - 1] for name in found if name.endswith(f".{ending}"))
+
+    def stop(self) -> None:
+        self.client.sh(f"touch {self.folder}/stop")
+
+
+@pytest.fixture
+def sessions(server, client, users):
+    opened = Sessions(server, client)
+    opened.open_all()
+    yield opened
+    opened.stop()
