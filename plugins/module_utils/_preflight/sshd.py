@@ -23,7 +23,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts i
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.directories import is_closed
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.programs import find_program
-from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.reconcile import HOME_MODE
+from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.reconcile import HOME_MODE, stranger
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import (
     CONFIG,
     DEFAULT_DIRECTORY,
@@ -60,7 +60,7 @@ def sshd_problems(variables: Mapping[str, Any], users: object, config: str = CON
     accounts = read_accounts(etc)
     return [
         *takeover_problems(unmarked(text, config), jail),
-        *_account_problems(names, jail, accounts, etc),
+        *_account_problems(names, _touched(users, variables), jail, accounts, etc),
         *([] if is_our_jail(text, jail.directory) else _directory_problems(jail)),
         *_home_problems(names, jail, accounts, is_our_jail(text, jail.directory)),
         *_login_problems(names, by_password and jail.password_authentication, by_key, jail, accounts, config),
@@ -99,15 +99,32 @@ def _sftp_users(users: object) -> tuple[list[str], bool, bool]:
     return names, by_password, by_key
 
 
-def _account_problems(names: Sequence[str], jail: Jail, accounts: Accounts, etc: str) -> list[str]:
-    group = accounts.groups.get(jail.group)
-    members = set(accounts.members(jail.group))
-    found = []
-    for name in names:
-        if group is not None and name in members:
-            why = unsuitable(accounts.users[name], accounts.groups_of(name), group, uid_range(etc)[0])
-            if why:
-                found.append(f"ftp_users: user {name!r}: {why}; or choose another name")
+def _touched(users: object, variables: Mapping[str, Any]) -> set[str] | None:
+    """Everybody ``users`` names, those who are to go included; None for every user, who is in it or goes."""
+    if str(variables.get("ftp_users_purge", False)).lower() in ("true", "yes", "on", "1"):
+        return None
+    entries = users if isinstance(users, (list, tuple)) else ()
+    return {str(entry.get("name")) for entry in entries if isinstance(entry, Mapping)}
+
+
+def _account_problems(
+    names: Sequence[str], touched: Collection[str] | None, jail: Jail, accounts: Accounts, etc: str
+) -> list[str]:
+    """Which accounts the run would refuse to change, half-way through: ``names`` are to use SFTP."""
+    group, low = accounts.groups.get(jail.group), uid_range(etc)[0]
+    members = accounts.members(jail.group)
+    found = [
+        f"ftp_users: user {name!r}: {stranger(name, jail.group)}"
+        for name in names
+        if name in accounts.users and name not in members
+    ]
+    for name in members if group is not None else ():
+        why = unsuitable(accounts.users[name], accounts.groups_of(name), accounts.groups[jail.group], low)
+        if why and (touched is None or name in touched):
+            found.append(
+                f"ftp_users: user {name!r}: {why}; choose another name, or take the account out of the group"
+                f" {jail.group}: gpasswd -d {name} {jail.group}"
+            )
     return found
 
 

@@ -245,11 +245,7 @@ def _refuse_strangers(
         if name == group:
             raise InvalidInput(f"user {name!r}: is the name of the SFTP group too; choose another name")
         if name in accounts.users and name not in inside:
-            raise NotPermitted(
-                f"user {name!r}: expected a new name or a member of the group {group}, found another system account of"
-                f" this name; choose another name, or, when it really is to become an SFTP-only user, run: usermod"
-                f" -g {group} {name}"
-            )
+            raise NotPermitted(f"user {name!r}: {stranger(name, group)}")
     roots = {user.name for user in accounts.users.values() if user.uid == 0}
     for name in sorted(inside & (operator | roots)):
         raise SecureFtpError(
@@ -267,6 +263,14 @@ def _refuse_strangers(
             f"user {name!r}: expected a new name, found an account of this name in a directory service of"
             " /etc/nsswitch.conf; choose another name"
         )
+
+
+def stranger(name: str, group: str) -> str:
+    """Why ``name``, an account outside of ``group``, is not made an SFTP user."""
+    return (
+        f"expected a new name or a member of the group {group}, found another system account of this name; choose"
+        f" another name, or, when it really is to become an SFTP-only user, run: usermod -g {group} {name}"
+    )
 
 
 def _plan(people: Sequence[Person], rules: Rules, accounts: Accounts, members: Sequence[str], jail: Jail) -> _Plan:

@@ -134,6 +134,27 @@ def test_an_administrator_is_found(problems):
     assert "user 'root2': expected an account without rights on the host, found a member of sudo" in found
 
 
+ADMINISTRATOR = "root2:x:1001:900::/root2:/usr/sbin/nologin\n"
+
+
+def test_an_administrator_who_is_to_go_is_found(problems):
+    (found,) = problems(users=[{"name": "root2", "state": "absent"}], passwd=ADMINISTRATOR)
+    assert "user 'root2': expected an account without rights on the host" in found
+    assert problems(users=[], passwd=ADMINISTRATOR) == []
+    purging = {"sshd_chroot_directory": "/home/sftp", "ftp_users_purge": True}
+    (found,) = problems(users=[], passwd=ADMINISTRATOR, variables=purging)
+    assert "root2" in found
+
+
+def test_an_account_of_the_host_that_has_a_wanted_name_is_found(problems):
+    (found,) = problems(users=[{"name": "olga", "password": "x"}], passwd="olga:x:1001:1001::/home/olga:/bin/bash\n")
+    assert "user 'olga': expected a new name or a member of the group sftponly" in found
+    assert (
+        problems(users=[{"name": "olga", "password": "x", "protocols": ["ftps"]}], passwd="olga:x:1001:1001::/:/x\n")
+        == []
+    )
+
+
 def test_a_host_without_sshd_or_a_play_without_sftp(problems, monkeypatch):
     assert problems("AllowGroups x\n", values={"allowgroups": ["x"]}, variables={"vsftpd_port": 21}) == []
     monkeypatch.setattr(_preflight_sshd, "find_program", lambda name: None)
