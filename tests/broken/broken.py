@@ -478,8 +478,8 @@ WAYS = (
     Broken(
         "transaction: half a user after a failure behind the rename",
         TRANSACTION,
-        "if not self._is_done(before):",
-        "if True:",
+        "is_done = self._is_done(before)",
+        "is_done = False",
         "unit/manage/test_manager.py::test_a_failure_behind_the_rename_leaves_no_half_user",
     ),
     Broken(

@@ -29,8 +29,10 @@ def run(module_arguments: dict[str, Any], logic: Callable[[AnsibleModule], dict[
     except MissingDriver as error:
         _respawn()
         module.fail_json(msg=str(error))
+    except OSError as error:  # a system that refuses is no bug of ours: no traceback
+        module.fail_json(msg=f"{error.filename or 'the system'}: the system refused: {error.strerror or error}")
     except SecureFtpError as error:
-        module.fail_json(msg=str(error), changed=bool(error.state))
+        module.fail_json(msg=str(error), changed=error.changed)
     else:
         module.exit_json(**result)
 

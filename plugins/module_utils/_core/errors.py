@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+NOTHING = "nothing was changed"
+
 
 class SecureFtpError(Exception):
     """Bad input or an unusable host.
@@ -21,6 +23,11 @@ class SecureFtpError(Exception):
     def __init__(self, message: str, state: str = "") -> None:
         super().__init__(message)
         self.state = state
+
+    @property
+    def changed(self) -> bool:
+        """Whether something was changed nevertheless."""
+        return bool(self.state) and not self.state.endswith(NOTHING)
 
     def __str__(self) -> str:
         return f"{self.args[0]}; {self.state}" if self.state else str(self.args[0])

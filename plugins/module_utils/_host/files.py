@@ -14,7 +14,11 @@ import os
 import stat
 import time
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import NotPermitted, SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import (
+    NOTHING,
+    NotPermitted,
+    SecureFtpError,
+)
 
 _MEANING = {
     errno.ENOSPC: "no space left on the device; free some",
@@ -28,7 +32,7 @@ _MEANING = {
 }
 
 
-def file_error(path: str, doing: str, error: OSError, state: str = "nothing was changed") -> SecureFtpError:
+def file_error(path: str, doing: str, error: OSError, state: str = NOTHING) -> SecureFtpError:
     """Turn ``error``, met while ``doing`` ("write", "read") ``path``, into one an operator can act on.
 
     ``state`` says what has been changed by then.

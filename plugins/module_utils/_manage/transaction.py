@@ -13,8 +13,14 @@ import contextlib
 import os
 from typing import Any, Callable, Iterator, Mapping, Sequence
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import Busy, NotDurable, SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import (
+    NOTHING,
+    Busy,
+    NotDurable,
+    SecureFtpError,
+)
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import accounts_lock
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.files import file_error
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage import journal
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import Backend, Outcome
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.passwords import hash_many, validate_rounds
@@ -26,6 +32,8 @@ LOCK_SECONDS = 120.0
 
 _STAND_IN = "$6$rounds=5000$" + "." * 16 + "$" + "." * 86
 """A hash of nothing, where only what would be done is asked for."""
+
+_AHEAD = "the change is made, and what is left of it is done by the next change of users"
 
 Stored = Mapping[str, Mapping[str, Person]]
 Reopen = Callable[[str, Mapping[str, Any]], "Backend | None"]
@@ -71,11 +79,11 @@ class Transaction:
         try:
             outcomes = {backend.protocol: backend.apply(users) for backend in self._backends}
         except BaseException as error:  # Ctrl-C too; the journal stays when even this fails
-            if not self._is_done(before):
+            is_done = self._is_done(before)
+            if not is_done:
                 self._undo(before, made)
                 self._forget()
-                if isinstance(error, SecureFtpError):
-                    error.state = ""  # what was done by then is undone
+            _say(error, _AHEAD if is_done else NOTHING)
             raise
         self._forget()
         if remove_home:
@@ -102,7 +110,11 @@ class Transaction:
             changed = [backend.apply(rest).changed for backend in backends]
         except (Busy, NotDurable):
             raise  # it stays half-done for now, or the disk may lose it yet, and is remembered
-        except SecureFtpError as error:
+        except (OSError, SecureFtpError) as error:
+            if isinstance(error, OSError) or isinstance(error.__cause__, OSError):  # of the disk, so not for ever
+                state = f"a change of {_named(intent.people)} that was interrupted has to be finished first; {NOTHING}"
+                _say(error, state)
+                raise
             warnings.append(f"user {_named(rest)}: an interrupted change could not be finished: {error}")
         else:
             if any(changed):
@@ -140,9 +152,10 @@ class Transaction:
             for backend in self._backends:
                 last = backend.apply(users, remove_home=True)
                 outcomes[backend.protocol].homes_removed = last.homes_removed
-        except SecureFtpError as error:
+        except (OSError, SecureFtpError) as error:
             gone = _named([user for user in users if not user.present])
-            error.state = f"user {gone}: removed already, but not all of the files; do the same again to remove them"
+            state = f"user {gone}: removed already, but not all of the files; do the same again to remove them"
+            _say(error, state)
             raise
 
     def _remember(self, users: Sequence[Person], before: Stored) -> None:
@@ -164,11 +177,23 @@ class Transaction:
 
     def _undo(self, before: Stored, made: Sequence[str]) -> None:
         """Put everything back as it was and take away the directories made for new users."""
-        for backend in reversed(self._backends):
-            backend.restore(before[backend.protocol])
+        try:
+            for backend in reversed(self._backends):
+                backend.restore(before[backend.protocol])
+        except (OSError, SecureFtpError) as error:
+            _say(error, "the change is made by half, and finished by the next change of users")
+            raise
         for path in made:
             with contextlib.suppress(OSError):
                 os.rmdir(path)
+
+
+def _say(error: BaseException, state: str) -> None:
+    """Let ``error`` say what has been changed by now. Raises it anew where it is of the system, with a name."""
+    if isinstance(error, OSError):
+        raise file_error(str(error.filename or "the system"), "use", error, state) from error
+    if isinstance(error, SecureFtpError) and not isinstance(error, NotDurable):
+        error.state = state
 
 
 def _records(backends: Sequence[Backend], people: Stored) -> dict[str, str | None]:
