@@ -89,6 +89,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.backend im
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.reconcile import Rules
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import discover
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.by_module import change_one
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage.stored import is_stored
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields import of_protocol
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.policy import valid_min_length
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import person_from_options
@@ -99,7 +100,7 @@ _PERSON = of_protocol("ftps")
 def _logic(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     options = {**{key: params[key] for key in _PERSON}, "protocols": ["ftps"]}
-    person = person_from_options(options, valid_min_length(params["password_min_length"]))
+    person = person_from_options(options, valid_min_length(params["password_min_length"]), is_taken=is_stored)
     where = {key: params[key] for key in store_options()}
     server = discover(**where)
     rules = Rules(**{key: params[key] for key in write_options()})

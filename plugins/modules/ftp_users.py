@@ -150,13 +150,14 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.database i
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.reconcile import Outcome, Rules
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import discover
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.by_module import change
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage.stored import is_stored
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.policy import valid_min_length
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import people_from_list
 
 
 def _logic(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
-    people = people_from_list(params["users"], valid_min_length(params["password_min_length"]))
+    people = people_from_list(params["users"], valid_min_length(params["password_min_length"]), is_stored)
     where = {key: params[key] for key in store_options()}
     server = discover(**where)
     salvaged = None

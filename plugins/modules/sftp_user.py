@@ -83,6 +83,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.module import run
 from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.options import password_options, person_options
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.by_module import change_one
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage.stored import is_stored
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.backend import Sftp
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.reconcile import Rules, sftp_options
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields import of_protocol
@@ -95,7 +96,7 @@ _PERSON = of_protocol("sftp")
 def _logic(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     options = {**{key: params[key] for key in _PERSON}, "protocols": ["sftp"]}
-    person = person_from_options(options, valid_min_length(params["password_min_length"]))
+    person = person_from_options(options, valid_min_length(params["password_min_length"]), is_taken=is_stored)
     rules = Rules(**{key: params[key] for key in sftp_options()})
     outcome = change_one("sftp_user", person, Sftp(rules), module.check_mode, params["remove_home"])
     for warning in outcome.warnings:

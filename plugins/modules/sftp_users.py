@@ -110,6 +110,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.module import run
 from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.options import password_options, users_option
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.by_module import change
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage.stored import is_stored
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.backend import Sftp
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.reconcile import Rules, sftp_options
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.policy import valid_min_length
@@ -118,7 +119,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._users.user impo
 
 def _logic(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
-    people = people_from_list(params["users"], valid_min_length(params["password_min_length"]))
+    people = people_from_list(params["users"], valid_min_length(params["password_min_length"]), is_stored)
     rules = Rules(
         purge=params["purge"],
         **{key: params[key] for key in sftp_options()},

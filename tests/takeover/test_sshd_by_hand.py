@@ -159,6 +159,28 @@ def test_a_password_by_standard_input_is_utf_8_in_every_locale(server, locale):
     assert latin.returncode == 2 and "UTF-8" in latin.stdout and "Traceback" not in latin.stdout
 
 
+GOOD = {  # pureftpd.passwd, password Import-1
+    "p-bc2y": "$2y$05$abcdefghijklmnopqrstuuCDDDeHR1UIdyp/KO6eIHnVnusWFBImW",
+    "p-yes": "$y$j9T$abcdefghijklmnop$EqCxxjJ5dJuUxVspHaOuOQ.qhJPErv.N0XRf9WwMUIB",
+    "p-sha256": "$5$saltsalt$7PSu9OqVR3hJf0fdGBItrcRSpj6CXSUHVSDvzGonoP3",
+}
+WEAK = {"p-md5": "$1$abcdefgh$F.Kfn8/W.yLCwlYtUc80H/"}
+
+
+def test_users_of_another_server_log_in_and_weak_hashes_are_taken_only_when_it_is_said(server):
+    text = "".join(f"{name}:{stored}:1001:1001::/x/./::::\n" for name, stored in {**GOOD, **WEAK}.items())
+    first = server.host.sh("ftp-users import - --format colon --yes", stdin=text).stdout
+    assert "p-md5: skipped: a hash of MD5 ($1$), which is weak; --allow-weak-hashes takes it" in first
+    assert not server.host.sh("getent passwd p-md5", check=False).stdout
+    server.host.sh("ftp-users import - --format colon --yes --allow-weak-hashes", stdin=text)
+    for name in (*GOOD, *WEAK):
+        assert server.logs_in(name, "Import-1") == (True, True), name
+    log = server.host.sh("journalctl -t ftp-users --no-pager -o cat").stdout
+    assert "users='p-md5' result=weak-hash-allowed" in log and "p-yes' result=weak" not in log
+    again = server.host.sh("ftp-users import - --format colon --yes", stdin=text).stdout
+    assert "skipped" not in again, "what is stored already is nothing new"
+
+
 def test_locked_in_the_list_is_locked_on_both_protocols_until_unlocked(server):
     assert server.logs_in("b-lock", LOCKED) == (False, False)
     assert '"locked": true' in server.host.sh("ftp-users show b-lock --json").stdout

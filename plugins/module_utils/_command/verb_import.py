@@ -7,12 +7,17 @@ from __future__ import annotations
 
 import argparse
 import sys
+from typing import Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._command.answers import print_result
 from ansible_collections.secure_ftp.server.plugins.module_utils._command.given import read
 from ansible_collections.secure_ftp.server.plugins.module_utils._command.words import Verbs
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import InvalidInput
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.manager import Manager
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage.stored import is_stored
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.formats import ALLOW, entries
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.hash_strength import TOLERABLE
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.passwords import scheme
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.policy import min_length
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import people_from_list
 
@@ -22,19 +27,29 @@ def register(verbs: Verbs) -> None:
     found = verbs.add("import", run, "add or change everybody in a file", user=False)
     found.add_argument("file", metavar="FILE", help="CSV with a header, or lines NAME:HASH; - for standard input")
     found.add_argument("--format", choices=("csv", "colon", "pairs"), help="instead of telling by the content")
+    found.add_argument(ALLOW, action="store_true", help="take hashes of MD5 ($1$) and NT ($3$) too, which are weak")
     found.add_argument("--dry-run", action="store_true", help="only say what would change")
     found.add_argument("--yes", action="store_true", help="do it without asking")
 
 
 def run(arguments: argparse.Namespace, manager: Manager) -> int:
     """Do it; return the exit status."""
-    from ansible_collections.secure_ftp.server.plugins.module_utils._users.formats import entries
-
     source = "standard input" if arguments.file == "-" else arguments.file
-    found, skipped = entries(read(arguments.file), arguments.format, source)
-    people = people_from_list(found, min_length())
+    weak: list[str] = []
+
+    def is_taken(name: str, stored: str, protocols: Sequence[str]) -> bool:
+        if is_stored(name, stored, protocols):
+            return True
+        if not arguments.allow_weak_hashes or scheme(stored) not in TOLERABLE:
+            return False
+        weak.append(name)
+        return True
+
+    found, skipped = entries(read(arguments.file), arguments.format, source, is_taken)
+    people = people_from_list(found, min_length(), is_taken)
+    weak = sorted(set(weak))
     if arguments.yes and not arguments.dry_run:  # also what is refused is one change, for the log
-        print_result(arguments, manager.apply_list(people), skipped, "")
+        print_result(arguments, manager.apply_list(people, weak=weak), skipped, "")
         return 0
     plan = manager.apply_list(people, dry_run=True)
     if arguments.dry_run or not plan.changes_anything:
@@ -46,5 +61,5 @@ def run(arguments: argparse.Namespace, manager: Manager) -> int:
     if input("Do it? [y/N] ").strip().lower() not in ("y", "yes"):
         sys.stdout.write("nothing was changed\n")
         return 0
-    print_result(arguments, manager.apply_list(people), {}, "")
+    print_result(arguments, manager.apply_list(people, weak=weak), {}, "")
     return 0

@@ -239,10 +239,11 @@ class Manager:
                 )
             return self._set_keys(user, kept, warnings)
 
-    def apply_list(self, people: Sequence[Person], dry_run: bool = False) -> Result:
+    def apply_list(self, people: Sequence[Person], dry_run: bool = False, weak: Sequence[str] = ()) -> Result:
         """Add or change every one of ``people`` in one transaction; nobody else is touched.
 
-        Raises UserExists as ``add`` does for a password that is given for a new protocol only.
+        The log names those of them whose hash is ``weak`` and was taken all the same. Raises UserExists as ``add`` does
+        for a password that is given for a new protocol only.
         """
         if dry_run:
             warnings = self._expect_whole(people)
@@ -252,6 +253,7 @@ class Manager:
         with self._changing("import", [person.name for person in people]) as warnings:
             warnings = [*warnings, *self._expect_whole(people)]
             result = self._apply(people)
+            self._report("weak-hash-allowed", weak)
             result.warnings[:0] = warnings
             return result
 

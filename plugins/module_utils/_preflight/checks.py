@@ -27,6 +27,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._firewall.plan i
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps import database as _userdb
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import discover
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.sockets import listener
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage.stored import is_stored
 from ansible_collections.secure_ftp.server.plugins.module_utils._preflight import collections
 from ansible_collections.secure_ftp.server.plugins.module_utils._preflight import variables as _variables
 from ansible_collections.secure_ftp.server.plugins.module_utils._remote import access
@@ -36,7 +37,12 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config impo
     read_settings,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._users import fields, passwords, policy
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import Person, person_from_options
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import (
+    IsTaken,
+    Person,
+    never,
+    person_from_options,
+)
 
 MIN_LENGTH = "ftp_users_password_min_length"
 
@@ -92,6 +98,8 @@ class Host:
     ssh_ports: tuple[int, ...] = ()
     account_of: Callable[[str], tuple[str, ...] | None] = field(default=lambda name: None)
     """The groups of a system account, the primary one first, or None when there is no such account."""
+    is_stored: IsTaken = field(default=never)
+    """Whether that hash is what is stored for a user already."""
     has_account: Callable[[str], bool] = field(default=lambda name: True)
     """Whether there is such an account, or that is not known."""
     listener_of: Callable[[int], str | None] = field(default=lambda port: None)
@@ -215,7 +223,7 @@ def check_users(users: object, variables: Mapping[str, Any], host: Host) -> list
             found += shape
             continue
         try:
-            person = person_from_options(_as_modules_read(entry), least)
+            person = person_from_options(_as_modules_read(entry), least, is_taken=host.is_stored)
         except SecureFtpError as error:
             found.append(f"{where}: {error}")
             continue
@@ -474,6 +482,7 @@ def this_host(login_user: str, ssh_ports: Iterable[int], check_mode: bool = Fals
         login_users=frozenset(users),
         ssh_ports=tuple(ssh_ports),
         account_of=account_groups,
+        is_stored=is_stored,
         has_account=lambda name: account_groups(name) is not None,
         listener_of=listener,
         has_file=lambda path: check_mode or os.path.isfile(path),

@@ -10,19 +10,27 @@ what is ignored. Pairs are the lines db_load(1) -T reads: a name, then a passwor
 from __future__ import annotations
 
 import csv
+import functools
 import io
 import re
 from typing import Any, Callable, Dict, Iterable, List, Mapping
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import InvalidInput
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields import GIVEN, LIST, SWITCH, Field
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.hash_strength import weakness
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields import (
+    GIVEN,
+    LIST,
+    PROTOCOLS,
+    SWITCH,
+    Field,
+)
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.hash_strength import TOLERABLE, weakness
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.passwords import (
     AMBIGUOUS,
     PLAINTEXT,
     is_hash,
     scheme,
 )
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import IsTaken, never
 
 COLUMNS = tuple(field.name for field in GIVEN)
 """Columns of the CSV form; only ``name`` must be there. Several protocols or keys: one a line in one quoted field."""
@@ -33,10 +41,15 @@ _TRUTH = {"": None, "yes": True, "true": True, "1": True, "no": False, "false": 
 Entries = List[Dict[str, Any]]
 
 
-def entries(text: str, kind: str | None, source: str) -> tuple[Entries, dict[str, str]]:
+ALLOW = "--allow-weak-hashes"
+"""The option of ``ftp-users import`` that takes what is weak, but no worse."""
+
+
+def entries(text: str, kind: str | None, source: str, is_taken: IsTaken = never) -> tuple[Entries, dict[str, str]]:
     """Return the options of every user in ``text``, and the names passed over, each with the reason.
 
-    Passed over is whoever has a hash that cannot be taken over: none at all, of a method crypt(3) does not know, weak.
+    Passed over is whoever has a hash that cannot be taken over: none at all, of a method crypt(3) does not know, weak
+    (unless ``is_taken`` says that it is taken all the same).
 
     ``kind`` is one of FORMATS, None to tell by the content; ``source`` is for messages. Raises InvalidInput naming
     the line.
@@ -46,7 +59,10 @@ def entries(text: str, kind: str | None, source: str) -> tuple[Entries, dict[str
         raise InvalidInput(f"{source}: expected text, found a NUL character; is it a database? name a text file")
     found, skipped = [], {}
     for entry in FORMATS[kind or _kind(text, source)](text, source):
-        reason = _unusable(entry.get("password_hash"))
+        taken = functools.partial(
+            is_taken, entry["name"], entry.get("password_hash") or "", entry.get("protocols") or PROTOCOLS
+        )
+        reason = _unusable(entry.get("password_hash"), taken)
         if reason:
             skipped[str(entry["name"])] = reason
         else:
@@ -54,7 +70,7 @@ def entries(text: str, kind: str | None, source: str) -> tuple[Entries, dict[str
     return found, skipped
 
 
-def _unusable(stored: str | None) -> str | None:
+def _unusable(stored: str | None, is_taken: Callable[[], bool] = lambda: False) -> str | None:
     """Why nobody could log in with ``stored``, or nobody should; None when it is good, or nothing like a hash."""
     if stored is None:
         return None
@@ -67,7 +83,9 @@ def _unusable(stored: str | None) -> str | None:
         prefix = re.match(r"\$[0-9A-Za-z-]{1,16}(?=\$)|\{[0-9A-Za-z._-]{1,20}\}", stored)
         return f"a hash of {prefix.group()}, damaged or unknown to crypt(3)" if prefix else None
     found = weakness(method, stored)
-    return f"a hash of {found}" if found else None
+    if found is None or is_taken():
+        return None
+    return f"a hash of {found}" + (f"; {ALLOW} takes it" if method in TOLERABLE else "")
 
 
 def _kind(text: str, source: str) -> str:

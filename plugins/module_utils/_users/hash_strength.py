@@ -21,6 +21,9 @@ WEAK = {
 }
 """Methods crypt(5) calls "should not be used for new hashes", by their names of ``scheme``."""
 
+TOLERABLE = ("md5_crypt", "nthash")
+"""Those of WEAK whose cost the hash does not choose: an operator may take them from another server."""
+
 MAX_ROUNDS = 1000000
 """Of sha256_crypt and sha512_crypt; 5000 is the default of crypt(5)."""
 

@@ -96,10 +96,11 @@ def validate_password(
         )
 
 
-def validate_hash(hash: object, name: str) -> None:
+def validate_hash(hash: object, name: str, is_taken: Callable[[], bool] = lambda: False) -> None:
     """Raise InvalidInput when ``hash`` is not the whole output of a good crypt(3) method with a ``$`` prefix.
 
-    Weak methods and great costs are refused (_hash_strength), and DES, which cannot be told from a plaintext password.
+    Weak methods and great costs are refused (_hash_strength) unless ``is_taken`` says that this hash is taken all the
+    same; and DES always, which cannot be told from a plaintext password.
     """
     where = f"user {name!r}: password_hash"
     remedy = "make one with 'mkpasswd -m sha-512' or give password instead"
@@ -107,7 +108,7 @@ def validate_hash(hash: object, name: str) -> None:
         method = "sha512_crypt" if _SHA512.match(hash) else scheme(hash)
         if method not in _REFUSED:
             found = weakness(method, hash)
-            if found is None:
+            if found is None or is_taken():
                 return
             raise InvalidInput(f"{where}: expected a strong crypt(3) hash, found {found}; {remedy}")
     if not isinstance(hash, str):

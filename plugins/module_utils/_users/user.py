@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Iterable, Mapping, NamedTuple
+from typing import Any, Callable, Iterable, Mapping, NamedTuple, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import InvalidInput
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields import PROTOCOLS
@@ -39,8 +39,20 @@ class Person(NamedTuple):
         return f"Person({self.name!r})"
 
 
+IsTaken = Callable[[str, str, Sequence[str]], bool]
+"""Whether the hash (second) of a user (first) with those protocols is taken although it is a weak or a slow one."""
+
+
+def never(_name: str, _hash: str, _protocols: Sequence[str]) -> bool:
+    """No weak hash is taken."""
+    return False
+
+
 def person_from_options(
-    options: Mapping[str, Any], min_length: int = DEFAULT_MIN_LENGTH, existing: bool = False
+    options: Mapping[str, Any],
+    min_length: int = DEFAULT_MIN_LENGTH,
+    existing: bool = False,
+    is_taken: IsTaken = never,
 ) -> Person:
     """Build a Person of one module or list entry; keys given as None count as not given.
 
@@ -51,13 +63,12 @@ def person_from_options(
     get = options.get
     name = validate_existing_name(get("name")) if existing else validate_user_name(get("name"))
     password, password_hash = get("password"), get("password_hash")
-    if password is not None:
-        if password_hash is not None:
-            raise InvalidInput(f"user {name!r}: give password or password_hash, not both")
-    elif password_hash is not None:
-        validate_hash(password_hash, name)
+    if password is not None and password_hash is not None:
+        raise InvalidInput(f"user {name!r}: give password or password_hash, not both")
     protocols = get("protocols")
     protocols = PROTOCOLS if protocols is None else _valid_protocols(protocols, name)
+    if password_hash is not None:
+        validate_hash(password_hash, name, lambda: is_taken(name, password_hash, protocols))
     if password is not None:
         validate_password(password, name, protocols, min_length)
     state = get("state") or "present"
@@ -79,12 +90,14 @@ def _valid_protocols(protocols: Iterable[str], name: str) -> tuple[str, ...]:
     return given
 
 
-def people_from_list(entries: Iterable[Mapping[str, Any]], min_length: int = DEFAULT_MIN_LENGTH) -> list[Person]:
+def people_from_list(
+    entries: Iterable[Mapping[str, Any]], min_length: int = DEFAULT_MIN_LENGTH, is_taken: IsTaken = never
+) -> list[Person]:
     """Build every Person of a list, in its order.
 
     Raises InvalidInput for the first broken entry and for names listed twice.
     """
-    people = [person_from_options(entry, min_length) for entry in entries]
+    people = [person_from_options(entry, min_length, is_taken=is_taken) for entry in entries]
     seen: set[str] = set()
     for person in people:
         if person.name in seen:

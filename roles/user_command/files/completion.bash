@@ -20,7 +20,7 @@ _ftp_users() {
             edit) words+=" --password-stdin --hash-stdin --generate --protocol --key" ;;
             passwd) words+=" --password-stdin --hash-stdin --generate" ;;
             del) words+=" --remove-home" ;;
-            import) words+=" --format --dry-run --yes" ;;
+            import) words+=" --format --allow-weak-hashes --dry-run --yes" ;;
             export) words+=" --hashes" ;;
         esac
     elif [ "$verb" = keys ] && [ "$COMP_CWORD" -eq 3 ]; then

@@ -49,7 +49,7 @@ class Evil:
     def unlock(self, name: str) -> dict[str, Any]:
         raise SecureFtpError(f"what the system said: {EVIL}")
 
-    def apply_list(self, people: Any, dry_run: bool = False) -> Result:
+    def apply_list(self, people: Any, dry_run: bool = False, weak: Any = ()) -> Result:
         return Result(added=[EVIL], changed=[EVIL], removed=[EVIL], warnings=[EVIL])
 
 

@@ -305,6 +305,12 @@ def test_this_host_knows_who_logged_in(monkeypatch):
     assert _preflight.this_host("", []).login_users == frozenset()
 
 
+def test_a_hash_that_is_stored_already_is_no_problem():
+    users = [{"name": "joker", "password_hash": "$1$abcdefgh$F.Kfn8/W.yLCwlYtUc80H/"}]
+    assert "found MD5 ($1$), which is weak" in one(users)
+    assert problems(GOOD, users, Host("debian", "12", is_stored=lambda name, _hash, _protocols: name == "joker")) == []
+
+
 @pytest.mark.parametrize(
     ("user", "accounts", "names", "words"),
     [

@@ -125,3 +125,25 @@ def test_hashes_that_cannot_be_used_are_named_and_the_others_imported(stored: st
     assert set(skipped) == {"h-bad"} and skipped["h-bad"].startswith(reason)
     assert stored[-12:] not in skipped["h-bad"] or stored == "*"
     assert [person.name for person in people_from_list(found)] == ["h-bc"]
+
+
+@pytest.mark.parametrize("kind", ["csv", "colon", "pairs"])
+def test_weak_hashes_are_taken_where_somebody_says_so_and_worse_ones_never(kind: str) -> None:
+    asked = []
+
+    def is_taken(*about: object) -> bool:
+        asked.append(about)
+        return True
+
+    texts = {
+        "csv": f'name,password_hash,protocols\nh-md5,"{MD5}",ftps\nh-star,*,\nh-bc,{BCRYPT},\n',
+        "colon": f"h-md5:{MD5}:1:1\nh-star:*:1\nh-des:abEGb9aUZdn6Q:1\nh-bc:{BCRYPT}\n",
+        "pairs": f"h-md5\n{MD5}\nh-bc\n{BCRYPT}\n",
+    }
+    found, skipped = entries(texts[kind], kind, "f", is_taken)
+    assert [entry["name"] for entry in found] == ["h-md5", "h-bc"] and "h-md5" not in skipped
+    assert asked == [("h-md5", MD5, ["ftps"] if kind == "csv" else ("ftps", "sftp"))]
+    assert [one.password_hash for one in people_from_list(found, is_taken=is_taken)] == [MD5, BCRYPT]
+    with pytest.raises(InvalidInput, match="found MD5"):
+        people_from_list(found)
+    assert entries(texts[kind], kind, "f")[1]["h-md5"].endswith("which is weak; --allow-weak-hashes takes it")
