@@ -86,13 +86,11 @@ servers:
       tls: TLSv1.3
 """
 
-import time
 from typing import TYPE_CHECKING, Any, Mapping
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.module import run
-from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.probe import probe
-from ansible_collections.secure_ftp.server.plugins.module_utils._host.programs import run_command
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.serving import wait_until_served
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
@@ -100,25 +98,11 @@ if TYPE_CHECKING:
 
 def wait_for(module: AnsibleModule, instance: Mapping[str, Any]) -> dict[str, Any]:
     """Probe one server until it serves or its time is over."""
-    deadline = time.monotonic() + module.params["timeout"]
-    while True:
-        try:
-            served = probe(instance["host"], instance["port"], instance["implicit"])
-            return {"port": instance["port"], "greeting": served.greeting, "tls": served.tls}
-        except OSError as error:
-            if time.monotonic() >= deadline:
-                raise SecureFtpError(
-                    f"{instance['unit']} does not serve on port {instance['port']}: {error}; {what_is_known(instance)}"
-                ) from error
-        time.sleep(0.2)
-
-
-def what_is_known(instance: Mapping[str, Any]) -> str:
-    """Return the unit's state and the end of its journal."""
-    unit = instance["unit"]
-    state = run_command(["systemctl", "is-active", unit]).out
-    lines = run_command(["journalctl", "--unit", unit, "--lines=12", "--no-pager", "--output=cat"]).out
-    return f"the unit is {state.strip() or 'unknown'}, and its journal ends with: {lines.strip() or '(nothing)'}"
+    host, port = instance["host"], instance["port"]
+    served = wait_until_served(
+        lambda: probe(host, port, instance["implicit"]), instance["unit"], port, module.params["timeout"]
+    )
+    return {"port": port, "greeting": served.greeting, "tls": served.tls}
 
 
 def _logic(module: AnsibleModule) -> dict[str, Any]:

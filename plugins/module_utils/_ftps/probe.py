@@ -10,9 +10,7 @@ import ssl
 from dataclasses import dataclass
 from typing import Mapping
 
-SECONDS = 5
-"""How long one answer may take."""
-LOOPBACK, LOOPBACK6 = "127.0.0.1", "::1"
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.serving import LOOPBACK, LOOPBACK6, connect
 
 
 @dataclass(frozen=True)
@@ -34,7 +32,7 @@ def probe(host: str, port: int, implicit: bool) -> Served:
     # Only what TLS shows is asked here; nothing is sent that a stranger must not see.
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    with _connect(host, port) as plain:
+    with connect(host, port) as plain:
         if implicit:
             with context.wrap_socket(plain) as tls:
                 return _served(tls, expect(tls, "220"))
@@ -43,15 +41,6 @@ def probe(host: str, port: int, implicit: bool) -> Served:
         expect(plain, "234")
         with context.wrap_socket(plain) as tls:
             return _served(tls, greeting)
-
-
-def _connect(host: str, port: int) -> socket.socket:
-    try:
-        return socket.create_connection((host, port), timeout=SECONDS)
-    except OSError:
-        if host != LOOPBACK6:
-            raise
-        return socket.create_connection((LOOPBACK, port), timeout=SECONDS)
 
 
 def _served(tls: ssl.SSLSocket, greeting: str) -> Served:

@@ -1,0 +1,60 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: for use inside this collection only; may change without notice.
+"""Whether sshd of this host answers where it is to listen. Nobody is logged in."""
+
+from __future__ import annotations
+
+import re
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.programs import Run, find_program, run_command
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.serving import LOOPBACK, LOOPBACK6, connect
+from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.service import SOCKET
+
+_MOST = 8192
+"""Bytes before the identification: more is no SSH server."""
+
+
+def endpoints(run: Run = run_command) -> list[tuple[str, int]]:
+    """Address and port of each place where sshd is to answer: those of ssh.socket while that is active, else sshd's.
+
+    An address that means every interface is the loopback one. Raises SecureFtpError when sshd refuses its
+    configuration, and when there is none.
+    """
+    if find_program("systemctl"):
+        shown = run(["systemctl", "show", SOCKET, "--property=ActiveState,Listen"]).out
+        if "ActiveState=active" in shown.splitlines():
+            found = re.findall(r"^Listen=(?:(.*):)?([0-9]+) \(Stream\)$", shown, re.MULTILINE)
+            return sorted({(_reachable(host), int(port)) for host, port in found})
+    sshd = find_program("sshd")
+    if not sshd:
+        raise SecureFtpError("sshd: expected OpenSSH's server, found none; install openssh-server")
+    answer = run([sshd, "-T"])
+    if answer.rc:
+        raise SecureFtpError(f"sshd -T: expected its settings, found: {answer.said}")
+    found = re.findall(r"^listenaddress (.*):([0-9]+)$", answer.out, re.MULTILINE)
+    return sorted({(_reachable(host), int(port)) for host, port in found})
+
+
+def _reachable(host: str) -> str:
+    host = host.strip("[]")
+    return {"0.0.0.0": LOOPBACK, "::": LOOPBACK6, "": LOOPBACK6, "*": LOOPBACK6}.get(host, host)
+
+
+def banner(host: str, port: int) -> str:
+    """What the SSH server says first; raises OSError when it does not answer as one does.
+
+    Source: RFC 4253, section 4.2: other lines may come before the one that begins with SSH-.
+    """
+    received = b""
+    with connect(host, port) as connection:
+        while len(received) < _MOST:
+            for line in received.splitlines(keepends=True):
+                if line.startswith(b"SSH-") and line.endswith(b"\n"):
+                    return line.decode("utf-8", "replace").strip()
+            part = connection.recv(1024)
+            if not part:
+                break
+            received += part
+    raise OSError(f"expected an answer that begins with SSH-, found {received[:80]!r}")
