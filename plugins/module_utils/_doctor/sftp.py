@@ -164,7 +164,7 @@ def _setting_findings(members: Sequence[Member], settings: Sequence[Setting], ja
         if doors:
             sorted_problems["jail-doors"] = doors
         for subject, problems in sorted_problems.items():
-            fix = _fix(problems, member, settings, jail)
+            fix = _moved(problems, member, values, settings, jail) or _fix(problems, member, settings, jail)
             if (subject, fix) in seen:  # another class, the same cause
                 continue
             seen.add((subject, fix))
@@ -196,6 +196,35 @@ def _fix(problems: Iterable[str], member: Member, settings: Sequence[Setting], j
         edits.setdefault(own.path, []).append(edit)
     commands = [f"sed -i {' '.join(f'-e {quoted(edit)}' for edit in edits[path])} {quoted(path)}" for path in edits]
     return " && ".join([*commands, _RELOAD])
+
+
+def _moved(
+    problems: Iterable[str],
+    member: Member,
+    values: Mapping[str, Sequence[str]],
+    settings: Sequence[Setting],
+    jail: Jail,
+) -> str | None:
+    """The command that moves the block of the jail to the main file, where sshd ignores what the block says there.
+
+    None where the block is in the main file, or something else is wrong. OpenSSH 8.2 of Ubuntu 20.04 ignores a Match
+    block in a file that it includes.
+    """
+    main = settings[0].path
+    for problem in problems:
+        others, own = _setters(settings, problem.split(":")[0], member, jail.group)
+        if others or own is None or own.path == main:
+            return None
+        if own.value.split()[:1] == [word for value in values.get(own.keyword, ()) for word in value.split()][:1]:
+            return None  # sshd does what the block says; it says the wrong thing
+        block = [one.number for one in settings if one.path == own.path and one.match == own.match]
+        lines = f"{min(block)},{max(block)}"
+        return (
+            f"{{ echo; sed -n {quoted(lines + 'p')} {quoted(own.path)}; }} >>{quoted(main)} &&"
+            f" sed -i {quoted(lines + 's/^/#/')} {quoted(own.path)} && {_RELOAD}"
+            f" # move the block to {main}: this sshd ignores Match in {own.path}"
+        )
+    return None
 
 
 def _setters(
