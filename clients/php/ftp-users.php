@@ -100,8 +100,15 @@ function main(array $arguments): int
     } catch (\InvalidArgumentException | \JsonException $error) {
         $status = FtpUsers::EXIT_CODES['invalid'];
     }
-    fwrite(STDERR, "error: {$error->getMessage()}\n");
+    fwrite(STDERR, 'error: ' . visible($error->getMessage()) . "\n");
     return $status;
+}
+
+/** What moves a terminal's cursor or cannot be seen, written out: others may have chosen it. */
+function visible(string $text): string
+{
+    $written = static fn(array $found): string => trim(json_encode($found[0], JSON_THROW_ON_ERROR), '"');
+    return preg_replace_callback('/(?!\n)[\p{C}\p{Zl}\p{Zp}]/u', $written, $text) ?? addcslashes($text, "\0..\37\177..\377");
 }
 
 exit(main($argv));

@@ -342,19 +342,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ) as users:
             result = users.call(options.verb, **fields)
     except RequestError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {_visible(str(error))}", file=sys.stderr)
         return EXIT_CODES.get(error.code, 1)
     except (OutcomeUnknown, ConnectionFailed) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {_visible(str(error))}", file=sys.stderr)
         return UNKNOWN_OUTCOME if isinstance(error, OutcomeUnknown) else NO_CONNECTION
     except (OSError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {_visible(str(error))}", file=sys.stderr)
         return EXIT_CODES["invalid"]
     except KeyboardInterrupt:
         return 130
     json.dump(result, sys.stdout, indent=2)
     print()
     return 0
+
+
+def _visible(text: str) -> str:
+    """``text`` with what moves a terminal's cursor or cannot be seen written out: others may have chosen it."""
+    return "".join(one if one.isprintable() or one == "\n" else ascii(one)[1:-1] for one in text)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -78,7 +78,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.module import run
+from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.module import run, warn
 from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.options import (
     password_options,
     person_options,
@@ -105,8 +105,7 @@ def _logic(module: AnsibleModule) -> dict[str, Any]:
     server = discover(**where)
     rules = Rules(**{key: params[key] for key in write_options()})
     outcome = change_one("ftp_user", person, Ftps(server, rules, where), module.check_mode, params["remove_home"])
-    for warning in outcome.warnings:
-        module.warn(warning)
+    warn(module, outcome.warnings)
     return {
         "changed": outcome.changed,
         "name": person.name,

@@ -138,7 +138,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.module import run
+from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.module import run, warn
 from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.options import (
     password_options,
     store_options,
@@ -171,8 +171,7 @@ def _logic(module: AnsibleModule) -> dict[str, Any]:
             **{key: params[key] for key in ("purge", "hash_plaintext", *write_options())},
         )
         outcome = change("ftp_users", people, Ftps(server, rules, where), module.check_mode, params["remove_home"])
-    for warning in outcome.warnings:
-        module.warn(warning)
+    warn(module, outcome.warnings)
     return {
         "changed": outcome.changed or salvaged is not None,
         "added": outcome.added,

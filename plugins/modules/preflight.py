@@ -83,7 +83,7 @@ ssh_ports:
 
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.module import run
+from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.module import run, warn
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._preflight.checks import (
     Control,
@@ -114,8 +114,7 @@ def check(module: AnsibleModule) -> dict[str, Any]:
     found = problems(module.params["variables"], users, host, control)
     found += sshd_problems(module.params["variables"], users)
     found += takeover_problems(module.params["variables"], users, module.params["configurations"])
-    for warning in warnings(users, host):
-        module.warn(warning)
+    warn(module, warnings(users, host))
     if found:
         module.fail_json(msg=message(found), problems=found, ssh_ports=ssh_ports)
     return {"changed": False, "problems": [], "ssh_ports": ssh_ports}

@@ -80,7 +80,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.module import run
+from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.module import run, warn
 from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.options import password_options, person_options
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.by_module import change_one
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.stored import is_stored
@@ -99,8 +99,7 @@ def _logic(module: AnsibleModule) -> dict[str, Any]:
     person = person_from_options(options, valid_min_length(params["password_min_length"]), is_taken=is_stored)
     rules = Rules(**{key: params[key] for key in sftp_options()})
     outcome = change_one("sftp_user", person, Sftp(rules), module.check_mode, params["remove_home"])
-    for warning in outcome.warnings:
-        module.warn(warning)
+    warn(module, outcome.warnings)
     return {
         "changed": outcome.changed,
         "name": person.name,

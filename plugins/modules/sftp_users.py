@@ -107,7 +107,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.module import run
+from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.module import run, warn
 from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.options import password_options, users_option
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.by_module import change
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.stored import is_stored
@@ -125,8 +125,7 @@ def _logic(module: AnsibleModule) -> dict[str, Any]:
         **{key: params[key] for key in sftp_options()},
     )
     outcome = change("sftp_users", people, Sftp(rules), module.check_mode, params["remove_home"])
-    for warning in outcome.warnings:
-        module.warn(warning)
+    warn(module, outcome.warnings)
     return {
         "changed": outcome.changed,
         "added": outcome.added,

@@ -103,5 +103,6 @@ def test_modules_leave_it_alone_even_when_they_purge(server, privileged):
     ):
         assert privileged in module(server, name, options), (name, options)
         assert state(server) == before, (name, options)
-    variables = {"ftp_users": [{"name": NAME, "password": PASSWORD}]}
-    assert privileged in module(server, "preflight", {"variables": variables})
+    variables = {"sshd_chroot_directory": "/home/sftp"}
+    for entry in ({"name": NAME, "password": PASSWORD}, {"name": NAME, "state": "absent"}):
+        assert privileged in module(server, "preflight", {"users": [entry], "variables": variables})

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import contextlib
 import gc
-from typing import Any, Callable, Iterator
+from typing import Any, Callable, Iterable, Iterator
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.respawn import has_respawned, probe_interpreters_for_module, respawn_module
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import MissingDriver, SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.places import DRIVERS, SYSTEM_PYTHON
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import visible_lines
 
 
 def run(module_arguments: dict[str, Any], logic: Callable[[AnsibleModule], dict[str, Any]]) -> None:
@@ -30,11 +31,18 @@ def run(module_arguments: dict[str, Any], logic: Callable[[AnsibleModule], dict[
         _respawn()
         module.fail_json(msg=str(error))
     except OSError as error:  # a system that refuses is no bug of ours: no traceback
-        module.fail_json(msg=f"{error.filename or 'the system'}: the system refused: {error.strerror or error}")
+        refused = f"{error.filename or 'the system'}: the system refused: {error.strerror or error}"
+        module.fail_json(msg=visible_lines(refused))
     except SecureFtpError as error:
-        module.fail_json(msg=str(error), changed=error.changed)
+        module.fail_json(msg=visible_lines(str(error)), changed=error.changed)
     else:
         module.exit_json(**result)
+
+
+def warn(module: AnsibleModule, warnings: Iterable[str]) -> None:
+    """Show ``warnings``, which may quote what others wrote."""
+    for warning in warnings:
+        module.warn(visible_lines(warning))
 
 
 def _respawn() -> None:

@@ -16,7 +16,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors imp
     NotDurable,
     SecureFtpError,
 )
-from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import listed
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import listed, visible
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.database import (
     LOCK_TIMEOUT,
     Changes,
@@ -108,8 +108,8 @@ class Outcome:
             (self.unlocked, " (locked)", ""),
             (self.removed, "", None),
         ):
-            before += [name + old + "\n" for name in names if old is not None]
-            after += [name + new + "\n" for name in names if new is not None]
+            before += [visible(name) + old + "\n" for name in names if old is not None]
+            after += [visible(name) + new + "\n" for name in names if new is not None]
         after += [f"directory {path}\n" for path in self.homes]
         before += [f"directory {path}\n" for path in self.homes_removed]
         return {

@@ -149,6 +149,12 @@ def test_whoever_is_locked_removed_or_given_another_password_is_ended(
     assert ended == [[str(tmp_path / "homes" / name) for name in ("ann", "bob", "cid")]]
 
 
+def test_the_directory_of_who_goes_is_closed(server: Server, tmp_path: Path) -> None:
+    reconcile(server, *({"name": name, "password_hash": HASH} for name in ("ann", "bob")))
+    reconcile(server, {"name": "ann", "state": "absent"})
+    assert [(tmp_path / "homes" / name).stat().st_uid for name in ("ann", "bob")] == [0, 65534]
+
+
 def test_a_directory_that_stays_does_not_hide_that_its_user_is_gone(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

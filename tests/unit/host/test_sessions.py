@@ -119,7 +119,9 @@ def test_a_number_that_somebody_else_has_by_now_is_not_hit(spawn) -> None:
     found = proc.find(process.pid)
     assert found and found.name == "anything"
     kill(found._replace(start=found.start - 1))
-    assert not proc.is_running(found._replace(start=found.start - 1)) and process.poll() is None
+    assert not proc.is_running(found._replace(start=found.start - 1))
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(0.5)
     kill(found)
     assert process.wait(5) == -9
     kill(found)

@@ -14,9 +14,14 @@ from typing import Any, Callable
 
 import pytest
 import yaml
+from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.testing import patch_module_args
 from conftest import HASH, dump, load
 
+from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.module import run as adapter
+from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.module import warn
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.database import update
 from ansible_collections.secure_ftp.server.plugins.modules import ftp_user, ftp_user_info, ftp_users
 
 Run = Callable[..., "dict[str, Any]"]
@@ -44,6 +49,31 @@ def run(capsys: pytest.CaptureFixture[str], db: Path) -> Run:
         return result
 
     return call
+
+
+EVIL = "bat\u202eman\x1b[2J\nroot"
+
+
+def test_what_others_wrote_is_shown_and_moves_nothing(
+    run: Run, db: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = "bat\\u202eman\\x1b[2J"
+    update(str(db), lambda _view: {EVIL.encode(): HASH.encode(), b"batman": HASH.encode()})
+    result = run(ftp_users, users=[{"name": "batman", "password_hash": HASH}], purge=True)
+    assert result["removed"] == [EVIL] and result["diff"]["before"] == f"{shown}\\nroot\n"
+
+    warnings: list[str] = []
+    monkeypatch.setattr(AnsibleModule, "warn", lambda module, warning: warnings.append(warning))
+
+    def logic(module: AnsibleModule) -> dict[str, Any]:
+        warn(module, [EVIL])
+        raise SecureFtpError(EVIL, "removed batman")
+
+    with patch_module_args({}), pytest.raises(SystemExit):
+        adapter({"argument_spec": {}}, logic)
+    failed = json.loads(capsys.readouterr().out)
+    assert warnings == [f"{shown}\nroot"] and failed["msg"] == f"{shown}\nroot; removed batman"
+    assert failed["changed"] is True  # something was, before it failed
 
 
 def test_one_user_comes_stays_changes_and_goes(run: Run, db: Path) -> None:

@@ -284,7 +284,8 @@ def test_removal_takes_credentials_first_and_keeps_the_home(host):
     outcome = host.run([Person("bob", present=False), Person("cy", protocols=("ftps",))])
     assert outcome.removed == ["bob", "cy"]
     assert host.log == [("passwords", "bob", "cy"), ("delete", "bob"), ("delete", "cy")]
-    assert host.key_file("bob") is None and (host.jail / "bob").is_dir() and "ann" in host.users
+    assert host.key_file("bob") is None and "ann" in host.users
+    assert [(host.jail / name).stat().st_mode & 0o7777 for name in ("ann", "bob", "cy")] == [0o755, 0o700, 0o700]
     assert not host.run([Person("bob", present=False)]).changed
 
 
