@@ -1,4 +1,4 @@
-"""Break the user store and the removal of users on purpose, one way at a time: a test or benchmark must notice each.
+"""Break the project on purpose, one way at a time: a test or benchmark must notice each.
 
     make broken                    every way (about 10 minutes)
     make broken ONLY=slow          those whose name begins so
@@ -30,6 +30,8 @@ AUDIT, TRANSACTION, JOURNAL, BY_MODULE = (
     f"{LIBRARY}/_manage/{name}.py" for name in ("audit", "transaction", "journal", "by_module")
 )
 TAKEOVER, SFTP_STATE = f"{LIBRARY}/_preflight/takeover.py", f"{LIBRARY}/_sftp/state.py"
+VARIABLES, PREFLIGHT_SSHD = (f"{LIBRARY}/_preflight/{name}.py" for name in ("variables", "sshd"))
+SSH_CONFIG = f"{LIBRARY}/_ssh/config.py"
 FLUSH = "        os.fsync(fd)\n"
 
 
@@ -321,6 +323,160 @@ WAYS = (
         "return bool(served.certificate) and served.certificate != wanted",
         "return False",
         "unit/ftps/test_probe.py::test_a_renewed_file_is_seen_whatever_its_time_stamp",
+    ),
+    Broken(
+        "takeover: a variable that is none of ours is accepted",
+        VARIABLES,
+        "        if not near and not name.startswith(OUR_OWN):\n            continue\n",
+        "        if True:\n            continue\n",
+        "unit/preflight/test_variables.py::test_what_looks_like_ours_and_is_none_is_a_problem",
+    ),
+    Broken(
+        "takeover: everybody is removed without a list",
+        VARIABLES,
+        "    if purge and (users is None",
+        "    if False and (users is None",
+        "unit/preflight/test_variables.py::test_purge_without_a_list_is_refused",
+    ),
+    Broken(
+        "takeover: the playbook of the users looks at nothing first",
+        "playbooks/users.yml",
+        '        users: "{{ ftp_users | default([]) }}"\n        login_user:',
+        "        login_user:",
+        "unit/preflight/test_variables.py::test_the_playbook_of_users_looks_at_names_and_people_first",
+    ),
+    Broken(
+        "takeover: a role alone takes over what it finds",
+        "roles/vsftpd/tasks/main.yml",
+        '    configurations: "{{ __vsftpd_wanted }}"\n    variables:',
+        "    variables:",
+        "unit/preflight/test_variables.py::test_a_role_alone_looks_at_what_is_there_before_it_changes_anything",
+    ),
+    Broken(
+        "takeover: new SFTP users need nothing to log in with",
+        f"{LIBRARY}/_preflight/checks.py",
+        'if "sftp" in person.protocols and not person.authorized_keys and not host.has_account(person.name):',
+        "if False:",
+        "unit/preflight/test_checks.py::test_new_users_without_anything_to_log_in_with_are_found",
+    ),
+    Broken(
+        "takeover: directories become homes without a word",
+        PREFLIGHT_SSHD,
+        "return found.st_uid in holders or (found.st_uid == 0 and not ours)",
+        "return False",
+        "unit/preflight/test_sshd.py::test_a_directory_that_would_become_a_home_is_found",
+    ),
+    Broken(
+        "takeover: who may log in is not looked at",
+        PREFLIGHT_SSHD,
+        "for problem in access_problems(name, groups, values):",
+        "for problem in ():",
+        "unit/preflight/test_sshd.py::test_a_list_of_allowed_groups_is_found_and_the_file_that_holds_it",
+    ),
+    Broken(
+        "takeover: a foreign block is dropped whatever it says",
+        SSH_CONFIG,
+        "if named and all(word in ours and _same_value(ours[word][0], value, ours[word][1]) for word, value in named):",
+        "if named:",
+        "unit/ssh/test_config.py::test_a_hand_made_block_with_more_in_it_stays",
+    ),
+    Broken(
+        "takeover: the Subsystem line of others is rewritten",
+        SSH_CONFIG,
+        '        return text.rstrip("\\n") + "\\n"\n    lines = text.splitlines()',
+        '        text = re.sub("(?im)^subsystem.*\\n?", "", text)\n    lines = text.splitlines()',
+        "unit/ssh/test_config.py::test_the_administrators_subsystem_line_stays_to_the_letter",
+    ),
+    Broken(
+        "takeover: no copy of a configuration of others stays",
+        "plugins/modules/vsftpd_config.py",
+        "            keep_old(module, path, result)\n",
+        "            pass\n",
+        "unit/modules/test_backup.py",
+    ),
+    Broken(
+        "takeover: no copy of a PAM file of others stays",
+        f"{LIBRARY}/_ftps/pam.py",
+        "        keep_copy(service.path)\n",
+        "        pass\n",
+        "unit/ftps/test_pam.py::test_a_file_of_somebody_else_is_copied_before_it_is_changed_and_ours_is_not",
+    ),
+    Broken(
+        "takeover: one copy replaces another",
+        f"{LIBRARY}/_host/files.py",
+        "copy = next(name for name in names if not os.path.lexists(name))",
+        "copy = next(names)",
+        "unit/host/test_files.py::test_a_copy_has_owner_mode_time_and_a_name_of_its_own",
+    ),
+    Broken(
+        "takeover: a restored file is as old as it says",
+        f"{LIBRARY}/_host/units.py",
+        "return max(os.stat(path).st_ctime, os.lstat(path).st_ctime)",
+        "return os.stat(path).st_mtime",
+        "unit/host/test_units.py::test_a_file_restored_with_its_old_time_is_not_read_yet",
+    ),
+    Broken(
+        "takeover: the check changes the directories of others",
+        f"{LIBRARY}/_doctor/ftps_users.py",
+        "    if not somebodys:\n        return finding\n",
+        "    return finding\n",
+        "unit/doctor/test_ftps_users.py::test_the_fix_never_changes_directories_that_somebody_else_lives_by",
+    ),
+    Broken(
+        "takeover: vsftpd is not masked while it is not configured",
+        "roles/vsftpd/tasks/main.yml",
+        "  ansible.builtin.include_tasks: mask.yml\n",
+        "  ansible.builtin.debug:\n    msg: no mask\n",
+        "unit/test_roles.py::test_the_unit_is_masked_before_the_package_comes_and_until_it_is_configured",
+    ),
+    Broken(
+        "takeover: the log is not rotated by its size",
+        "roles/vsftpd/tasks/main.yml",
+        "  ansible.builtin.include_tasks: log_size.yml\n",
+        "  ansible.builtin.debug:\n    msg: no rotation\n",
+        "unit/test_roles.py::test_the_log_is_rotated_by_its_size_and_holds_no_commands",
+    ),
+    Broken(
+        "policy: any number of remote requests at once",
+        f"{LIBRARY}/_remote/slots.py",
+        "fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)",
+        "pass",
+        "unit/remote/test_slots.py::test_no_more_than_so_many_at_once",
+    ),
+    Broken(
+        "policy: the command takes short passwords",
+        f"{LIBRARY}/_manage/manager.py",
+        'person_from_options({"name": name, **options}, min_length(), existing)',
+        'person_from_options({"name": name, **options}, 1, existing)',
+        "unit/users/test_policy.py::test_manager_and_the_sources_of_the_command_refuse_it",
+    ),
+    Broken(
+        "policy: any weak hash is said to be stored",
+        f"{LIBRARY}/_manage/stored.py",
+        "_stored(name, protocol, config, etc) == hash for protocol in protocols",
+        "_stored(name, protocol, config, etc) for protocol in protocols",
+        "unit/manage/test_stored.py::test_what_is_stored_by_each_protocol_is_new_to_none",
+    ),
+    Broken(
+        "policy: hashes are taken whatever they are",
+        PASSWORDS,
+        "if found is None or is_taken():",
+        "if True:",
+        "unit/users/test_formats.py::test_weak_hashes_are_taken_where_somebody_says_so_and_worse_ones_never",
+    ),
+    Broken(
+        "jail: what runs outside it is not looked for",
+        f"{LIBRARY}/_doctor/sftp.py",
+        "    yield from outside_findings(",
+        "    outside_findings(",
+        "unit/doctor/test_sftp.py::test_ways_out_of_the_jail_are_part_of_the_examination",
+    ),
+    Broken(
+        "jail: keys are looked for in one place only",
+        f"{LIBRARY}/_doctor/outside.py",
+        'for pattern in " ".join(values.get("authorizedkeysfile", [])).split():',
+        'for pattern in [".ssh/authorized_keys"]:',
+        "unit/doctor/test_outside.py::test_keys_are_looked_for_where_sshd_does",
     ),
     Broken(
         "removal: mounts are not looked at",

@@ -74,6 +74,11 @@ def test_a_sound_server(place):
     assert place.subjects() == []
 
 
+def test_ways_out_of_the_jail_are_part_of_the_examination(place):
+    place.accounts.users["robin"] = place.accounts.users["robin"]._replace(home=str(place.jail / "robin"))
+    assert "account-home" in place.subjects()
+
+
 def test_sshd_refuses_its_configuration(place, monkeypatch):
     def refuse(user, path):
         raise SecureFtpError("line 3: Bad configuration option")

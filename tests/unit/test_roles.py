@@ -1,0 +1,42 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The order of what the role vsftpd does, where another order would be dangerous. tests/takeover sees it on a host."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+VSFTPD = Path(__file__).resolve().parents[2] / "roles/vsftpd"
+TASKS = yaml.safe_load((VSFTPD / "tasks/main.yml").read_text())
+
+
+def place(module: str, word: str) -> int:
+    """Where in the role the task with ``word`` in what it gives ``module`` stands."""
+    (found,) = [number for number, task in enumerate(TASKS) if word in str(task.get(f"ansible.builtin.{module}", ""))]
+    return found
+
+
+def test_the_unit_is_masked_before_the_package_comes_and_until_it_is_configured() -> None:
+    mask, install = place("include_tasks", "mask.yml"), place("apt", "__vsftpd_packages")
+    written = next(number for number, task in enumerate(TASKS) if "secure_ftp.server.vsftpd_config" in task)
+    unmasked = place("file", "'{{ item }}', 'state': 'absent'")
+    assert mask < install < written < unmasked
+    assert str(TASKS[install]["ansible.builtin.apt"]["policy_rc_d"]) == "101"
+    masking = yaml.safe_load((VSFTPD / "tasks/mask.yml").read_text())
+    assert masking[-1]["ansible.builtin.file"] == {"src": "/dev/null", "dest": "{{ __vsftpd_mask }}", "state": "link"}
+    assert "__vsftpd_mask_mark" in str(masking[-2]), "the mark is made first and removed last"
+    assert TASKS[unmasked]["loop"] == ["{{ __vsftpd_mask }}", "{{ __vsftpd_mask_mark }}"]
+
+
+def test_the_log_is_rotated_by_its_size_and_holds_no_commands() -> None:
+    assert place("include_tasks", "log_size.yml") and "when" not in TASKS[place("include_tasks", "log_size.yml")]
+    tasks: list[dict[str, Any]] = yaml.safe_load((VSFTPD / "tasks/log_size.yml").read_text())
+    timer = next(task["ansible.builtin.systemd_service"] for task in tasks if "ansible.builtin.systemd_service" in task)
+    assert (timer["name"], timer["enabled"]) == ("secure-ftp-logrotate.timer", True)
+    rules = (VSFTPD / "templates/log_size.conf.j2").read_text()
+    assert "{{ vsftpd_log_max_size }}" in rules and "{{ vsftpd_log_file }}" in rules
+    defaults = yaml.safe_load((VSFTPD / "defaults/main.yml").read_text())
+    assert defaults["vsftpd_log_ftp_protocol"] is False and defaults["vsftpd_config_backup"] is True
