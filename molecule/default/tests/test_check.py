@@ -37,7 +37,8 @@ for part in {ASIDE}/moved/*; do
     fi
 done
 set -e
-rm -rf {SFTP_JAIL}/zoe {LINGER}/robin
+rm -rf {SFTP_JAIL}/zoe {LINGER}/robin /var/spool/cron/crontabs/robin
+find /var/spool/cron/atjobs -user robin -delete
 rm -rf {LITTER} /etc/vsftpd/users.txt /etc/vsftpd/users.db.damaged-* /etc/ssh/sftponly_keys
 tar -xpf {ASIDE}/saved.tar -C /
 sh {ASIDE}/owners
@@ -193,6 +194,9 @@ CASES = [
     Case("a home that obeys", f"sed -i 's|^\\(robin:.*\\):/nonexistent:|\\1:{SFTP_JAIL}/robin:|' /etc/passwd",
          ("account-home",), f"robin ({SFTP_JAIL}/robin)"),
     Case("lingering", f"mkdir -p {LINGER}; touch {LINGER}/robin", ("account-outside",), "robin: lingers"),
+    Case("a crontab", "echo '@yearly true' | crontab -u robin -", ("account-outside",), "robin: has a crontab"),
+    Case("a job", "echo true | setpriv --reuid robin --regid sftponly --clear-groups at now + 1 day",
+         ("account-outside",), "robin: has a job of at"),
     Case("an administrator", "gpasswd -a robin adm", ("account-privileged",), "robin: expected an account"),
     Case("an end", "chage --expiredate 2020-01-02 robin", ("account-expires",), "robin on 2020-01-02"),
     Case("a home left", f"mkdir -m 0700 {SFTP_JAIL}/zoe; chown 4242 {SFTP_JAIL}/zoe", ("sftp-home-left",), "zoe"),
