@@ -155,6 +155,15 @@ def test_a_foreign_deny_behind_our_rule_or_for_one_address_is_no_error():
     assert plan(rules, parse_added(text)) == _firewall.Plan((), ())
 
 
+def test_a_firewall_in_use_with_a_ban_first_and_a_limit_gets_what_is_missing_behind_them():
+    """Case 22: what fail2ban put first stays first, SSH stays limited, another service stays open."""
+    text = "ufw deny from 203.0.113.7\nufw limit 22/tcp\nufw allow 8080/tcp"
+    todo = plan(wanted(), parse_added(text))
+    assert commands(todo.add) == [command for command in commands(wanted()) if " 22/tcp" not in command]
+    assert len(todo.add) == 2 and todo.delete == () and not any("insert" in command for command in commands(todo.add))
+    assert plan(wanted(), parse_added(f"{text}\n{show(todo.add)}")) == _firewall.Plan((), ())
+
+
 def test_an_own_rule_that_changes_its_action_is_replaced_in_place():
     before = wanted(extra_rules=[{"port": 443}])
     todo = plan(wanted(extra_rules=[{"port": 443, "rule": "deny"}]), parse_added(show(before)))
