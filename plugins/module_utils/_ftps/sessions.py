@@ -6,12 +6,12 @@
 Called after the record was changed. What logs in from then on was checked against the new one and is left alone; a
 log-in that was being checked at that moment is not.
 
-Tried with vsftpd 3.0.3 and 3.0.5: the daemon starts a process for each connection, which is root in the host's root
-directory until somebody has logged in, with a child that talks to the network. That child hands it a name and a
-password through a stream socket; it asks PAM, and when they are right it starts the process of the session, which takes
-the user's directory as its root. ``user_config_dir`` and setproctitle are not needed to find that: /proc/PID/root is
-the directory. SIGTERM is ignored; SIGKILL of one process ends the others of its session, and neither the daemon nor
-another session.
+Tried with vsftpd 3.0.3, and the ending of sessions with 3.0.5 too: the daemon starts a process for each connection,
+which is root in the host's root directory until somebody has logged in, with a child that talks to the network. That
+child hands it a name and a password through a stream socket; it asks PAM, and when they are right it starts the process
+of the session, which takes the user's directory as its root. ``user_config_dir`` and setproctitle are not needed to
+find that: /proc/PID/root is the directory. SIGTERM is ignored; SIGKILL of one process ends the others of its session,
+and neither the daemon nor another session.
 
 Nothing says whose password is being checked, so it is waited for: a process that waits for its child to hand over the
 next password has nothing old in hand. PAM modules that ask a service wait for it in poll(2) and not in read(2).

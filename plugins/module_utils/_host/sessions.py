@@ -4,9 +4,9 @@
 """Ending the sessions of accounts: who was locked, removed or given another password goes now.
 
 Called after the account was changed. What logs in from then on was checked against the changed account and is left
-alone; a log-in that was being checked at that moment is not. Tried with OpenSSH 8.4, 9.2 and 10.0: a process of root
-is called "sshd: NAME [priv]" from the moment NAME is known, before anything is checked, and the session is a process of
-the user's, its child.
+alone; a log-in that was being checked at that moment is not. Tried with OpenSSH 9.2: a process of root is called
+"sshd: NAME [priv]" from the moment NAME is known, before anything is checked, and the session is a process of the
+user's, its child. Since 9.8 the program is called sshd-session.
 """
 
 from __future__ import annotations
