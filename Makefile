@@ -9,7 +9,7 @@ export CONTAINERS_CONF := $(CURDIR)/tests/containers/containers.conf
 PLATFORM ?= debian12
 
 .PHONY: help venv demo demo-info demo-down test lint sanity unit unit-oldest unit-newest unit-all lock cores cores-oldest package build docs release reliability \
-    soak broken azure takeover molecule bench host host-down clean
+    soak broken azure takeover molecule vm bench host host-down clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 22
@@ -130,6 +130,10 @@ cores-oldest: venv ## the same by the oldest; the newest is what Molecule uses
 
 molecule: venv ## the roles, on real hosts with real clients
 	@tests/containers/molecule test
+
+vm: venv ## a virtual machine with a kernel of its own: reboots, a lock-out, power cuts (an hour; SECURE_FTP_CUTS=20)
+	@tests/vm/build packages
+	@$(PYTHON) -m pytest -p no:cacheprovider tests/vm --quiet -rs
 
 bench: venv ## speed, as ratios inside one run
 	@$(PYTHON) tests/bench/bench.py $(addprefix --suite=,$(SUITE))

@@ -29,6 +29,7 @@ DIRECTORIES, MOUNTS, ACCOUNTS = (f"{LIBRARY}/_host/{name}.py" for name in ("dire
 AUDIT, TRANSACTION, JOURNAL, BY_MODULE = (
     f"{LIBRARY}/_manage/{name}.py" for name in ("audit", "transaction", "journal", "by_module")
 )
+GUARD = f"{LIBRARY}/_firewall/ufw_guard.py"
 TAKEOVER, SFTP_STATE = f"{LIBRARY}/_preflight/takeover.py", f"{LIBRARY}/_sftp/state.py"
 VARIABLES, PREFLIGHT_SSHD = (f"{LIBRARY}/_preflight/{name}.py" for name in ("variables", "sshd"))
 SSH_CONFIG = f"{LIBRARY}/_ssh/config.py"
@@ -743,6 +744,27 @@ WAYS = (
         "(log or write)(priority, ",
         "str(",
         "unit/manage/test_audit.py::test_a_change_is_one_line_for_each_result",
+    ),
+    Broken(
+        "guard: the copies count before they are on the disk",
+        GUARD,
+        "            _flush(copy)\n",
+        "",
+        "unit/firewall/test_ufw_guard.py::test_everything_is_flushed_before_it_counts",
+    ),
+    Broken(
+        "guard: the next boot knows nothing of the change",
+        GUARD,
+        "        _enable_boot_unit(root)\n",
+        "",
+        "unit/firewall/test_ufw_guard.py::test_a_boot_puts_the_files_back_and_leaves_the_rest_to_ufw",
+    ),
+    Broken(
+        "guard: a confirmed change is not on the disk",
+        GUARD,
+        "            _flush(path)\n            _flush(os.path.dirname(path))\n",
+        "            pass\n",
+        "unit/firewall/test_ufw_guard.py::test_a_confirmed_change_is_flushed_before_the_copies_are_given_up",
     ),
     Broken("slow: one core", PASSWORDS, "if workers <= 1:", "if True:", bench="verify 2,000 passwords"),
 )

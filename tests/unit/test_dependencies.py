@@ -76,10 +76,10 @@ def test_every_package_of_a_host_has_a_reason() -> None:
     assert_agree(used, "Run time: the hosts, Debian and Ubuntu packages")
 
 
-def test_every_package_of_the_container_rig_has_a_reason() -> None:
-    rig = (ROOT / "tests" / "containers" / "rig").read_text(encoding="utf-8")
-    (wanted,) = re.findall(r"wanted=\(([^)]*)\)", rig)
-    assert_agree(set(wanted.split()), "Development: Debian packages")
+def test_every_package_of_containers_and_virtual_machines_has_a_reason() -> None:
+    installers = [(ROOT / "tests" / name).read_text(encoding="utf-8") for name in ("containers/rig", "vm/build")]
+    wanted = [re.findall(r"wanted=\(([^)]*)\)", text) for text in installers]
+    assert_agree({word for (words,) in wanted for word in words.split()}, "Development: Debian packages")
 
 
 @pytest.mark.parametrize(("text", "bound"), [("ansible-core", "2.20"), ("ansible", "13")])
