@@ -111,9 +111,17 @@ def test_a_role_without_the_playbook_stops_too(by_hand, role):
     assert "changed=0" in done.stdout
 
 
+UNIT = "/etc/systemd/system/vsftpd-implicit.service"
+THEIR_UNIT = "[Service]\nExecStart=/usr/sbin/vsftpd /etc/theirs.conf\n\n[Install]\nWantedBy=multi-user.target\n"
+
+
 def test_who_knows_goes_on_and_the_check_sees_the_passwords_left_beside(by_hand):
+    by_hand.copy(THEIR_UNIT, UNIT)
+    asked = by_hand.preflight({**NEW, "vsftpd_pam_service": "other"}).stdout
+    assert f"{UNIT}: was not written by this collection and would be replaced or removed" in asked
     by_hand.site({**NEW, "vsftpd_replace_existing": True})
     assert by_hand.logs_in("newone", "New-one-12345")
     assert by_hand.sh("cat /etc/vsftpd.conf.*~").stdout == CONF
+    assert by_hand.sh(f"cat {UNIT}.*~; test ! -e {UNIT}").stdout == THEIR_UNIT
     said = by_hand.sh("ftp-users check", check=False).stdout
     assert "/etc/vsftpd/logins.txt" in said
