@@ -146,10 +146,9 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.options
     write_options,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.backend import Ftps
-from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.database import salvage_database
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.reconcile import Outcome, Rules
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import discover
-from ansible_collections.secure_ftp.server.plugins.module_utils._manage.by_module import change
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage.by_module import change, salvage
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.stored import is_stored
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.policy import valid_min_length
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import people_from_list
@@ -162,7 +161,7 @@ def _logic(module: AnsibleModule) -> dict[str, Any]:
     server = discover(**where)
     salvaged = None
     if params["salvage"]:
-        records, kept = salvage_database(server.database, module.check_mode, params["lock_timeout"])
+        records, kept = salvage("ftp_users", server.database, module.check_mode, params["lock_timeout"])
         salvaged = {"records": records, "kept": kept} if kept else None
     if salvaged and module.check_mode:
         outcome = Outcome(warnings=[f"{server.database}: damaged, so users were not compared with it in check mode"])

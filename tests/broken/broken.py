@@ -699,15 +699,15 @@ WAYS = (
     Broken(
         "transaction: no journal",
         TRANSACTION,
-        "        self._remember(users, before)\n",
+        "        self._remember([*users, *purged], before)\n",
         "",
         "unit/manage/test_manager.py::test_a_module_that_was_killed_is_finished_by_the_command",
     ),
     Broken(
         "transaction: the journal is gone before the change",
         TRANSACTION,
-        "        self._remember(users, before)\n",
-        "        self._remember(users, before)\n        os.unlink(self._path or '')\n",
+        "        self._remember([*users, *purged], before)\n",
+        "        self._remember([*users, *purged], before)\n        os.unlink(self._path or '')\n",
         "unit/manage/test_manager.py::test_a_change_that_was_killed_is_finished_by_the_next_one",
     ),
     Broken(

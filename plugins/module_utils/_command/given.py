@@ -35,7 +35,7 @@ def password(arguments: argparse.Namespace, before_asking: Callable[[], object] 
     if getattr(arguments, "password", None) is not None:
         sys.stderr.write(
             "warning: a password on the command line can be read by every user of this host (ps) and stays in the"
-            " shell's history; leave it out to be asked, or use --password-stdin\n"
+            " shell's history and in the log of sudo; leave it out to be asked, or use --password-stdin\n"
         )
         return {"password": arguments.password}
     if arguments.password_stdin:

@@ -11,6 +11,7 @@ import sys
 from ansible_collections.secure_ftp.server.plugins.module_utils._command.answers import print_json
 from ansible_collections.secure_ftp.server.plugins.module_utils._command.words import Verbs
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import visible_lines
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage.audit import audited, report_salvage
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.manager import Manager, expect_root
 
 
@@ -24,7 +25,10 @@ def run(arguments: argparse.Namespace, manager: Manager) -> int:
     from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.repair import repair
 
     expect_root()
-    done = repair()
+    with audited("command", "repair", []) as report:
+        done = repair()
+        report_salvage(report, done.users + len(done.removed), done.damaged_file)
+        report("removed", done.removed)
     if arguments.json:
         print_json(done._asdict())
     else:

@@ -45,7 +45,10 @@ class Ftps:
         return cls(discover(**options), Rules(**place.get("rules") or {}), options)
 
     def place(self) -> dict[str, Any]:
-        return {"options": self._options, "rules": asdict(replace(self._rules, check_mode=False, remove_home=False))}
+        return {
+            "options": self._options,
+            "rules": asdict(replace(self._rules, check_mode=False, remove_home=False, purge=False)),
+        }
 
     def describe(self, name: str | None = None) -> list[dict[str, Any]]:
         users: list[dict[str, Any]] = describe(self.server, name)["users"]

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import syslog
-from typing import Callable, Iterator, Sequence
+from typing import Callable, Iterator, Optional, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import InvalidInput, SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import login_names
@@ -21,7 +21,18 @@ SHOWN = 20
 """How many users one line names."""
 
 Log = Callable[[int, str], None]
-Report = Callable[[str, Sequence[str]], None]
+Report = Callable[[str, Optional[Sequence[str]]], None]
+"""Takes a result and the users it is about: none of them is no line, None a result that is about nobody alone."""
+
+
+def unheard(_result: str, _users: Sequence[str] | None) -> None:
+    """Report of a change that its caller logs."""
+
+
+def report_salvage(report: Report, records: int, kept: str | None) -> None:
+    """Report what was read of a damaged database that is ``kept`` beside the new one, None when it was sound."""
+    if kept:
+        report(f"salvaged records={records} kept={literal(kept, 300)}", None)
 
 
 def write(priority: int, message: str) -> None:
@@ -53,7 +64,7 @@ def audited(front: str, verb: str, users: Sequence[str], log: Log | None = None)
     The block hands each result ("added", ...) and the users it is about to what it is given.
     A block that fails is logged too: a refusal says who tried what. ``front`` is "command" or the name of a module.
     """
-    done: list[tuple[str, Sequence[str]]] = []
+    done: list[tuple[str, Sequence[str] | None]] = []
     failure: BaseException | None = None
     try:
         yield lambda result, about: done.append((result, about))
@@ -67,15 +78,20 @@ def audited(front: str, verb: str, users: Sequence[str], log: Log | None = None)
 
 
 def _lines(
-    users: Sequence[str], done: Sequence[tuple[str, Sequence[str]]], failure: BaseException | None
+    users: Sequence[str], done: Sequence[tuple[str, Sequence[str] | None]], failure: BaseException | None
 ) -> Iterator[tuple[int, str]]:
     if failure is None:
         for result, about in done:
-            if about:
-                yield syslog.LOG_INFO, f"users={named(about)} result={result}"
+            if about is None or about:
+                yield syslog.LOG_INFO, f"{whom(about)}result={result}"
         return
     result = failure.code if isinstance(failure, SecureFtpError) else type(failure).__name__
     # What was got wrong may hold anything, a password in the wrong place too.
     hidden = isinstance(failure, InvalidInput) or not isinstance(failure, SecureFtpError)
     said = "" if hidden else f" message={literal(str(failure), 300)}"
-    yield syslog.LOG_WARNING, f"users={named(users)} result={result}{said}"
+    yield syslog.LOG_WARNING, f"{whom(users)}result={result}{said}"
+
+
+def whom(users: Sequence[str] | None) -> str:
+    """``users`` as a field of a line with a blank behind it, nothing when there is none."""
+    return f"users={named(users)} " if users else ""

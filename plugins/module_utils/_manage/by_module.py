@@ -5,11 +5,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from typing import Any, Sequence
+from typing import Any, ContextManager, Sequence
 
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.database import salvage_database
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage import halves, journal
-from ansible_collections.secure_ftp.server.plugins.module_utils._manage.audit import audited
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage.audit import (
+    Report,
+    audited,
+    report_salvage,
+    unheard,
+)
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.backends import reopen
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.transaction import Transaction
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import Backend
@@ -32,7 +39,18 @@ def change(front: str, users: Sequence[Person], backend: Backend, check_mode: bo
         outcome = transaction.run(users, remove_home)[backend.protocol]
         outcome.warnings[:0] = warnings
         outcome.report(report)
+        report("files-removed", [os.path.basename(home) for home in outcome.homes_removed])
     return outcome
+
+
+def salvage(front: str, database: str, check_mode: bool, lock_timeout: float) -> tuple[int, str | None]:
+    """Keep what is readable of a damaged ``database``, and log that; return what ``salvage_database`` does."""
+    logged = not check_mode and os.geteuid() == 0
+    log: ContextManager[Report] = audited(front, "salvage", []) if logged else contextlib.nullcontext(unheard)
+    with log as report:
+        records, kept = salvage_database(database, check_mode, lock_timeout)
+        report_salvage(report, records, kept)
+    return records, kept
 
 
 def change_one(front: str, user: Person, backend: Backend, check_mode: bool, remove_home: bool = False) -> Any:

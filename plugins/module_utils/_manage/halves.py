@@ -74,7 +74,7 @@ def untouched(
     Where the other one is cannot be told, as on a host without it, nothing is said.
     """
     (other,) = (one for one in PROTOCOLS if one != protocol)
-    with contextlib.suppress(SecureFtpError):
+    with contextlib.suppress(SecureFtpError, OSError):
         backend = reopen(other, {})
         if backend is not None:
             return _left(person, protocol.upper(), backend)

@@ -29,12 +29,13 @@ class Intent(NamedTuple):
     """A change: the users as they are to be, the records before it, and where.
 
     ``records`` tell versions of what is replaced whole apart (None: nobody there); ``places`` are what the backends
-    say of themselves, by protocol, in the order they are changed in.
+    say of themselves, by protocol, in the order they are changed in; ``by`` is who made it, for the log.
     """
 
     people: Sequence[Person]
     records: Mapping[str, str | None]
     places: Mapping[str, Mapping[str, Any]]
+    by: str = ""
 
 
 def write(intent: Intent, path: str = PATH) -> None:
@@ -48,6 +49,7 @@ def write(intent: Intent, path: str = PATH) -> None:
         "people": [person._asdict() for person in intent.people],
         "records": dict(intent.records),
         "places": dict(intent.places),
+        "by": intent.by,
     }
     try:
         replace_file(path, json.dumps(content).encode("utf-8", "surrogateescape"), 0o600, -1, -1)
@@ -79,7 +81,8 @@ def read(path: str = PATH) -> Intent | None:
             for entry in content["people"]
         ]
         # An earlier version did not say where: it knew only the places that are discovered.
-        return Intent(people, content["records"], dict(content.get("places") or {"sftp": {}, "ftps": {}}))
+        places = dict(content.get("places") or {"sftp": {}, "ftps": {}})
+        return Intent(people, content["records"], places, str(content.get("by", "")))
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None
     except OSError as error:

@@ -22,7 +22,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.backend im
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.reconcile import Rules as FtpsRules
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import CONFIGS, discover
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage import halves, journal
-from ansible_collections.secure_ftp.server.plugins.module_utils._manage.audit import Report, audited
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage.audit import Report, audited, unheard
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.backends import here, reopen
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.transaction import Transaction
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import Backend, Outcome
@@ -32,10 +32,6 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._users.names imp
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.passwords import DEFAULT_ROUNDS, is_hash
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.policy import min_length
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import Person, person_from_options, uses
-
-
-def _unheard(_result: str, _users: Sequence[str]) -> None:
-    """Report of a change that its caller logs."""
 
 
 @dataclass
@@ -74,7 +70,7 @@ class Manager:
         backends: Sequence[Backend] | None = None,
     ) -> None:
         self._rounds, self._journal_path, self._audit, self._given = rounds, journal_path, audit, backends
-        self._report: Report = _unheard
+        self._report: Report = unheard
 
     # --- looking ---------------------------------------------------------------------------------------------------
 
@@ -284,7 +280,7 @@ class Manager:
         """
         expect_root()
         log: ContextManager[Report] = (
-            audited("command", verb, names) if self._audit else contextlib.nullcontext(_unheard)
+            audited("command", verb, names) if self._audit else contextlib.nullcontext(unheard)
         )
         with log as self._report, self._transaction.alone() as warnings:
             yield warnings

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import syslog
 from typing import Any, Callable, Iterator, Mapping, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import (
@@ -21,7 +22,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors imp
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import accounts_lock
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.files import file_error
-from ansible_collections.secure_ftp.server.plugins.module_utils._manage import journal
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage import audit, journal
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import Backend, Outcome
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.passwords import hash_many, validate_rounds
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import Person, uses
@@ -71,11 +72,12 @@ class Transaction:
         if not any(plan.changed for plan in plans.values()):
             return plans
         named = {user.name for user in users}
-        purged = sorted({name for plan in plans.values() for name in plan.removed} - named)
-        names = [*named, *purged]
+        gone = sorted({name for plan in plans.values() for name in plan.removed} - named)
+        purged = [Person(name, present=False) for name in gone]
+        names = [*named, *gone]
         before = self.stored(names)
         made = [path for one in self._backends for path in one.directories(names) if not os.path.lexists(path)]
-        self._remember(users, before)
+        self._remember([*users, *purged], before)
         try:
             outcomes = {backend.protocol: backend.apply(users) for backend in self._backends}
         except BaseException as error:  # Ctrl-C too; the journal stays when even this fails
@@ -87,7 +89,7 @@ class Transaction:
             raise
         self._forget()
         if remove_home:
-            self._remove_homes([*users, *(Person(name, present=False) for name in purged)], outcomes)
+            self._remove_homes([*users, *purged], outcomes)
         return outcomes
 
     def finish(self) -> list[str]:
@@ -116,9 +118,11 @@ class Transaction:
                 _say(error, state)
                 raise
             warnings.append(f"user {_named(rest)}: an interrupted change could not be finished: {error}")
+            _log_finished(intent, error.code)
         else:
             if any(changed):
                 warnings.append(f"user {_named(rest)}: an interrupted change was finished first")
+            _log_finished(intent, "finished")
         journal.remove(self._path)
         return warnings
 
@@ -161,7 +165,7 @@ class Transaction:
     def _remember(self, users: Sequence[Person], before: Stored) -> None:
         if self._path is not None:
             places = {backend.protocol: backend.place() for backend in self._backends}
-            journal.write(journal.Intent(users, _records(self._backends, before), places), self._path)
+            journal.write(journal.Intent(users, _records(self._backends, before), places, audit.operator()), self._path)
 
     def _forget(self) -> None:
         if self._path is not None:
@@ -205,6 +209,13 @@ def _records(backends: Sequence[Backend], people: Stored) -> dict[str, str | Non
                 for name, person in people[backend.protocol].items()
             }
     return {}
+
+
+def _log_finished(intent: journal.Intent, result: str) -> None:
+    """Log the change that was killed, in the name of who made it: it had no time to do so itself."""
+    users = audit.whom([user.name for user in intent.people])
+    priority = syslog.LOG_INFO if result == "finished" else syslog.LOG_WARNING
+    audit.write(priority, f"by={audit.literal(intent.by)} with=journal finish {users}result={result}")
 
 
 def _unfinished(intent: journal.Intent, backends: Sequence[Backend]) -> list[Person]:

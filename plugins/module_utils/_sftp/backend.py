@@ -48,7 +48,7 @@ class Sftp:
         return cls(Rules(**rules) if "group" in rules else Rules(**rules, group=discovered_group(read_settings())))
 
     def place(self) -> dict[str, Any]:
-        return {"rules": asdict(replace(self.rules, check_mode=False, remove_home=False))}
+        return {"rules": asdict(replace(self.rules, check_mode=False, remove_home=False, purge=False))}
 
     def describe(self, name: str | None = None) -> list[dict[str, Any]]:
         return describe(self.rules.group, name, self.rules.config)

@@ -62,4 +62,7 @@ class Backend(Protocol):
         """End what ``names`` have open; return warnings about what stays."""
 
     def place(self) -> dict[str, Any]:
-        """Where this is and by what rules, as JSON takes it."""
+        """Where this is and by what rules, as JSON takes it.
+
+        Without ``purge``: whom that takes is named in the journal, and what is finished later is a part of the list.
+        """
