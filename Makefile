@@ -38,7 +38,7 @@ $(VENV)/.checks: requirements/lint.txt $(VENV)/.ready
 	@ln -sfn ../../../.. $(VENV)/types/ansible_collections/secure_ftp/server
 	@touch $@
 
-host: venv ## start a bare host: make host NAME=x PLATFORM=debian11|debian12|debian13|ubuntu2004
+host: venv ## start a bare host: make host NAME=x PLATFORM=debian12, or another of tests/containers/rig platforms
 	@test -n "$(NAME)" || { echo "error: NAME is missing: make host NAME=x PLATFORM=debian12" >&2; exit 2; }
 	@$(RIG) host "$(NAME)" "$(PLATFORM)"
 

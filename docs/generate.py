@@ -3,10 +3,10 @@
     .venv/bin/python docs/generate.py            rewrite it
     .venv/bin/python docs/generate.py --check    fail when it is stale
 
-In docs/reference.md, firewall.md, ftp-users-check.md and remote-control.md a part lies between the lines
-``<!-- NAME:begin -->`` and ``<!-- NAME:end -->``. docs/remote-control.schema.json is generated as a whole. Each role
-has a page, docs/roles/ROLE.md, and a file of the example inventory, group_vars/all/ROLE.yml; what is beside that file
-is written by hand.
+In docs/reference.md, firewall.md, ftp-users-check.md, remote-control.md and tested-with.md a part lies between
+the lines ``<!-- NAME:begin -->`` and ``<!-- NAME:end -->``. docs/remote-control.schema.json is generated as a whole.
+Each role has a page, docs/roles/ROLE.md, and a file of the example inventory, group_vars/all/ROLE.yml; what is beside
+that file is written by hand.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from typing import Any, Callable
 
 import yaml
 
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.releases import PACKAGES, RELEASES
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.findings import KINDS
 from ansible_collections.secure_ftp.server.plugins.module_utils._firewall.azure import nsg_plan
 from ansible_collections.secure_ftp.server.plugins.module_utils._firewall.plan import port_plan
@@ -35,6 +36,7 @@ REMOTE = ROOT / "docs" / "remote-control.md"
 SCHEMA = ROOT / "docs" / "remote-control.schema.json"
 PAGES = ROOT / "docs" / "roles"
 FIREWALL = ROOT / "docs" / "firewall.md"
+TESTED = ROOT / "docs" / "tested-with.md"
 EXAMPLE = ROOT / "inventories" / "example" / "group_vars" / "all"
 ROLE_ORDER = ("vsftpd", "pam_userdb", "sshd_chroot", "user_command", "remote_control", "firewall")
 MAX_DEFAULT = 60
@@ -283,9 +285,43 @@ def members() -> str:
     return "\n".join(dict.fromkeys(lines))
 
 
+def platforms() -> str:
+    """The platforms Molecule runs on, and what kind of host each is."""
+    rig = (ROOT / "tests" / "containers" / "rig").read_text(encoding="utf-8")
+    (names,) = re.findall(r"^platforms\(\) \{ printf '%s\\n' (.*); \}$", rig, re.MULTILINE)
+    lines = ["| platform | what it is | `make molecule` |", "|---|---|---|"]
+    for name in names.split():
+        lines.append(f"| `{name}` | {' | '.join(kind_of(name))} |")
+    return "\n".join(lines)
+
+
+def kind_of(platform: str) -> tuple[str, str]:
+    """What a platform of the rig is, and what runs on it."""
+    if platform.endswith("-alike"):
+        text = (ROOT / "tests" / "containers" / f"Containerfile.{platform}").read_text(encoding="utf-8")
+        about = " ".join(line[2:] for line in text.split("ARG")[0].splitlines())
+        return about, "the tests marked `alike` or `only`"
+    system, digits = re.findall(r"([a-z]+)(\d+)", platform)[0]
+    version = f"{digits[:2]}.{digits[2:]}" if digits[2:] else digits
+    (release,) = [release for release in RELEASES if (release.os_id, release.version) == (system, version)]
+    if system == "debian":
+        return f"{release.name}, bootstrapped from its packages", "every test"
+    return f"{release.name}, pulled from a registry", "every test, where a registry answers; **never seen so far**"
+
+
+def releases() -> str:
+    """What each supported release brings and lacks."""
+    lines = [f"| release | {' | '.join(PACKAGES)} | what does not work there |", "|---" * (len(PACKAGES) + 2) + "|"]
+    for release in RELEASES:
+        versions = " | ".join(getattr(release, field) for field in PACKAGES)
+        lines.append(f"| {release.name} | {versions} | {'; '.join(release.lacks) or 'nothing known'} |")
+    return "\n".join(lines)
+
+
 PARTS = {"roles": role_table, "modules": modules}
 FIREWALL_PARTS = {"ports": ports}
 CHECK_PARTS = {"findings": findings}
+TESTED_PARTS = {"platforms": platforms, "releases": releases}
 REMOTE_PARTS = {"requests": requests, "members": members}
 
 
@@ -316,6 +352,7 @@ def main(arguments: list[str] | None = None) -> int:
             FIREWALL: fill(FIREWALL, FIREWALL_PARTS),
             CHECK: fill(CHECK, CHECK_PARTS),
             REMOTE: fill(REMOTE, REMOTE_PARTS),
+            TESTED: fill(TESTED, TESTED_PARTS),
             SCHEMA: json.dumps(json_schema(), indent=2) + "\n",
             **pages(),
             **examples(),

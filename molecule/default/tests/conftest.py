@@ -46,6 +46,7 @@ MAX_PER_IP = 3
 FTPS_ROOT = "/home/vftp"
 SFTP_JAIL = "/home/sftp"
 CONTROL_PORTS = {"explicit": 21, "implicit": 990}
+PLATFORM = r"(?:debian\d+|ubuntu\d+|[a-z]+-alike)"
 
 
 def podman(*arguments: str, stdin: str | None = None, timeout: float = 180) -> subprocess.CompletedProcess:
@@ -298,7 +299,29 @@ def _server_names() -> list[str]:
         names = {facts.get("ansible_host", name) for name, facts in hosts.items()}
     else:
         names = set(_podman("ps", "--format", "{{.Names}}").split())
-    return sorted(name for name in names if re.fullmatch(r"secure-ftp-(debian|ubuntu)\d+", name))
+    return sorted(name for name in names if re.fullmatch(rf"secure-ftp-{PLATFORM}", name))
+
+
+def platform_of(name: str) -> str:
+    """The platform of the server ``name``, which ends in it."""
+    return re.search(rf"{PLATFORM}\Z", name).group()
+
+
+def is_alike(name: str) -> bool:
+    """Whether the server ``name`` is a look-alike, which is not what it says it is."""
+    return platform_of(name).endswith("-alike")
+
+
+def _belongs(item: pytest.Item, name: str, full: list[str]) -> bool:
+    """Whether a test is to run on the server ``name``; ``full`` are the servers that are no look-alikes."""
+    only = item.get_closest_marker("only")
+    if only:
+        return platform_of(name) in only.args
+    if is_alike(name):
+        return item.get_closest_marker("alike") is not None
+    if item.get_closest_marker("spread") and not os.environ.get("SECURE_FTP_EVERYWHERE"):
+        return name == full[zlib.crc32(item.nodeid.replace(name, "").encode()) % len(full)]
+    return True
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -311,25 +334,22 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Declare the mark ``spread``."""
+    """Declare the marks."""
     config.addinivalue_line("markers", "spread: hardly differs between platforms, so it runs on one of the servers")
+    config.addinivalue_line("markers", "alike: runs on look-alikes too")
+    config.addinivalue_line("markers", "only(platform, ...): runs on servers of these platforms and no other")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Keep a test marked ``spread`` on one server, which its name decides: together such tests cover all servers.
 
-    With SECURE_FTP_EVERYWHERE set each runs on each.
+    With SECURE_FTP_EVERYWHERE set each runs on each. A look-alike gets the tests marked ``alike`` only.
     """
-    if os.environ.get("SECURE_FTP_EVERYWHERE"):
-        return
-    names, kept, left_out = _server_names(), [], []
+    full = [name for name in _server_names() if not is_alike(name)]
+    kept, left_out = [], []
     for item in items:
         server = getattr(item, "callspec", None) and item.callspec.params.get("server")
-        if server and item.get_closest_marker("spread"):
-            chosen = names[zlib.crc32(item.nodeid.replace(server, "").encode()) % len(names)]
-            (kept if server == chosen else left_out).append(item)
-        else:
-            kept.append(item)
+        (kept if not server or _belongs(item, server, full) else left_out).append(item)
     config.hook.pytest_deselected(items=left_out)
     items[:] = kept
 

@@ -239,6 +239,7 @@ def restored(server):
     server.sh(RESTORE)
 
 
+@pytest.mark.alike
 def test_nothing_is_found_on_a_sound_server(server):
     assert check(server) == (0, [])
     result = server.sh("ftp-users check")

@@ -56,6 +56,7 @@ def no_selina(server):
     )
 
 
+@pytest.mark.alike
 def test_the_life_of_an_account(server):
     assert run(server, "add", NAME, "--password-stdin", stdin=FIRST).stdout == f"{NAME}: added (ftps, sftp)\n"
     assert granted(server, FIRST) == EVERYWHERE
@@ -98,6 +99,7 @@ def test_one_protocol_and_the_other_one_later(server, protocol):
     assert granted(server, FIRST) == only
 
 
+@pytest.mark.alike
 def test_a_lock_shuts_password_and_key_and_is_undone_exactly(server, key_file):
     run(server, "add", NAME, "--password-stdin", "--key", public_key(), stdin=FIRST)
     assert granted(server, FIRST) == EVERYWHERE and server.sftp_login(NAME, key_file=key_file)["granted"]

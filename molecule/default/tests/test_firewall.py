@@ -47,6 +47,7 @@ def test_the_passive_range_is_open_from_end_to_end(server, client):
     assert {answers[str(port)] for port in PASSIVE_PORTS} == {"refused"}
 
 
+@pytest.mark.alike
 def test_the_firewall_starts_at_boot_and_lets_nothing_else_in(server):
     status = server.sh("ufw status verbose").stdout
     assert "Status: active" in status

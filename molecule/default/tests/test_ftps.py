@@ -45,6 +45,7 @@ def sha256_on(server, path: str) -> str:
     return server.sh(f"sha256sum < {path}").stdout.split()[0]
 
 
+@pytest.mark.alike
 @both_tls_modes
 def test_curl_uploads_lists_renames_downloads_and_deletes(server, client, tls):
     home = f"{FTPS_ROOT}/batman"
@@ -81,6 +82,7 @@ def test_lftp_uploads_lists_renames_downloads_and_deletes(server, client, tls):
     assert not server.host.file(f"{FTPS_ROOT}/batman/lftp-d").exists
 
 
+@pytest.mark.alike
 @both_tls_modes
 def test_ftplib_uploads_lists_renames_downloads_and_deletes(server, client, tls):
     seen = client.ask("ftps_cycle", login=server.ftps("batman", tls))
@@ -141,6 +143,7 @@ def test_passive_ports_stay_in_range_and_the_address_is_the_servers(server, clie
     assert answer["address"] == server.address
 
 
+@pytest.mark.alike
 @both_tls_modes
 def test_the_certificate_is_valid_for_the_address_and_the_tls_is_modern(server, client, tls):
     port = 990 if tls == "implicit" else 21
@@ -151,6 +154,7 @@ def test_the_certificate_is_valid_for_the_address_and_the_tls_is_modern(server, 
     assert shown["tls"] in ("TLSv1.2", "TLSv1.3")
 
 
+@pytest.mark.alike
 def test_users_with_one_protocol_have_that_one(server, client):
     answer = server.ftps_login("oracle", PASSWORDS["oracle"])
     assert answer == {"granted": True, "reply": "/"}

@@ -41,6 +41,7 @@ def planted(server):
     server.sh(f"rm -rf {FTPS_ROOT}/robin/secret {home}/own {home}/to-* /tmp/escaped*")
 
 
+@pytest.mark.alike
 def test_no_way_out_of_the_jail_or_into_another_users_files(server, client, planted):
     refused = [
         ["get", "/etc/passwd"],
@@ -100,6 +101,7 @@ def test_unencrypted_and_unrelated_data_connections_are_refused(server, client):
     assert re.match(r"522 .*reuse", str(answers["no_reuse"]))
 
 
+@pytest.mark.alike
 def test_wrong_logins_are_refused(server, client):
     wrong = [
         ("batman", "wrong"),

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import pytest
 from conftest import CONTROL_PORTS, FTPS_ROOT, PASSIVE_PORTS, PASSWORDS, SFTP_JAIL
 
 
@@ -29,6 +30,7 @@ def test_services_listen_and_start_at_boot(server):
     assert not [line for line in failed.splitlines() if line.startswith(("vsftpd", "ssh", "ufw", "logrotate"))]
 
 
+@pytest.mark.alike
 def test_vsftpd_settings_that_keep_the_server_safe(server):
     settings = vsftpd_settings(server)
     wanted = {
@@ -53,6 +55,7 @@ def test_vsftpd_settings_that_keep_the_server_safe(server):
     assert settings.get("pasv_address", "") != "0.0.0.0"
 
 
+@pytest.mark.alike
 def test_owners_and_modes(server):
     wanted = {
         FTPS_ROOT: "root 555",
@@ -77,6 +80,7 @@ def test_the_private_key_is_private(server):
     assert (file.user, oct(file.mode & 0o077)) == ("root", "0o0")
 
 
+@pytest.mark.alike
 def test_pam_reads_hashes_from_the_database(server):
     lines = [line.split() for line in server.host.file("/etc/pam.d/vsftpd.virtual").content_string.splitlines() if line]
     auth = [line for line in lines if line[0] == "auth" and "pam_userdb.so" in line]
@@ -84,6 +88,7 @@ def test_pam_reads_hashes_from_the_database(server):
     assert "crypt=crypt" in auth[0] and "db=/etc/vsftpd/users" in auth[0]
 
 
+@pytest.mark.alike
 def test_accounts_have_no_shell_and_only_members_are_jailed(server):
     members = server.sh("getent group sftponly").stdout.strip().split(":")[3].split(",")
     gid = server.sh("getent group sftponly").stdout.split(":")[2]

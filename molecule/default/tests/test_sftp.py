@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import shlex
 
+import pytest
 from conftest import BIG_FILE, PASSWORDS, SFTP_JAIL
 
 
@@ -19,6 +20,7 @@ def with_password(user: str) -> str:
     return f"export SSHPASS={shlex.quote(PASSWORDS[user])}\n"
 
 
+@pytest.mark.alike
 def test_sftp_uploads_lists_renames_downloads_and_deletes(server, client):
     client.ask("banner", host=server.address)
     answer = client.sh(f"""set -e; cd {server.directory}; head -c 100000 /dev/urandom > sftp-up
@@ -43,6 +45,7 @@ END
     assert not server.host.file(f"{SFTP_JAIL}/batman/sftp-d").exists
 
 
+@pytest.mark.alike
 def test_a_key_logs_in_without_a_password(server, client, key_file):
     client.ask("banner", host=server.address)
     for user in ("alfred", "batman"):

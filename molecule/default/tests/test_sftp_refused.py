@@ -42,6 +42,7 @@ def planted(server):
     server.sh(f"rm -rf {SFTP_JAIL}/robin/{{secret,escaped}} {home}/{{to-*,made-*,own}}")
 
 
+@pytest.mark.alike
 def test_no_way_out_of_the_jail_or_into_another_users_files(server, client, planted):
     refused = [
         ["get", "/etc/passwd"],
@@ -149,6 +150,7 @@ def test_nothing_but_sftp(server, client, key_file, socket_in_the_jail, user):
     assert server.sh(f"find {SFTP_JAIL} -name pwned -o -name forward.sock").stdout == ""
 
 
+@pytest.mark.alike
 def test_openssh_clients_get_no_command_no_copy_and_no_terminal(server, client):
     client.ask("banner", host=server.address)
     login = f"{options(server)} -o PubkeyAuthentication=no"
@@ -172,6 +174,7 @@ def test_openssh_clients_get_no_command_no_copy_and_no_terminal(server, client):
     assert not server.host.file(f"{SFTP_JAIL}/batman/copied").exists
 
 
+@pytest.mark.alike
 def test_a_wrong_login_is_refused(server, key_file):
     attempts = [
         ("batman", {"password": "wrong"}),

@@ -10,6 +10,7 @@ import re
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.programs import Run, find_program, run_command
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.serving import LOOPBACK, LOOPBACK6, connect
+from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import prepare_host
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.service import SOCKET
 
 _MOST = 8192
@@ -30,6 +31,7 @@ def endpoints(run: Run = run_command) -> list[tuple[str, int]]:
     sshd = find_program("sshd")
     if not sshd:
         raise SecureFtpError("sshd: expected OpenSSH's server, found none; install openssh-server")
+    prepare_host()  # without /run/sshd, which goes with the last sshd, it would not say
     answer = run([sshd, "-T"])
     if answer.rc:
         raise SecureFtpError(f"sshd -T: expected its settings, found: {answer.said}")
