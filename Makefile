@@ -55,7 +55,10 @@ demo-info: ## what the demo is, as JSON
 demo-down: ## remove the demo
 	@python3 tests/demo/demo.py down
 
-test: lint sanity unit unit-oldest unit-newest package reliability takeover cores-oldest molecule ## what CI runs
+BESIDE := lint sanity unit unit-oldest unit-newest package reliability takeover cores-oldest
+HOSTS := molecule
+test: $(VENV)/.checks ## what CI runs, in two lanes: as long as the longer one
+	@tests/lanes "$(BESIDE)" "$(HOSTS)"
 
 lint: $(VENV)/.checks ## ruff, mypy, yamllint, ansible-lint, shellcheck, changelog fragments, stale documentation
 	@$(CHECKED) ruff check .
