@@ -13,7 +13,6 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.respawn import has_respawned, probe_interpreters_for_module, respawn_module
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import MissingDriver, SecureFtpError
-from ansible_collections.secure_ftp.server.plugins.module_utils._core.places import DRIVERS, SYSTEM_PYTHON
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import visible_lines
 
 
@@ -28,7 +27,7 @@ def run(module_arguments: dict[str, Any], logic: Callable[[AnsibleModule], dict[
         with uncollected():
             result = logic(module)
     except MissingDriver as error:
-        _respawn()
+        _respawn(error)
         module.fail_json(msg=str(error))
     except OSError as error:  # a system that refuses is no bug of ours: no traceback
         refused = f"{error.filename or 'the system'}: the system refused: {error.strerror or error}"
@@ -45,15 +44,15 @@ def warn(module: AnsibleModule, warnings: Iterable[str]) -> None:
         module.warn(visible_lines(warning))
 
 
-def _respawn() -> None:
+def _respawn(error: MissingDriver) -> None:
     """Run the module again under the system's Python when that has the database's binding, which no other one gets.
 
     Returns when it does not, or when this is that run already. ansible.builtin.apt does the same for python3-apt.
     """
     if has_respawned():
         return
-    for driver in DRIVERS:
-        interpreter = probe_interpreters_for_module([SYSTEM_PYTHON], driver)
+    for driver in error.bindings:
+        interpreter = probe_interpreters_for_module([error.interpreter], driver)
         if interpreter:
             respawn_module(interpreter)  # ends this process
 

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from typing import Sequence
+
 NOTHING = "nothing was changed"
 
 
@@ -80,7 +82,11 @@ class TooManyRequests(SecureFtpError):
 
 
 class MissingDriver(SecureFtpError):
-    """This Python has no binding of Berkeley DB; another one of the host may."""
+    """This Python has none of the ``bindings`` of Berkeley DB; ``interpreter`` of the host may have one."""
+
+    def __init__(self, message: str, bindings: Sequence[str] = (), interpreter: str = "") -> None:
+        super().__init__(message)
+        self.bindings, self.interpreter = bindings, interpreter
 
 
 EXIT_CODES = {

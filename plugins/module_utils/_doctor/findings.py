@@ -186,7 +186,7 @@ KINDS: dict[str, Kind] = {
         ERROR,
         "the PAM service of vsftpd reads no database of users",
         "FTPS users cannot log in; with other modules in it, others perhaps can.",
-        "cp -p {path} {path}.old && printf '%s\\n' {lines} >{path} && chmod 0644 {path}",
+        "cp -p {path} {path}.$(date -u +%Y%m%dT%H%M%SZ)~ && printf '%s\\n' {lines} >{path} && chmod 0644 {path}",
     ),
     "pam-module-missing": Kind(
         ERROR,

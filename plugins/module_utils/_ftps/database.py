@@ -191,7 +191,9 @@ def load_driver() -> Any:
     another = "" if system else f", and set ansible_python_interpreter={SYSTEM_PYTHON}"
     raise MissingDriver(
         f"the Python module berkeleydb (or bsddb3) is missing for {sys.executable};"
-        f" install the package {PACKAGE} on the host{another}"
+        f" install the package {PACKAGE} on the host{another}",
+        DRIVERS,
+        SYSTEM_PYTHON,
     )
 
 

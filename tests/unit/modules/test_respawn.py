@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from ansible.module_utils.testing import patch_module_args
 from conftest import HASH
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._ansible import module
+from ansible_collections.secure_ftp.server.plugins.module_utils._core import places
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps import database
 from ansible_collections.secure_ftp.server.plugins.modules import ftp_user
 
@@ -33,7 +35,8 @@ def bare(monkeypatch: pytest.MonkeyPatch, db: Path) -> Any:
         def respawn(interpreter: str) -> None:
             raise Respawned(interpreter)
 
-        monkeypatch.setattr(database, "DRIVERS", ("no_such_binding",))
+        for binding in places.DRIVERS:
+            monkeypatch.setitem(sys.modules, f"{binding}.db", None)
         monkeypatch.setattr(database.sys, "executable", "/opt/venv/bin/python")
         monkeypatch.setattr(module, "probe_interpreters_for_module", probe)
         monkeypatch.setattr(module, "respawn_module", respawn)
