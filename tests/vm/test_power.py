@@ -83,11 +83,21 @@ def sides(user: dict[str, Any] | None) -> tuple[str, ...]:
 
 
 def hashes(machine) -> dict[str, set[str]]:
-    """The stored hashes of everybody by FTPS and by SFTP, empty for none: two that differ are somebody half there."""
-    answer = machine.sh("cut -d: -f1,2 /etc/shadow; echo =; db_dump -p /etc/vsftpd/users.db | sed -n 's/^ //p'")
-    shadow, database = (part.splitlines() for part in answer.split("=\n"))
-    sftp = dict(line.split(":", 1) for line in shadow)
-    ftps = dict(zip(database[::2], database[1::2]))
+    """The stored hashes of everybody by FTPS and by SFTP, empty for none: two that differ are somebody half there.
+
+    userdel(8) replaces passwd before shadow, so the power may leave a line in shadow whose account is gone: no log-in
+    is possible by it, and it must hold no password any more.
+    """
+    answer = machine.sh(
+        "cut -d: -f1 /etc/passwd; echo =; cut -d: -f1,2 /etc/shadow; echo =; db_dump -p /etc/vsftpd/users.db"
+    )
+    accounts, shadow, database = (part.splitlines() for part in answer.split("=\n", 2))
+    stored = dict(line.split(":", 1) for line in shadow)
+    left = {name: value for name, value in stored.items() if name not in accounts}
+    assert all("$" not in value for value in left.values()), left
+    lines = [line[1:] for line in database if line.startswith(" ")]
+    ftps = dict(zip(lines[::2], lines[1::2]))
+    sftp = {name: value for name, value in stored.items() if name in accounts}
     return {name: {ftps.get(name, ""), sftp.get(name, "")} for name in {*NAMES, *PASSWORDS}}
 
 
@@ -116,8 +126,11 @@ def judge(machine, town: Town, change: tuple[str, str, str | None], known: list[
     assert set(half) <= {name}
     at_boot = check_findings(machine, known)
     # The next change, whatever it is, finishes what was interrupted.
-    machine.sh("ftp-users unlock alfred; ftp-users lock alfred")
-    assert halves(machine) == []
+    left = machine.sh("ls -l /var/lib/secure_ftp.server")
+    said = machine.sh("ftp-users unlock alfred && ftp-users lock alfred 2>&1")
+    assert halves(machine) == [], (
+        f"{change}: half {half}, before the next change: {left}; it said: {said}; {hashes(machine)}"
+    )
     assert check_findings(machine, known) == [], at_boot
     machine.sh("test ! -e /var/lib/secure_ftp.server/unfinished.json")
     answer = probe(machine, name, {old for old in (town.passwords.get(name), password) if old})
