@@ -52,7 +52,12 @@ class LockState(NamedTuple):
 
 
 def lock_state(accounts: Accounts, name: str) -> LockState:
-    """Read the lock of account ``name``; ``day`` is the expiry it has without the lock, days since 1970 or empty."""
+    """Read the lock of account ``name``; ``day`` is the expiry it has without the lock, days since 1970 or empty.
+
+    Without an account nothing is locked: a line of shadow(5) may be left of somebody who is gone.
+    """
+    if name not in accounts.users:
+        return LockState(False, "", "!", "")
     stored, expires = accounts.passwords.get(name, "!"), accounts.expires.get(name, "")
     full = expires == LOCKED_SINCE
     parts = _LOCKED.match(stored)

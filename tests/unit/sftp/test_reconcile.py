@@ -72,10 +72,14 @@ class Host:
         shadow = {name: stored for name, stored in self.shadow.items() if passwords_of is None or name in passwords_of}
         return Accounts(dict(self.users), groups, shadow, dict(self.expires))
 
-    def create(self, uids, group, shell):
+    def create(self, uids, group, shell, left=()):
+        """As systemd-sysusers, which keeps a line of shadow that is there, and useradd for who is ``left``."""
         self.step("create", *uids)
         for name, uid in uids.items():
-            self.add(name, uid)
+            if name in left:
+                del self.shadow[name]
+                self.expires.pop(name, None)
+            self.add(name, uid, stored=self.shadow.get(name, "!*"))
 
     def set_passwords(self, hashes):
         if hashes:
@@ -412,6 +416,22 @@ def test_a_new_account_can_be_locked_from_the_start(host):
     assert not host.run([Person("ann", password="secret-1"), Person("bob")]).changed, "!* is no half-made account here"
     host.run([Person("bob", locked=False)])
     assert shadow_of(host, "bob") == ("*", "")
+
+
+@pytest.mark.parametrize("stored", ["!*", HASH, f"!{HASH}", f"!expires=20000!{HASH}"])
+@pytest.mark.parametrize("day", ["", "1", "20000"])
+def test_a_line_left_in_shadow_gives_nothing_to_the_next_of_that_name(host, stored, day):
+    """A cut userdel leaves one, since it replaces passwd before shadow."""
+    host.shadow["ann"] = stored
+    if day:
+        host.expires["ann"] = day
+    host.kill_at = 1
+    with pytest.raises(Killed):
+        host.run([Person("ann", password="secret-1")])
+    assert (host.shadow["ann"], host.expires.get("ann")) == ("!*", None)
+    host.kill_at = None
+    host.run([Person("ann", password="secret-1")])
+    assert (host.shadow["ann"], host.expires.get("ann")) == ("hash-of-secret-1", None)
 
 
 def test_the_lock_of_passwd_is_kept_completed_and_undone(host):
