@@ -75,8 +75,8 @@ RELEASES = (
     Release("ubuntu", "22.04", "Ubuntu 22.04", "8.9", "1.4.0", "4.4.27", "249", "3.0.5", "3.10", "3.4.8"),
     Release("ubuntu", "24.04", "Ubuntu 24.04", "9.6", "1.5.3", "4.4.36", "255", "3.0.5", "3.12", "41.0.7"),
 )
-"""Sources: the packages of the Debian releases and of Ubuntu 20.04 themselves; 22.04 and 24.04 after their package
-lists, never run."""
+"""Sources: the packages of the Debian releases and of Ubuntu 20.04 themselves; those of 22.04 and 24.04 are what is
+known of them, looked up in no package list, and never run."""
 
 PACKAGES = {
     "openssh": "openssh-server",
