@@ -70,6 +70,6 @@ def ways() -> Any:
 def test_what_is_broken_on_purpose_is_still_there(way: Any) -> None:
     """`make broken` takes long and runs seldom: code that has moved would be found late."""
     assert (ROOT / way.file).read_text(encoding="utf-8").count(way.old) == 1
-    path, _, name = way.test.partition("::")
+    path, _sep, name = way.test.partition("::")
     test = ROOT / "tests" / (path if "/" in path else f"reliability/{path or 'test_kill.py'}")
     assert f"def {name.partition('[')[0]}" in test.read_text(encoding="utf-8")
