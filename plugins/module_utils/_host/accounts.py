@@ -10,7 +10,8 @@ Creating goes through ``systemd-sysusers -``, which adds any number of accounts 
 useradd(8) 20 ms). It takes explicit user ids, gives the account the password ``!*`` (no login) and reserves no
 subordinate ids. It refuses names with a dot or a leading digit; those few go to useradd. So do names of which shadow(5)
 has a line already, without an account: a cut userdel(8), which replaces passwd before shadow, leaves one, and
-systemd-sysusers takes its password and its expiry over (version 252), where useradd puts its own line in its place.
+systemd-sysusers takes its password and its expiry over (version 252), where useradd puts its own line in its place. And
+names of groups: whatever group it is told, systemd-sysusers makes the account one of the group with its name, "sudo".
 """
 
 from __future__ import annotations
@@ -334,14 +335,14 @@ def unsuitable(account: Account, groups: Collection[str], group: Group, uid_min:
     return None
 
 
-def create_accounts(uids: Mapping[str, int], group: Group, shell: str, left: Collection[str] = ()) -> None:
+def create_accounts(uids: Mapping[str, int], group: Group, shell: str, taken: Collection[str] = ()) -> None:
     """Create the accounts of ``uids`` with primary group ``group``, NO_HOME and no usable password.
 
-    ``left`` are names of which shadow has a line already.
+    ``taken`` are names of which shadow or group has a line already.
     """
     rest = dict(uids)
     if find_program("systemd-sysusers") and not re.search(r"[%\s\"']", shell):
-        batch = [name for name in uids if _SYSUSERS_NAME.match(name) and name not in left]
+        batch = [name for name in uids if _SYSUSERS_NAME.match(name) and name not in taken]
         lines = "".join(f"u {name} {uids[name]}:{group.gid} - {NO_HOME} {shell}\n" for name in batch)
         if batch:
             _run(["systemd-sysusers", "-"], lines)

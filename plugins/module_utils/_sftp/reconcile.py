@@ -523,8 +523,8 @@ def _add(plan: _Plan, rules: Rules, accounts: Accounts, jail: Jail, etc: str) ->
     used = {user.uid for user in accounts.users.values()}
     former = _former_owners(jail.directory, accounts.users)
     uids = choose_uids(names, used, former, uid_range(etc))
-    left = [name for name in names if name in accounts.passwords]
-    create_accounts(uids, accounts.groups[rules.group], rules.shell, left)
+    taken = [name for name in names if name in accounts.passwords or name in accounts.groups]
+    create_accounts(uids, accounts.groups[rules.group], rules.shell, taken)
 
 
 def _former_owners(directory: str, users: Collection[str]) -> dict[str, int]:

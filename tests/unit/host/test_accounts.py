@@ -136,7 +136,7 @@ def test_accounts_are_created_in_one_pass_except_names_sysusers_refuses(monkeypa
     assert others[0][0][others[0][0].index("--home-dir") + 1] == "/nonexistent"
 
 
-def test_a_name_that_is_left_in_shadow_goes_to_useradd_which_replaces_that_line(monkeypatch):
+def test_a_name_that_shadow_or_group_has_goes_to_useradd_which_obeys(monkeypatch):
     tools = Tools(monkeypatch)
     create_accounts({"ann": 1000, "bob": 1001}, Group("sftponly", 997, frozenset()), "/usr/sbin/nologin", ["ann"])
     assert [(command[0], command[-1]) for command, _data in tools.calls] == [

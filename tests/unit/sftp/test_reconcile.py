@@ -72,14 +72,15 @@ class Host:
         shadow = {name: stored for name, stored in self.shadow.items() if passwords_of is None or name in passwords_of}
         return Accounts(dict(self.users), groups, shadow, dict(self.expires))
 
-    def create(self, uids, group, shell, left=()):
-        """As systemd-sysusers, which keeps a line of shadow that is there, and useradd for who is ``left``."""
+    def create(self, uids, group, shell, taken=()):
+        """As systemd-sysusers, which keeps what shadow and group have of a name, and useradd for who is ``taken``."""
         self.step("create", *uids)
         for name, uid in uids.items():
-            if name in left:
-                del self.shadow[name]
+            if name in taken:
+                self.shadow.pop(name, None)
                 self.expires.pop(name, None)
-            self.add(name, uid, stored=self.shadow.get(name, "!*"))
+            own = None if name in taken else self.other_groups.get(name)
+            self.add(name, uid, gid=own.gid if own else group.gid, stored=self.shadow.get(name, "!*"))
 
     def set_passwords(self, hashes):
         if hashes:
@@ -416,6 +417,12 @@ def test_a_new_account_can_be_locked_from_the_start(host):
     assert not host.run([Person("ann", password="secret-1"), Person("bob")]).changed, "!* is no half-made account here"
     host.run([Person("bob", locked=False)])
     assert shadow_of(host, "bob") == ("*", "")
+
+
+def test_a_user_with_the_name_of_a_group_is_no_member_of_it(host):
+    host.other_groups = {"sudo": Group("sudo", 27, frozenset())}
+    host.run([Person("sudo", password="secret-1")])
+    assert host.users["sudo"].gid == 997
 
 
 @pytest.mark.parametrize("stored", ["!*", HASH, f"!{HASH}", f"!expires=20000!{HASH}"])
