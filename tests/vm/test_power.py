@@ -107,6 +107,13 @@ def halves(machine) -> list[str]:
     return [name for name, both in found.items() if len(both) == 2 and (name in NAMES or "" in both)]
 
 
+def evidence(machine, names: list[str]) -> str:
+    """What the files say about ``names``, and what the journal of changes holds."""
+    lines = f"grep -nE '^({'|'.join(names)}):' /etc/passwd /etc/shadow /etc/passwd- /etc/shadow-"
+    database = f"db_dump -p /etc/vsftpd/users.db | grep -nE -A 1 '^ ({'|'.join(names)})$'"
+    return machine.sh(f"{lines}; {database}; ls -lR --full-time /var/lib/secure_ftp.server; true")
+
+
 def check_findings(machine, known: list[str]) -> list[str]:
     """What the check has newly found; each says what to do."""
     new = [finding for finding in machine.findings() if finding["subject"] not in known]
@@ -123,6 +130,8 @@ def judge(machine, town: Town, change: tuple[str, str, str | None], known: list[
             wanted = ("ftps", "sftp") if other in town.passwords or other == "alfred" else ()
             assert sides(users.get(other)) == wanted, f"{other} after {verb} {name}: {users.get(other)}"
     half = halves(machine)
+    if half:
+        print(f"half after {verb} {name}:\n{evidence(machine, half)}", flush=True)
     assert set(half) <= {name}
     at_boot = check_findings(machine, known)
     # The next change, whatever it is, finishes what was interrupted.
@@ -158,6 +167,9 @@ def probe(machine, name: str, passwords: set[str]) -> str | None:
 
 def test_power_cuts_while_people_change(machine, dice, figure):
     town, outcomes, verbs, lost, boots = Town(), Counter(), Counter(), Counter(), []
+    # A machine of an earlier run may have an older command.
+    installed = machine.ansible("ansible", "machine", "--become", "-m", "secure_ftp.server.user_command")
+    assert installed.returncode == 0, installed.stdout
     known = [finding["subject"] for finding in machine.findings()]
     most = events_of_a_change(machine)
     for _turn in range(CUTS):
@@ -167,7 +179,11 @@ def test_power_cuts_while_people_change(machine, dice, figure):
         machine.on()
         boots.append(machine.booted_in)
         outcome = judge(machine, town, change, known)
-        print(f"{change[0]} {change[1]}: {outcome}; cache {blocks} blocks, {gone} lost something", flush=True)
+        print(
+            f"{change[0]} {change[1]}: {outcome}; {gone} of {blocks} cached blocks lost something;"
+            f" up in {machine.booted_in:.0f} s",
+            flush=True,
+        )
         outcomes[outcome] += 1
         verbs[change[0]] += 1
     figure(
