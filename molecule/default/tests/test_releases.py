@@ -65,7 +65,7 @@ def test_daemons_run_although_no_package_may_start_one(server, client):
     assert client.ask("banner", host=server.address).startswith("SSH-")
 
 
-@pytest.mark.only("focal-alike", "debian11", "debian12", "debian13")
+@pytest.mark.only("focal-alike")
 def test_a_hash_of_an_odd_length_logs_in_and_nobody_is_warned(server):
     password = "Selina-kyle-1"
     made = f"sha512_crypt.using(rounds=656000, salt='abcdefghijklmnop').hash('{password}')"

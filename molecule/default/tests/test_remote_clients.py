@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import os
 import statistics
 import time
 
@@ -204,7 +205,9 @@ def test_hashed_known_hosts_and_other_kinds_of_host_keys(server, control):
 )
 def test_only_what_is_safe_is_repeated(client, control, program, behaviours, verb, status, asked):
     """A change that was sent and not answered is never sent again; what was not sent, or not begun, is."""
-    directory, port = CLIENT_DIRECTORY, 45690
+    # One client machine serves the tests of all servers, and each of them has a port of its own on it.
+    servers = os.environ["SECURE_FTP_SERVERS"].split(",")
+    directory, port = CLIENT_DIRECTORY, 45690 + servers.index(control.server.name)
     known = f"{directory}/known_flaky"
     place = f"--host=127.0.0.1 --port={port} --key={control.key_file} --known-hosts={known}"
     line = {"python": f"python3 {directory}/python/ftp_users_client.py", "php": f"php {directory}/php/ftp-users.php"}
