@@ -188,7 +188,7 @@ def test_killed_after_each_step_of_hashing_plaintext_everybody_still_gets_in(has
         def rename_and_die(source: str, target: str) -> None:
             nonlocal count
             rename(source, target)
-            count += 1
+            count += not target.endswith("~")  # the copy of the file that was made by hand
             if count == step:
                 os.kill(os.getpid(), signal.SIGKILL)
 
