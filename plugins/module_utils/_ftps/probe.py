@@ -23,11 +23,7 @@ class Served:
 
 
 def probe(host: str, port: int, implicit: bool) -> Served:
-    """Greet one server; raises OSError (ssl.SSLError is one) when it does not answer as an FTPS server does.
-
-    A socket of vsftpd's ``listen_ipv6`` serves IPv4 too, so where the host has no ``::1`` (IPv6 switched off by sysctl)
-    127.0.0.1 is asked.
-    """
+    """Greet one server; raises OSError (ssl.SSLError is one) when it does not answer as an FTPS server does."""
     context = ssl.create_default_context()
     # Only what TLS shows is asked here; nothing is sent that a stranger must not see.
     context.check_hostname = False

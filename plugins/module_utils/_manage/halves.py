@@ -9,6 +9,7 @@ import contextlib
 from typing import Callable, Mapping, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError, UserExists
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import listed
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import NO_PASSWORD, PENDING
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import Backend
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields import PROTOCOLS
@@ -102,7 +103,7 @@ def two_hashes(stored: Stored, names: Sequence[str]) -> list[str]:
     ]
     if not found:
         return []
-    who = ", ".join(map(repr, found[:5])) + (f" and {len(found) - 5} more" if len(found) > 5 else "")
+    who = listed(list(map(repr, found)))
     return [
         f"user {who}: one hash is stored for FTPS and another for SFTP, of the same password or not; the export has"
         " FTPS's, and importing it sets it for both"

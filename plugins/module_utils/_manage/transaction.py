@@ -51,9 +51,9 @@ class Transaction:
         self._backends, self._reopen, self._path = backends, reopen, path
 
     @contextlib.contextmanager
-    def alone(self, lock_file: str | None = None) -> Iterator[list[str]]:
+    def alone(self) -> Iterator[list[str]]:
         """Let one change at a time run, after what a killed one left is finished; yield warnings about that."""
-        with accounts_lock(lock_file or LOCK_FILE, LOCK_SECONDS):
+        with accounts_lock(LOCK_FILE, LOCK_SECONDS):
             yield self.finish()
 
     def stored(self, names: Sequence[str]) -> dict[str, dict[str, Person]]:
