@@ -363,7 +363,8 @@ def pytest_xdist_make_scheduler(config, log):
 
     class ByServer(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            return next((name for name in names if f"[{name}" in nodeid), nodeid)
+            parameters = nodeid.partition("[")[2]  # of which the server need not be the first
+            return next((name for name in names if name in parameters), nodeid)
 
     return ByServer(config, log)
 
