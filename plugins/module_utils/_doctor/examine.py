@@ -57,8 +57,6 @@ def examine() -> list[Finding]:
         findings.append(found("not-examined", str(error), command="ls -l /etc/vsftpd* /etc/ssh/sshd_config"))
     ports: set[int] = set()
     if sftp is not None and sftp.groups:
-        # Where sshd does not run its directory may be missing, and sshd -T insists on it.
-        os.makedirs("/run/sshd", mode=0o755, exist_ok=True)
         ports = ssh_ports(run)
         findings += examined(lambda: sftp_findings(sftp), "sshd -T")
         findings += examined(lambda: ssh_findings(ports, run, sftp.paths), "systemctl status ssh")

@@ -28,6 +28,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.instances 
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.programs import Run, find_program
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.units import is_outdated
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import CONFIG, UNIT
+from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.daemon import ask_sshd
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.ports import (
     configured_ports,
     served_ports,
@@ -52,8 +53,7 @@ def ssh_ports(run: Run) -> set[int]:
         ports = socket_ports(run(["systemctl", "show", "ssh.socket", "--property=ActiveState,Listen"]).out)
         if ports:
             return ports
-    sshd = find_program("sshd")
-    answer = run([sshd, "-T"]) if sshd else None
+    answer = ask_sshd(["-T"], run) if find_program("sshd") else None
     return configured_ports(answer.out) if answer is not None and answer.rc == 0 else set()
 
 

@@ -21,10 +21,9 @@ from typing import Callable, Iterable, Iterator, Mapping, Sequence
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.files import replace_file
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.programs import (
-    Output,
-    find_program,
     run_command,
 )
+from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.daemon import ask_sshd
 
 CONFIG = "/etc/ssh/sshd_config"
 UNIT = "ssh.service"
@@ -419,11 +418,10 @@ def validate_directory(what: str, path: str) -> str:
     return path
 
 
-def prepare_host(run_directory: str = "/run/sshd", keys: str = "/etc/ssh/ssh_host_*_key") -> None:
-    """Make what ``sshd -t`` insists on: a host key, and the directory a socket-activated sshd may not have yet."""
+def prepare_host(keys: str = "/etc/ssh/ssh_host_*_key") -> None:
+    """Make what ``sshd -t`` insists on: a host key."""
     if not glob.glob(keys):
         run_command(["ssh-keygen", "-A"])
-    os.makedirs(run_directory, mode=0o755, exist_ok=True)
 
 
 def replace_config(
@@ -435,14 +433,14 @@ def replace_config(
     try:
         with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape") as file:
             file.write(text)
-        result = _sshd(["-t", "-f", candidate])
+        result = ask_sshd(["-t", "-f", candidate])
         if result.rc:
             said = result.said.replace(candidate, path)
             raise SecureFtpError(
                 f"{path}: expected sshd -t to accept the new configuration, found: {said}; the old one is untouched"
             )
         # A configuration that sshd refuses already has no settings to compare with.
-        comparable = _sshd(["-t", "-f", path]).rc == 0
+        comparable = ask_sshd(["-t", "-f", path]).rc == 0
         for user in unaffected if comparable else ():
             before, after = effective(user, path), effective(user, candidate)
             # One process-wide line for everybody; sshd -t has just accepted it.
@@ -465,7 +463,7 @@ def replace_config(
 
 def effective(user: str, path: str = CONFIG) -> dict[str, list[str]]:
     """What ``sshd -T -C user=...`` says: values by lower-case keyword."""
-    result = _sshd(["-T", "-f", path, "-C", f"user={user},host=localhost,addr=127.0.0.1,laddr=127.0.0.1,lport=22"])
+    result = ask_sshd(["-T", "-f", path, "-C", f"user={user},host=localhost,addr=127.0.0.1,laddr=127.0.0.1,lport=22"])
     if result.rc:
         raise SecureFtpError(f"sshd -T -C user={user}: expected its settings, found: {result.said}")
     values: dict[str, list[str]] = {}
@@ -473,10 +471,6 @@ def effective(user: str, path: str = CONFIG) -> dict[str, list[str]]:
         keyword, _blank, value = line.partition(" ")
         values.setdefault(keyword.lower(), []).append(value)
     return values
-
-
-def _sshd(arguments: Sequence[str]) -> Output:
-    return run_command([find_program("sshd") or "sshd", *arguments])  # sshd insists on its absolute path
 
 
 def jail_problems(

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.programs import Run, find_program, run_command
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.sockets import listening_sockets, socket_inodes
+from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.daemon import ask_sshd
 
 DEFAULT_PORT = 22
 SSHD = "/usr/sbin/sshd"
@@ -91,18 +92,17 @@ def served_ports(proc: str = "/proc") -> set[int]:
     return ports
 
 
-def listening_ports(run: Run = run_command, sshd: str | None = None) -> set[int]:
+def listening_ports(run: Run = run_command) -> set[int]:
     """What sshd and ssh.socket listen on; the empty set when there is no sshd.
 
     Raises SecureFtpError when sshd refuses its configuration and nothing that listens tells the port.
     """
-    sshd = sshd if sshd is not None else find_program("sshd")
-    if not sshd:
+    if not find_program("sshd"):
         return set()
     ports = served_ports()
     if find_program("systemctl"):
         ports |= socket_ports(run(["systemctl", "show", "--property=ActiveState,Listen", "ssh.socket"]).out)
-    configured = run([sshd, "-T"])
+    configured = ask_sshd(["-T"], run)
     if configured.rc == 0:
         return ports | configured_ports(configured.out)
     if not ports:

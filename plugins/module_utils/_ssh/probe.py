@@ -10,7 +10,7 @@ import re
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.programs import Run, find_program, run_command
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.serving import LOOPBACK, LOOPBACK6, connect
-from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import prepare_host
+from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.daemon import ask_sshd
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.service import SOCKET
 
 _MOST = 8192
@@ -28,11 +28,9 @@ def endpoints(run: Run = run_command) -> list[tuple[str, int]]:
         if "ActiveState=active" in shown.splitlines():
             found = re.findall(r"^Listen=(?:(.*):)?([0-9]+) \(Stream\)$", shown, re.MULTILINE)
             return sorted({(_reachable(host), int(port)) for host, port in found})
-    sshd = find_program("sshd")
-    if not sshd:
+    if not find_program("sshd"):
         raise SecureFtpError("sshd: expected OpenSSH's server, found none; install openssh-server")
-    prepare_host()  # without /run/sshd, which goes with the last sshd, it would not say
-    answer = run([sshd, "-T"])
+    answer = ask_sshd(["-T"], run)
     if answer.rc:
         raise SecureFtpError(f"sshd -T: expected its settings, found: {answer.said}")
     found = re.findall(r"^listenaddress (.*):([0-9]+)$", answer.out, re.MULTILINE)

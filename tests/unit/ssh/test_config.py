@@ -240,7 +240,7 @@ class Sshd:
 
     def __init__(self, monkeypatch, say):
         self.say = say
-        monkeypatch.setattr(_sshd, "_sshd", self)
+        monkeypatch.setattr(_sshd, "ask_sshd", self)
 
     def __call__(self, arguments):
         path = arguments[arguments.index("-f") + 1]

@@ -66,8 +66,9 @@ def test_sshd_that_refuses_its_configuration(monkeypatch):
     assert _ssh_ports.listening_ports(run) == {22}
 
 
-def test_a_host_without_sshd():
-    assert _ssh_ports.listening_ports(runner(Output(0, "")), sshd="") == set()
+def test_a_host_without_sshd(monkeypatch):
+    monkeypatch.setattr(_ssh_ports, "find_program", lambda name: None)
+    assert _ssh_ports.listening_ports(runner(Output(0, "port 22\n"))) == set()
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,6 @@ def answers(socket_unit: str, sshd: Output | None = None) -> Callable[[Sequence[
 @pytest.fixture(autouse=True)
 def programs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(probe, "find_program", lambda name: f"/usr/sbin/{name}")
-    monkeypatch.setattr(probe, "prepare_host", lambda: None)
 
 
 def test_where_sshd_is_to_listen() -> None:
