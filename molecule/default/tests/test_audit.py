@@ -17,8 +17,6 @@ from typing import Any, Callable
 import pytest
 from conftest import FTPS_ROOT, SFTP_JAIL, run_module
 
-pytestmark = pytest.mark.only("debian12")  # where they were seen to pass; the others are still to come
-
 NAME = "harvey"
 FIRST = "Two-Face%1 coin toss"
 SECOND = "two-face%2 COIN toss"

@@ -22,8 +22,6 @@ from held import (  # noqa: F401  # pylint: disable=unused-import
     wait_until,
 )
 
-pytestmark = pytest.mark.only("debian12")  # where they were seen to pass; the others are still to come
-
 ANOTHER = "another One-2"
 
 
