@@ -8,7 +8,7 @@ RIG := tests/containers/rig
 export CONTAINERS_CONF := $(CURDIR)/tests/containers/containers.conf
 PLATFORM ?= debian12
 
-.PHONY: help venv demo demo-info demo-down test lint sanity unit unit-oldest unit-newest unit-all lock cores cores-oldest package build docs release reliability \
+.PHONY: help venv demo demo-info demo-down test lint sanity unit unit-oldest unit-newest unit-all lock cores cores-oldest platforms package build docs release reliability \
     soak broken azure takeover molecule vm bench host host-down clean
 
 help: ## list the targets
@@ -128,8 +128,11 @@ takeover: venv ## servers made by hand, and what a run does to them, on one host
 cores: venv ## site.yml by every ansible-core that is supported, each on a bare host
 	@tests/cores/run "$(or $(CORES),all)"
 
-cores-oldest: venv ## the same by the oldest; the newest is what Molecule uses
-	@tests/cores/run oldest
+cores-oldest: venv ## the same by the oldest on the oldest; the newest is what Molecule uses
+	@SECURE_FTP_PLATFORMS=focal-alike tests/cores/run oldest
+
+platforms: venv ## site.yml with its defaults on a bare host of each platform
+	@SECURE_FTP_PLATFORMS="$${SECURE_FTP_PLATFORMS:-$$($(RIG) platforms)}" tests/cores/run newest
 
 molecule: venv ## the roles, on real hosts with real clients
 	@tests/containers/molecule test

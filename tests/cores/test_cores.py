@@ -1,7 +1,8 @@
-"""site.yml by other releases of ansible-core than the one in .venv: a bare host becomes a server that people log in to.
+"""site.yml with its defaults: a bare host becomes a server that people log in to.
 
-make cores                     each release on a host of its own
-tests/cores/run 2.16 -k ...    one of them
+make cores                     by each release of ansible-core, on Debian 12
+make platforms                 by the newest of them, on each platform
+tests/cores/run 2.16 -k ...    one of them; SECURE_FTP_PLATFORMS="debian11 debian12" chooses platforms
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ import ssh
 RIG = str(ROOT / "tests" / "containers" / "rig")
 CORES = dict(word.split("=") for word in os.environ["SECURE_FTP_CORES"].split())
 SSHD_HAS_READ = r"Let the running sshd read its configuration\] \*+\nchanged: "
+PLATFORMS = os.environ.get("SECURE_FTP_PLATFORMS", "debian12").split()
 USERS = [{"name": "batman", "password": "bat-Cave!1 deep"}, {"name": "robin", "password": "Robin#2 nest"}]
 
 
@@ -34,11 +36,14 @@ def core(request: pytest.FixtureRequest) -> str:
     return request.param
 
 
-@pytest.fixture
-def host(core: str) -> Iterator[str]:
-    name = f"{os.environ.get('SECURE_FTP_PREFIX', 'secure-ftp')}-core-{core}"
+@pytest.fixture(params=PLATFORMS)
+def host(core: str, request: pytest.FixtureRequest) -> Iterator[str]:
+    platform = request.param
+    if subprocess.run([RIG, "available", platform], check=False).returncode:
+        pytest.skip(f"{platform} NOT TESTED: no registry gave its image")
+    name = f"{os.environ.get('SECURE_FTP_PREFIX', 'secure-ftp')}-core-{core}-{platform}"
     subprocess.run([RIG, "host-down", name], check=True)
-    subprocess.run([RIG, "host", name, "debian12"], check=True)
+    subprocess.run([RIG, "host", name, platform], check=True)
     yield name
     if not os.environ.get("SECURE_FTP_KEEP"):
         subprocess.run([RIG, "host-down", name], check=True)
