@@ -22,6 +22,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 import ftps
+import inside
 import ssh
 
 RIG = str(ROOT / "tests" / "containers" / "rig")
@@ -68,7 +69,7 @@ def play(core: str, inventory: Path, playbook: Path = ROOT / "playbooks/site.yml
 
 
 def on_host(name: str, *command: str) -> str:
-    return subprocess.run(["podman", "exec", name, *command], check=True, capture_output=True, text=True).stdout
+    return subprocess.run(inside.command(name, *command), check=True, capture_output=True, text=True).stdout
 
 
 def test_it_is_that_release_with_a_collection_that_galaxy_yml_allows(core: str) -> None:
@@ -89,10 +90,7 @@ def test_it_is_that_release_with_a_collection_that_galaxy_yml_allows(core: str) 
 
 
 def test_site_yml_makes_a_server_of_a_bare_host_and_changes_nothing_again(core: str, host: str, tmp_path: Path) -> None:
-    connection = {
-        "ansible_connection": "containers.podman.podman",
-        "ansible_python_interpreter": "/usr/bin/python3",
-    }
+    connection = inside.variables(host)
     inventory = tmp_path / "hosts.yml"
     key = tmp_path / "control"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)

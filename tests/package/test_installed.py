@@ -14,6 +14,9 @@ import pytest
 import yaml
 from conftest import NAME, ROOT, Run
 
+sys.path.insert(0, str(ROOT / "tests" / "support"))
+import inside
+
 # The folder of a kind of plugin, and what ansible-doc calls the kind.
 DOCUMENTED = {"modules": "module", "filter": "filter", "lookup": "lookup", "test": "test", "inventory": "inventory"}
 PLAYBOOKS = sorted(path.stem for path in ROOT.glob("playbooks/*.yml"))
@@ -120,8 +123,7 @@ def host() -> Iterator[str]:
 def test_the_playbook_makes_a_server_of_a_bare_host(host: str, run: Run, collections: Path, tmp_path: Path) -> None:
     inventory = tmp_path / "hosts.yml"
     variables = {
-        "ansible_connection": "containers.podman.podman",
-        "ansible_python_interpreter": "/usr/bin/python3",
+        **inside.variables(host),
         "ftp_users": [{"name": "batman", "password": "Gotham-City!"}],
     }
     inventory.write_text(yaml.safe_dump({"ftp": {"hosts": {host: variables}}}), encoding="utf-8")

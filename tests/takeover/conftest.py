@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Iterator, Mapping
@@ -16,6 +17,9 @@ from typing import Any, Iterator, Mapping
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "support"))
+import inside
+
 RIG = ROOT / "tests/containers/rig"
 PLATFORM = os.environ.get("PLATFORM", "debian12")
 NAME = os.environ.get("SECURE_FTP_PREFIX", "secure-ftp") + "-takeover"
@@ -54,7 +58,7 @@ class Host:
 
     def sh(self, script: str, check: bool = True, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
         """Run ``script`` with bash as root; output and errors both in ``stdout``."""
-        command = ["podman", "exec", "--interactive", self.name, "bash", "-c", script]
+        command = inside.command(self.name, "bash", "-c", script)
         done = subprocess.run(
             command,
             input=stdin or "",
@@ -79,11 +83,7 @@ class Host:
         ``options`` are such as ``--tags=vsftpd``.
         """
         inventory = self.work / "inventory.yml"
-        connection = {
-            "ansible_connection": "containers.podman.podman",
-            "ansible_python_interpreter": "/usr/bin/python3",
-        }
-        inventory.write_text(json.dumps({"ftp": {"hosts": {self.name: connection}}}))
+        inventory.write_text(json.dumps({"ftp": {"hosts": {self.name: inside.variables(self.name)}}}))
         given = self.work / "vars.json"
         given.write_text(json.dumps({"firewall_enabled": False, **variables}))
         return subprocess.run(

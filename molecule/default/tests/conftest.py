@@ -27,6 +27,9 @@ import testinfra
 
 ROOT = Path(__file__).resolve().parents[3]
 SUPPORT = ROOT / "tests" / "support"
+sys.path.insert(0, str(SUPPORT))
+import inside
+
 os.environ.setdefault("CONTAINERS_CONF", str(ROOT / "tests" / "containers" / "containers.conf"))
 
 CLIENT_NAME = os.environ.get("SECURE_FTP_CLIENT", "secure-ftp-client")
@@ -86,7 +89,7 @@ def run_module(server: Server, name: str, options: dict, password: str, folder: 
         "ansible",
         server.name,
         f"--inventory={server.name},",
-        "--extra-vars=ansible_connection=containers.podman.podman",
+        f"--extra-vars={json.dumps(inside.variables(server.name))}",
         f"--extra-vars=@{secrets}",
         f"--module-name=secure_ftp.server.{name}",
         f"--args={json.dumps(options)}",
@@ -107,7 +110,7 @@ class Client:
 
     def sh(self, script: str, check: bool = True) -> subprocess.CompletedProcess:
         """Run a shell script handed over on standard input; with ``check`` it must succeed."""
-        result = podman("exec", "--interactive", self.name, "bash", "-s", stdin=script)
+        result = inside.run(self.name, "bash", "-s", stdin=script)
         if check:
             assert result.returncode == 0, f"client: rc {result.returncode}\n{result.stdout}\n{result.stderr}"
         return result
@@ -120,14 +123,8 @@ class Client:
 
     def try_(self, scenario: str, **request) -> dict:
         """Run one scenario and return {"answer": ...} or {"error": ...}."""
-        result = podman(
-            "exec",
-            "--interactive",
-            self.name,
-            "python3",
-            f"{CLIENT_DIRECTORY}/scenarios.py",
-            stdin=json.dumps({"scenario": scenario, **request}),
-        )
+        scenarios = f"{CLIENT_DIRECTORY}/scenarios.py"
+        result = inside.run(self.name, "python3", scenarios, stdin=json.dumps({"scenario": scenario, **request}))
         assert result.returncode == 0, f"{scenario}: {result.stderr.strip()}"
         return json.loads(result.stdout)
 
@@ -152,7 +149,7 @@ class Server:
 
     def sh(self, script: str, check: bool = True) -> subprocess.CompletedProcess:
         """Run a shell script on the server as root; with ``check`` it must succeed."""
-        result = podman("exec", "--interactive", self.name, "bash", "-s", stdin=script)
+        result = inside.run(self.name, "bash", "-s", stdin=script)
         if check:
             assert result.returncode == 0, f"{self.name}: rc {result.returncode}\n{result.stdout}\n{result.stderr}"
         return result
@@ -283,7 +280,7 @@ class Control:
     def _run(self, line: str, stdin: bytes, timeout: float = 180) -> Answer:
         # Everything goes through this shell's standard input, as text that means nothing to it.
         script = f"base64 -d <<'END' | {line}\n{base64.encodebytes(stdin).decode()}END\n"
-        result = podman("exec", "--interactive", self.server.client.name, "bash", "-s", stdin=script, timeout=timeout)
+        result = inside.run(self.server.client.name, "bash", "-s", stdin=script, timeout=timeout)
         return Answer(result.returncode, result.stdout, result.stderr)
 
 

@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
+import inside
 import pytest
-from conftest import PASSIVE_PORTS, podman
+from conftest import PASSIVE_PORTS
 from over_ssh import OverSsh
 
 FOREIGN = 8081
@@ -51,7 +52,7 @@ def test_a_mode_that_goes_takes_its_port_along(server, client, firewall):
 
 @pytest.mark.spread
 def test_source_networks_of_each_service(server, client, firewall):
-    address = podman("exec", client.name, "hostname", "-I").stdout.split()[0]
+    address = inside.run(client.name, "hostname", "-I").stdout.split()[0]
     firewall.converge(firewall_allowed_sources=[f"{address}/32"], firewall_ssh_allowed_sources=[firewall.address()])
     assert seen(client, server, 21, 990, PASSIVE_PORTS[0], 22) == ["open", "open", "refused", "silent"]
     assert [port for port in (21, 990, PASSIVE_PORTS[0]) if firewall.reaches(port)] == []
@@ -108,9 +109,9 @@ def ipv6(server, client):
     address = IPV6.format(server.address.rpartition(".")[2])
     for name, added in ((client.name, IPV6.format(1)), (server.name, address)):
         script = f"sysctl -qw net.ipv6.conf.eth0.disable_ipv6=0; ip -6 addr replace {added}/64 dev eth0 nodad"
-        assert podman("exec", name, "sh", "-c", script).returncode == 0
+        assert inside.run(name, "sh", "-c", script).returncode == 0
     yield address
-    podman("exec", server.name, "ip", "-6", "addr", "del", f"{address}/64", "dev", "eth0")
+    inside.run(server.name, "ip", "-6", "addr", "del", f"{address}/64", "dev", "eth0")
 
 
 @pytest.mark.spread

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import inside
 import pytest
 from conftest import ROOT
 
@@ -78,7 +79,7 @@ def module(server, name: str, options: dict) -> str:
             str(Path(sys.executable).parent / "ansible"),
             server.name,
             f"--inventory={server.name},",
-            "--extra-vars=ansible_connection=containers.podman.podman",
+            f"--extra-vars={json.dumps(inside.variables(server.name))}",
             f"--module-name=secure_ftp.server.{name}",
             f"--args={json.dumps(options)}",
         ],

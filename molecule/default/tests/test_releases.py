@@ -14,6 +14,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import inside
 import pytest
 from conftest import INVENTORY, KEY_FILE, ROOT, ansible, is_alike, platform_of
 from over_ssh import AS_CONVERGED, OverSsh
@@ -154,7 +155,7 @@ def firewall_by_the_engine(server, directory: Path) -> None:
     playbook = directory / "engine.json"
     role = {"role": "secure_ftp.server.firewall"}
     playbook.write_text(json.dumps([{"hosts": "all", "gather_facts": False, "roles": [role], "vars": AS_CONVERGED}]))
-    connection = "--extra-vars=ansible_connection=containers.podman.podman"
+    connection = f"--extra-vars={json.dumps(inside.variables(server.name))}"
     ansible("ansible-playbook", f"--inventory={server.name},", connection, str(playbook))
 
 
@@ -191,7 +192,7 @@ def test_the_role_sees_that_sshd_answers(server, tmp_path):
     """The probe itself, as the role runs it."""
     probe = [
         *(str(Path(sys.executable).parent / "ansible"), server.name, f"--inventory={server.name},"),
-        "--extra-vars=ansible_connection=containers.podman.podman",
+        f"--extra-vars={json.dumps(inside.variables(server.name))}",
         *("--module-name=secure_ftp.server.sshd_probe", "--args=timeout=1"),
     ]
     done = subprocess.run(probe, cwd=ROOT, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)

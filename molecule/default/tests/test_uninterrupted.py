@@ -11,8 +11,9 @@ import tarfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import inside
 import pytest
-from conftest import CLIENT_DIRECTORY, CONTROL_PORTS, FTPS_ROOT, INVENTORY, PASSWORDS, ROOT, SFTP_JAIL, ansible, podman
+from conftest import CLIENT_DIRECTORY, CONTROL_PORTS, FTPS_ROOT, INVENTORY, PASSWORDS, ROOT, SFTP_JAIL, ansible
 
 LIBRARY = "ansible_collections/secure_ftp/server/plugins/module_utils"
 ON_SERVER = "/var/tmp/secure-ftp-verify"
@@ -30,7 +31,7 @@ def library(server):
         )
         tar.add(ROOT / "molecule/default/files/update_often.py", "update_often.py")
     server.sh(f"mkdir -p {ON_SERVER}")
-    command = ["podman", "exec", "--interactive", server.name, "tar", "-C", ON_SERVER, "-xf", "-"]
+    command = inside.command(server.name, "tar", "-C", ON_SERVER, "-xf", "-")
     subprocess.run(command, input=archive.getvalue(), check=True)
     yield f"{ON_SERVER}/update_often.py"
     server.sh(f"rm -rf {ON_SERVER}")
@@ -45,7 +46,7 @@ def test_no_login_is_refused_during_500_updates_of_the_database(server, client, 
             client.ask, "ftps_logins_until", host=server.address, ca_file=server.ca_file, stop=stop, **user
         )
         try:
-            updates = podman("exec", "--interactive", server.name, "python3", library, stdin=json.dumps(user))
+            updates = inside.run(server.name, "python3", library, stdin=json.dumps(user))
         finally:
             client.sh(f"touch {stop}")
         answer = logins.result()
