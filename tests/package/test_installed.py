@@ -6,21 +6,15 @@ import json
 import os
 import subprocess
 import sys
-import uuid
 from pathlib import Path
-from typing import Iterator
 
 import pytest
 import yaml
 from conftest import NAME, ROOT, Run
 
-sys.path.insert(0, str(ROOT / "tests" / "support"))
-import inside
-
 # The folder of a kind of plugin, and what ansible-doc calls the kind.
 DOCUMENTED = {"modules": "module", "filter": "filter", "lookup": "lookup", "test": "test", "inventory": "inventory"}
 PLAYBOOKS = sorted(path.stem for path in ROOT.glob("playbooks/*.yml"))
-RIG = str(ROOT / "tests" / "containers" / "rig")
 
 
 def documentation(run: Run, kind: str) -> dict[str, dict[str, object]]:
@@ -110,30 +104,3 @@ def test_html_is_rendered_without_warning(collections: Path, tmp_path: Path) -> 
         f"{path.stem}_module.html" for path in ROOT.glob("plugins/modules/*.py") if path.stem != "__init__"
     } <= pages
     assert {f"{path.name}_role.html" for path in ROOT.glob("roles/*")} <= pages
-
-
-@pytest.fixture
-def host() -> Iterator[str]:
-    name = f"{os.environ.get('SECURE_FTP_PREFIX', 'secure-ftp')}-package-{uuid.uuid4().hex[:6]}"
-    subprocess.run([RIG, "host", name, "debian12"], check=True)
-    yield name
-    subprocess.run([RIG, "host-down", name], check=True)
-
-
-def test_the_playbook_makes_a_server_of_a_bare_host(host: str, run: Run, collections: Path, tmp_path: Path) -> None:
-    inventory = tmp_path / "hosts.yml"
-    variables = {
-        **inside.variables(host),
-        "ftp_users": [{"name": "batman", "password": "Gotham-City!"}],
-    }
-    inventory.write_text(yaml.safe_dump({"ftp": {"hosts": {host: variables}}}), encoding="utf-8")
-    done = run("ansible-playbook", "-vv", "-i", inventory, f"{NAME}.site")
-    recap = done.stdout.rsplit("PLAY RECAP", 1)[1]
-    assert "failed=0" in recap and "unreachable=0" in recap and "changed=0" not in recap, done.stdout
-    paths = [line for line in done.stdout.splitlines() if line.startswith("task path: ")]
-    assert paths and all(line.startswith(f"task path: {collections}/") for line in paths), paths
-    address = subprocess.run([RIG, "address", host], check=True, capture_output=True, text=True).stdout.strip()
-    upload = ["curl", "--silent", "--show-error", "--ssl-reqd", "--insecure", "--user", "batman:Gotham-City!"]
-    subprocess.run([*upload, "--upload-file", inventory, f"ftp://{address}/hosts.yml"], check=True)
-    answer = subprocess.run([*upload, f"ftp://{address}/hosts.yml"], check=True, capture_output=True)
-    assert answer.stdout == inventory.read_bytes()

@@ -21,7 +21,7 @@ ENVIRONMENT = ("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 def command(name: str, *words: str) -> list[str]:
     """The command that runs ``words`` as root in the container ``name``."""
     pid = (PIDS / name).read_text(encoding="ascii")
-    namespaces = ("--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--wd=/")
+    namespaces = ("--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup")
     return ["nsenter", f"--target={pid}", *namespaces, "env", "-i", *ENVIRONMENT, *words]
 
 
@@ -38,10 +38,10 @@ def run(name: str, *words: str, stdin: str | None = None, timeout: float = 180) 
     )
 
 
-def variables(name: str) -> dict[str, str]:
-    """What Ansible has to know of the container ``name``; its process changes when the container is started again."""
+def variables(name: str) -> dict[str, str | int]:
+    """What Ansible has to know of the container ``name``, until that is started again."""
     return {
         "ansible_connection": "community.docker.nsenter",
-        "ansible_nsenter_pid": f"{{{{ lookup('ansible.builtin.file', '{PIDS / name}') }}}}",
+        "ansible_nsenter_pid": int((PIDS / name).read_text(encoding="ascii")),
         "ansible_python_interpreter": "/usr/bin/python3",
     }
