@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import inside
 import pexpect
 import pytest
 from test_command import EVERYWHERE, FIRST, NAME, NOWHERE, granted, no_selina, run
@@ -18,10 +17,9 @@ ROWS, COLUMNS = 40, 100
 @pytest.fixture()
 def terminal(server):
     """A shell on the server, in a terminal of a known size, with the command's completion."""
-    program, *words = inside.command(server.name, "bash", "--norc")
     shell = pexpect.spawn(
-        program,
-        words,
+        "podman",
+        ["exec", "--interactive", "--tty", server.name, "bash", "--norc"],
         encoding="utf-8",
         timeout=30,
         dimensions=(ROWS, COLUMNS),
