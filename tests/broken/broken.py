@@ -510,8 +510,8 @@ WAYS = (
     Broken(
         "removal: a kept home is not closed",
         DIRECTORIES,
-        "os.path.join(root, name), 0, 0, 0o700, check_mode, make=False",
-        "os.path.join(root, name), 0, 0, 0o700, True, make=False",
+        "path, 0, 0, 0o700, check_mode, make=False",
+        "path, 0, 0, 0o700, True, make=False",
         "unit/host/test_directories.py::test_a_kept_home_is_closed_and_comes_back_whole",
     ),
     Broken(
@@ -681,6 +681,20 @@ WAYS = (
         "    if undurable is not None:\n        raise undurable\n",
         "",
         "unit/manage/test_manager.py::test_a_failure_behind_the_rename_leaves_no_half_user",
+    ),
+    Broken(
+        "transaction: accounts are not flushed",
+        SFTP_PEOPLE,
+        "    flush_accounts(etc)\n",
+        "",
+        "unit/sftp/test_reconcile.py::test_what_is_done_is_flushed_behind_the_last_step",
+    ),
+    Broken(
+        "transaction: directories that are made are not flushed",
+        DIRECTORIES,
+        "            _flush(fd, changed, root)\n",
+        "            pass\n",
+        "unit/host/test_directories.py::test_homes_that_are_made_are_flushed_as_they_are_to_be",
     ),
     Broken(
         "transaction: what failed is not taken back",

@@ -1,7 +1,8 @@
 """Run as root in process and mount namespaces of its own, with faults.c preloaded: every how-manieth call to fail.
 
-Lets each system call that changes a file, and each program, of each step in the life of a user fail, and looks whether
-the change is whole then, undone, or finished by the next one. Prints one JSON object: how many attempts ended how.
+Looks first whether each step in the life of a user is on the disk before it is acknowledged. Then lets each system
+call that changes a file, and each program, of each step fail, and looks whether the change is whole then, undone, or
+finished by the next one. Prints one JSON object: how many attempts ended how.
 """
 
 from __future__ import annotations
@@ -23,6 +24,10 @@ MOST = 2000
 DIRECTORIES = b"/etc:" + bytes(ROOT)
 FAULTS = ("EIO", "EIO once", "ENOSPC once")
 PROGRAMS = ("does not start", "is cut off")
+ACCOUNTS = [
+    f"fsync {path}" for path in ("/etc/passwd", "/etc/shadow", "/etc/group", "/etc", ROOT / "jail", ROOT / "keys")
+]
+"""What the account tools, and we, have changed for SFTP."""
 
 
 def with_call_failing(step: str, number: int, fault: str) -> dict[str, Any]:
@@ -52,6 +57,26 @@ def with_program_failing(step: str, number: int, fault: str) -> dict[str, Any]:
 
     accounts.run_command = run
     return {"said": done(step), "hit": bool(failed), "what": failed}
+
+
+def expect_flushed(step: str) -> None:
+    """Do the step, and end the program unless the accounts are flushed before FTPS follows and the journal goes.
+
+    A loss of power between could take what nobody remembers.
+    """
+    faults = ctypes.CDLL(None)
+    faults.fault_log.restype = ctypes.c_char_p
+
+    def log() -> list[str]:
+        faults.fault_arm(DIRECTORIES, 0, errno.EIO)
+        return [str(done(step)), *faults.fault_log().decode().splitlines()]
+
+    said, *calls = Child(log).result()
+    follows, goes = f"rename {ROOT}/users.db", f"unlink {ROOT}/unfinished.json"
+    end = calls.index(follows) if follows in calls else len(calls) - calls[::-1].index(goes) - 1
+    late = [call for call in ACCOUNTS if call not in calls[:end]]
+    if said != "None" or late:
+        raise SystemExit(f"{step}, it said {said}: expected {late} before {calls[end]!r}, found {calls[:end]}")
 
 
 def done(step: str) -> str | None:
@@ -97,6 +122,8 @@ def attempts(stride: int) -> Counter[str]:
 def main(stride: str) -> None:
     private_host()
     manager().add(OTHER, password=PASSWORDS[0])
+    for step in STEPS:
+        expect_flushed(step)
     print(json.dumps(attempts(int(stride))))
 
 

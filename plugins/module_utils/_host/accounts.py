@@ -26,6 +26,7 @@ from dataclasses import dataclass, field
 from typing import Any, Callable, Collection, Iterable, Iterator, Mapping, NamedTuple, Sequence, Tuple, TypeVar
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import Busy, NotPermitted, SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.files import flush
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.programs import (
     Output,
     find_program,
@@ -58,6 +59,8 @@ LOCKED_SINCE = "1"
 _FEW = 20
 
 _EXPIRES = 7  # column of shadow(5)
+
+_FILES = ("passwd", "shadow", "group", "gshadow")
 
 LOCK_FILE = "/run/secure_ftp.server-accounts.lock"
 
@@ -415,6 +418,14 @@ def delete_accounts(accounts: Sequence[Account], shared: Collection[int] = ()) -
             end_sessions({account.name: account.uid}, shared)
     # Whatever a process that was forking meanwhile has left.
     return end_sessions(ending, shared)
+
+
+def flush_accounts(etc: str = "/etc") -> None:
+    """Make durable what the tools have done: they rename their new files, and leave the directory to the kernel.
+
+    Raises NotDurable.
+    """
+    flush([*(os.path.join(etc, name) for name in _FILES), etc])
 
 
 def _execute(command: Sequence[str], data: str = "") -> Output:

@@ -13,8 +13,12 @@ import time
 from collections import Counter
 from typing import Callable, Iterable, Iterator
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
-from ansible_collections.secure_ftp.server.plugins.module_utils._host.files import file_error
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import NotDurable, SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.files import (
+    file_error,
+    flush_opened,
+    not_durable,
+)
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.mounts import mount_id, refuse_mounts
 
 _OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -28,11 +32,16 @@ def ensure_directory(path: str, uid: int, gid: int, mode: int, check_mode: bool 
     """Make ``path`` a directory with that owner and mode; missing parents become root's, 0755.
 
     A symbolic link among the parents is followed only where nobody but its administrator could have
-    put it; ``path`` itself must not be one. Nothing inside is touched. Returns whether it changed.
+    put it; ``path`` itself must not be one. Nothing inside is touched. Returns whether it changed; then it is durable.
     """
     parent, name = os.path.split(_absolute(path))
     with _open_directory(parent, create=not check_mode) as fd:
-        return True if fd is None else _ensure_entry(fd, name, path, uid, gid, mode, check_mode)
+        if fd is None:
+            return True
+        changed = _ensure_entry(fd, name, path, uid, gid, mode, check_mode)
+        if changed and not check_mode:
+            _flush(fd, [name], parent)
+        return changed
 
 
 def ensure_home(root: str, name: str, uid: int, gid: int, mode: int = 0o700, check_mode: bool = False) -> bool:
@@ -47,7 +56,7 @@ def ensure_homes(
     mode: int,
     check_mode: bool = False,
 ) -> list[str]:
-    """Make a directory directly under ``root`` for each name; return the names that changed.
+    """Make a directory directly under ``root`` for each name; return the names that changed, which are durable.
 
     Raises SecureFtpError when ``root`` is missing (except in check mode, where all would change).
     """
@@ -56,11 +65,33 @@ def ensure_homes(
             if check_mode:
                 return list(names)
             raise SecureFtpError(f"{root}: expected the directory of the users' homes, found nothing; create it first")
-        return [
+        changed = [
             name
             for name in names
             if _ensure_entry(fd, _one_component(name), os.path.join(root, name), *owner_of(name), mode, check_mode)
         ]
+        if changed and not check_mode:
+            _flush(fd, changed, root)
+        return changed
+
+
+def _flush(parent: int, names: Iterable[str], path: str) -> None:
+    """Make the directories ``names`` of ``parent``, which is ``path``, durable. Raises NotDurable.
+
+    All at the end: the first flush commits what the others would wait for.
+    """
+    for name in names:
+        try:
+            fd = os.open(name, _OPEN, dir_fd=parent)
+        except FileNotFoundError:
+            continue  # somebody else has removed it
+        except OSError as error:
+            raise not_durable(os.path.join(path, name), error) from error
+        try:
+            flush_opened(fd, os.path.join(path, name))
+        finally:
+            os.close(fd)
+    flush_opened(parent, path)
 
 
 def remove_home(root: str, name: str, check_mode: bool = False) -> bool:
@@ -80,6 +111,7 @@ def remove_home(root: str, name: str, check_mode: bool = False) -> bool:
             refuse_mounts([path])
             if not check_mode:
                 _delete(fd, name, path)
+                flush_opened(fd, root)
         except FileNotFoundError:
             return False
         except OSError as error:
@@ -125,9 +157,11 @@ def close_home(root: str, name: str, check_mode: bool = False) -> bool:
         with contextlib.suppress(FileNotFoundError):
             if not check_mode:
                 _remember_owner(fd, _one_component(name))
-            return _ensure_entry(
-                fd, _one_component(name), os.path.join(root, name), 0, 0, 0o700, check_mode, make=False
-            )
+            path = os.path.join(root, name)
+            changed = _ensure_entry(fd, _one_component(name), path, 0, 0, 0o700, check_mode, make=False)
+            if changed and not check_mode:
+                _flush(fd, [name], root)
+            return changed
         return False
 
 
@@ -139,6 +173,8 @@ def close_homes(root: str, names: Iterable[str]) -> list[str]:
             continue  # a name made by hand may lead elsewhere
         try:
             close_home(root, name)
+        except NotDurable:
+            raise
         except SecureFtpError as error:
             warnings.append(f"the files of user {name!r}, who is removed, stay as they are: {error}")
     return warnings
@@ -289,6 +325,8 @@ def _open_directory(path: str, create: bool = False) -> Iterator[int | None]:
                 os.mkdir(part, 0o755, dir_fd=fd)
                 child = os.open(part, _OPEN, dir_fd=fd)
                 os.fchmod(child, 0o755)
+                flush_opened(child, path)
+                flush_opened(fd, path)
             except OSError as error:
                 if error.errno not in (errno.ELOOP, errno.ENOTDIR):
                     raise

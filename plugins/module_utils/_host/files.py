@@ -13,9 +13,11 @@ import mmap
 import os
 import stat
 import time
+from typing import Iterable
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import (
     NOTHING,
+    NotDurable,
     NotPermitted,
     SecureFtpError,
 )
@@ -49,6 +51,42 @@ def fsync_directory(path: str) -> None:
         os.fsync(fd)
     finally:
         os.close(fd)
+
+
+def flush(paths: Iterable[str]) -> None:
+    """Make durable what was done to the files and in the directories ``paths``; what is not there is passed over.
+
+    Raises NotDurable.
+    """
+    for path in paths:
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise not_durable(path, error) from error
+        try:
+            flush_opened(fd, path)
+        finally:
+            os.close(fd)
+
+
+def flush_opened(fd: int, path: str) -> None:
+    """Make durable what ``path``, open as ``fd``, holds. Raises NotDurable.
+
+    fsync(2): EINVAL is of a file system that cannot do so for a file of this kind, and promises nothing.
+    """
+    try:
+        os.fsync(fd)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise not_durable(path, error) from error
+
+
+def not_durable(path: str, error: OSError) -> NotDurable:
+    """The error of what could not be flushed; whoever takes the change back says so in its ``state``."""
+    meaning = _MEANING.get(error.errno or 0) or error.strerror or str(error)
+    return NotDurable(f"{path}: cannot flush it to disk, so a change would not outlast a loss of power: {meaning}")
 
 
 def write_all(fd: int, data: bytes | mmap.mmap) -> None:

@@ -110,10 +110,11 @@ class Transaction:
                 shut_out = [user.name for user in intent.people if _is_shut_out(user, backend.protocol)]
                 warnings += backend.end_sessions(shut_out)
             changed = [backend.apply(rest).changed for backend in backends]
-        except (Busy, NotDurable):
-            raise  # it stays half-done for now, or the disk may lose it yet, and is remembered
+        except Busy:
+            raise  # it stays half-done for now, and is remembered
         except (OSError, SecureFtpError) as error:
-            if isinstance(error, OSError) or isinstance(error.__cause__, OSError):  # of the disk, so not for ever
+            # Of the disk, so not for ever; or the disk may lose it yet.
+            if isinstance(error, (OSError, NotDurable)) or isinstance(error.__cause__, OSError):
                 state = f"a change of {_named(intent.people)} that was interrupted has to be finished first; {NOTHING}"
                 _say(error, state)
                 raise
@@ -196,7 +197,7 @@ def _say(error: BaseException, state: str) -> None:
     """Let ``error`` say what has been changed by now. Raises it anew where it is of the system, with a name."""
     if isinstance(error, OSError):
         raise file_error(str(error.filename or "the system"), "use", error, state) from error
-    if isinstance(error, SecureFtpError) and not isinstance(error, NotDurable):
+    if isinstance(error, SecureFtpError):
         error.state = state
 
 

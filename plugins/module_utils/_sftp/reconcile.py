@@ -11,6 +11,7 @@ add: account without credentials, jail asserted, home, keys, password.
 lock: account expired, which shuts out passwords and keys alike, mark before the password, sessions ended.
 password: stored, sessions ended; so they are when a key is taken away.
 unlock: expiry as it was, mark taken off the password.
+At the end all of it is flushed to disk.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts i
     choose_uids,
     create_accounts,
     delete_accounts,
+    flush_accounts,
     known_elsewhere,
     login_names,
     read_accounts,
@@ -58,7 +60,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._host.directorie
     remembered_owner,
     remove_home,
 )
-from ansible_collections.secure_ftp.server.plugins.module_utils._host.files import replace_file
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.files import flush, replace_file
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.sessions import end_sessions
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.state import (
     LockState,
@@ -234,6 +236,9 @@ def _steps(
     for home in outcome.homes_removed:
         remove_home(jail.directory, os.path.basename(home))
         yield f"deleted {home}"
+    # Before anybody forgets what was to be done, and before FTPS follows: also where a killed run has done it all.
+    flush_accounts(etc)
+    flush([jail.directory, jail.keys_directory])
 
 
 def _refuse_strangers(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import NotDurable, SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._host import directories
 
 OWNER = (33, 34)
@@ -308,3 +308,66 @@ def test_a_kept_home_deeper_than_any_limit_is_handed_over(root: Path) -> None:
     os.close(fd)
     assert directories.hand_over(str(root), "robin", 4001, 4002, 901) == 1500
     assert directories.remove_home(str(root), "robin")
+
+
+@pytest.fixture
+def flushed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, tuple[int, int, int]]]:
+    """What is flushed: the path, and its mode and owner then."""
+    seen, fsync = [], os.fsync
+
+    def note(fd: int) -> None:
+        path = Path(os.readlink(f"/proc/self/fd/{fd}"))
+        seen.append((str(path), facts(path)))
+        fsync(fd)
+
+    monkeypatch.setattr(os, "fsync", note)
+    return seen
+
+
+def test_homes_that_are_made_are_flushed_as_they_are_to_be(
+    root: Path, flushed: list[tuple[str, tuple[int, int, int]]]
+) -> None:
+    directories.ensure_homes(str(root), ["ann", "bob"], lambda _name: OWNER, 0o700)
+    mine = (0o700, *OWNER)
+    assert flushed == [(f"{root}/ann", mine), (f"{root}/bob", mine), (str(root), facts(root))]
+    flushed.clear()
+    directories.ensure_homes(str(root), ["ann", "bob"], lambda _name: OWNER, 0o700)
+    assert not flushed, "nothing was changed"
+
+
+def test_a_directory_is_flushed_with_every_parent_that_was_missing(
+    root: Path, flushed: list[tuple[str, tuple[int, int, int]]]
+) -> None:
+    directories.ensure_directory(str(root / "a" / "b"), *OWNER, 0o750)
+    paths = [path for path, _facts in flushed]
+    assert paths == [f"{root}/a", str(root), f"{root}/a/b", f"{root}/a"]
+
+
+def test_a_home_is_closed_and_removed_for_good(root: Path, flushed: list[tuple[str, tuple[int, int, int]]]) -> None:
+    directories.ensure_home(str(root), "ann", *OWNER)
+    flushed.clear()
+    directories.close_homes(str(root), ["ann"])
+    assert (f"{root}/ann", (0o700, 0, 0)) in flushed
+    flushed.clear()
+    directories.remove_home(str(root), "ann")
+    assert [path for path, _facts in flushed] == [str(root)] and not (root / "ann").exists()
+
+
+@pytest.mark.parametrize("change", ["make", "close", "remove"])
+def test_a_change_of_homes_that_cannot_be_flushed_is_no_success(
+    root: Path, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    if change != "make":
+        directories.ensure_home(str(root), "ann", *OWNER)
+
+    def refuse(_fd: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    with pytest.raises(NotDurable, match=f"{root}(/ann)?: cannot flush it to disk"):
+        if change == "make":
+            directories.ensure_home(str(root), "ann", *OWNER)
+        elif change == "close":
+            directories.close_homes(str(root), ["ann"])
+        else:
+            directories.remove_home(str(root), "ann")

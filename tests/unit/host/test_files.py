@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import NotDurable, SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._host import files as atomic
 
 
@@ -88,3 +88,26 @@ def test_a_link_is_not_copied_nor_followed_when_copies_are_compared(tmp_path: Pa
     (tmp_path / "conf").write_bytes(b"data")
     assert Path(atomic.keep_copy(str(tmp_path / "conf"))).read_bytes() == b"data"
     assert not Path(atomic.keep_copy(str(tmp_path / "conf"))).is_symlink()
+
+
+def test_what_is_not_there_or_cannot_be_flushed_by_its_kind_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_fd: int) -> None:
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    atomic.flush([str(tmp_path / "nothing"), str(tmp_path)])
+
+
+@pytest.mark.parametrize("call", ["fsync", "open"])
+@pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC])
+def test_what_cannot_be_flushed_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, number: int
+) -> None:
+    def refuse(*_arguments: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, call, refuse)
+    with pytest.raises(NotDurable, match=f"{tmp_path}: cannot flush it to disk"):
+        atomic.flush([str(tmp_path)])

@@ -19,6 +19,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors imp
     Busy,
     InvalidInput,
     NoSuchUser,
+    NotDurable,
     NotPermitted,
     SecureFtpError,
     UserExists,
@@ -519,3 +520,69 @@ def test_a_disk_that_fails_while_a_killed_change_is_finished_loses_nothing(
     assert host.journal.exists() and "robin" not in host.sftp.people
     host.manager.add("robin", password="xxxxxxxxxxxx")
     assert host.manager.show("batman")["protocols"] == ["ftps", "sftp"]
+
+
+UNDURABLE = NotDurable("/etc/shadow: cannot flush it to disk")
+
+
+def sftp_not_durable(host: Host, patch: pytest.MonkeyPatch, times: int) -> None:
+    """Let the SFTP half make its change, and fail to flush it: the first ``times`` times."""
+    apply, left = host.sftp.apply, [times]
+
+    def undurable(users: Sequence[Person], check_mode: bool = False, remove_home: bool = False) -> sftp.Outcome:
+        outcome = apply(users, check_mode, remove_home)
+        if not check_mode and left[0]:
+            left[0] -= 1
+            raise UNDURABLE
+        return outcome
+
+    patch.setattr(host.sftp, "apply", undurable)
+
+
+@pytest.mark.parametrize("change", ["add", "edit", "lock", "delete"])
+@pytest.mark.parametrize("protocols", [["ftps", "sftp"], ["sftp"]])
+def test_accounts_that_cannot_be_flushed_are_taken_back(
+    host: Host, monkeypatch: pytest.MonkeyPatch, change: str, protocols: list[str]
+) -> None:
+    """FTPS must not be ahead of what a loss of power takes from SFTP: nobody could tell afterwards."""
+    if protocols == ["sftp"]:
+        del host.backends["ftps"]
+    host.manager.add("batman", password="geheim geheim", protocols=protocols)
+    before = host.state()
+    with monkeypatch.context() as broken, pytest.raises(NotDurable, match="flush it to disk; nothing was changed$"):
+        sftp_not_durable(host, broken, 1)
+        do(host, change, protocols)
+    assert host.state() == before and not host.journal.exists()
+
+
+@pytest.mark.parametrize("change", ["add", "edit", "lock", "delete"])
+def test_accounts_that_can_neither_be_flushed_nor_taken_back_are_remembered(
+    host: Host, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    host.manager.add("batman", password="geheim geheim")
+    host.manager.add("joker", password="geheim geheim")
+    with monkeypatch.context() as broken:
+        sftp_not_durable(host, broken, 2)
+        with pytest.raises(NotDurable, match="made by half, and finished by the next change of users$"):
+            do(host, change, ["ftps", "sftp"])
+        sftp_not_durable(host, broken, 1)
+        with pytest.raises(NotDurable, match="has to be finished first; nothing was changed$"):
+            host.manager.lock("joker")
+    assert host.journal.exists()
+    (warning,) = host.manager.lock("joker")["warnings"]
+    assert warning.endswith("an interrupted change was finished first") and not host.journal.exists()
+    by_ftps, by_sftp = host.state()
+    there = {"batman", "joker"} | ({"robin"} if change == "add" else set())
+    assert set(by_ftps) == set(by_sftp) == there - ({"batman"} if change == "delete" else set())
+    for name, stored in by_ftps.items():
+        assert passwords.unlocked(stored) or stored == by_sftp[name].password_hash
+        assert stored.startswith("!") == bool(by_sftp[name].locked)
+
+
+def do(host: Host, change: str, protocols: list[str]) -> None:
+    if change == "add":
+        host.manager.add("robin", password="xxxxxxxxxxxx", protocols=protocols)
+    elif change == "edit":
+        host.manager.edit("batman", password="new-new-new-new")
+    else:
+        getattr(host.manager, change)("batman")

@@ -9,7 +9,7 @@ import os
 
 import pytest
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import NotDurable, SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import NO_HOME, Account, Accounts, Group
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp import reconcile as _sftp_people
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.reconcile import Rules, reconcile
@@ -33,6 +33,10 @@ class Host:
         self.group_members, self.kill_at, self.problems = set(), None, []
         self.jail, self.keys = root / "jail", root / "keys"
         self.jail.mkdir()
+        self.etc = root / "etc"
+        self.etc.mkdir()
+        for name in ("passwd", "shadow", "group", "gshadow"):
+            (self.etc / name).touch()
         self.config = root / "sshd_config"
         self.config.write_text(with_jail("", Jail("sftponly", str(self.jail), str(self.keys))))
         self.add("root", 0, 0, "*", "/bin/bash")
@@ -126,7 +130,7 @@ class Host:
 
     def run(self, people, **rules):
         self.log.clear()
-        return reconcile(people, Rules(config=str(self.config), **rules))
+        return reconcile(people, Rules(config=str(self.config), **rules), str(self.etc))
 
     def key_file(self, name):
         path = self.keys / name
@@ -504,3 +508,56 @@ def test_an_administrator_in_the_group_is_left_alone(host, person):
         host.run([], purge=True)
     assert host.log == [] and host.shadow["ann"] == HASH
     assert host.run([Person("bob", password="y")]).added == ["bob"]
+
+
+FLUSHED = ["etc/passwd", "etc/shadow", "etc/group", "etc/gshadow", "etc", "jail", "keys"]
+
+
+@pytest.fixture
+def flushed(host, monkeypatch):
+    """What is flushed, below the directory of the host, and how many steps were done by then."""
+    seen, fsync = [], os.fsync
+
+    def note(fd):
+        seen.append((os.path.relpath(os.readlink(f"/proc/self/fd/{fd}"), host.root), len(host.log)))
+        fsync(fd)
+
+    monkeypatch.setattr(os, "fsync", note)
+    return seen
+
+
+@pytest.mark.parametrize(
+    "change", [Person("ann", password="secret-2"), Person("ann", present=False), Person("ann", locked=True)]
+)
+def test_what_is_done_is_flushed_behind_the_last_step(host, flushed, change):
+    host.run(PEOPLE)
+    flushed.clear()
+    host.run([change])
+    assert flushed[-len(FLUSHED) :] == [(path, len(host.log)) for path in FLUSHED] and host.log
+
+
+def test_a_run_that_finds_all_of_it_done_by_a_killed_one_flushes_too(host, flushed):
+    host.run(PEOPLE)
+    flushed.clear()
+    assert not host.run(PEOPLE).changed
+    assert [path for path, _steps in flushed] == FLUSHED
+
+
+def test_check_mode_flushes_nothing(host, flushed):
+    host.run(PEOPLE, check_mode=True)
+    assert not flushed
+
+
+@pytest.mark.parametrize("path", FLUSHED)
+def test_what_cannot_be_flushed_is_no_success(host, monkeypatch, path):
+    host.run(PEOPLE)
+    fsync = os.fsync
+
+    def refuse(fd):
+        if os.readlink(f"/proc/self/fd/{fd}") == str(host.root / path):
+            raise OSError(5, "Input/output error")
+        fsync(fd)
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    with pytest.raises(NotDurable, match=f"{host.root / path}: cannot flush it to disk, .*input/output error"):
+        host.run([Person("ann", password="secret-2")])
