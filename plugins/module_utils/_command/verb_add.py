@@ -28,6 +28,8 @@ def run(arguments: argparse.Namespace, manager: Manager) -> int:
     """Do it; return the exit status."""
     expect_root()
     options = user_fields(arguments)
-    if not arguments.no_password:
+    if arguments.no_password:
+        options["no_password"] = True
+    else:
         options.update(password(arguments, lambda: manager.expect_new(arguments.name, **options)))
     return answer(arguments, manager.add(arguments.name, **options), "added", options)

@@ -145,14 +145,15 @@ class Manager:
 
     # --- changing --------------------------------------------------------------------------------------------------
 
-    def add(self, name: str, **options: Any) -> dict[str, Any]:
+    def add(self, name: str, no_password: bool = False, **options: Any) -> dict[str, Any]:
         """Add a user; ``options`` are those of a person: password, password_hash, protocols, authorized_keys, locked.
 
-        Raises UserExists when the name is taken on one of the protocols.
+        ``no_password``: none is taken along from a protocol the user has already. Raises UserExists when the name is
+        taken on one of the protocols.
         """
         with self._changing("add", [name]) as warnings:
             person = self.expect_new(name, **options)
-            return self._answer(name, self._apply([person]), warnings)
+            return self._answer(name, self._apply([person], take_hash=not no_password), warnings)
 
     def expect_new(self, name: str, **options: Any) -> Person:
         """Return whom ``add`` would make, protocols the user has already included; raises what it would raise."""
@@ -285,18 +286,20 @@ class Manager:
         with log as self._report, self._transaction.alone() as warnings:
             yield warnings
 
-    def _apply(self, users: Sequence[Person], remove_home: bool = False) -> Result:
-        users = self._complete(users)
+    def _apply(self, users: Sequence[Person], remove_home: bool = False, take_hash: bool = True) -> Result:
+        users = self._complete(users, take_hash)
         result = _result(users, self._transaction.run(users, remove_home))
         self._report("added", result.added)
         self._report("changed", result.changed)
         self._report("removed", [user.name for user in users] if remove_home else result.removed)
         return result
 
-    def _complete(self, users: Sequence[Person]) -> list[Person]:
+    def _complete(self, users: Sequence[Person], take_hash: bool = True) -> list[Person]:
         """Give a protocol that is new to a user who is given no password the hash of the other one."""
         if any(uses(user, "ftps") for user in users):
             self._expect_ftps()
+        if not take_hash:
+            return list(users)
         bare = [user for user in users if user.present and user.password is None and user.password_hash is None]
         before = self._transaction.stored([user.name for user in bare]) if bare else {}
         known = {user.name: _known_hash(user, before) for user in bare}

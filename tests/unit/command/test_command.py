@@ -66,10 +66,10 @@ def type_in(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     ("words", "call"),
     [
         (["add", "batman", "bat!"], ("add", "batman", {"password": "bat!"})),
-        (["add", "batman", "--no-password"], ("add", "batman", {})),
+        (["add", "batman", "--no-password"], ("add", "batman", {"no_password": True})),
         (
             ["add", "batman", "--no-password", "--protocol", "sftp", "--key", "ssh-ed25519 A b"],
-            ("add", "batman", {"protocols": ["sftp"], "authorized_keys": ["ssh-ed25519 A b"]}),
+            ("add", "batman", {"protocols": ["sftp"], "authorized_keys": ["ssh-ed25519 A b"], "no_password": True}),
         ),
         (["edit", "batman", "--protocol", "both"], ("edit", "batman", {"protocols": ["ftps", "sftp"]})),
         (["edit", "batman", "cave!"], ("edit", "batman", {"password": "cave!"})),

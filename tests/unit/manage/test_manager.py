@@ -209,6 +209,18 @@ def test_a_new_protocol_gets_the_known_hash(host: Host) -> None:
         host.manager.edit("alfred", protocols=["ftps", "sftp"])
 
 
+def test_a_password_that_is_not_wanted_is_not_taken_from_the_other_protocol(host: Host) -> None:
+    host.manager.add("batman", password="geheim geheim", protocols=["ftps"])
+    before = dump(host.db)
+    host.manager.add("batman", no_password=True, protocols=["sftp"], authorized_keys=[KEY])
+    assert host.sftp.people["batman"].password_hash == "*" and host.sftp.people["batman"].authorized_keys == (KEY,)
+    assert dump(host.db) == before
+    host.manager.add("robin", password="geheim geheim", protocols=["sftp"])
+    with pytest.raises(SecureFtpError, match="'robin'.*expected password or password_hash"):
+        host.manager.add("robin", no_password=True, protocols=["ftps"])
+    assert "robin" not in dump(host.db)
+
+
 def test_locks_are_kept_by_other_changes(host: Host) -> None:
     host.manager.add("batman", password="old old old old")
     before = host.state()
