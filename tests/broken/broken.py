@@ -26,8 +26,8 @@ NAMES, PASSWORDS = (f"{LIBRARY}/_users/{name}.py" for name in ("names", "passwor
 SFTP_PEOPLE = f"{LIBRARY}/_sftp/reconcile.py"
 PROCESSES, HOST_SESSIONS = (f"{LIBRARY}/_host/{name}.py" for name in ("processes", "sessions"))
 DIRECTORIES, MOUNTS, ACCOUNTS = (f"{LIBRARY}/_host/{name}.py" for name in ("directories", "mounts", "accounts"))
-AUDIT, TRANSACTION, JOURNAL, BY_MODULE = (
-    f"{LIBRARY}/_manage/{name}.py" for name in ("audit", "transaction", "journal", "by_module")
+AUDIT, TRANSACTION, JOURNAL, BY_MODULE, REPAIR = (
+    f"{LIBRARY}/_manage/{name}.py" for name in ("audit", "transaction", "journal", "by_module", "repair")
 )
 GUARD = f"{LIBRARY}/_firewall/ufw_guard.py"
 TAKEOVER, SFTP_STATE = f"{LIBRARY}/_preflight/takeover.py", f"{LIBRARY}/_sftp/state.py"
@@ -744,6 +744,27 @@ WAYS = (
         "transaction.alone() as warnings",
         "__import__('contextlib').nullcontext([]) as warnings",
         "unit/manage/test_manager.py::test_a_module_waits_for_the_change_before_it_and_finishes_a_killed_one",
+    ),
+    Broken(
+        "transaction: a repair waits for nobody",
+        REPAIR,
+        "with Transaction([], reopen, journal.PATH).alone(mend) as warnings:",
+        "with __import__('contextlib').nullcontext(mend() or []) as warnings:",
+        "unit/manage/test_repair.py::test_while_somebody_changes_users_nothing_is_repaired",
+    ),
+    Broken(
+        "transaction: salvaging waits for nobody",
+        BY_MODULE,
+        "users_lock() if logged else contextlib.nullcontext()",
+        "contextlib.nullcontext()",
+        "unit/manage/test_repair.py::test_while_somebody_changes_users_nothing_is_repaired",
+    ),
+    Broken(
+        "transaction: a damaged database makes a killed change be forgotten",
+        TRANSACTION,
+        "(OSError, NotDurable, DamagedStore)",
+        "(OSError, NotDurable)",
+        "unit/manage/test_repair.py::test_a_killed_change_is_finished_by_what_repairs_the_database",
     ),
     Broken(
         "transaction: what was killed is left",

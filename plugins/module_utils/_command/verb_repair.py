@@ -8,11 +8,11 @@ from __future__ import annotations
 import argparse
 import sys
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._command.answers import print_json
+from ansible_collections.secure_ftp.server.plugins.module_utils._command.answers import print_json, warn
 from ansible_collections.secure_ftp.server.plugins.module_utils._command.words import Verbs
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import visible_lines
-from ansible_collections.secure_ftp.server.plugins.module_utils._manage.audit import audited, report_salvage
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.manager import Manager, expect_root
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage.repair import repair
 
 
 def register(verbs: Verbs) -> None:
@@ -22,15 +22,11 @@ def register(verbs: Verbs) -> None:
 
 def run(arguments: argparse.Namespace, manager: Manager) -> int:
     """Do it; return the exit status."""
-    from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.repair import repair
-
     expect_root()
-    with audited("command", "repair", []) as report:
-        done = repair()
-        report_salvage(report, done.users + len(done.removed), done.damaged_file)
-        report("removed", done.removed)
+    done = repair()
     if arguments.json:
         print_json(done._asdict())
     else:
+        warn(done.warnings)
         sys.stdout.write(visible_lines(f"{done}\n"))
     return 0

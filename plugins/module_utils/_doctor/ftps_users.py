@@ -20,7 +20,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.jails im
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.leftbehind import plaintext_findings
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.personal import personal_findings
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.vsftpd import writable_findings
-from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.database import read
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.database import name_of, read
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.instances import Instance
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.pam import PAM_DIRECTORY, find_userdb
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.reconcile import (
@@ -37,6 +37,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server imp
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.state import is_shut, lock_state
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import unsafe_components
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.names import leads_out
 
 PAM_MODULES = ("/lib/*/security/pam_userdb.so", "/lib/security/pam_userdb.so", "/usr/lib/*/security/pam_userdb.so")
 DATABASE = "/etc/vsftpd/users"
@@ -232,12 +233,3 @@ def _names_in(directory: str) -> Collection[str]:
         return os.listdir(directory)
     except OSError:
         return ()
-
-
-def name_of(key: bytes) -> str:
-    return key.decode("utf-8", "surrogateescape")
-
-
-def leads_out(name: str) -> bool:
-    """Whether a user of that name would start elsewhere than in a directory of its own."""
-    return "/" in name or "\0" in name or name in ("", ".", "..")

@@ -152,6 +152,11 @@ def salvage_database(path: str, check_mode: bool = False, lock_timeout: float = 
     return len(records), backup
 
 
+def name_of(key: bytes) -> str:
+    """The name of the user whose record ``key`` is, whatever bytes others have put there."""
+    return key.decode("utf-8", "surrogateescape")
+
+
 def _printable(value: bytes) -> bool:
     try:
         return bool(value) and value.decode("utf-8").isprintable()

@@ -18,7 +18,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._manage.audit im
     unheard,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.backends import reopen
-from ansible_collections.secure_ftp.server.plugins.module_utils._manage.transaction import Transaction
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage.transaction import Transaction, users_lock
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import Backend
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import Person
 
@@ -47,7 +47,9 @@ def salvage(front: str, database: str, check_mode: bool, lock_timeout: float) ->
     """Keep what is readable of a damaged ``database``, and log that; return what ``salvage_database`` does."""
     logged = not check_mode and os.geteuid() == 0
     log: ContextManager[Report] = audited(front, "salvage", []) if logged else contextlib.nullcontext(unheard)
-    with log as report:
+    # A killed change is finished by the change that follows: by a damaged database nothing can be.
+    alone: ContextManager[None] = users_lock() if logged else contextlib.nullcontext()
+    with log as report, alone:
         records, kept = salvage_database(database, check_mode, lock_timeout)
         report_salvage(report, records, kept)
     return records, kept

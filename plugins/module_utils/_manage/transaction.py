@@ -12,11 +12,12 @@ from __future__ import annotations
 import contextlib
 import os
 import syslog
-from typing import Any, Callable, Iterator, Mapping, Sequence
+from typing import Any, Callable, ContextManager, Iterator, Mapping, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import (
     NOTHING,
     Busy,
+    DamagedStore,
     NotDurable,
     SecureFtpError,
 )
@@ -40,6 +41,11 @@ Stored = Mapping[str, Mapping[str, Person]]
 Reopen = Callable[[str, Mapping[str, Any]], "Backend | None"]
 
 
+def users_lock() -> ContextManager[None]:
+    """The lock that every change of users holds; entering it raises Busy when they take too long."""
+    return accounts_lock(LOCK_FILE, LOCK_SECONDS)
+
+
 class Transaction:
     """Changes of the users of ``backends``, in this order.
 
@@ -51,9 +57,14 @@ class Transaction:
         self._backends, self._reopen, self._path = backends, reopen, path
 
     @contextlib.contextmanager
-    def alone(self) -> Iterator[list[str]]:
-        """Let one change at a time run, after what a killed one left is finished; yield warnings about that."""
-        with accounts_lock(LOCK_FILE, LOCK_SECONDS):
+    def alone(self, mend: Callable[[], object] | None = None) -> Iterator[list[str]]:
+        """Let one change at a time run, after what a killed one left is finished; yield warnings about that.
+
+        ``mend`` comes before: by a damaged database nothing can be finished.
+        """
+        with users_lock():
+            if mend is not None:
+                mend()
             yield self.finish()
 
     def stored(self, names: Sequence[str]) -> dict[str, dict[str, Person]]:
@@ -113,8 +124,8 @@ class Transaction:
         except Busy:
             raise  # it stays half-done for now, and is remembered
         except (OSError, SecureFtpError) as error:
-            # Of the disk, so not for ever; or the disk may lose it yet.
-            if isinstance(error, (OSError, NotDurable)) or isinstance(error.__cause__, OSError):
+            # Of the disk, so not for ever; or the disk may lose it yet; or ftp-users repair comes first.
+            if isinstance(error, (OSError, NotDurable, DamagedStore)) or isinstance(error.__cause__, OSError):
                 state = f"a change of {_named(intent.people)} that was interrupted has to be finished first; {NOTHING}"
                 _say(error, state)
                 raise

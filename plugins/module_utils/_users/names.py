@@ -59,7 +59,12 @@ def validate_user_name(name: object) -> str:
 
 def is_component(name: str) -> bool:
     """Whether ``name`` names something within a directory; any other leads out of it, or nowhere."""
-    return name not in ("", ".", "..") and "/" not in name and "\0" not in name and len(os.fsencode(name)) <= 255
+    return not leads_out(name) and len(os.fsencode(name)) <= 255
+
+
+def leads_out(name: str) -> bool:
+    """Whether a user of that name would start elsewhere than in a directory of its own."""
+    return "/" in name or "\0" in name or name in ("", ".", "..")
 
 
 def validate_existing_name(name: object) -> str:

@@ -14,18 +14,19 @@ from conftest import HASH, load
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor import ftps_users as _doctor_users
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.ftps_users import (
     directory_findings,
-    leads_out,
     lock_findings,
     server_findings,
     user_findings,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.jails import Sftp
-from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.repair import repair
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.database import read
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.instances import Instance
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import Homes, Server, discover
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.vsftpd_conf import parse
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import Account, Accounts, Group
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage import journal, transaction
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage.repair import repair
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.names import leads_out
 
 ME = pwd.getpwuid(os.geteuid()).pw_name
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="sound files belong to root")
@@ -72,6 +73,8 @@ def place(tmp_path, monkeypatch):
     # What pytest puts above is not this server's.
     monkeypatch.setattr(_doctor_users, "unsafe_components", lambda path: iter(()))
     monkeypatch.setattr(_doctor_users, "PAM_MODULES", ("/",))
+    monkeypatch.setattr(transaction, "LOCK_FILE", str(tmp_path / "lock"))
+    monkeypatch.setattr(journal, "PATH", str(tmp_path / "var" / "unfinished.json"))
     return Place(tmp_path)
 
 

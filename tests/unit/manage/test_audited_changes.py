@@ -16,10 +16,11 @@ from ansible.module_utils.testing import patch_module_args
 from conftest import HASH, load
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._command import main as command
-from ansible_collections.secure_ftp.server.plugins.module_utils._doctor import repair
+from ansible_collections.secure_ftp.server.plugins.module_utils._command import verb_repair
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.backend import Ftps
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.reconcile import Outcome
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage import audit, by_module
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage.repair import repair
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import Person
 from ansible_collections.secure_ftp.server.plugins.modules import ftp_users
 from manage.test_manager import Host, host, killed  # noqa: F401  # pylint: disable=unused-import
@@ -92,8 +93,7 @@ def test_a_damaged_database_that_is_repaired_is_logged(
             file.write(bytes(600))
 
     damage()
-    real = repair.repair
-    monkeypatch.setattr(repair, "repair", lambda: real(str(host.db)))
+    monkeypatch.setattr(verb_repair, "repair", lambda: repair(str(host.db)))
     assert type_in(monkeypatch, host, "repair") == 0
     damage()
     arguments = {"db": str(host.db), "users": [], "salvage": True, "create_home": False}

@@ -30,7 +30,13 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.reconcile 
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import Homes, Server
 from ansible_collections.secure_ftp.server.plugins.module_utils._host import files
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import accounts_lock
-from ansible_collections.secure_ftp.server.plugins.module_utils._manage import audit, by_module, journal, transaction
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage import (
+    audit,
+    by_module,
+    journal,
+    repair,
+    transaction,
+)
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage import manager as manage
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp import reconcile as sftp
 from ansible_collections.secure_ftp.server.plugins.module_utils._users import passwords
@@ -130,7 +136,7 @@ class Host:
         self.backends: dict[str, Any] = {"sftp": self.sftp, "ftps": self.ftps}
         monkeypatch.setattr(transaction, "LOCK_FILE", str(tmp_path / "lock"))
         monkeypatch.setattr(journal, "PATH", str(self.journal))
-        for module in (manage, by_module):
+        for module in (manage, by_module, repair):
             monkeypatch.setattr(module, "reopen", lambda protocol, place: self.backends.get(protocol))
 
     @property
