@@ -26,8 +26,14 @@ def test_the_unit_is_masked_before_the_package_comes_and_until_it_is_configured(
     assert mask < install < written < unmasked
     assert str(TASKS[install]["ansible.builtin.apt"]["policy_rc_d"]) == "101"
     masking = yaml.safe_load((VSFTPD / "tasks/mask.yml").read_text())
-    assert masking[-1]["ansible.builtin.file"] == {"src": "/dev/null", "dest": "{{ __vsftpd_mask }}", "state": "link"}
-    assert "__vsftpd_mask_mark" in str(masking[-2]), "the mark is made first and removed last"
+    assert masking[-1]["ansible.builtin.file"] == {
+        "src": "/dev/null",
+        "dest": "{{ __vsftpd_mask }}",
+        "state": "link",
+        "force": True,
+    }
+    assert "remote_src" in masking[-2]["ansible.builtin.copy"], "a unit of somebody else leaves a copy"
+    assert "__vsftpd_mask_mark" in str(masking[1]), "the mark is made first and removed last"
     assert TASKS[unmasked]["loop"] == ["{{ __vsftpd_mask }}", "{{ __vsftpd_mask_mark }}"]
 
 

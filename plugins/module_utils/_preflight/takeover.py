@@ -14,7 +14,7 @@ import json
 import os
 import pwd
 import stat
-from typing import Any, Iterator, Mapping, Sequence
+from typing import Any, Callable, Iterator, Mapping, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.places import is_ours
@@ -102,13 +102,32 @@ def _is_foreign(path: str) -> bool:
         return False
 
 
-def _mask_problems(mask: str = MASK, mark: str = MASK_MARK) -> Iterator[str]:
+def _is_installed() -> bool:
+    try:
+        return run_command(["dpkg-query", "--show", "--showformat=${db:Status-Status}", "vsftpd"]).out == "installed"
+    except MissingProgram:
+        return False
+
+
+def _mask_problems(
+    mask: str = MASK, mark: str = MASK_MARK, is_installed: Callable[[], bool] = _is_installed
+) -> Iterator[str]:
+    """What stands where the role masks vsftpd until it is configured: while the package is missing."""
     try:
         target = os.readlink(mask)
-    except OSError:
+    except FileNotFoundError:
         return
-    if target == "/dev/null" and not os.path.exists(mark):
-        yield f"{mask}: somebody masked vsftpd, so it is not to run; run systemctl unmask vsftpd when it may"
+    except OSError:
+        target = ""  # no link
+    if target == "/dev/null":
+        if not os.path.exists(mark):
+            yield f"{mask}: somebody masked vsftpd, so it is not to run; run systemctl unmask vsftpd when it may"
+    elif not is_installed():
+        yield (
+            f"{mask}: is a unit of somebody else, who runs vsftpd without the package of the distribution, which would"
+            f" take its place; to keep it as it is leave this host out; else stop it and rename it, or {_GO_ON} (a"
+            " dated copy of the file stays)"
+        )
 
 
 def _configuration_problems(

@@ -12,6 +12,7 @@ from conftest import HASH, load
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.instances import Instance
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.vsftpd_conf import parse
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.programs import Output
 from ansible_collections.secure_ftp.server.plugins.module_utils._preflight import takeover
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="sound directories belong to root")
@@ -148,6 +149,29 @@ def test_a_mask_of_somebody_else_is_not_taken_off(tmp_path):
     assert len(list(takeover._mask_problems(str(mask), str(mark)))) == 1
     mark.touch()
     assert list(takeover._mask_problems(str(mask), str(mark))) == []
+
+
+@pytest.mark.parametrize("marked", [False, True])
+@pytest.mark.parametrize("kind", ["file", "link"])
+def test_a_unit_of_somebody_else_is_not_masked(tmp_path, kind, marked):
+    """Ansible makes no link of a file, so the run would stop half-way; a link to somewhere else would be lost."""
+    mask, mark = tmp_path / "vsftpd.service", tmp_path / "mark"
+    if kind == "file":
+        mask.write_text("[Service]\nExecStart=/usr/local/sbin/vsftpd /usr/local/etc/vsftpd.conf\n")
+    else:
+        mask.symlink_to("/usr/local/lib/vsftpd.service")
+    if marked:  # by a run of an earlier version, which broke off here
+        mark.touch()
+    (problem,) = takeover._mask_problems(str(mask), str(mark), lambda: False)
+    assert problem.startswith(f"{mask}: ") and "rename it" in problem and "vsftpd_replace_existing: true" in problem
+    assert list(takeover._mask_problems(str(mask), str(mark), lambda: True)) == [], "nothing is masked then"
+
+
+def test_the_package_is_there_when_dpkg_says_so(monkeypatch):
+    said = {"installed": True, "config-files": False, "not-installed": False, "": False}
+    for status, there in said.items():
+        monkeypatch.setattr(takeover, "run_command", lambda _command, status=status: Output(0, status, ""))
+        assert takeover._is_installed() == there
 
 
 def test_a_unit_of_somebody_else_is_neither_replaced_nor_removed(server):
