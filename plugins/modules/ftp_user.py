@@ -86,7 +86,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.options
     write_options,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.backend import Ftps
-from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.reconcile import Rules
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.policy import Rules
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import discover
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.by_module import change_one
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.stored import is_stored
@@ -103,7 +103,7 @@ def _logic(module: AnsibleModule) -> dict[str, Any]:
     person = person_from_options(options, valid_min_length(params["password_min_length"]), is_taken=is_stored)
     where = {key: params[key] for key in store_options()}
     server = discover(**where)
-    rules = Rules(**{key: params[key] for key in write_options()})
+    rules = Rules.of(params)
     outcome = change_one("ftp_user", person, Ftps(server, rules, where), module.check_mode, params["remove_home"])
     warn(module, outcome.warnings)
     return {
@@ -112,7 +112,7 @@ def _logic(module: AnsibleModule) -> dict[str, Any]:
         "state": params["state"],
         "db": server.database,
         "home": server.homes.of(person.name) if server.homes else None,
-        "diff": outcome.diff(server.database),
+        "diff": outcome.diff(),
     }
 
 

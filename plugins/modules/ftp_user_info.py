@@ -90,8 +90,8 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.module import run
 from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.options import store_options
-from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.reconcile import describe
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import discover
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.state import describe
 
 
 def _logic(module: AnsibleModule) -> dict[str, Any]:

@@ -146,10 +146,17 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.options
     write_options,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.backend import Ftps
-from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.reconcile import Outcome, Rules
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.policy import Rules
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import discover
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.by_module import change, salvage
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.stored import is_stored
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import (
+    HASHED,
+    LOCKED,
+    PASSWORD,
+    UNLOCKED,
+    Outcome,
+)
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.policy import valid_min_length
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import people_from_list
 
@@ -164,27 +171,28 @@ def _logic(module: AnsibleModule) -> dict[str, Any]:
         records, kept = salvage("ftp_users", server.database, module.check_mode, params["lock_timeout"])
         salvaged = {"records": records, "kept": kept} if kept else None
     if salvaged and module.check_mode:
-        outcome = Outcome(warnings=[f"{server.database}: damaged, so users were not compared with it in check mode"])
-    else:
-        rules = Rules(
-            **{key: params[key] for key in ("purge", "hash_plaintext", *write_options())},
+        outcome = Outcome(
+            server.database, warnings=[f"{server.database}: damaged, so users were not compared with it in check mode"]
         )
-        outcome = change("ftp_users", people, Ftps(server, rules, where), module.check_mode, params["remove_home"])
+    else:
+        outcome = change(
+            "ftp_users", people, Ftps(server, Rules.of(params), where), module.check_mode, params["remove_home"]
+        )
     warn(module, outcome.warnings)
     return {
         "changed": outcome.changed or salvaged is not None,
         "added": outcome.added,
-        "changed_users": outcome.changed_users,
+        "changed_users": outcome.whose(PASSWORD),
         "removed": outcome.removed,
         "unchanged": outcome.unchanged,
-        "hashed": outcome.hashed,
-        "locked": outcome.locked,
-        "unlocked": outcome.unlocked,
+        "hashed": outcome.whose(HASHED),
+        "locked": outcome.whose(LOCKED),
+        "unlocked": outcome.whose(UNLOCKED),
         "homes": outcome.homes,
         "homes_removed": outcome.homes_removed,
         "pam_changed": outcome.pam_changed,
         "db": server.database,
-        "diff": outcome.diff(server.database),
+        "diff": outcome.diff(),
         **({"salvaged": salvaged} if salvaged else {}),
     }
 

@@ -85,7 +85,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.options
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.by_module import change_one
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.stored import is_stored
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.backend import Sftp
-from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.reconcile import Rules, sftp_options
+from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.policy import Rules, sftp_options
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields import of_protocol
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.policy import valid_min_length
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import person_from_options
@@ -97,15 +97,15 @@ def _logic(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     options = {**{key: params[key] for key in _PERSON}, "protocols": ["sftp"]}
     person = person_from_options(options, valid_min_length(params["password_min_length"]), is_taken=is_stored)
-    rules = Rules(**{key: params[key] for key in sftp_options()})
-    outcome = change_one("sftp_user", person, Sftp(rules), module.check_mode, params["remove_home"])
+    backend = Sftp(Rules.of(params))
+    outcome = change_one("sftp_user", person, backend, module.check_mode, params["remove_home"])
     warn(module, outcome.warnings)
     return {
         "changed": outcome.changed,
         "name": person.name,
         "state": params["state"],
         "changes": outcome.changed_users.get(person.name, []),
-        "home": f"{outcome.directory}/{person.name}",
+        "home": f"{backend.jail().directory}/{person.name}",
         "diff": outcome.diff(),
     }
 

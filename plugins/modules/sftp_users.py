@@ -112,7 +112,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.options
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.by_module import change
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.stored import is_stored
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.backend import Sftp
-from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.reconcile import Rules, sftp_options
+from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.policy import Rules, sftp_options
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.policy import valid_min_length
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import people_from_list
 
@@ -120,11 +120,9 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._users.user impo
 def _logic(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     people = people_from_list(params["users"], valid_min_length(params["password_min_length"]), is_stored)
-    rules = Rules(
-        purge=params["purge"],
-        **{key: params[key] for key in sftp_options()},
-    )
-    outcome = change("sftp_users", people, Sftp(rules), module.check_mode, params["remove_home"])
+    backend = Sftp(Rules.of(params))
+    outcome = change("sftp_users", people, backend, module.check_mode, params["remove_home"])
+    jail = backend.jail()
     warn(module, outcome.warnings)
     return {
         "changed": outcome.changed,
@@ -135,8 +133,8 @@ def _logic(module: AnsibleModule) -> dict[str, Any]:
         "unchanged": outcome.unchanged,
         "homes": outcome.homes,
         "homes_removed": outcome.homes_removed,
-        "directory": outcome.directory,
-        "keys_directory": outcome.keys_directory,
+        "directory": jail.directory,
+        "keys_directory": jail.keys_directory,
         "diff": outcome.diff(),
     }
 

@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any, Callable, Iterator
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.module import uncollected
-from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.reconcile import Outcome, Rules, reconcile
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.backend import Ftps
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.policy import Rules
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import Server
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import Outcome
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.passwords import hash_many, verify_many
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import people_from_list
 
@@ -54,7 +56,10 @@ def flush(path: Path) -> None:
 def apply(users: list[dict[str, Any]], database: Path) -> Outcome:
     """What the module does with a list: validate it, compare it, write."""
     with uncollected():
-        return reconcile(people_from_list(users), Server(str(database), None, None, "ftp"), RULES)
+        people = people_from_list(users)
+        backend = Ftps(Server(str(database), None, None, "ftp"), RULES)
+        plan = backend.plan(backend.stored([user.name for user in people]), people)
+        return backend.apply(plan).outcome if plan.outcome.changed else plan.outcome
 
 
 def compare(what: str, target: float, ours: list[float], peer: list[float], peer_name: str) -> Line:

@@ -19,7 +19,8 @@ from store_tools import Child
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage import audit
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.manager import Manager
-from ansible_collections.secure_ftp.server.plugins.module_utils._sftp import reconcile as sftp
+from ansible_collections.secure_ftp.server.plugins.module_utils._sftp import apply as sftp
+from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.steps import AssertJail
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import Jail, with_jail
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.passwords import verify
 
@@ -64,7 +65,7 @@ def private_host() -> None:
     )
     audit.write = lambda _priority, _message: None  # the log is that of the machine
     if not shutil.which("sshd", path="/usr/sbin:/sbin:/usr/bin"):
-        sftp._assert_jail = lambda *_arguments: []
+        sftp._ACTS[AssertJail] = lambda _step: None
 
 
 def manager() -> Manager:
@@ -75,9 +76,9 @@ def state() -> State:
     """What both halves say of the user: whether there, locked, which password verifies, how many keys."""
     sides = []
     found = {user["name"]: user for user in manager().users()}.get(USER)
-    people = manager()._transaction.stored([USER])
+    people = manager()._transaction.read([USER])
     for protocol in ("ftps", "sftp"):
-        person = people[protocol][USER]
+        person = people[protocol].person(USER)
         if not person.present:
             sides.append(None)
             continue

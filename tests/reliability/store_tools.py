@@ -20,7 +20,11 @@ from typing import Any, Callable, Mapping
 from ansible.module_utils.testing import patch_module_args
 from berkeleydb import db as libdb
 
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.backend import Ftps
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.database import update
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.policy import Rules
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import Server
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import Outcome
 
 MODULES = "ansible_collections.secure_ftp.server.plugins.modules"
 PASSWORD = "bat-Cave!1"
@@ -43,6 +47,12 @@ def people(first: int, last: int, seed: object = "") -> dict[bytes, bytes]:
 def write(path: Path | str, records: Mapping[bytes, bytes | None], **options: Any) -> None:
     """Put ``records`` into the database through our store."""
     update(str(path), lambda _view: dict(records), **options)
+
+
+def hash_plaintext(server: Server) -> Outcome:
+    """Let the database of ``server`` hold hashes only."""
+    backend = Ftps(server, Rules(hash_plaintext=True, create_home=False, rounds=1000))
+    return backend.apply(backend.plan(backend.stored([]), [])).outcome
 
 
 def contents(path: Path | str) -> dict[bytes, bytes]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pam
 import pytest
-from store_tools import PASSWORD, PASSWORD_HASH, contents, fake_hash, people, run_module, write
+from store_tools import PASSWORD, PASSWORD_HASH, contents, fake_hash, hash_plaintext, people, run_module, write
 
 pytestmark = pytest.mark.skipif(not shutil.which("db_load"), reason="db-util is not installed")
 
@@ -134,15 +134,15 @@ def test_a_plaintext_database_of_the_article_is_found_and_hashed_in_one_run(tmp_
     assert everybody_gets_in()
     config = tmp_path / "vsftpd.conf"
     config.write_text("pam_service_name=vsftpd.virtual\n")
-    from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.reconcile import Rules, describe, reconcile
     from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import discover
+    from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.state import describe
 
     def server():
         return discover(config=str(config), pam_directory=str(services))
 
-    outcome = reconcile([], server(), Rules(hash_plaintext=True, create_home=False, rounds=1000))
-    assert sorted(outcome.hashed) == sorted(passwords) and outcome.pam_changed
+    outcome = hash_plaintext(server())
+    assert outcome.whose("hashed") == sorted(passwords) and outcome.pam_changed
     assert "crypt=crypt" in service.read_text()
     assert everybody_gets_in()
     assert not describe(server())["plaintext"]
-    assert not reconcile([], server(), Rules(hash_plaintext=True, create_home=False)).changed
+    assert not hash_plaintext(server()).changed

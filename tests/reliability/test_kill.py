@@ -13,10 +13,9 @@ from typing import Callable
 
 import pam
 import pytest
-from store_tools import PASSWORD, PASSWORD_HASH, Child, contents, litter, people, run_module, write
+from store_tools import PASSWORD, PASSWORD_HASH, Child, contents, hash_plaintext, litter, people, run_module, write
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._ftps import reconcile as _ftp_people
-from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.reconcile import Rules, reconcile
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps import apply
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import discover
 
 KILLS = int(os.environ.get("SECURE_FTP_KILLS", "1000"))
@@ -131,7 +130,7 @@ class Hashing:
 
     def work(self) -> None:
         server = discover(db=str(self.database), pam_service="vsftpd.virtual", pam_directory=str(self.services))
-        reconcile([], server, Rules(hash_plaintext=True, create_home=False, rounds=1000))
+        hash_plaintext(server)
 
     def stage(self) -> tuple[bool, int]:
         """How far it is: whether the database is as it was, and how many lines the PAM service has."""
@@ -155,7 +154,7 @@ class Hashing:
 
 @pytest.fixture
 def hashing(memory: Path, monkeypatch: pytest.MonkeyPatch) -> Hashing:
-    monkeypatch.setattr(_ftp_people, "SETTLE", 0.02)
+    monkeypatch.setattr(apply, "SETTLE", 0.02)
     return Hashing(memory)
 
 

@@ -23,11 +23,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.vsftpd i
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.database import name_of, read
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.instances import Instance
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.pam import PAM_DIRECTORY, find_userdb
-from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.reconcile import (
-    ROOT_MODE,
-    plaintext_keys,
-    without_locks,
-)
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.policy import ROOT_MODE
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import (
     DEFAULT_SERVICE,
     Homes,
@@ -35,7 +31,8 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server imp
     discover,
     guest_ids,
 )
-from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.state import is_shut, lock_state
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.state import plaintext_keys, without_locks
+from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.locks import is_shut, lock_state
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import unsafe_components
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.names import leads_out
 

@@ -24,8 +24,9 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts i
     uid_range,
     unsuitable,
 )
-from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.reconcile import NO_SHELLS, obeys_its_user
-from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.state import lock_state
+from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.locks import lock_state
+from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.policy import NO_SHELLS
+from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.state import obeys_its_user
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import effective
 
 if TYPE_CHECKING:

@@ -26,8 +26,8 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts i
     PENDING,
     Accounts,
 )
-from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.reconcile import NO_SHELLS
-from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.state import expiry, lock_state
+from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.locks import expiry, lock_state
+from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.policy import NO_SHELLS
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import (
     DEFAULT_DIRECTORY,
     DEFAULT_KEYS_DIRECTORY,

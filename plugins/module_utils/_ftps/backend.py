@@ -9,21 +9,13 @@ import os
 from dataclasses import asdict, replace
 from typing import Any, Mapping, Sequence
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.database import read
-from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.reconcile import (
-    Outcome,
-    Rules,
-    as_they_are,
-    describe,
-    end_sessions,
-    plaintext_keys,
-    reconcile,
-    without_locks,
-)
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps import apply, plan
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.database import is_current
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.policy import Rules
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import CONFIGS, Server, discover
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.names import is_component
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.passwords import verify_many
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import Person, uses
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.state import Stored, describe, read_state
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import Plan
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import Person
 
 
 class Ftps:
@@ -42,46 +34,39 @@ class Ftps:
         options = place.get("options") or {}
         if not options.get("db") and not any(map(os.path.exists, CONFIGS)):
             return None
-        return cls(discover(**options), Rules(**place.get("rules") or {}), options)
+        return cls(discover(**options), Rules.of(place.get("rules") or {}), options)
 
     def place(self) -> dict[str, Any]:
-        return {
-            "options": self._options,
-            "rules": asdict(replace(self._rules, check_mode=False, remove_home=False, purge=False)),
-        }
+        return {"options": self._options, "rules": asdict(replace(self._rules, purge=False))}
 
     def describe(self, name: str | None = None) -> list[dict[str, Any]]:
         users: list[dict[str, Any]] = describe(self.server, name)["users"]
         return users
 
-    def stored(self, names: Sequence[str]) -> dict[str, Person]:
-        return as_they_are(names, self.server)
+    def stored(self, names: Sequence[str], remove_home: bool = False) -> Stored:
+        everybody = self._rules.purge or self._rules.hash_plaintext
+        return read_state(self.server, names, homes=True, mounts=remove_home, everybody=everybody)
 
-    def settled(self, users: Sequence[Person]) -> set[str]:
-        given = {user.name.encode("utf-8"): user for user in users if uses(user, "ftps") and user.password is not None}
-        if not given:
-            return set()
-        # Whether a record that could be of DES is plaintext depends on all the others.
-        stored, _locked = without_locks(read(self.server.database).all())
-        there = [key for key in given if key in stored]
-        if self._rules.update_password == "on_create":
-            return {given[key].name for key in there}
-        plain = plaintext_keys(stored, self.server)
-        right = {key for key in there if key in plain and stored[key] == (given[key].password or "").encode("utf-8")}
-        hashed = [key for key in there if key not in plain]
-        pairs = [(given[key].password or "", stored[key].decode("utf-8", "backslashreplace")) for key in hashed]
-        right.update(key for key, fits in zip(hashed, verify_many(pairs)) if fits)
-        return {given[key].name for key in right}
+    def is_current(self, stored: Stored) -> bool:
+        return stored.view is not None and is_current(self.server.database, stored.view)
 
-    def apply(self, users: Sequence[Person], check_mode: bool = False, remove_home: bool = False) -> Outcome:
-        return reconcile(users, self.server, replace(self._rules, check_mode=check_mode, remove_home=remove_home))
+    def settled(self, stored: Stored, users: Sequence[Person]) -> set[str]:
+        return plan.settled(stored, [user for user in users if user.password is not None], self._rules)
+
+    def plan(self, stored: Stored, users: Sequence[Person], remove_home: bool = False) -> Plan:
+        return plan.make_plan(stored, users, self._rules, remove_home)
+
+    def after(self, done: Plan) -> Stored:
+        return plan.after(done)
+
+    def apply(self, wanted: Plan) -> Plan:
+        return apply.apply(wanted, self._rules)
+
+    def delete(self, done: Plan) -> list[str]:
+        return apply.delete(done)
 
     def restore(self, before: Mapping[str, Person]) -> None:
         """The database was not changed, or there is no way back."""
 
-    def directories(self, names: Sequence[str]) -> list[str]:
-        homes = self.server.homes
-        return [homes.of(name) for name in names if is_component(name)] if homes and not homes.shared else []
-
     def end_sessions(self, names: Sequence[str]) -> list[str]:
-        return end_sessions(names, self.server)
+        return apply.end_sessions(names, self.server)

@@ -107,26 +107,28 @@ def update(
     decide: Callable[[View], Changes],
     check_mode: bool = False,
     lock_timeout: float = LOCK_TIMEOUT,
+    view: View | None = None,
 ) -> Changes:
     """Apply what ``decide`` wants changed, in one transaction; return what differed.
 
-    ``decide`` may be called again with newer records when another writer was faster. Raises
-    SecureFtpError, with the database as it was, whenever it cannot be written.
+    ``view`` is what was read already, None for nothing. ``decide`` may be called again with newer records when
+    another writer was faster. Raises SecureFtpError, with the database as it was, whenever it cannot be written.
     """
     for _attempt in range(_ATTEMPTS):
-        view = read(path)
+        view = view or read(path)
         changes = _differences(view, decide(view))
         if not changes or check_mode:
             return changes
         driver = load_driver()
         with _lock(path, lock_timeout):
-            if _identity(path) != view.identity:
+            if not is_current(path, view):
                 view = read(path)
                 changes = _differences(view, decide(view))
                 if not changes:
                     return changes
             if _replace(path, view, changes, driver):
                 return changes
+        view = None
     raise SecureFtpError(f"{path}: another program keeps writing it without the lock; stop that program and try again")
 
 
@@ -167,6 +169,11 @@ def _printable(value: bytes) -> bool:
 def _differences(view: View, changes: Changes) -> Changes:
     current = view.select(list(changes))
     return {key: value for key, value in changes.items() if current.get(key) != value}
+
+
+def is_current(path: str, view: View) -> bool:
+    """Whether ``view`` is still what is at ``path``."""
+    return _identity(path) == view.identity
 
 
 def _identity(path: str) -> Identity | None:

@@ -10,7 +10,6 @@ those of vsftpd.conf(5).
 from __future__ import annotations
 
 import os
-import pwd
 import stat
 from dataclasses import dataclass
 
@@ -22,6 +21,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.pam import
     find_userdb,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.vsftpd_conf import parse
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import local_account
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.files import file_error
 
 CONFIGS = ("/etc/vsftpd.conf", "/etc/vsftpd/vsftpd.conf")
@@ -58,7 +58,7 @@ class Homes:
 
     def of(self, name: str) -> str:
         """Return the start directory of user ``name``."""
-        return self.own(name) or self._by_pattern(name)
+        return self.own(name) or self.by_pattern(name)
 
     def own(self, name: str) -> str | None:
         """Return the directory that the user's own file gives, where that is another than everybody's pattern says.
@@ -71,7 +71,7 @@ class Homes:
             return None
         token = options.get("user_sub_token", self.token)
         path = root.replace(token, name) if token else root
-        return None if os.path.normpath(path) == os.path.normpath(self._by_pattern(name)) else path
+        return None if os.path.normpath(path) == os.path.normpath(self.by_pattern(name)) else path
 
     def personal(self, name: str) -> dict[str, str]:
         """Return the settings of the user's own file; none when there is none or it cannot be read.
@@ -96,7 +96,8 @@ class Homes:
             return ""
         return os.path.join(self.config_directory, name)
 
-    def _by_pattern(self, name: str) -> str:
+    def by_pattern(self, name: str) -> str:
+        """Return the start directory of user ``name`` where no own file gives another one."""
         return self.pattern if self.shared else self.pattern.replace(self.token, name)
 
 
@@ -149,25 +150,8 @@ def discover(
 
 def guest_ids(guest: str) -> tuple[int, int] | None:
     """Return uid and gid of the system user every FTPS user acts as; None when it does not exist."""
-    try:
-        entry = pwd.getpwnam(guest)
-    except KeyError:
-        return None
-    return entry.pw_uid, entry.pw_gid
-
-
-def is_kept(homes: Homes, name: str, owner: tuple[int, int] | None) -> bool:
-    """Whether the directory of ``name`` stays as it is: the administrator's, or there and its ``owner``'s already.
-
-    Its group and mode may be what somebody else on the host lives by, such as a web server.
-    """
-    if homes.own(name) is not None:
-        return True
-    try:
-        found = os.lstat(homes.of(name))
-    except (OSError, ValueError):
-        return False
-    return owner is not None and stat.S_ISDIR(found.st_mode) and found.st_uid == owner[0]
+    found = local_account(guest)
+    return None if found is None else (found.uid, found.gid)
 
 
 def _options(config: str | None) -> tuple[str | None, dict[str, str]]:

@@ -23,7 +23,7 @@ import os
 import re
 import time
 from dataclasses import dataclass, field
-from typing import Any, Callable, Collection, Iterable, Iterator, Mapping, NamedTuple, Sequence, Tuple, TypeVar
+from typing import Any, Callable, Collection, Iterable, Iterator, Mapping, NamedTuple, Sequence, TypeVar
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import Busy, NotPermitted, SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.files import flush
@@ -33,6 +33,11 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._host.programs i
     run_command,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.sessions import end_sessions
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.unchanged import (
+    Identity,
+    identity_of,
+    read_text,
+)
 
 NO_PASSWORD = "*"
 """shadow(5) value of an account that logs in by key only; unlike ``!`` no tool reads it as "locked"."""
@@ -57,6 +62,8 @@ LOCKED_SINCE = "1"
 """Expiry of a locked account, the day passwd(1) recommends; PAM and sshd then refuse passwords and keys alike."""
 
 _FEW = 20
+_ARGUMENTS = 1000
+"""How many names one command line takes."""
 
 _EXPIRES = 7  # column of shadow(5)
 
@@ -122,7 +129,7 @@ def read_accounts(
     """Read passwd, shadow and group below ``etc``; damaged lines are skipped, as the C library does.
 
     With ``only`` no other users are read, and with ``passwords_of`` no other passwords, which is faster. A file that is
-    still the same is not read again: all tools replace these files by renaming.
+    still the same is not opened again.
     """
     users = _parsed(os.path.join(etc, "passwd"), _parse_passwd, only)
     groups = _parsed(os.path.join(etc, "group"), _parse_group)
@@ -131,38 +138,41 @@ def read_accounts(
     return Accounts(users, groups, passwords, expires)
 
 
-_Identity = Tuple[int, int, int, int]
-
-
-@dataclass
-class _File:
-    identity: _Identity
-    text: str
-    parsed: Any = None
-
-
-_read_before: dict[str, _File] = {}
+_parsed_before: dict[str, tuple[Identity, Any]] = {}
 
 
 def _parsed(path: str, parse: Callable[[Iterable[str]], _T], only: Collection[str] | None = None) -> _T:
     try:
-        with open(path, encoding="utf-8", errors="surrogateescape") as file:
-            found = os.fstat(file.fileno())
-            identity = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
-            before = _read_before.get(path)
-            if before is None or before.identity != identity:
-                before = _read_before[path] = _File(identity, file.read())
+        identity, text = read_text(path)
     except FileNotFoundError:
         return parse(())
     except OSError as error:
         kind = NotPermitted if isinstance(error, PermissionError) else SecureFtpError
         raise kind(f"{path}: expected to read it, found: {error.strerror}; run as root (become: true)") from error
     if only is not None:
-        return parse(_lines_of(before.text, only))
-    if before.parsed is None:
-        before.parsed = parse(before.text.split("\n"))
-    parsed: _T = before.parsed
+        return parse(_lines_of(text, only))
+    before = _parsed_before.get(path)
+    if before is None or before[0] != identity:
+        before = _parsed_before[path] = identity, parse(text.split("\n"))
+    parsed: _T = before[1]
     return parsed
+
+
+def versions(etc: str = "/etc") -> dict[str, Identity | None]:
+    """Which version of each account file is there now."""
+    return {path: identity_of(path) for path in (os.path.join(etc, name) for name in ("passwd", "group", "shadow"))}
+
+
+def local_account(name: str, etc: str = "/etc") -> Account | None:
+    """The account ``name``, of this host's own files or of whatever else nsswitch.conf(5) names; None for nobody."""
+    found = _parsed(os.path.join(etc, "passwd"), _parse_passwd, {name}).get(name)
+    if found is None:
+        import pwd
+
+        with contextlib.suppress(KeyError):
+            entry = pwd.getpwnam(name)
+            found = Account(name, entry.pw_uid, entry.pw_gid, entry.pw_dir, entry.pw_shell)
+    return found
 
 
 def _lines_of(text: str, names: Collection[str]) -> list[str]:
@@ -246,14 +256,22 @@ def accounts_lock(path: str = LOCK_FILE, seconds: float = 60.0) -> Iterator[None
 def login_names() -> set[str]:
     """Names this run logged in as: sudo's variable, and the audit session's user id where the kernel keeps one."""
     names = {os.environ.get("SUDO_USER", "")}
-    with contextlib.suppress(OSError, ValueError, KeyError):
-        import pwd
-
+    with contextlib.suppress(OSError, ValueError, KeyError, SecureFtpError):
         with open("/proc/self/loginuid", encoding="ascii") as file:
             uid = int(file.read())
         if uid not in (0, 2**32 - 1):
-            names.add(pwd.getpwuid(uid).pw_name)
+            names.add(_name_of(uid))
     return names - {""}
+
+
+def _name_of(uid: int) -> str:
+    """The first account of that id, of this host's own files before others. Raises KeyError, SecureFtpError."""
+    for account in _parsed("/etc/passwd", _parse_passwd).values():
+        if account.uid == uid:
+            return account.name
+    import pwd
+
+    return pwd.getpwuid(uid).pw_name
 
 
 def known_elsewhere(names: Iterable[str], etc: str = "/etc") -> list[str]:
@@ -356,6 +374,18 @@ def create_accounts(uids: Mapping[str, int], group: Group, shell: str, taken: Co
             ["useradd", "--no-create-home", "--no-user-group", "--gid", str(group.gid), "--uid", str(uid)]
             + ["--home-dir", NO_HOME, "--shell", shell, "--", name]
         )
+
+
+def made_accounts(names: Sequence[str]) -> dict[str, Account]:
+    """Those of ``names`` that are local accounts, as getent(1) says: what the programs above really made."""
+    found: dict[str, Account] = {}
+    for start in range(0, len(names), _ARGUMENTS):
+        command = ["getent", "--service=files", "passwd", "--", *names[start : start + _ARGUMENTS]]
+        result = _execute(command)
+        if result.rc not in (0, 2):  # 2: at least one of them is not there
+            raise _failure(command, result)
+        found.update(_parse_passwd(result.out.split("\n")))
+    return found
 
 
 def add_account(name: str, home: str, shell: str, comment: str) -> None:

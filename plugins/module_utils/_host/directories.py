@@ -34,8 +34,8 @@ def ensure_directory(path: str, uid: int, gid: int, mode: int, check_mode: bool 
     A symbolic link among the parents is followed only where nobody but its administrator could have
     put it; ``path`` itself must not be one. Nothing inside is touched. Returns whether it changed; then it is durable.
     """
-    parent, name = os.path.split(_absolute(path))
-    with _open_directory(parent, create=not check_mode) as fd:
+    parent, name = os.path.split(absolute(path))
+    with open_directory(parent, create=not check_mode) as fd:
         if fd is None:
             return True
         changed = _ensure_entry(fd, name, path, uid, gid, mode, check_mode)
@@ -60,7 +60,7 @@ def ensure_homes(
 
     Raises SecureFtpError when ``root`` is missing (except in check mode, where all would change).
     """
-    with _open_directory(_absolute(root)) as fd:
+    with open_directory(absolute(root)) as fd:
         if fd is None:
             if check_mode:
                 return list(names)
@@ -101,13 +101,13 @@ def remove_home(root: str, name: str, check_mode: bool = False) -> bool:
     a file system is mounted at or below it, and when it could not be deleted whole: what is left can be tried again.
     """
     path = os.path.join(root, _one_component(name))
-    with _open_directory(_absolute(root)) as fd:
+    with open_directory(absolute(root)) as fd:
         if fd is None:
             return False
         try:
             found = os.stat(name, dir_fd=fd, follow_symlinks=False)
             if not stat.S_ISDIR(found.st_mode):
-                raise SecureFtpError(f"{path}: expected the user's directory, found {_kind(found)}; remove it by hand")
+                raise SecureFtpError(f"{path}: expected the user's directory, found {kind(found)}; remove it by hand")
             refuse_mounts([path])
             if not check_mode:
                 _delete(fd, name, path)
@@ -151,7 +151,7 @@ def close_home(root: str, name: str, check_mode: bool = False) -> bool:
 
     The user id becomes free with the account: whoever gets it next must not read the files.
     """
-    with _open_directory(_absolute(root)) as fd:
+    with open_directory(absolute(root)) as fd:
         if fd is None:
             return False
         with contextlib.suppress(FileNotFoundError):
@@ -243,8 +243,8 @@ def hand_over(root: str, name: str, former: int, uid: int, gid: int) -> int:
     """
     close_home(root, name)
     done = 0
-    path = os.path.join(_absolute(root), _one_component(name))
-    with _open_directory(path) as home:
+    path = os.path.join(absolute(root), _one_component(name))
+    with open_directory(path) as home:
         if home is None:
             return 0
         fd = os.dup(home)
@@ -293,7 +293,8 @@ def _moved(fd: int, name: str) -> int:
     return there
 
 
-def _absolute(path: str) -> str:
+def absolute(path: str) -> str:
+    """Return ``path`` without ``..``. Raises SecureFtpError unless it is absolute and below ``/``."""
     normal = os.path.normpath(path)
     if not os.path.isabs(path) or normal == "/" or "\0" in path:
         raise SecureFtpError(f"directory {path!r}: expected an absolute path below /")
@@ -307,7 +308,7 @@ def _one_component(name: str) -> str:
 
 
 @contextlib.contextmanager
-def _open_directory(path: str, create: bool = False) -> Iterator[int | None]:
+def open_directory(path: str, create: bool = False) -> Iterator[int | None]:
     """Open a directory component by component; None when a component is missing and not to be created."""
     fd: int | None = os.open("/", _OPEN)
     links = 0
@@ -348,7 +349,7 @@ def _trusted_link(fd: int, part: str, path: str, links: int) -> str:
     """Return the target of link ``part`` when only the administrator can have made it."""
     found = os.stat(part, dir_fd=fd, follow_symlinks=False)
     if not stat.S_ISLNK(found.st_mode):
-        raise SecureFtpError(f"{path}: expected a directory at {part!r}, found {_kind(found)}")
+        raise SecureFtpError(f"{path}: expected a directory at {part!r}, found {kind(found)}")
     directory = os.fstat(fd)
     if directory.st_uid not in (0, os.geteuid()) or directory.st_mode & 0o022:
         raise SecureFtpError(
@@ -375,7 +376,7 @@ def _ensure_entry(
             os.mkdir(name, 0o700, dir_fd=parent)
         else:
             if not stat.S_ISDIR(found.st_mode):
-                raise SecureFtpError(f"{path}: expected a directory, found {_kind(found)}; remove or rename it")
+                raise SecureFtpError(f"{path}: expected a directory, found {kind(found)}; remove or rename it")
             if _matches(found, uid, gid, mode):
                 return False
             if check_mode:
@@ -401,7 +402,8 @@ def _matches(found: os.stat_result, uid: int, gid: int, mode: int) -> bool:
     return (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (uid, gid, mode)
 
 
-def _kind(found: os.stat_result) -> str:
+def kind(found: os.stat_result) -> str:
+    """What was found, in words."""
     for test, name in (
         (stat.S_ISLNK, "a symbolic link"),
         (stat.S_ISREG, "a file"),

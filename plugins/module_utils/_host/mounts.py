@@ -36,12 +36,20 @@ def refuse_mounts(paths: Iterable[str], mountinfo: str = MOUNTINFO) -> None:
     """Raise SecureFtpError when something is mounted at or below one of ``paths``, which are to be deleted."""
     points = mount_points(mountinfo)
     for path in paths:
-        found = mounts_at(path, points)
-        if found:
-            raise SecureFtpError(
-                f"{path}: expected no file system mounted at or below what is to be deleted, found"
-                f" {', '.join(found[:3])}; unmount it first: umount {found[-1]}"
-            )
+        why = refusal(path, points)
+        if why:
+            raise SecureFtpError(why)
+
+
+def refusal(path: str, points: Iterable[str]) -> str:
+    """Why ``path`` must not be deleted while ``points`` are mounted; empty when it may be."""
+    found = mounts_at(path, points)
+    if not found:
+        return ""
+    return (
+        f"{path}: expected no file system mounted at or below what is to be deleted, found"
+        f" {', '.join(found[:3])}; unmount it first: umount {found[-1]}"
+    )
 
 
 def mount_id(descriptor: int) -> int:

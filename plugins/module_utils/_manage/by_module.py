@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import Any, ContextManager, Sequence
+from typing import ContextManager, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.database import salvage_database
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage import halves, journal
@@ -19,11 +19,13 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._manage.audit im
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.backends import reopen
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.transaction import Transaction, users_lock
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import Backend
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import Backend, Outcome
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import Person
 
 
-def change(front: str, users: Sequence[Person], backend: Backend, check_mode: bool, remove_home: bool = False) -> Any:
+def change(
+    front: str, users: Sequence[Person], backend: Backend, check_mode: bool, remove_home: bool = False
+) -> Outcome:
     """Make ``users`` of ``backend`` what they should be; return the Outcome. ``front`` is the name of the module.
 
     Check mode changes nothing, so it waits for nobody. Who is not root has neither the lock, which is of the host's
@@ -32,11 +34,11 @@ def change(front: str, users: Sequence[Person], backend: Backend, check_mode: bo
     is_root = os.geteuid() == 0
     transaction = Transaction([backend], reopen, journal.PATH if is_root else None)
     if check_mode:
-        return transaction.plan(users, remove_home)[backend.protocol]
+        return transaction.plan(users, remove_home)[backend.protocol].outcome
     if not is_root:
-        return transaction.run(users, remove_home)[backend.protocol]
+        return transaction.run(users, remove_home)[backend.protocol].outcome
     with audited(front, "apply", [user.name for user in users]) as report, transaction.alone() as warnings:
-        outcome = transaction.run(users, remove_home)[backend.protocol]
+        outcome = transaction.run(users, remove_home)[backend.protocol].outcome
         outcome.warnings[:0] = warnings
         outcome.report(report)
         report("files-removed", [os.path.basename(home) for home in outcome.homes_removed])
@@ -55,7 +57,7 @@ def salvage(front: str, database: str, check_mode: bool, lock_timeout: float) ->
     return records, kept
 
 
-def change_one(front: str, user: Person, backend: Backend, check_mode: bool, remove_home: bool = False) -> Any:
+def change_one(front: str, user: Person, backend: Backend, check_mode: bool, remove_home: bool = False) -> Outcome:
     """``change`` for a module of one user; warns when the other protocol is left with another password or way in.
 
     A module of a list does not: the list is for both, so that the next task is about the other protocol.

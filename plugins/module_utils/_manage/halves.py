@@ -11,14 +11,15 @@ from typing import Callable, Mapping, Sequence
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError, UserExists
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import listed
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import NO_PASSWORD, PENDING
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import Backend
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import Backend, Stored
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields import PROTOCOLS
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import Person
 
 _NONE = frozenset((None, NO_PASSWORD, *PENDING))
 """What is stored where there is no password."""
 
-Stored = Mapping[str, Mapping[str, Person]]
+People = Mapping[str, Mapping[str, Person]]
+Reading = Mapping[str, Stored]
 
 
 def expect_no_silent_change(person: Person, has: Sequence[str]) -> None:
@@ -33,36 +34,35 @@ def expect_no_silent_change(person: Person, has: Sequence[str]) -> None:
         )
 
 
-def with_password(stored: Stored, name: str) -> list[str]:
+def with_password(people: People, name: str) -> list[str]:
     """The protocols by which ``name`` has a password."""
-    return [one for one, people in stored.items() if people[name].present and people[name].password_hash not in _NONE]
+    return [one for one, there in people.items() if there[name].present and there[name].password_hash not in _NONE]
 
 
-def other_passwords(users: Sequence[Person], backend: Backend) -> list[str]:
-    """Names of those of ``users`` whose password at ``backend`` is another one than what they are given."""
+def other_passwords(users: Sequence[Person], backend: Backend, stored: Stored) -> list[str]:
+    """Names of those of ``users`` whose password, as ``stored`` at ``backend``, is another than what they are given."""
     given = [user for user in users if user.present and _gives_password(user)]
-    if not given:
-        return []
-    stored = {backend.protocol: backend.stored([user.name for user in given])}
-    there = [user for user in given if with_password(stored, user.name)]
+    known = {user.name: stored.person(user.name) for user in given}
+    there = [user for user in given if with_password({backend.protocol: known}, user.name)]
     plain = [user._replace(protocols=(backend.protocol,)) for user in there if user.password is not None]
-    right = backend.settled(plain) if plain else set()
-    known = stored[backend.protocol]
+    right = backend.settled(stored, plain) if plain else set()
     return [
         user.name for user in there if user.name not in right and user.password_hash != known[user.name].password_hash
     ]
 
 
-def joined(users: Sequence[Person], before: Stored, backends: Sequence[Backend]) -> list[str]:
+def joined(users: Sequence[Person], reading: Reading, backends: Sequence[Backend]) -> list[str]:
     """Say whose password is replaced on a protocol they have, because a list brings them to one more."""
     warnings = []
+    before = {one: {user.name: stored.person(user.name) for user in users} for one, stored in reading.items()}
     for backend in backends:
         stays = [user for user in users if user.present and before[backend.protocol][user.name].present]
         joining = [user for user in stays if any(not before[one][user.name].present for one in _of(user, before))]
+        replacing = [user for user in joining if backend.protocol in user.protocols]
         there = backend.protocol.upper()
         warnings += [
             f"user {name!r}: has {there} alone so far; gets both, and what is given replaces the password by {there}"
-            for name in other_passwords([user for user in joining if backend.protocol in user.protocols], backend)
+            for name in other_passwords(replacing, backend, reading[backend.protocol])
         ]
     return warnings
 
@@ -84,22 +84,23 @@ def untouched(
 
 def _left(person: Person, ours: str, backend: Backend) -> list[str]:
     name, theirs = person.name, backend.protocol.upper()
-    there = backend.stored([name])[name]
+    stored = backend.stored([name])
+    there = stored.person(name)
     if not there.present:
         return []
     both = f"this module changes {ours} alone; for both:"
     if not person.present or (person.locked and not there.locked):
         verb = "lock" if person.present else "del"
         return [] if there.locked else [f"user {name!r}: still gets in by {theirs}: {both} ftp-users {verb} {name}"]
-    if other_passwords([person], backend):
+    if other_passwords([person], backend, stored):
         return [f"user {name!r}: has another password by {theirs}, which stays: {both} ftp-users passwd {name}"]
     return []
 
 
-def two_hashes(stored: Stored, names: Sequence[str]) -> list[str]:
+def two_hashes(people: People, names: Sequence[str]) -> list[str]:
     """Say who of ``names`` has two hashes, of which an export has one."""
     found = [
-        name for name in names if len({stored[one][name].password_hash for one in with_password(stored, name)}) > 1
+        name for name in names if len({people[one][name].password_hash for one in with_password(people, name)}) > 1
     ]
     if not found:
         return []
@@ -114,5 +115,5 @@ def _gives_password(person: Person) -> bool:
     return person.password is not None or person.password_hash is not None
 
 
-def _of(person: Person, before: Stored) -> list[str]:
+def _of(person: Person, before: People) -> list[str]:
     return [protocol for protocol in person.protocols if protocol in before]

@@ -9,6 +9,7 @@ import contextlib
 import os
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from typing import Any, ContextManager, Iterator, Mapping, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import (
@@ -19,13 +20,17 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors imp
     UserExists,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.backend import Ftps
-from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.reconcile import Rules as FtpsRules
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.policy import Rules as FtpsRules
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import CONFIGS, discover
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage import halves, journal
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.audit import Report, audited, unheard
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.backends import here, reopen
-from ansible_collections.secure_ftp.server.plugins.module_utils._manage.transaction import Transaction
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import Backend, Outcome
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage.transaction import (
+    Reading,
+    Transaction,
+    people_of,
+)
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import HASHED, Backend, Plan
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields import PROTOCOLS
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.keys import names_key, validate_authorized_keys
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.names import is_component
@@ -71,32 +76,20 @@ class Manager:
     ) -> None:
         self._rounds, self._journal_path, self._audit, self._given = rounds, journal_path, audit, backends
         self._report: Report = unheard
+        self._known: tuple[frozenset[str], bool, Reading] | None = None
 
     # --- looking ---------------------------------------------------------------------------------------------------
 
     def users(self, name: str | None = None) -> list[dict[str, Any]]:
         """Return everybody (or only ``name``), sorted by name; each as ``show`` does."""
-        sides = {protocol: self._described(protocol, name) for protocol in PROTOCOLS}
-        by_ftps, by_sftp = sides["ftps"], sides["sftp"]
-        users = []
-        for found in sorted({*by_ftps, *by_sftp}):
-            parts = [part for part in (by_ftps.get(found), by_sftp.get(found)) if part]
-            users.append(
-                {
-                    "name": found,
-                    "protocols": [protocol for protocol, side in sides.items() if found in side],
-                    "locked": all(part["locked"] for part in parts),
-                    "ftps": _side(by_ftps.get(found), scheme="scheme", directory="home"),
-                    "sftp": _side(
-                        by_sftp.get(found), scheme="scheme", directory="home", keys="keys", expires="expires"
-                    ),
-                }
-            )
-        return users
-
-    def _described(self, protocol: str, name: str | None) -> dict[str, dict[str, Any]]:
-        backend = self._backends.get(protocol)
-        return {user["name"]: user for user in backend.describe(name)} if backend else {}
+        if name is not None:
+            user = self._user(name, self._read([name]))
+            return [user] if user else []
+        sides = {one: {user["name"]: user for user in self._backends[one].describe()} for one in self._backends}
+        return [
+            _whole(name, {one: side.get(name) for one, side in sides.items()})
+            for name in sorted({*chain(*sides.values())})
+        ]
 
     def show(self, name: str) -> dict[str, Any]:
         """Return one user: name, protocols, locked; for each protocol None or scheme of the password and directory.
@@ -109,6 +102,11 @@ class Manager:
             raise NoSuchUser(f"user {name!r}: no such user by FTPS or SFTP; see who there is: ftp-users list")
         return found[0]
 
+    @staticmethod
+    def _user(name: str, reading: Reading) -> dict[str, Any] | None:
+        sides = {protocol: stored.described(name) for protocol, stored in reading.items()}
+        return _whole(name, sides) if any(sides.values()) else None
+
     def keys(self, name: str) -> list[str]:
         """Return the public keys of an SFTP user, as lines of an authorized_keys file."""
         return self._keys_of(self.show(name))
@@ -116,7 +114,7 @@ class Manager:
     def _keys_of(self, user: Mapping[str, Any]) -> list[str]:
         _expect_sftp(user)
         name = user["name"]
-        return list(self._backends["sftp"].stored([name])[name].authorized_keys or ())
+        return list(self._read([name])["sftp"].person(name).authorized_keys or ())
 
     def export(self, hashes: bool = False) -> tuple[list[dict[str, Any]], list[str]]:
         """Return what to import, and warnings: everybody with keys and, when asked for, the stored hash.
@@ -125,7 +123,7 @@ class Manager:
         """
         users = self.users()
         names = [user["name"] for user in users]
-        people = self._transaction.stored(names)
+        people = people_of(self._transaction.read(names), names)
         found = [
             {
                 "name": user["name"],
@@ -153,7 +151,7 @@ class Manager:
         """
         with self._changing("add", [name]) as warnings:
             person = self.expect_new(name, **options)
-            return self._answer(name, self._apply([person], take_hash=not no_password), warnings)
+            return self._answer(name, *self._apply([person], take_hash=not no_password), warnings)
 
     def expect_new(self, name: str, **options: Any) -> Person:
         """Return whom ``add`` would make, protocols the user has already included; raises what it would raise."""
@@ -183,7 +181,7 @@ class Manager:
             halves.expect_no_silent_change(person, user["protocols"])
             if person.authorized_keys is not None and "sftp" not in person.protocols:
                 _expect_sftp(user)
-            return self._answer(name, self._apply([person]), warnings)
+            return self._answer(name, *self._apply([person]), warnings)
 
     def delete(self, name: str, remove_home: bool = False) -> dict[str, Any]:
         """Remove a user from both protocols; the files stay, closed, unless ``remove_home``.
@@ -191,16 +189,17 @@ class Manager:
         Raises NoSuchUser, unless ``remove_home`` finds the files of a user who is gone already.
         """
         with self._changing("del", [name]) as warnings:
+            self._read([name], remove_home)
             if not (remove_home and self._left_home(name)):
                 self.show(name)
-            result = self._apply([Person(name, present=False)], remove_home=remove_home)
+            result, _plans = self._apply([Person(name, present=False)], remove_home=remove_home)
             return {"changed": True, "user": None, "warnings": [*warnings, *result.warnings]}
 
     def _left_home(self, name: str) -> bool:
         if not is_component(name):
             return False
-        plans = self._transaction.plan([Person(name, present=False)], remove_home=True)
-        return any(plan.homes_removed for plan in plans.values())
+        plans = self._transaction.plan([Person(name, present=False)], True, self._read([name], True))
+        return any(plan.deletions for plan in plans.values())
 
     def lock(self, name: str) -> dict[str, Any]:
         """Keep a user from logging in, by either protocol, password or key. Raises NoSuchUser."""
@@ -244,32 +243,36 @@ class Manager:
         """
         if dry_run:
             warnings = self._expect_whole(people)
-            result = _result(people, self._transaction.plan(self._complete(people)))
+            reading = self._read([user.name for user in people])
+            result = _result(people, self._transaction.plan(self._complete(people), reading=reading))
             result.warnings[:0] = warnings
             return result
         with self._changing("import", [person.name for person in people]) as warnings:
             warnings = [*warnings, *self._expect_whole(people)]
-            result = self._apply(people)
+            result, _plans = self._apply(people)
             self._report("weak-hash-allowed", weak)
             result.warnings[:0] = warnings
             return result
 
     def _expect_whole(self, people: Sequence[Person]) -> list[str]:
         """Refuse or, where both protocols are meant, return warnings about passwords that would be replaced."""
-        before = self._transaction.stored([person.name for person in people])
+        names = [person.name for person in people]
+        reading = self._read(names)
+        before = people_of(reading, names)
         for person in people:
             has = [protocol for protocol, stored in before.items() if stored[person.name].present]
             halves.expect_no_silent_change(person, has)
-        return halves.joined(people, before, list(self._backends.values()))
+        return halves.joined(people, reading, list(self._backends.values()))
 
     def hash_plaintext(self) -> Result:
         """Hash every plaintext password of the database and switch its PAM service over; log-ins work throughout."""
         with self._changing("hash-plaintext", []) as warnings:
             self._expect_ftps()
             backend = Ftps(discover(), FtpsRules(hash_plaintext=True, rounds=self._rounds))
-            outcome: Any = Transaction([backend], reopen, self._journal_path).run([])[backend.protocol]
-            self._report("hashed", outcome.hashed)
-            return Result(changed=outcome.hashed, warnings=[*warnings, *outcome.warnings])
+            outcome = Transaction([backend], reopen, self._journal_path).run([])[backend.protocol].outcome
+            hashed = outcome.whose(HASHED)
+            self._report("hashed", hashed)
+            return Result(changed=hashed, warnings=[*warnings, *outcome.warnings])
 
     # --- the transaction -------------------------------------------------------------------------------------------
 
@@ -286,13 +289,27 @@ class Manager:
         with log as self._report, self._transaction.alone() as warnings:
             yield warnings
 
-    def _apply(self, users: Sequence[Person], remove_home: bool = False, take_hash: bool = True) -> Result:
+    def _read(self, names: Sequence[str], remove_home: bool = False) -> Reading:
+        """What is stored of ``names``; not read again while the host still says so."""
+        known = self._known
+        fits = known is not None and known[0].issuperset(names) and (known[1] or not remove_home)
+        if known is not None and fits and self._transaction.is_current(known[2]):
+            return known[2]
+        reading = self._transaction.read(names, remove_home)
+        self._known = frozenset(names), remove_home, reading
+        return reading
+
+    def _apply(
+        self, users: Sequence[Person], remove_home: bool = False, take_hash: bool = True
+    ) -> tuple[Result, dict[str, Plan]]:
         users = self._complete(users, take_hash)
-        result = _result(users, self._transaction.run(users, remove_home))
+        reading = self._read([user.name for user in users], remove_home)
+        plans = self._transaction.run(users, remove_home, reading)
+        result = _result(users, plans)
         self._report("added", result.added)
         self._report("changed", result.changed)
         self._report("removed", [user.name for user in users] if remove_home else result.removed)
-        return result
+        return result, plans
 
     def _complete(self, users: Sequence[Person], take_hash: bool = True) -> list[Person]:
         """Give a protocol that is new to a user who is given no password the hash of the other one."""
@@ -300,9 +317,9 @@ class Manager:
             self._expect_ftps()
         if not take_hash:
             return list(users)
-        bare = [user for user in users if user.present and user.password is None and user.password_hash is None]
-        before = self._transaction.stored([user.name for user in bare]) if bare else {}
-        known = {user.name: _known_hash(user, before) for user in bare}
+        names = [user.name for user in users if user.present and user.password is None and user.password_hash is None]
+        before = people_of(self._read([user.name for user in users]), names)
+        known = {user.name: _known_hash(user, before) for user in users if user.name in names}
         return [user._replace(password_hash=known[user.name]) if known.get(user.name) else user for user in users]
 
     # --- users ----------------------------------------------------------------------------------------------------
@@ -317,16 +334,15 @@ class Manager:
 
     def _set_keys(self, user: Mapping[str, Any], keys: Sequence[str], warnings: list[str]) -> dict[str, Any]:
         person = Person(user["name"], protocols=tuple(user["protocols"]), authorized_keys=tuple(keys))
-        return self._answer(person.name, self._apply([person]), warnings)
+        return self._answer(person.name, *self._apply([person]), warnings)
 
-    def _answer(self, name: str, result: Result, warnings: Sequence[str]) -> dict[str, Any]:
-        warnings = [*warnings, *result.warnings]
-        user = None
-        try:
-            user = self.show(name)
-        except SecureFtpError as error:  # it must not look as if the change had failed
-            warnings.append(f"user {name!r}: the change is made, but the user cannot be read now: {error}")
-        return {"changed": result.changes_anything, "user": user, "warnings": warnings}
+    def _answer(self, name: str, result: Result, plans: Mapping[str, Plan], warnings: Sequence[str]) -> dict[str, Any]:
+        after = {one: self._backends[one].after(plan) for one, plan in plans.items()}
+        return {
+            "changed": result.changes_anything,
+            "user": self._user(name, after),
+            "warnings": [*warnings, *result.warnings],
+        }
 
     # --- where users are kept --------------------------------------------------------------------------------------
 
@@ -353,8 +369,9 @@ def _known_hash(user: Person, before: Mapping[str, Mapping[str, Person]]) -> str
     return hashes.pop() if new and len(hashes) == 1 else None
 
 
-def _result(users: Sequence[Person], outcomes: Mapping[str, Outcome]) -> Result:
+def _result(users: Sequence[Person], plans: Mapping[str, Plan]) -> Result:
     """What became of each of ``users``, by whatever protocol."""
+    outcomes = {protocol: plan.outcome for protocol, plan in plans.items()}
     added = {name for outcome in outcomes.values() for name in outcome.added}
     removed = {name for outcome in outcomes.values() for name in outcome.removed}
     changed = {name for outcome in outcomes.values() for name in outcome.touched}
@@ -366,6 +383,18 @@ def _result(users: Sequence[Person], outcomes: Mapping[str, Outcome]) -> Result:
         unchanged=sorted(names - added - changed - removed),
         warnings=[warning for outcome in outcomes.values() for warning in outcome.warnings],
     )
+
+
+def _whole(name: str, sides: Mapping[str, Mapping[str, Any] | None]) -> dict[str, Any]:
+    """One user of both protocols, of what each says."""
+    parts = [side for side in sides.values() if side]
+    return {
+        "name": name,
+        "protocols": [protocol for protocol in PROTOCOLS if sides.get(protocol)],
+        "locked": all(part["locked"] for part in parts),
+        "ftps": _side(sides.get("ftps"), scheme="scheme", directory="home"),
+        "sftp": _side(sides.get("sftp"), scheme="scheme", directory="home", keys="keys", expires="expires"),
+    }
 
 
 def _side(found: Mapping[str, Any] | None, **names: str) -> dict[str, Any] | None:

@@ -5,31 +5,28 @@
 
 from __future__ import annotations
 
-from typing import Sequence
+import contextlib
+from typing import Callable, Mapping, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
-from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.database import read
-from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.reconcile import without_locks
-from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import discover
-from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import read_accounts
-from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.state import lock_state
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage.backends import reopen
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import Backend
+
+Reopen = Callable[[str, Mapping[str, object]], "Backend | None"]
 
 
-def is_stored(name: str, hash: str, protocols: Sequence[str], config: str | None = None, etc: str = "/etc") -> bool:
+def is_stored(name: str, hash: str, protocols: Sequence[str], open_: Reopen = reopen) -> bool:
     """Whether ``hash`` is exactly what each of ``protocols`` has for user ``name`` on this host, locked or not.
 
-    ``config`` is vsftpd's, found when None. What cannot be read is not stored.
+    ``open_`` gives the backend of a protocol. What cannot be read is not stored.
     """
-    return bool(protocols) and all(_stored(name, protocol, config, etc) == hash for protocol in protocols)
+    return bool(protocols) and all(_stored(name, protocol, open_) == hash for protocol in protocols)
 
 
-def _stored(name: str, protocol: str, config: str | None, etc: str) -> str | None:
-    try:
-        if protocol == "sftp":
-            accounts = read_accounts(etc, passwords_of={name})
-            return lock_state(accounts, name).stored if name in accounts.users else None
-        key = name.encode("utf-8")
-        records, _locked = without_locks(read(discover(config=config).database).select([key]))
-        return records[key].decode("utf-8", "replace") if key in records else None
-    except (SecureFtpError, OSError):
-        return None
+def _stored(name: str, protocol: str, open_: Reopen) -> str | None:
+    with contextlib.suppress(SecureFtpError, OSError):
+        backend = open_(protocol, {})
+        if backend is not None:
+            person = backend.stored([name]).person(name)
+            return person.password_hash if person.present else None
+    return None

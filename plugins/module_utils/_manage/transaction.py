@@ -21,23 +21,30 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors imp
     NotDurable,
     SecureFtpError,
 )
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import listed
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import accounts_lock
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.files import file_error
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage import audit, journal
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import Backend, Outcome
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.passwords import hash_many, validate_rounds
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import Backend, Plan, Stored
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.passwords import (
+    STAND_IN,
+    hash_many,
+    validate_rounds,
+)
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import Person, uses
 
 LOCK_FILE = "/run/secure_ftp.server-users.lock"
 LOCK_SECONDS = 120.0
 """How long a change waits for the changes before it."""
 
-_STAND_IN = "$6$rounds=5000$" + "." * 16 + "$" + "." * 86
-"""A hash of nothing, where only what would be done is asked for."""
-
 _AHEAD = "the change is made, and what is left of it is done by the next change of users"
 
-Stored = Mapping[str, Mapping[str, Person]]
+Reading = Mapping[str, Stored]
+"""By protocol, what is stored: read once, for all that one change has to decide."""
+
+People = Mapping[str, Mapping[str, Person]]
+"""By protocol, each of some names as they are."""
+
 Reopen = Callable[[str, Mapping[str, Any]], "Backend | None"]
 
 
@@ -67,41 +74,52 @@ class Transaction:
                 mend()
             yield self.finish()
 
-    def stored(self, names: Sequence[str]) -> dict[str, dict[str, Person]]:
-        """By protocol, each of ``names`` as it is."""
-        return {backend.protocol: backend.stored(names) for backend in self._backends}
+    def read(self, names: Sequence[str], remove_home: bool = False) -> dict[str, Stored]:
+        """Read what a change of ``names`` has to know."""
+        return {backend.protocol: backend.stored(names, remove_home) for backend in self._backends}
 
-    def plan(self, users: Sequence[Person], remove_home: bool = False) -> dict[str, Outcome]:
+    def is_current(self, reading: Reading) -> bool:
+        """Whether the host still says what it said."""
+        return all(backend.is_current(reading[backend.protocol]) for backend in self._backends)
+
+    def plan(
+        self, users: Sequence[Person], remove_home: bool = False, reading: Reading | None = None
+    ) -> dict[str, Plan]:
         """By protocol, what ``run`` would do."""
-        users = self._without_passwords(users, dry_run=True)
-        return {one.protocol: one.apply(users, check_mode=True, remove_home=remove_home) for one in self._backends}
+        if reading is None:
+            reading = self.read([user.name for user in users], remove_home)
+        return self._plans(self._without_passwords(users, reading, dry_run=True), reading, remove_home)
 
-    def run(self, users: Sequence[Person], remove_home: bool = False) -> dict[str, Outcome]:
-        """Do it; return what was done by protocol. ``remove_home`` comes last: nothing brings files back."""
-        users = self._without_passwords(users)
-        plans = {one.protocol: one.apply(users, check_mode=True, remove_home=remove_home) for one in self._backends}
-        if not any(plan.changed for plan in plans.values()):
+    def run(
+        self, users: Sequence[Person], remove_home: bool = False, reading: Reading | None = None
+    ) -> dict[str, Plan]:
+        """Do it; return what was done by protocol. ``remove_home`` comes last: nothing brings files back.
+
+        ``reading`` is what ``read`` said of these users under this lock.
+        """
+        if reading is None:
+            reading = self.read([user.name for user in users], remove_home)
+        users = self._without_passwords(users, reading)
+        plans = self._plans(users, reading, remove_home)
+        if not any(plan.outcome.changed for plan in plans.values()):
             return plans
         named = {user.name for user in users}
-        gone = sorted({name for plan in plans.values() for name in plan.removed} - named)
+        gone = sorted({name for plan in plans.values() for name in plan.outcome.removed} - named)
         purged = [Person(name, present=False) for name in gone]
-        names = [*named, *gone]
-        before = self.stored(names)
-        made = [path for one in self._backends for path in one.directories(names) if not os.path.lexists(path)]
+        before = people_of(reading, [*named, *gone])
         self._remember([*users, *purged], before)
         try:
-            outcomes = {backend.protocol: backend.apply(users) for backend in self._backends}
+            done = {backend.protocol: backend.apply(plans[backend.protocol]) for backend in self._backends}
         except BaseException as error:  # Ctrl-C too; the journal stays when even this fails
             is_done = self._is_done(before)
             if not is_done:
-                self._undo(before, made)
+                self._undo(before, [path for plan in plans.values() for path in plan.new_directories])
                 self._forget()
             _say(error, _AHEAD if is_done else NOTHING)
             raise
         self._forget()
-        if remove_home:
-            self._remove_homes([*users, *purged], outcomes)
-        return outcomes
+        self._remove_homes([*users, *purged], done)
+        return done
 
     def finish(self) -> list[str]:
         """Finish what a killed change has left half-done; return warnings about it."""
@@ -116,11 +134,13 @@ class Transaction:
         try:
             found = [self._reopen(protocol, place) for protocol, place in intent.places.items()]
             backends = [backend for backend in found if backend is not None]
-            rest = _unfinished(intent, backends)
+            names = [user.name for user in intent.people]
+            reading = {backend.protocol: backend.stored(names) for backend in backends}
+            rest = _unfinished(intent, backends, reading)
             for backend in backends:
                 shut_out = [user.name for user in intent.people if _is_shut_out(user, backend.protocol)]
                 warnings += backend.end_sessions(shut_out)
-            changed = [backend.apply(rest).changed for backend in backends]
+            plans = [backend.apply(backend.plan(reading[backend.protocol], rest)) for backend in backends]
         except Busy:
             raise  # it stays half-done for now, and is remembered
         except (OSError, SecureFtpError) as error:
@@ -132,7 +152,7 @@ class Transaction:
             warnings.append(f"user {_named(rest)}: an interrupted change could not be finished: {error}")
             _log_finished(intent, error.code)
         else:
-            if any(changed):
+            if any(plan.outcome.changed for plan in plans):
                 warnings.append(f"user {_named(rest)}: an interrupted change was finished first")
             _log_finished(intent, "finished")
         journal.remove(self._path)
@@ -140,7 +160,10 @@ class Transaction:
 
     # --- its steps -------------------------------------------------------------------------------------------------
 
-    def _without_passwords(self, users: Sequence[Person], dry_run: bool = False) -> list[Person]:
+    def _plans(self, users: Sequence[Person], reading: Reading, remove_home: bool) -> dict[str, Plan]:
+        return {one.protocol: one.plan(reading[one.protocol], users, remove_home) for one in self._backends}
+
+    def _without_passwords(self, users: Sequence[Person], reading: Reading, dry_run: bool = False) -> list[Person]:
         """``users`` with hashes instead of passwords, so that no password reaches the journal.
 
         A password that is stored already on every protocol of its user is left as it is.
@@ -150,31 +173,31 @@ class Transaction:
         given = [user for user in users if user.password is not None]
         if not given:
             return list(users)
-        settled = {backend.protocol: backend.settled(given) for backend in self._backends}
+        settled = {one.protocol: one.settled(reading[one.protocol], given) for one in self._backends}
         to_hash = [
             user
             for user in given
             if user.present and not all(user.name in settled.get(one, {user.name}) for one in user.protocols)
         ]
-        made = [_STAND_IN] * len(to_hash) if dry_run else hash_many([one.password or "" for one in to_hash], rounds)
+        made = [STAND_IN] * len(to_hash) if dry_run else hash_many([one.password or "" for one in to_hash], rounds)
         hashes = dict(zip((user.name for user in to_hash), made))
         return [
             user if user.password is None else user._replace(password=None, password_hash=hashes.get(user.name))
             for user in users
         ]
 
-    def _remove_homes(self, users: Sequence[Person], outcomes: Mapping[str, Outcome]) -> None:
+    def _remove_homes(self, users: Sequence[Person], done: Mapping[str, Plan]) -> None:
         try:
             for backend in self._backends:
-                last = backend.apply(users, remove_home=True)
-                outcomes[backend.protocol].homes_removed = last.homes_removed
+                plan = done[backend.protocol]
+                plan.outcome.homes_removed = backend.delete(plan) if plan.deletions else []
         except (OSError, SecureFtpError) as error:
             gone = _named([user for user in users if not user.present])
             state = f"user {gone}: removed already, but not all of the files; do the same again to remove them"
             _say(error, state)
             raise
 
-    def _remember(self, users: Sequence[Person], before: Stored) -> None:
+    def _remember(self, users: Sequence[Person], before: People) -> None:
         if self._path is not None:
             places = {backend.protocol: backend.place() for backend in self._backends}
             journal.write(journal.Intent(users, _records(self._backends, before), places, audit.operator()), self._path)
@@ -183,15 +206,16 @@ class Transaction:
         if self._path is not None:
             journal.remove(self._path)
 
-    def _is_done(self, before: Stored) -> bool:
+    def _is_done(self, before: People) -> bool:
         """Whether what is replaced whole, and comes last, has been changed: then there is no way back."""
         for backend in self._backends:
             if backend.whole:
-                now = {backend.protocol: backend.stored(list(before[backend.protocol]))}
+                names = list(before[backend.protocol])
+                now = people_of({backend.protocol: backend.stored(names)}, names)
                 return _records([backend], now) != _records([backend], before)
         return False
 
-    def _undo(self, before: Stored, made: Sequence[str]) -> None:
+    def _undo(self, before: People, made: Sequence[str]) -> None:
         """Put everything back as it was and take away the directories made for new users."""
         try:
             for backend in reversed(self._backends):
@@ -204,6 +228,11 @@ class Transaction:
                 os.rmdir(path)
 
 
+def people_of(reading: Reading, names: Sequence[str]) -> dict[str, dict[str, Person]]:
+    """By protocol, each of ``names`` as it is."""
+    return {protocol: {name: stored.person(name) for name in names} for protocol, stored in reading.items()}
+
+
 def _say(error: BaseException, state: str) -> None:
     """Let ``error`` say what has been changed by now. Raises it anew where it is of the system, with a name."""
     if isinstance(error, OSError):
@@ -212,7 +241,7 @@ def _say(error: BaseException, state: str) -> None:
         error.state = state
 
 
-def _records(backends: Sequence[Backend], people: Stored) -> dict[str, str | None]:
+def _records(backends: Sequence[Backend], people: People) -> dict[str, str | None]:
     """Tell versions of what is replaced whole apart; as secret as what they are made of."""
     for backend in backends:
         if backend.whole:
@@ -230,13 +259,12 @@ def _log_finished(intent: journal.Intent, result: str) -> None:
     audit.write(priority, f"by={audit.literal(intent.by)} with=journal finish {users}result={result}")
 
 
-def _unfinished(intent: journal.Intent, backends: Sequence[Backend]) -> list[Person]:
+def _unfinished(intent: journal.Intent, backends: Sequence[Backend], reading: Reading) -> list[Person]:
     """Whom the killed change did not get to.
 
     What is replaced whole comes last: where the record is another one, all was done, or somebody was here since.
     """
-    names = [user.name for user in intent.people]
-    now = _records(backends, {backend.protocol: backend.stored(names) for backend in backends if backend.whole})
+    now = _records(backends, people_of(reading, [user.name for user in intent.people]))
     return [user for user in intent.people if not now or now[user.name] == intent.records.get(user.name)]
 
 
@@ -247,4 +275,4 @@ def _is_shut_out(user: Person, protocol: str) -> bool:
 
 
 def _named(users: Sequence[Person]) -> str:
-    return ", ".join(repr(user.name) for user in users[:5]) + (" and others" if len(users) > 5 else "")
+    return listed([repr(user.name) for user in users])

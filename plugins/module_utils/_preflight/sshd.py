@@ -23,7 +23,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts i
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.directories import is_closed
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.programs import find_program
-from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.reconcile import HOME_MODE, stranger
+from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.policy import HOME_MODE, stranger
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import (
     CONFIG,
     DEFAULT_DIRECTORY,

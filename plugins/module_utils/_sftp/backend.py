@@ -5,84 +5,91 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import asdict, replace
 from typing import Any, Mapping, Sequence
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import (
-    PENDING,
-    read_accounts,
-)
-from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.reconcile import (
-    Outcome,
-    Rules,
-    end_sessions_of,
-    reconcile,
-)
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import read_accounts
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.sessions import end_sessions
+from ansible_collections.secure_ftp.server.plugins.module_utils._sftp import apply, plan
+from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.policy import Rules
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.state import (
-    as_they_are,
+    Place,
+    Stored,
     describe,
+    is_current,
     locate,
-    lock_state,
+    read_state,
 )
-from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import discovered_group, read_settings
+from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import Jail, discovered_group, read_settings
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import Plan
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.names import is_component
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.passwords import verify_many
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import Person, uses
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import Person
 
 
 class Sftp:
-    """The users of the group ``rules`` names."""
+    """The users of the group ``rules`` names; ``etc`` holds the account files."""
 
     protocol = "sftp"
     whole = False
 
-    def __init__(self, rules: Rules) -> None:
+    def __init__(self, rules: Rules, etc: str = "/etc") -> None:
         self.rules = rules
         self.rounds = rules.rounds
+        self._place = Place(rules.group, rules.config, rules.directory, rules.keys_directory, etc)
 
     @classmethod
     def at(cls, place: Mapping[str, Any]) -> Sftp:
         """Return what ``place`` of an earlier process said, or what sshd's configuration says."""
         rules = place.get("rules") or {}
-        return cls(Rules(**rules) if "group" in rules else Rules(**rules, group=discovered_group(read_settings())))
+        return cls(Rules.of(rules if "group" in rules else {**rules, "group": discovered_group(read_settings())}))
 
     def place(self) -> dict[str, Any]:
-        return {"rules": asdict(replace(self.rules, check_mode=False, remove_home=False, purge=False))}
+        return {"rules": asdict(replace(self.rules, purge=False))}
+
+    def jail(self) -> Jail:
+        """Where the users are."""
+        rules = self.rules
+        return locate(read_settings(rules.config), rules.group, rules.directory, rules.keys_directory)[0]
 
     def describe(self, name: str | None = None) -> list[dict[str, Any]]:
-        return describe(self.rules.group, name, self.rules.config)
+        return describe(self.rules.group, name, self.rules.config, self._place.etc)
 
-    def stored(self, names: Sequence[str]) -> dict[str, Person]:
-        there = as_they_are(list(filter(is_component, names)), self.rules.group, self.rules.config)
-        return {**{name: Person(name, present=False) for name in names}, **there}
+    def stored(self, names: Sequence[str], remove_home: bool = False) -> Stored:
+        return read_state(self._place, names, mounts=remove_home, purge=self.rules.purge)
 
-    def settled(self, users: Sequence[Person]) -> set[str]:
-        given = {user.name: user.password for user in users if uses(user, "sftp") and user.password is not None}
-        if not given:
-            return set()
-        accounts = read_accounts(passwords_of=set(given))
-        there = sorted(given.keys() & set(accounts.members(self.rules.group)))
-        states = [lock_state(accounts, name) for name in there]
-        if self.rules.update_password == "on_create":
-            return {name for name, state in zip(there, states) if state.full or state.stored not in PENDING}
-        pairs = [(given[name] or "", state.stored) for name, state in zip(there, states)]
-        return {name for name, fits in zip(there, verify_many(pairs)) if fits}
+    def is_current(self, stored: Stored) -> bool:
+        return is_current(stored)
 
-    def apply(self, users: Sequence[Person], check_mode: bool = False, remove_home: bool = False) -> Outcome:
-        rules = replace(self.rules, check_mode=check_mode, remove_home=remove_home)
+    def settled(self, stored: Stored, users: Sequence[Person]) -> set[str]:
+        return plan.settled(stored, users, self.rules)
+
+    def plan(self, stored: Stored, users: Sequence[Person], remove_home: bool = False) -> Plan:
         # A name such as ``../x`` that others wrote into the database of FTPS has no account and no files.
-        return reconcile([user for user in users if is_component(user.name)], rules)
+        return plan.make_plan(stored, [user for user in users if is_component(user.name)], self.rules, remove_home)
+
+    def after(self, done: Plan) -> Stored:
+        return plan.after(done)
+
+    def apply(self, wanted: Plan) -> Plan:
+        return apply.apply(wanted, self._again)
+
+    def _again(self, wanted: Plan) -> Plan:
+        """``wanted``, or what it is now: account files, keys and sshd's configuration may have changed since."""
+        if is_current(wanted.stored):
+            return wanted
+        names = [user.name for user in wanted.users]
+        return self.plan(self.stored(names, wanted.remove_home), wanted.users, wanted.remove_home)
+
+    def delete(self, done: Plan) -> list[str]:
+        return apply.delete(done)
 
     def restore(self, before: Mapping[str, Person]) -> None:
         people = [person for person in before.values() if is_component(person.name)]
-        reconcile(people, replace(self.rules, purge=False, update_password="always", jail_check="none"))
-
-    def directories(self, names: Sequence[str]) -> list[str]:
-        rules = self.rules
-        jail, _found = locate(read_settings(rules.config), rules.group, rules.directory, rules.keys_directory)
-        return [os.path.join(jail.directory, name) for name in names if is_component(name)]
+        rules = replace(self.rules, purge=False, update_password="always", jail_check="none")
+        back = Sftp(rules, self._place.etc)
+        back.apply(back.plan(back.stored(list(before)), people))
 
     def end_sessions(self, names: Sequence[str]) -> list[str]:
-        accounts = read_accounts()
-        return end_sessions_of(set(names).intersection(accounts.members(self.rules.group)), accounts)
+        accounts = read_accounts(self._place.etc)
+        ending = {name: accounts.users[name].uid for name in accounts.members(self.rules.group) if name in names}
+        return end_sessions(ending, {user.uid for user in accounts.users.values() if user.name not in ending})

@@ -1,23 +1,33 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""SFTP users as they are: where their jail is, how they are locked, what keys they have."""
+"""SFTP users as they are: accounts, jail, keys and directories, read once into a value."""
 
 from __future__ import annotations
 
-import datetime
+import contextlib
 import os
-import re
-from typing import Any, Iterable, Mapping, NamedTuple, Sequence
+import stat
+from dataclasses import dataclass, field
+from typing import Any, Collection, Iterable, Mapping, NamedTuple, Sequence
 
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import (
-    LOCKED_SINCE,
-    NO_PASSWORD,
-    PENDING,
+    NO_HOME,
+    Account,
     Accounts,
+    known_elsewhere,
+    login_names,
     read_accounts,
+    uid_range,
+    versions,
 )
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.directories import former_owner, remembered_owner
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.files import file_error
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.found import Entry, look
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.mounts import mount_points
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.unchanged import identity_of
+from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.locks import expiry, is_shut, lock_state
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import (
     CONFIG,
     DEFAULT_DIRECTORY,
@@ -30,115 +40,231 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config impo
     find_jail,
     read_settings,
 )
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.names import is_component
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.passwords import scheme
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import Person
 
-_EPOCH = datetime.date(1970, 1, 1)
 
-# A lock keeps an expiry that was there before it in front of the password, where unlocking finds it.
-_LOCKED = re.compile(r"!(?:expires=(?P<day>[0-9]+)!)?(?P<stored>.+)")
+class KeyFile(NamedTuple):
+    """What stands where a user's keys are to be; ``data`` None for what is no file that can be read."""
+
+    data: bytes | None
+    uid: int = 0
+    gid: int = 0
+    mode: int = 0o644
+    problem: str = ""
+
+    @property
+    def keys(self) -> tuple[str, ...] | None:
+        """The lines that hold a key."""
+        if self.data is None:
+            return None
+        lines = self.data.decode("utf-8", "surrogateescape").splitlines()
+        return tuple(line for line in lines if line.strip() and not line.lstrip().startswith("#"))
 
 
-class LockState(NamedTuple):
-    """How an account is locked: ``full`` shuts out password and key, ``mark`` stands before the password ``stored``.
+class Home(NamedTuple):
+    """A directory in the jail. ``former``: the user id that the files of somebody who is gone belong to."""
 
-    ``mark`` alone is what ``passwd --lock`` does: keys still work.
+    found: Entry | None = None
+    former: int | None = None
+
+
+@dataclass(frozen=True)
+class Stored:
+    """The members of the jail's group, of whom at least those who were asked for are here whole.
+
+    ``homes_problem`` is why homes cannot be looked at. ``operator`` are the names this run logged in as, ``elsewhere``
+    those of a directory service; ``obeying`` whose passwd home its user can write; ``strays`` the owners of homes of
+    nobody. ``versions`` tell whether all that is still so.
     """
 
-    full: bool
-    mark: str
-    stored: str
-    day: str
+    accounts: Accounts
+    jail: Jail = Jail()
+    jail_is_there: bool = True
+    block: Mapping[str, Setting] = field(default_factory=dict)
+    settings: Sequence[Setting] = ()
+    keys: Mapping[str, KeyFile] = field(default_factory=dict, repr=False)
+    homes: Mapping[str, Home] = field(default_factory=dict)
+    homes_problem: str = ""
+    strays: Mapping[str, int] = field(default_factory=dict)
+    obeying: frozenset[str] = frozenset()
+    operator: frozenset[str] = frozenset()
+    elsewhere: frozenset[str] = frozenset()
+    uids: tuple[int, int] = (1000, 60000)
+    mounts: Sequence[str] = ()
+    versions: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    etc: str = "/etc"
+
+    @property
+    def members(self) -> list[str]:
+        """Names of the SFTP users, sorted."""
+        return self.accounts.members(self.jail.group)
+
+    def is_member(self, name: str) -> bool:
+        """Whether ``name`` is an SFTP user."""
+        account, group = self.accounts.users.get(name), self.accounts.groups.get(self.jail.group)
+        return bool(account and group and (account.gid == group.gid or name in group.members))
+
+    def person(self, name: str) -> Person:
+        """``name`` as a Person of SFTP that a plan would leave as it is. Raises SecureFtpError for unreadable keys."""
+        if not self.is_member(name):
+            return Person(name, present=False)
+        state, file = lock_state(self.accounts, name), self.keys.get(name)
+        if file is not None and file.keys is None:
+            raise SecureFtpError(file.problem)
+        locked = None if state.mark and not state.full else state.full
+        return Person(name, True, None, state.stored, ("sftp",), (file.keys or ()) if file else (), locked)
+
+    def described(self, name: str) -> dict[str, Any] | None:
+        """Name, scheme of the password (None without one), lock, expiry, home and number of keys; None for nobody."""
+        if not self.is_member(name):
+            return None
+        person, state = self.person(name), lock_state(self.accounts, name)
+        keys, end = len(person.authorized_keys or ()), expiry(state)
+        return {
+            "name": name,
+            "scheme": scheme(state.stored) if state.has_password else None,
+            "locked": is_shut(state, bool(keys)),
+            "expires": end.isoformat() if end else None,
+            "home": os.path.join(self.jail.directory, name),
+            "keys": keys,
+        }
 
 
-def lock_state(accounts: Accounts, name: str) -> LockState:
-    """Read the lock of account ``name``; ``day`` is the expiry it has without the lock, days since 1970 or empty.
+class Place(NamedTuple):
+    """Where SFTP users are: as ``Rules`` says, the rest discovered. ``etc`` holds the account files."""
 
-    Without an account nothing is locked: a line of shadow(5) may be left of somebody who is gone.
+    group: str
+    config: str = CONFIG
+    directory: str | None = None
+    keys_directory: str | None = None
+    etc: str = "/etc"
+
+
+def read_state(place: Place, names: Collection[str], mounts: bool = False, purge: bool = False) -> Stored:
+    """Read the host for a plan about ``names``; with ``mounts`` what is mounted, with ``purge`` every member too."""
+    etc = place.etc
+    accounts = read_accounts(etc, passwords_of=None if purge else names)
+    settings = read_settings(place.config)
+    jail, block = locate(settings, place.group, place.directory, place.keys_directory)
+    inside = set(accounts.members(jail.group))
+    whose = sorted(filter(is_component, {*names, *(inside if purge else ())}))
+    new = [name for name in whose if name not in accounts.users]
+    homes, problem = _homes(jail.directory, whose, accounts.users)
+    return Stored(
+        accounts,
+        jail,
+        os.path.isdir(jail.directory),
+        block,
+        settings,
+        {name: file for name in whose for file in [read_key_file(jail.keys_directory, name)] if file},
+        homes,
+        problem,
+        _strays(jail.directory, accounts.users) if new else {},
+        frozenset(name for name in whose if name in inside and obeys_its_user(accounts.users[name], jail.directory)),
+        frozenset(login_names()),
+        frozenset(known_elsewhere(new, etc)),
+        uid_range(etc),
+        mount_points() if mounts else (),
+        _versions(place, jail.keys_directory, whose),
+        etc,
+    )
+
+
+def _versions(place: Place, keys_directory: str, names: Iterable[str]) -> dict[str, Any]:
+    """Which version of everything that a plan reads is there now; opens nothing."""
+    files = [place.config, *(os.path.join(keys_directory, name) for name in names)]
+    return {**versions(place.etc), **{path: identity_of(path) for path in files}}
+
+
+def is_current(stored: Stored) -> bool:
+    """Whether account files, configuration and keys are still those that were read."""
+    return bool(stored.versions) and all(identity_of(path) == known for path, known in stored.versions.items())
+
+
+def _homes(directory: str, names: Sequence[str], users: Collection[str]) -> tuple[dict[str, Home], str]:
+    """The homes of ``names``, and why they cannot be looked at; ``users`` have an account."""
+    try:
+        found = look(directory, names)
+    except SecureFtpError as error:
+        return {}, str(error)
+    return {name: Home(entry, _former(directory, name, entry, name in users)) for name, entry in found.items()}, ""
+
+
+def _former(directory: str, name: str, entry: Entry | None, has_account: bool) -> int | None:
+    """Whose the files are, when they are not of ``name`` as he is now; a run that was cut short leaves such homes."""
+    if entry is None or not entry.is_directory:
+        return None
+    if has_account:
+        return remembered_owner(directory, name) if entry.is_closed else None
+    return entry.uid or former_owner(directory, name)
+
+
+def _strays(directory: str, users: Collection[str]) -> dict[str, int]:
+    """Who owns the homes of nobody in ``users``: an account's id must not open the files of one that is gone."""
+    try:
+        names = set(os.listdir(directory)).difference(users)
+    except FileNotFoundError:
+        return {}
+    owners = {name: former_owner(directory, name) for name in names}
+    return {name: uid for name, uid in owners.items() if uid is not None}
+
+
+def obeys_its_user(account: Account, directory: str) -> bool:
+    """Whether ``account`` could write its own passwd home, or make it, so that programs outside the jail obey it.
+
+    ``directory`` is the jail: what is below it may become the user's at any time.
     """
-    if name not in accounts.users:
-        return LockState(False, "", "!", "")
-    stored, expires = accounts.passwords.get(name, "!"), accounts.expires.get(name, "")
-    full = expires == LOCKED_SINCE
-    parts = _LOCKED.match(stored)
-    if parts is None or (stored in PENDING and not full):
-        return LockState(full, "", stored, "" if full else expires)
-    behind = parts.group("stored")
-    mark = stored[: len(stored) - len(behind)]
-    return LockState(full, mark, behind, (parts.group("day") or "") if full else expires)
+    if account.home == NO_HOME:
+        return False
+    home = os.path.realpath(account.home)
+    if home == os.path.realpath(directory) or home.startswith(os.path.realpath(directory).rstrip("/") + "/"):
+        return True
+    path, below = home, None
+    while True:
+        with contextlib.suppress(OSError):
+            found = os.stat(path)
+            open_ = found.st_mode & 0o002 or (found.st_gid == account.gid and found.st_mode & 0o020)
+            # In a sticky directory nobody can replace what belongs to somebody else.
+            held = below is not None and found.st_mode & stat.S_ISVTX and below.st_uid != account.uid
+            if found.st_uid == account.uid or (open_ and not held):
+                return True
+            below = found
+        if path == "/":
+            break
+        path = os.path.dirname(path)
+    return False
 
 
-def is_shut(state: LockState, has_keys: bool) -> bool:
-    """Whether nobody gets in: the account is locked, or (``passwd --lock``) its password is, and it has no key."""
-    return state.full or (bool(state.mark) and not has_keys)
-
-
-def expiry(state: LockState) -> datetime.date | None:
-    """The day from which the account expires, set by chage(1) or an administrator; our own lock does not count."""
-    return _EPOCH + datetime.timedelta(days=int(state.day)) if re.fullmatch("[0-9]{1,6}", state.day) else None
+def read_key_file(keys_directory: str, name: str) -> KeyFile | None:
+    """What is in ``name``'s key file; None when there is nothing by that name."""
+    path = os.path.join(keys_directory, name)
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        return KeyFile(None, problem=str(file_error(path, "read", error)))
+    with open(fd, "rb") as file:
+        found = os.fstat(fd)
+        if not stat.S_ISREG(found.st_mode):
+            return KeyFile(None, problem=f"{path}: expected a file of keys, found something else; remove it")
+        return KeyFile(file.read(), found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode))
 
 
 def describe(group: str, name: str | None = None, config: str = CONFIG, etc: str = "/etc") -> list[dict[str, Any]]:
-    """Return the members of ``group``: name, scheme of the password (None without one), lock, expiry, home and keys."""
+    """Return the members of ``group``, as ``Stored.described`` says."""
     accounts = read_accounts(etc, only=None if name is None else {name})
-    jail = jail_of(group, config)
+    jail = locate(read_settings(config), group)[0]
     names = [user for user in accounts.members(group) if name in (None, user)]
     try:
         with_keys = {entry.name for entry in os.scandir(jail.keys_directory)} if names else set()
     except OSError:
         with_keys = set()
-    described = []
-    for user in names:
-        state = lock_state(accounts, user)
-        usable = state.stored not in PENDING and state.stored != NO_PASSWORD
-        keys = len(read_keys(jail.keys_directory, user)) if user in with_keys else 0
-        end = expiry(state)
-        described.append(
-            {
-                "name": user,
-                "scheme": scheme(state.stored) if usable else None,
-                "locked": is_shut(state, bool(keys)),
-                "expires": end.isoformat() if end else None,
-                "home": os.path.join(jail.directory, user),
-                "keys": keys,
-            }
-        )
-    return described
-
-
-def read_keys(keys_directory: str, name: str) -> list[str]:
-    """Return the lines of ``name``'s key file that hold a key; none when there is no file."""
-    try:
-        fd = os.open(os.path.join(keys_directory, name), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise file_error(os.path.join(keys_directory, name), "read", error) from error
-    with open(fd, "rb") as file:
-        lines = file.read().decode("utf-8", "surrogateescape").splitlines()
-    return [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
-
-
-def as_they_are(names: Iterable[str], group: str, config: str = CONFIG, etc: str = "/etc") -> dict[str, Person]:
-    """Return each of ``names`` as a Person of SFTP that ``reconcile`` would leave unchanged."""
-    accounts = read_accounts(etc)
-    jail = jail_of(group, config)
-    members = set(accounts.members(group))
-    people = {}
-    for name in names:
-        if name not in members:
-            people[name] = Person(name, present=False)
-            continue
-        state = lock_state(accounts, name)
-        keys = tuple(read_keys(jail.keys_directory, name))
-        locked = None if state.mark and not state.full else state.full
-        people[name] = Person(name, True, None, state.stored, ("sftp",), keys, locked)
-    return people
-
-
-def jail_of(group: str, config: str = CONFIG) -> Jail:
-    """Return the jail of ``group`` in sshd's configuration, with this library's places where it is silent."""
-    return locate(read_settings(config), group)[0]
+    keys = {user: read_key_file(jail.keys_directory, user) for user in names if user in with_keys}
+    stored = Stored(accounts, jail, keys={user: file for user, file in keys.items() if file})
+    return [found for found in map(stored.described, names) if found]
 
 
 def locate(

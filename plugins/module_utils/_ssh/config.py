@@ -23,6 +23,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._host.files impo
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.programs import (
     run_command,
 )
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.unchanged import read_text
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.daemon import ask_sshd
 
 CONFIG = "/etc/ssh/sshd_config"
@@ -139,19 +140,14 @@ def parse(text: str, path: str = CONFIG, match: str | None = None, depth: int = 
         if keyword == "include" and depth < 16:
             for pattern in value.replace('"', "").split():
                 for included in sorted(glob.glob(os.path.join(os.path.dirname(path), pattern))):
-                    settings += parse(_read(included), included, match, depth + 1)
+                    settings += parse(read_text(included).text, included, match, depth + 1)
     return settings
-
-
-def _read(path: str) -> str:
-    with open(path, encoding="utf-8", errors="surrogateescape") as file:
-        return file.read()
 
 
 def read_config(path: str = CONFIG) -> str | None:
     """Text of the main file, or None where OpenSSH's server is not installed."""
     try:
-        return _read(path)
+        return read_text(path).text
     except FileNotFoundError:
         return None
     except OSError as error:

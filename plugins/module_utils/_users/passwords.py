@@ -29,6 +29,9 @@ DEFAULT_ROUNDS = 50000
 MIN_ROUNDS = 1000
 """sha512_crypt takes 1,000 to 999,999,999 rounds; MAX_ROUNDS are taken here."""
 
+STAND_IN = "$6$rounds=5000$" + "." * 16 + "$" + "." * 86
+"""A hash of nothing, where only what would be done is asked for."""
+
 _SALT_LENGTH = 16
 _ALPHABET = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _B64 = r"[./0-9A-Za-z]"

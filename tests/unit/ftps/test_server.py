@@ -124,14 +124,3 @@ def test_the_file_of_a_user_gives_another_directory(config: Path, tmp_path: Path
         "/home/vftp/robin",
     ]
     assert [homes.own(name) for name in ("reader", "usual", "../users.d/reader", "", "..")] == ["/srv/ro"] + [None] * 4
-
-
-def test_a_directory_of_the_owner_is_kept_with_its_mode(tmp_path: Path) -> None:
-    homes = discovery.Homes(f"{tmp_path}/$USER")
-    me = (os.geteuid(), os.getegid())
-    assert not discovery.is_kept(homes, "robin", me)
-    (tmp_path / "robin").mkdir(mode=0o755)
-    assert discovery.is_kept(homes, "robin", me)
-    assert not discovery.is_kept(homes, "robin", (12345, 12345))
-    (tmp_path / "link").symlink_to(tmp_path / "robin")
-    assert not discovery.is_kept(homes, "link", me)

@@ -18,7 +18,7 @@ from typing import Iterator
 import pytest
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps import sessions
-from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.reconcile import end_sessions, sole_directories
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.apply import end_sessions, sole_directories
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import Homes, Server
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.sessions import end_ftps_sessions
 from ansible_collections.secure_ftp.server.plugins.module_utils._host import processes as proc

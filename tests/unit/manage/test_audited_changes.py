@@ -17,8 +17,6 @@ from conftest import HASH, load
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._command import main as command
 from ansible_collections.secure_ftp.server.plugins.module_utils._command import verb_repair
-from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.backend import Ftps
-from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.reconcile import Outcome
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage import audit, by_module
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.repair import repair
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import Person
@@ -110,9 +108,6 @@ def test_a_damaged_database_that_is_repaired_is_logged(
 
 
 def test_files_that_a_module_removes_later_are_logged(host: Host, monkeypatch: pytest.MonkeyPatch, lines: Any) -> None:
-    def later(*_arguments: Any, **_more: Any) -> Outcome:
-        return Outcome(homes_removed=[str(host.homes / "batman")])
-
-    monkeypatch.setattr(Ftps, "apply", later)
+    (host.homes / "batman").mkdir(parents=True)
     by_module.change("ftp_user", [Person("batman", present=False)], host.ftps, False, remove_home=True)
     assert lines == [(syslog.LOG_INFO, "by='olivia' with=ftp_user apply users='batman' result=files-removed")]

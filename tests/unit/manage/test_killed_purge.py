@@ -13,10 +13,11 @@ import pytest
 from conftest import dump
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.backend import Ftps
-from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.reconcile import Rules
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.policy import Rules
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage import audit, by_module, journal, transaction
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.backend import Sftp
-from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.reconcile import Rules as SftpRules
+from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.policy import Rules as SftpRules
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import Plan
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import Person
 from manage.test_manager import Host, Killed, host  # noqa: F401  # pylint: disable=unused-import
 
@@ -33,10 +34,10 @@ def test_a_killed_purge_removes_whom_it_was_to_remove_and_nobody_else(
     backend = Ftps(host.ftps.server, Rules(rounds=1000, purge=True), {"db": str(host.db)})
     real_apply, real_remove = Ftps.apply, journal.remove
 
-    def apply(self: Ftps, users: Any, check_mode: bool = False, remove_home: bool = False) -> Any:
-        if not check_mode and not behind:
+    def apply(self: Ftps, plan: Plan) -> Plan:
+        if not behind:
             raise Killed
-        return real_apply(self, users, check_mode, remove_home)
+        return real_apply(self, plan)
 
     def remove(path: str) -> None:
         if os.path.exists(path):

@@ -8,7 +8,7 @@ import builtins
 import contextlib
 import json
 import os
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Mapping, Sequence
 
@@ -26,7 +26,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors imp
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps import database
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.backend import Ftps
-from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.reconcile import Rules
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.policy import Rules
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import Homes, Server
 from ansible_collections.secure_ftp.server.plugins.module_utils._host import files
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import accounts_lock
@@ -38,8 +38,8 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._manage import (
     transaction,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage import manager as manage
-from ansible_collections.secure_ftp.server.plugins.module_utils._sftp import reconcile as sftp
 from ansible_collections.secure_ftp.server.plugins.module_utils._users import passwords
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import Outcome, Plan, Step
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import Person, uses
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ3EHbivGdQioKPTZaJqdmP/5v/6aTGZuf02gGhXcu83 one"
@@ -48,6 +48,38 @@ OTHER = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICJ3EHbivGdQioKPTZaJqdmP/5v/6aTGZuf
 
 class Killed(BaseException):
     """Stands for SIGKILL."""
+
+
+@dataclass(frozen=True)
+class Put(Step):
+    """The whole of a user."""
+
+    person: Person
+
+
+@dataclass(frozen=True)
+class Drop(Step):
+    name: str
+
+
+@dataclass(frozen=True)
+class SftpStored:
+    people: Mapping[str, Person]
+    jail: Path
+
+    def person(self, name: str) -> Person:
+        return self.people.get(name, Person(name, present=False))
+
+    def described(self, name: str) -> dict[str, Any] | None:
+        person = self.people.get(name)
+        return person and {
+            "name": person.name,
+            "scheme": None if person.password_hash == "*" else "sha512_crypt",
+            "locked": person.locked,
+            "home": str(self.jail / person.name),
+            "keys": len(person.authorized_keys or ()),
+            "expires": None,
+        }
 
 
 class Sftp:
@@ -60,15 +92,26 @@ class Sftp:
         self.jail = jail
         self.ended: list[str] = []
 
-    def apply(self, users: Sequence[Person], check_mode: bool = False, remove_home: bool = False) -> sftp.Outcome:
-        outcome = sftp.Outcome()
+    def stored(self, names: Sequence[str], remove_home: bool = False) -> SftpStored:
+        return SftpStored(dict(self.people), self.jail)
+
+    def is_current(self, stored: SftpStored) -> bool:
+        return stored.people == self.people
+
+    def settled(self, stored: SftpStored, users: Sequence[Person]) -> set[str]:
+        there = [user for user in users if user.name in stored.people]
+        pairs = [(user.password or "", stored.people[user.name].password_hash or "") for user in there]
+        return {user.name for user, fits in zip(there, passwords.verify_many(pairs)) if fits}
+
+    def plan(self, stored: SftpStored, users: Sequence[Person], remove_home: bool = False) -> Plan:
+        outcome, new = Outcome(), []
+        steps: list[Step] = []
         for person in users:
-            found = self.people.get(person.name)
+            found = stored.people.get(person.name)
             if not uses(person, "sftp"):
                 if found:
                     outcome.removed.append(person.name)
-                    if not check_mode:
-                        del self.people[person.name]
+                    steps.append(Drop(person.name))
                 continue
             wanted = found or Person(person.name, password_hash="*", authorized_keys=(), locked=False)
             for what in ("password_hash", "authorized_keys", "locked"):
@@ -79,24 +122,30 @@ class Sftp:
                     outcome.changed_users[person.name] = ["something"]
                 else:
                     outcome.added.append(person.name)
-                if not check_mode:
-                    self.people[person.name] = wanted
-                    (self.jail / person.name).mkdir(exist_ok=True)
-        return outcome
+                    new.append(str(self.jail / person.name))
+                steps.append(Put(wanted))
+        return Plan(users, stored, tuple(steps), (), outcome, tuple(new))
 
-    def stored(self, names: Sequence[str]) -> dict[str, Person]:
-        return {name: self.people.get(name, Person(name, present=False)) for name in names}
+    def after(self, plan: Plan) -> SftpStored:
+        people = dict(plan.stored.people)
+        for step in plan.steps:
+            if isinstance(step, Put):
+                people[step.person.name] = step.person
+            elif isinstance(step, Drop):
+                del people[step.name]
+        return SftpStored(people, self.jail)
 
-    def settled(self, users: Sequence[Person]) -> set[str]:
-        there = [user for user in users if user.name in self.people]
-        pairs = [(user.password or "", self.people[user.name].password_hash or "") for user in there]
-        return {user.name for user, fits in zip(there, passwords.verify_many(pairs)) if fits}
+    def apply(self, plan: Plan) -> Plan:
+        for name in plan.outcome.added:
+            (self.jail / name).mkdir(exist_ok=True)
+        self.people = dict(self.after(plan).people)
+        return plan
+
+    def delete(self, plan: Plan) -> list[str]:
+        return []
 
     def restore(self, before: Mapping[str, Person]) -> None:
-        self.apply(list(before.values()))
-
-    def directories(self, names: Sequence[str]) -> list[str]:
-        return [str(self.jail / name) for name in names]
+        self.apply(self.plan(self.stored([]), list(before.values())))
 
     def end_sessions(self, names: Sequence[str]) -> list[str]:
         self.ended += names
@@ -106,18 +155,8 @@ class Sftp:
         return {"rules": {"group": "sftponly"}}
 
     def describe(self, name: str | None = None) -> list[dict[str, Any]]:
-        return [
-            {
-                "name": person.name,
-                "scheme": None if person.password_hash == "*" else "sha512_crypt",
-                "locked": person.locked,
-                "home": str(self.jail / person.name),
-                "keys": len(person.authorized_keys or ()),
-                "expires": None,
-            }
-            for person in self.people.values()
-            if name in (None, person.name)
-        ]
+        stored = self.stored([])
+        return [found for found in map(stored.described, self.people) if found and name in (None, found["name"])]
 
 
 class Host:
@@ -157,12 +196,9 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
 @contextlib.contextmanager
 def ftps_breaks(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> Any:
     """Let the FTPS half fail once it is really begun."""
-    real = Ftps.apply
 
-    def broken(self: Ftps, users: Any, check_mode: bool = False, remove_home: bool = False) -> Any:
-        if not check_mode:
-            raise error
-        return real(self, users, check_mode, remove_home)
+    def broken(self: Ftps, plan: Plan) -> Plan:
+        raise error
 
     with monkeypatch.context() as patch:
         patch.setattr(Ftps, "apply", broken)
@@ -378,13 +414,11 @@ def test_a_module_that_was_killed_is_finished_by_the_command(
     monkeypatch.setattr(audit, "write", lambda *_line: None)
     protocol = front.partition("_")[0].replace("ftp", "ftps").replace("sftps", "sftp")
     backend = host.backends[protocol]
-    real, calls = type(backend).apply, []
+    calls = []
 
-    def broken(self: Any, users: Any, check_mode: bool = False, remove_home: bool = False) -> Any:
-        calls.append(check_mode)
-        if not check_mode:
-            raise Killed
-        return real(self, users, check_mode, remove_home)
+    def broken(self: Any, plan: Plan) -> Plan:
+        calls.append(plan.outcome.added)
+        raise Killed
 
     people = [Person("robin", password="robins-password", protocols=(protocol,))]
     with monkeypatch.context() as patch, contextlib.suppress(Killed):
@@ -392,7 +426,7 @@ def test_a_module_that_was_killed_is_finished_by_the_command(
         patch.setattr(journal, "remove", lambda path: None)
         patch.setattr(transaction.Transaction, "_undo", lambda *arguments: None)
         by_module.change(front, people, backend, check_mode=False)
-    assert calls == [True, False] and "robins-password" not in host.journal.read_text()
+    assert calls == [["robin"]] and "robins-password" not in host.journal.read_text()
     assert list(json.loads(host.journal.read_text())["places"]) == [protocol]
     answer = host.manager.add("joker", password="xxxxxxxxxxxx")
     assert answer["warnings"] == ["user 'robin': an interrupted change was finished first"]
@@ -404,12 +438,10 @@ def test_a_module_that_fails_takes_back_what_it_did(host: Host, monkeypatch: pyt
     host.manager.add("batman", password="geheim geheim", authorized_keys=[KEY])
     before, real = host.state(), Sftp.apply
 
-    def broken(self: Sftp, users: Any, check_mode: bool = False, remove_home: bool = False) -> Any:
-        outcome = real(self, users, check_mode, remove_home)
-        if not check_mode:
-            monkeypatch.setattr(Sftp, "apply", real)
-            raise SecureFtpError("no space")
-        return outcome
+    def broken(self: Sftp, plan: Plan) -> Plan:
+        real(self, plan)
+        monkeypatch.setattr(Sftp, "apply", real)
+        raise SecureFtpError("no space")
 
     monkeypatch.setattr(Sftp, "apply", broken)
     people = [Person("batman", present=False), Person("robin", password="robins-password", protocols=("sftp",))]
@@ -547,12 +579,12 @@ def sftp_not_durable(host: Host, patch: pytest.MonkeyPatch, times: int) -> None:
     """Let the SFTP half make its change, and fail to flush it: the first ``times`` times."""
     apply, left = host.sftp.apply, [times]
 
-    def undurable(users: Sequence[Person], check_mode: bool = False, remove_home: bool = False) -> sftp.Outcome:
-        outcome = apply(users, check_mode, remove_home)
-        if not check_mode and left[0]:
+    def undurable(plan: Plan) -> Plan:
+        done = apply(plan)
+        if left[0]:
             left[0] -= 1
             raise UNDURABLE
-        return outcome
+        return done
 
     patch.setattr(host.sftp, "apply", undurable)
 

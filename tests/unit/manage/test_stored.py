@@ -11,12 +11,23 @@ from conftest import load
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import InvalidInput
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps import server as _server
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.backend import Ftps
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.policy import Rules as FtpsRules
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.stored import is_stored
+from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.backend import Sftp
+from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.policy import Rules as SftpRules
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import people_from_list
 
 MD5 = "$1$abcdefgh$F.Kfn8/W.yLCwlYtUc80H/"
 OTHER = "$1$abcdefgh$F.Kfn8/W.yLCwlYtUc80H."
 BOTH = ("ftps", "sftp")
+
+
+def backend(protocol: str, root: Path):
+    """That of a host below ``root``."""
+    if protocol == "ftps":
+        return Ftps(_server.discover(config=str(root / "vsftpd.conf")), FtpsRules())
+    return Sftp(SftpRules(config=str(root / "sshd_config"), directory=str(root / "jail")), str(root))
 
 
 @pytest.fixture
@@ -33,7 +44,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         (tmp_path / "shadow").write_text("".join(f"{name}:{hash}:19000:::::1:\n" for name, hash in shadow.items()))
         monkeypatch.setattr(_server, "PAM_DIRECTORY", str(tmp_path / "pam.d"))
         monkeypatch.setattr(_server.discover, "__defaults__", (None,) * 5 + (str(tmp_path / "pam.d"),))
-        return lambda *about: is_stored(*about, str(tmp_path / "vsftpd.conf"), str(tmp_path))
+        return lambda *about: is_stored(*about, lambda protocol, _place: backend(protocol, tmp_path))
 
     return make
 
@@ -66,4 +77,5 @@ def test_a_list_may_repeat_the_hash_that_is_there_and_bring_no_other(host):
 
 
 def test_without_a_server_nothing_is_stored(tmp_path):
-    assert is_stored("ann", MD5, BOTH, str(tmp_path / "none"), str(tmp_path)) is False
+    assert is_stored("ann", MD5, BOTH, lambda protocol, _place: backend(protocol, tmp_path)) is False
+    assert is_stored("ann", MD5, BOTH, lambda _protocol, _place: None) is False

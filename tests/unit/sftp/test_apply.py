@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""SFTP accounts: the plan, its order, and what a run that was killed leaves to the next."""
+"""SFTP accounts: plans that are run, their order, and what a run that was killed leaves to the next."""
 
 from __future__ import annotations
 
@@ -11,8 +11,12 @@ import pytest
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import NotDurable, SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import NO_HOME, Account, Accounts, Group
-from ansible_collections.secure_ftp.server.plugins.module_utils._sftp import reconcile as _sftp_people
-from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.reconcile import Rules, reconcile
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.found import look as found_below
+from ansible_collections.secure_ftp.server.plugins.module_utils._sftp import apply as _apply
+from ansible_collections.secure_ftp.server.plugins.module_utils._sftp import plan as _plan
+from ansible_collections.secure_ftp.server.plugins.module_utils._sftp import state as _state
+from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.backend import Sftp
+from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.policy import Rules
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import Jail, with_jail
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import Person
 
@@ -42,8 +46,8 @@ class Host:
         self.add("root", 0, 0, "*", "/bin/bash")
         self.add("olivia", 1002, 1002, HASH, "/bin/bash")
         for name, replacement in {
-            "read_accounts": self.accounts,
             "accounts_lock": contextlib.nullcontext,
+            "made_accounts": lambda names: {one: self.users[one] for one in names},
             "create_accounts": self.create,
             "set_passwords": self.set_passwords,
             "set_expiry": self.set_expiry,
@@ -51,16 +55,22 @@ class Host:
             "set_shell": lambda name, shell: self.step("shell", name),
             "set_no_home": self.set_no_home,
             "delete_accounts": self.delete,
-            "known_elsewhere": lambda names, etc: [],
-            "login_names": lambda: {"olivia"},
             "prepare_host": lambda: None,
             "effective": lambda user, path: {},
             "jail_problems": self.judge,
             "hash_many": lambda passwords, rounds: [f"hash-of-{word}" for word in passwords],
-            "verify_many": lambda pairs: [stored == f"hash-of-{word}" for word, stored in pairs],
             "ensure_homes": self.ensure_homes,
         }.items():
-            monkeypatch.setattr(_sftp_people, name, replacement)
+            monkeypatch.setattr(_apply, name, replacement)
+        for name, replacement in {
+            "read_accounts": self.accounts,
+            "known_elsewhere": lambda names, etc: [],
+            "login_names": lambda: {"olivia"},
+            "look": lambda root, names: {one: self.look(one) for one in names},
+        }.items():
+            monkeypatch.setattr(_state, name, replacement)
+        fits = lambda pairs: [stored == f"hash-of-{word}" for word, stored in pairs]  # noqa: E731
+        monkeypatch.setattr(_plan, "verify_many", fits)
 
     def step(self, what, *details):
         self.log.append((what, *details))
@@ -120,17 +130,25 @@ class Host:
     doors = False
     other_groups: dict[str, Group] = {}
 
-    def ensure_homes(self, root, names, owner_of, mode, check_mode):
-        changed = [name for name in names if not (self.jail / name).is_dir()]
-        if not check_mode and changed:
-            self.step("homes", *changed)
-            for name in changed:
-                (self.jail / name).mkdir()
-        return changed
+    def look(self, name):
+        """A directory that is there is its user's."""
+        found = found_below(str(self.jail), [name])[name]
+        owner = self.users.get(name)
+        return found._replace(uid=owner.uid, gid=owner.gid, mode=0o700) if found and owner else found
 
-    def run(self, people, **rules):
+    def ensure_homes(self, root, names, owner_of, mode):
+        self.step("homes", *names)
+        for name in names:
+            (self.jail / name).mkdir(exist_ok=True)
+
+    def run(self, people, check_mode=False, remove_home=False, **rules):
         self.log.clear()
-        return reconcile(people, Rules(config=str(self.config), **rules), str(self.etc))
+        backend = Sftp(Rules(config=str(self.config), **rules), str(self.etc))
+        plan = backend.plan(backend.stored([one.name for one in people], remove_home), people, remove_home)
+        if not check_mode:
+            plan = backend.apply(plan)
+            plan.outcome.homes_removed = backend.delete(plan)
+        return plan.outcome
 
     def key_file(self, name):
         path = self.keys / name
@@ -247,14 +265,14 @@ def test_what_was_done_before_something_went_wrong_is_said(host, monkeypatch):
         raise SecureFtpError("chpasswd: expected success, found exit status 1")
 
     changes = [Person("dora", password="secret-1"), Person("ann", authorized_keys=(KEY,)), Person("bob", present=False)]
-    monkeypatch.setattr(_sftp_people, "hash_many", fail)
+    monkeypatch.setattr(_apply, "hash_many", fail)
     with pytest.raises(SecureFtpError) as caught:
         host.run(changes)
     assert caught.value.state and str(caught.value) == (
-        "chpasswd: expected success, found exit status 1; done already: removed bob, added dora without password and"
-        " keys, homes of dora, keys of ann"
+        "chpasswd: expected success, found exit status 1; done already: removed bob; added dora without password and"
+        " keys; homes of dora; keys of ann"
     )
-    monkeypatch.setattr(_sftp_people, "set_passwords", fail)
+    monkeypatch.setattr(_apply, "set_passwords", fail)
     with pytest.raises(SecureFtpError) as caught:
         host.run([Person("ann", password="another-2", locked=False)])
     assert not caught.value.state
@@ -268,7 +286,7 @@ def test_a_home_that_cannot_be_deleted_does_not_hide_that_its_user_is_gone(host,
             raise SecureFtpError("bob: expected to remove it, found: Input/output error")
         return True
 
-    monkeypatch.setattr(_sftp_people, "remove_home", remove)
+    monkeypatch.setattr(_apply, "remove_home", remove)
     with pytest.raises(SecureFtpError, match="error; done already: removed bob$") as caught:
         host.run([Person("bob", present=False)], remove_home=True)
     assert caught.value.state
@@ -365,7 +383,7 @@ def test_a_server_that_is_not_ready_is_refused_before_anything_is_made(host, tex
 
 def test_the_articles_server_takes_password_users(host):
     host.config.write_text(f"Match Group sftponly\n ChrootDirectory {host.jail}\n ForceCommand internal-sftp\n")
-    assert host.run([Person("ann", password="x")]).directory == str(host.jail)
+    assert host.run([Person("ann", password="x")]).homes == [str(host.jail / "ann")]
 
 
 def test_a_shell_is_taken_away_and_bin_false_is_fine(host):
@@ -491,7 +509,7 @@ def test_which_homes_obey_their_user(tmp_path):
         (tmp_path / "jail" / "ann", True),
     ):
         account = Account("ann", 1000, 997, str(home), "/usr/sbin/nologin")
-        assert _sftp_people.obeys_its_user(account, str(tmp_path / "jail")) is obeys, home
+        assert _state.obeys_its_user(account, str(tmp_path / "jail")) is obeys, home
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""FTPS users as they should be."""
+"""FTPS users as they should be: plans that are run on a real database, real directories and a real PAM file."""
 
 from __future__ import annotations
 
@@ -13,10 +13,14 @@ from conftest import HASH, dump, load
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core import releases
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
-from ansible_collections.secure_ftp.server.plugins.module_utils._ftps import reconcile as ftp_people
-from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.pam import UserdbService, find_userdb
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps import apply as steps
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.backend import Ftps
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.pam import UserdbService, allow_both, find_userdb
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.policy import Rules
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import Homes, Server
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.state import describe
 from ansible_collections.secure_ftp.server.plugins.module_utils._users import passwords
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import Outcome
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import people_from_list
 
 ROUNDS = 1000
@@ -24,7 +28,7 @@ ROUNDS = 1000
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ftp_people, "SETTLE", 0)
+    monkeypatch.setattr(steps, "SETTLE", 0)
 
 
 @pytest.fixture
@@ -33,8 +37,16 @@ def server(db: Path, tmp_path: Path) -> Server:
     return Server(str(db), None, Homes(str(tmp_path / "homes" / "$USER")), "nobody")
 
 
-def reconcile(server: Server, *entries: dict[str, Any], **rules: Any) -> ftp_people.Outcome:
-    return ftp_people.reconcile(people_from_list(entries), server, ftp_people.Rules(**{"rounds": ROUNDS, **rules}))
+def reconcile(
+    server: Server, *entries: dict[str, Any], check_mode: bool = False, remove_home: bool = False, **rules: Any
+) -> Outcome:
+    backend = Ftps(server, Rules(**{"rounds": ROUNDS, **rules}))
+    people = people_from_list(entries)
+    plan = backend.plan(backend.stored([one.name for one in people], remove_home), people, remove_home)
+    if not check_mode:
+        plan = backend.apply(plan)
+        plan.outcome.homes_removed = backend.delete(plan)
+    return plan.outcome
 
 
 def with_service(server: Server, text: str) -> Server:
@@ -78,7 +90,7 @@ def test_a_changed_password_or_hash_is_written(server: Server) -> None:
     outcome = reconcile(
         server, {"name": "batman", "password": "new new new new"}, {"name": "robin", "password_hash": HASH[:-1] + "i"}
     )
-    assert outcome.changed_users == ["batman", "robin"] and not outcome.added
+    assert outcome.whose("password") == ["batman", "robin"] and not outcome.added
     stored = dump(Path(server.database))
     assert passwords.verify("new new new new", stored["batman"]) and stored["robin"] == HASH[:-1] + "i"
 
@@ -87,7 +99,7 @@ def test_on_create_leaves_existing_passwords(server: Server) -> None:
     reconcile(server, {"name": "batman", "password": "old old old old"})
     people = [{"name": "batman", "password": "new new new new"}, {"name": "robin", "password": "new new new new"}]
     outcome = reconcile(server, *people, update_password="on_create")
-    assert (outcome.added, outcome.changed_users, outcome.unchanged) == (["robin"], [], ["batman"])
+    assert (outcome.added, outcome.whose("password"), outcome.unchanged) == (["robin"], [], ["batman"])
     assert passwords.verify("old old old old", dump(Path(server.database))["batman"])
 
 
@@ -135,7 +147,7 @@ def test_whoever_is_locked_removed_or_given_another_password_is_ended(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ended: list[list[str]] = []
-    monkeypatch.setattr(ftp_people, "end_ftps_sessions", lambda homes: ended.append(homes) or ["one is still there"])
+    monkeypatch.setattr(steps, "end_ftps_sessions", lambda homes: ended.append(homes) or ["one is still there"])
     people = [{"name": name, "password_hash": HASH} for name in ("ann", "bob", "cid", "dan")]
     assert reconcile(server, *people).warnings == [] == ended
     changes = [
@@ -165,7 +177,7 @@ def test_a_directory_that_stays_does_not_hide_that_its_user_is_gone(
             raise SecureFtpError("bob: expected to remove it, found: Input/output error")
         return True
 
-    monkeypatch.setattr(ftp_people, "remove_home", remove)
+    monkeypatch.setattr(steps, "remove_home", remove)
     gone = [{"name": name, "state": "absent"} for name in ("ann", "bob")]
     with pytest.raises(SecureFtpError, match="output error; done already: removed ann, bob; deleted .*/ann$") as caught:
         reconcile(server, *gone, remove_home=True)
@@ -202,7 +214,7 @@ def test_the_diff_names_people_but_no_secret(server: Server) -> None:
     outcome = reconcile(
         server, {"name": "batman", "password": "new-secret-1"}, {"name": "robin", "state": "absent"}, check_mode=True
     )
-    diff = outcome.diff(server.database)
+    diff = outcome.diff()
     assert (diff["before"], diff["after"]) == ("batman\nrobin\n", "batman (password changed)\n")
 
 
@@ -240,7 +252,7 @@ def test_hashes_are_not_written_where_plaintext_is_compared(server: Server) -> N
         with pytest.raises(SecureFtpError, match="hash_plaintext: true"):
             reconcile(plain, entry)
     assert dump(Path(server.database)) == {"batman": "old old old old", "robin": "bird"}
-    assert not reconcile(plain, {"name": "batman", "password": "old old old old"}).changed_users
+    assert not reconcile(plain, {"name": "batman", "password": "old old old old"}).whose("password")
     assert reconcile(plain, {"name": "robin", "state": "absent"}).removed == ["robin"]
 
 
@@ -259,8 +271,8 @@ def test_a_plaintext_database_is_hashed_in_one_run(server: Server) -> None:
     predicted = reconcile(plain, *people, hash_plaintext=True, check_mode=True)
     assert dump(Path(server.database))["joker"] == "ha" and predicted.pam_changed
     outcome = reconcile(plain, *people, hash_plaintext=True)
-    assert outcome.hashed == predicted.hashed == ["batman", "robin"]
-    assert (outcome.added, outcome.changed_users, outcome.removed) == (["new"], ["joker"], ["gone"])
+    assert outcome.whose("hashed") == predicted.whose("hashed") == ["batman", "robin"]
+    assert (outcome.added, outcome.whose("password"), outcome.removed) == (["new"], ["joker"], ["gone"])
     stored = dump(Path(server.database))
     expected = {
         "batman": "bat pass bat pass",
@@ -307,14 +319,14 @@ def test_a_failed_write_puts_the_pam_file_back(server: Server, monkeypatch: pyte
     plain = with_service(server, PLAIN)
     assert plain.service is not None
     before = Path(plain.service.path).read_text()
-    real = ftp_people.update
+    real = steps.update
 
     def fail(*arguments: Any, check_mode: bool = False, **options: Any) -> Any:
         if check_mode:
             return real(*arguments, check_mode=True, **options)
         raise SecureFtpError("disk full")
 
-    monkeypatch.setattr(ftp_people, "update", fail)
+    monkeypatch.setattr(steps, "update", fail)
     with pytest.raises(SecureFtpError, match="disk full"):
         reconcile(plain, hash_plaintext=True)
     assert Path(plain.service.path).read_text() == before
@@ -325,7 +337,7 @@ def test_a_run_that_was_killed_between_is_finished(server: Server) -> None:
     load(Path(server.database), {"batman": HASH})
     marked = with_service(server, PLAIN)
     assert marked.service is not None
-    ftp_people.allow_both(marked.service)
+    allow_both(marked.service)
     between = find_userdb("ftp-pam", os.path.dirname(server.database))
     outcome = reconcile(Server(server.database, between, None, "nobody"), hash_plaintext=True)
     assert outcome.pam_changed
@@ -344,7 +356,7 @@ def test_plaintext_beside_hashes_is_warned_about(server: Server) -> None:
 
 def test_who_exists_is_described_without_secrets(server: Server, tmp_path: Path) -> None:
     load(Path(server.database), {"robin": "secret-word", "batman": HASH, "des": "abcdefghijklm"})
-    found = ftp_people.describe(server)
+    found = describe(server)
     assert [(user["name"], user["scheme"]) for user in found["users"]] == [
         ("batman", "sha512_crypt"),
         ("des", "plaintext"),
@@ -353,17 +365,17 @@ def test_who_exists_is_described_without_secrets(server: Server, tmp_path: Path)
     assert found["plaintext"] == ["des", "robin"] and found["exists"]
     assert found["users"][0]["home"] == str(tmp_path / "homes" / "batman")
     assert "secret-word" not in repr(found) and HASH not in repr(found)
-    assert [user["name"] for user in ftp_people.describe(server, "batman")["users"]] == ["batman"]
+    assert [user["name"] for user in describe(server, "batman")["users"]] == ["batman"]
 
 
 def test_a_missing_database_has_nobody(server: Server) -> None:
-    found = ftp_people.describe(server)
+    found = describe(server)
     assert (found["users"], found["exists"], found["pam_crypt"]) == ([], False, None)
 
 
 def test_a_des_hash_among_hashes_is_one(server: Server) -> None:
     load(Path(server.database), {"old": "abRy4/6THFs9U", "batman": HASH})
-    assert ftp_people.describe(server)["plaintext"] == []
+    assert describe(server)["plaintext"] == []
 
 
 # --- locks ---------------------------------------------------------------------------------------------------------
@@ -373,16 +385,16 @@ def test_a_locked_user_keeps_the_hash_behind_a_mark(server: Server) -> None:
     reconcile(server, {"name": "batman", "password": "geheim geheim"}, {"name": "robin", "password_hash": HASH})
     before = dump(Path(server.database))
     outcome = reconcile(server, {"name": "batman", "locked": True})
-    assert outcome.locked == ["batman"] and not outcome.changed_users and outcome.changed
-    assert "batman (locked)" in outcome.diff("db")["after"]
+    assert outcome.whose("locked") == ["batman"] and not outcome.whose("password") and outcome.changed
+    assert "batman (locked)" in outcome.diff()["after"]
     assert dump(Path(server.database)) == {**before, "batman": "!" + before["batman"]}
     assert not passwords.verify("geheim geheim", dump(Path(server.database))["batman"])
-    found = ftp_people.describe(server)["users"][0]
+    found = describe(server)["users"][0]
     assert (found["name"], found["scheme"], found["locked"]) == ("batman", "sha512_crypt", True)
-    assert ftp_people.describe(server)["plaintext"] == []
+    assert describe(server)["plaintext"] == []
     for entry in ({"locked": True}, {}, {"password": "geheim geheim"}):
         assert not reconcile(server, {"name": "batman", **entry}).changed
-    assert reconcile(server, {"name": "batman", "locked": False}).unlocked == ["batman"]
+    assert reconcile(server, {"name": "batman", "locked": False}).whose("unlocked") == ["batman"]
     assert dump(Path(server.database)) == before
     assert not reconcile(server, {"name": "batman", "locked": False}).changed
 
@@ -397,7 +409,7 @@ def test_a_new_password_or_hash_does_not_unlock(server: Server) -> None:
     outcome = reconcile(
         server, {"name": "batman", "password": "new new new new"}, {"name": "robin", "password_hash": HASH[:-1] + "i"}
     )
-    assert outcome.changed_users == ["batman", "robin"]
+    assert outcome.whose("password") == ["batman", "robin"]
     stored = dump(Path(server.database))
     assert passwords.verify("new new new new", stored["batman"][1:]) and stored["batman"][0] == "!"
     assert stored["robin"] == "!" + HASH[:-1] + "i"

@@ -1,0 +1,187 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: for use inside this collection only; may change without notice.
+"""The steps of a plan for FTPS users, done: one transaction on the database, and what goes with it."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import replace
+from typing import Any, Iterable, Sequence
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import NotDurable, SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import listed
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.database import Changes, View, update
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.pam import allow_both, allow_hashes_only, restore
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.plan import (
+    AllowBoth,
+    AllowHashesOnly,
+    CloseHomes,
+    EndSessions,
+    MakeHomes,
+    RemoveHome,
+    WriteRecords,
+    make_plan,
+)
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.policy import HOME_MODE, ROOT_MODE, Rules
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import Homes, Server
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.sessions import end_ftps_sessions
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.state import Stored
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.directories import (
+    close_homes,
+    ensure_directory,
+    ensure_homes,
+    remove_home,
+)
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import Plan, run_steps
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.names import is_component
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.passwords import hash_many
+
+SETTLE = 1.0
+"""Seconds a log-in has to get from reading the PAM file to reading the database."""
+
+
+def apply(plan: Plan, rules: Rules) -> Plan:
+    """Run the steps of ``plan``; return the plan that was run, with warnings about what stays.
+
+    Where somebody has replaced the database meanwhile it is made anew, under the lock of writers. Raises
+    SecureFtpError, with the database untouched, for whatever keeps it from being written; what goes wrong after that
+    says what was done.
+    """
+    plan.expect_ready()
+    change = _Change(plan, rules)
+    done: list[str] = []
+    run_steps([step for step in plan.steps if not isinstance(step, _BEHIND)], change.do, done)
+    run_steps(_behind(change.plan.steps), change.do, done)
+    if change.undurable is not None:
+        raise change.undurable
+    warnings = [*change.plan.outcome.warnings, *change.warnings]
+    return replace(change.plan, outcome=replace(change.plan.outcome, warnings=warnings, homes=plan.outcome.homes))
+
+
+def delete(plan: Plan) -> list[str]:
+    """Delete the directories that go with a plan that was run; return which."""
+    gone: list[str] = []
+
+    def do(step: RemoveHome) -> None:
+        if remove_home(step.root, step.name):
+            gone.append(os.path.join(step.root, step.name))
+
+    written = [step.said for step in plan.steps if isinstance(step, WriteRecords)]
+    run_steps(plan.deletions, do, written)
+    return gone
+
+
+_BEHIND = (AllowHashesOnly, EndSessions, CloseHomes)
+
+
+def _behind(steps: Sequence[Any]) -> list[Any]:
+    """The steps that come when the database is written; a plan that is made anew brings its own."""
+    return [step for step in steps if isinstance(step, _BEHIND)]
+
+
+class _Change:
+    """One run of a plan: what it has hashed, what it has changed of PAM, and what it warns about."""
+
+    def __init__(self, plan: Plan, rules: Rules) -> None:
+        self.plan = plan
+        self.warnings: list[str] = []
+        self.undurable: NotDurable | None = None
+        self._rules = rules
+        self._server: Server = plan.stored.server
+        self._hashes: dict[str, str] = {}
+        self._before_switch: bytes | None = None
+
+    def do(self, step: Any) -> None:
+        """Do one step."""
+        service = self._server.service
+        if isinstance(step, MakeHomes):
+            _make_homes(step, self._server.homes)
+        elif isinstance(step, AllowBoth) and service:
+            self._hashed(self.plan.steps)  # so that the switch is short
+            self._before_switch = allow_both(service)
+            if step.settle:
+                time.sleep(SETTLE)
+        elif isinstance(step, WriteRecords):
+            self._write()
+        elif isinstance(step, AllowHashesOnly) and service:
+            allow_hashes_only(service)
+        elif isinstance(step, EndSessions):
+            self.warnings += end_sessions(step.names, self._server)
+        elif isinstance(step, CloseHomes):
+            self.warnings += close_homes(step.root, step.names)
+
+    def _write(self) -> None:
+        stored: Stored = self.plan.stored
+        try:
+            update(self._server.database, self._decide, lock_timeout=self._rules.lock_timeout, view=stored.view)
+        except NotDurable as error:
+            self.undurable = error  # it is done, so what goes with it must be done as well
+        except SecureFtpError:
+            if self._before_switch is not None and self._server.service:
+                restore(self._server.service, self._before_switch)
+            raise
+
+    def _decide(self, view: View) -> Changes:
+        """What to write into the database as it is in ``view``: what was planned, unless it is another version now."""
+        stored: Stored = self.plan.stored
+        if view is not stored.view:
+            everybody = self._rules.purge or self._rules.hash_plaintext
+            names = None if everybody else [user.name for user in self.plan.users]
+            again = stored.with_records(view, names)
+            self.plan = make_plan(again, self.plan.users, self._rules, self.plan.remove_home)
+        return self._hashed(self.plan.steps)
+
+    def _hashed(self, steps: Iterable[Any]) -> Changes:
+        """The changes of ``steps`` with what is to be hashed hashed, on every core and once."""
+        changes: dict[bytes, bytes | None] = {}
+        for step in steps:
+            if isinstance(step, WriteRecords):
+                missing = [password for password in step.to_hash.values() if password not in self._hashes]
+                self._hashes.update(zip(missing, hash_many(missing, self._rules.rounds)))
+                changes.update(step.changes)
+                for key, password in step.to_hash.items():
+                    changes[key] = (step.changes[key] or b"") + self._hashes[password].encode("ascii")
+        return changes
+
+
+def _make_homes(step: MakeHomes, homes: Homes | None) -> None:
+    root = homes.root if homes else None
+    if root is None:
+        for path in step.paths:
+            ensure_directory(path, step.uid, step.gid, HOME_MODE)
+        return
+    if not os.path.lexists(root):
+        ensure_directory(root, 0, 0, ROOT_MODE)
+    ensure_homes(root, map(os.path.basename, step.paths), lambda _name: (step.uid, step.gid), HOME_MODE)
+
+
+def end_sessions(names: Sequence[str], server: Server) -> list[str]:
+    """End the sessions of users who are gone, locked, or have another password; return warnings about what stays.
+
+    Sessions in a directory of several users stay: nothing tells them apart.
+    """
+    homes = server.homes
+    if not names or homes is None:
+        return []
+    mine = [] if homes.shared else sole_directories(names, homes)
+    warnings = end_ftps_sessions(mine)
+    others = sorted(name for name in names if is_component(name) and homes.of(name) not in mine)
+    if others:
+        warnings.append(
+            f"{listed(others)}: FTPS sessions that are open go on, because they start in a directory of several users,"
+            " where nothing tells them apart; to end all of them: systemctl restart vsftpd"
+        )
+    return warnings
+
+
+def sole_directories(names: Iterable[str], homes: Homes) -> list[str]:
+    """Return the directories of ``names`` that nobody else's own file (vsftpd.conf(5), user_config_dir) gives too."""
+    ours = set(filter(is_component, names))
+    try:
+        others = set(os.listdir(homes.config_directory)) - ours if homes.config_directory else set()
+    except OSError:
+        others = set()
+    taken = {os.path.realpath(homes.of(name)) for name in others}
+    return sorted(path for path in map(homes.of, ours) if os.path.realpath(path) not in taken)

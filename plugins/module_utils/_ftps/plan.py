@@ -1,0 +1,364 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: for use inside this collection only; may change without notice.
+"""What is to be done so that FTPS users are as they should be: what is stored and wished goes in, steps come out.
+
+Touches nothing. Directories are there before their users and go after them.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field, replace
+from typing import Any, Mapping, Sequence
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import InvalidInput, SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import listed, visible
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.policy import HOME_MODE, Rules
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.state import Home, Stored, text, without_locks
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.found import Entry, differs, is_to_be_deleted
+from ansible_collections.secure_ftp.server.plugins.module_utils._users import passwords
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import (
+    HASHED,
+    HOME,
+    LOCKED,
+    PASSWORD,
+    UNLOCKED,
+    Outcome,
+    Plan,
+    Step,
+)
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.names import is_component
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import Person, uses
+
+
+@dataclass(frozen=True)
+class MakeHomes(Step):
+    """Make or correct directories of the guest account."""
+
+    paths: tuple[str, ...]
+    uid: int
+    gid: int
+
+    @property
+    def said(self) -> str:
+        return "directories were made"
+
+
+@dataclass(frozen=True)
+class AllowBoth(Step):
+    """Let PAM take hashes beside plaintext; with ``settle`` wait for log-ins that have read the PAM file before."""
+
+    settle: bool
+
+
+@dataclass(frozen=True)
+class WriteRecords(Step):
+    """Replace the database, whole: the new value of each key, None to drop it.
+
+    A key of ``to_hash`` gets its password's hash behind what ``changes`` says, the mark of a lock or nothing.
+    """
+
+    changes: Mapping[bytes, bytes | None]
+    to_hash: Mapping[bytes, str]
+
+    @property
+    def said(self) -> str:
+        gone = sorted(text(key) for key, value in self.changes.items() if value is None)
+        put = sorted(text(key) for key, value in self.changes.items() if value is not None)
+        return "; ".join(f"{what} {listed(names)}" for what, names in (("removed", gone), ("wrote", put)) if names)
+
+
+@dataclass(frozen=True)
+class AllowHashesOnly(Step):
+    """Let PAM take hashes only."""
+
+    @property
+    def said(self) -> str:
+        return "PAM takes hashes only"
+
+
+@dataclass(frozen=True)
+class EndSessions(Step):
+    """End what these users have open."""
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class CloseHomes(Step):
+    """Make the directories of users who are gone root's."""
+
+    root: str
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class RemoveHome(Step):
+    """Delete a directory with everything in it."""
+
+    root: str
+    name: str
+
+    @property
+    def said(self) -> str:
+        return f"deleted {os.path.join(self.root, self.name)}"
+
+
+@dataclass
+class _Wishes:
+    """The users, sorted once by what they bring: lists are long, and each decision looks at those it is about."""
+
+    users: dict[bytes, Person] = field(default_factory=dict)
+    gone: set[bytes] = field(default_factory=set)
+    hashes: dict[bytes, bytes] = field(default_factory=dict)
+    passwords: dict[bytes, str] = field(default_factory=dict)
+    without: list[bytes] = field(default_factory=list)
+    locks: dict[bytes, bool] = field(default_factory=dict)
+
+
+def _sorted(users: Sequence[Person]) -> _Wishes:
+    wishes = _Wishes()
+    for user in users:
+        key = user.name.encode("utf-8")
+        wishes.users[key] = user
+        if not uses(user, "ftps"):
+            wishes.gone.add(key)
+        elif user.password_hash is not None:
+            wishes.hashes[key] = user.password_hash.encode("utf-8")
+        elif user.password is not None:
+            wishes.passwords[key] = user.password
+        else:
+            wishes.without.append(key)
+        if user.locked is not None:
+            wishes.locks[key] = user.locked
+    return wishes
+
+
+def settled(stored: Stored, users: Sequence[Person], rules: Rules) -> set[str]:
+    """Whose given password need not be stored: it is the stored one, or stored ones are to be kept."""
+    return {text(key) for key in _settled(stored, _sorted(users).passwords, rules)}
+
+
+def _settled(stored: Stored, given: Mapping[bytes, str], rules: Rules) -> set[bytes]:
+    there = [key for key in given if key in stored.records]
+    if rules.update_password == "on_create":
+        return set(there)
+    right = {key for key in there if key in stored.plaintext and stored.records[key] == given[key].encode("utf-8")}
+    hashed = [key for key in there if key not in stored.plaintext]
+    fits = passwords.verify_many([(given[key], text(stored.records[key])) for key in hashed])
+    return right.union(key for key, verified in zip(hashed, fits) if verified)
+
+
+def make_plan(stored: Stored, users: Sequence[Person], rules: Rules, remove_home: bool = False) -> Plan:
+    """Decide how FTPS users become what ``users`` says; who is not in it stays, unless ``rules.purge``.
+
+    Raises SecureFtpError for what cannot or must not be done.
+    """
+    passwords.validate_rounds(rules.rounds)
+    wishes = _sorted(users)
+    write = _records(stored, wishes, rules)
+    service = stored.server.service
+    outcome = _outcome(stored, wishes, write)
+    outcome.pam_changed = rules.hash_plaintext and bool(service and service.plaintext)
+    missing = _missing_homes(stored, wishes) if rules.create_home else []
+    _add_homes(outcome, missing, stored)
+    gone = sorted({*outcome.removed, *(text(key) for key in wishes.gone)})
+    deletions = _deletions(stored, gone) if remove_home else ()
+    outcome.homes_removed = sorted(os.path.join(step.root, step.name) for step in deletions)
+    outcome.before += [f"directory {path}" for path in outcome.homes_removed]
+    outcome.warnings = _warnings(stored, wishes, write)
+    obstacle = ""
+    if missing and stored.guest is None:
+        obstacle = (
+            f"guest_username: the system user {stored.server.guest!r} who owns the directories does not exist; install"
+            " vsftpd, name another user, or set create_home: false"
+        )
+    new = tuple(stored.homes[name].path for name in missing if stored.homes[name].found is None)
+    steps = _steps(stored, outcome, write, gone)
+    return Plan(users, stored, steps, deletions, outcome, new, obstacle, remove_home)
+
+
+def after(plan: Plan) -> Stored:
+    """What is stored once ``plan`` is done; a hash that is still to be made is an empty one of its kind."""
+    stored: Stored = plan.stored
+    records = {
+        key: passwords.locked(text(value)).encode() for key, value in stored.records.items() if key in stored.locked
+    }
+    records = {**stored.records, **records}
+    homes = dict(stored.homes)
+    for step in plan.steps:
+        if isinstance(step, MakeHomes):
+            made = Entry("a directory", step.uid, step.gid, HOME_MODE)
+            homes.update((name, Home(home.path, made)) for name, home in homes.items() if home.path in step.paths)
+        elif isinstance(step, WriteRecords):
+            for key, value in step.changes.items():
+                if value is None:
+                    records.pop(key, None)
+                else:
+                    records[key] = value + (passwords.STAND_IN.encode() if key in step.to_hash else b"")
+    unlocked, locked = without_locks(records)
+    plaintext = {*stored.plaintext} - _changed(plan)
+    return replace(stored, records=unlocked, locked=locked, plaintext=plaintext, homes=homes, view=None)
+
+
+def _changed(plan: Plan) -> set[bytes]:
+    return {key for step in plan.steps if isinstance(step, WriteRecords) for key in step.changes}
+
+
+def _records(stored: Stored, wishes: _Wishes, rules: Rules) -> WriteRecords:
+    current = stored.records
+    for key in wishes.without:
+        if key not in current:
+            raise InvalidInput(
+                f"user {text(key)!r}: not in {stored.server.database} yet, so expected password or password_hash, found"
+                " neither; give one (or protocols: [sftp] for a user of SFTP alone)"
+            )
+    changes: dict[bytes, bytes | None] = {key: None for key in wishes.gone if key in current}
+    if rules.purge:
+        changes.update((key, None) for key in current if key not in wishes.users)
+    keep = current if rules.update_password == "on_create" else ()
+    for key, value in wishes.hashes.items():
+        if current.get(key) != value and key not in keep:
+            changes[key] = value
+    known = _settled(stored, wishes.passwords, rules)
+    to_hash = {key: password for key, password in wishes.passwords.items() if key not in known}
+    to_be_locked = {key for key, locked in wishes.locks.items() if locked}
+    to_be_locked.update(key for key in stored.locked if wishes.locks.get(key, True))
+    # A plaintext password cannot be locked: behind the mark it would be another plaintext password.
+    for key in stored.plaintext if rules.hash_plaintext else stored.plaintext & to_be_locked:
+        if key not in changes and key not in to_hash:
+            to_hash[key] = text(current[key])
+    _refuse_hashes_for_plaintext_service(stored, rules, changes, to_hash)
+    changes.update((key, b"") for key in to_hash)
+    for key, wanted in wishes.locks.items():
+        if key not in wishes.gone and key not in changes and wanted != (key in stored.locked):
+            changes[key] = current[key]
+    for key in to_be_locked.intersection(changes):
+        found = changes[key]
+        if found is not None:
+            changes[key] = passwords.locked(text(found)).encode("utf-8")
+    return WriteRecords(changes, to_hash)
+
+
+def _refuse_hashes_for_plaintext_service(
+    stored: Stored, rules: Rules, changes: Mapping[bytes, bytes | None], to_hash: Mapping[bytes, str]
+) -> None:
+    service = stored.server.service
+    if service is None or service.hashed or rules.hash_plaintext:
+        return
+    if to_hash or any(value is not None for value in changes.values()):
+        raise SecureFtpError(
+            f"{service.path}: pam_userdb compares plaintext passwords (no crypt=crypt on its auth line), so a"
+            " stored hash would lock its user out; run ftp_users with hash_plaintext: true to hash the database"
+            " and switch the service over"
+        )
+
+
+def _outcome(stored: Stored, wishes: _Wishes, write: WriteRecords) -> Outcome:
+    outcome = Outcome(stored.server.database)
+    for key, value in write.changes.items():
+        name = text(key)
+        if value is None:
+            outcome.removed.append(name)
+        elif key not in stored.records:
+            outcome.added.append(name)
+        else:
+            outcome.changed_users[name] = [_what(stored, write, key)]
+    outcome.unchanged = sorted(
+        user.name for key, user in wishes.users.items() if key not in write.changes and key not in wishes.gone
+    )
+    outcome.added.sort()
+    outcome.removed.sort()
+    was, is_ = {HASHED: " (plaintext)", UNLOCKED: " (locked)"}, {LOCKED: " (locked)", HASHED: " (hashed)"}
+    is_[PASSWORD] = " (password changed)"
+    for name, (what,) in outcome.changed_users.items():
+        outcome.before.append(visible(name) + was.get(what, ""))
+        outcome.after.append(visible(name) + is_.get(what, ""))
+    outcome.after += map(visible, outcome.added)
+    outcome.before += map(visible, outcome.removed)
+    return outcome
+
+
+def _what(stored: Stored, write: WriteRecords, key: bytes) -> str:
+    """What of a user who is there changes: one word."""
+    value, known = write.changes[key] or b"", stored.records[key]
+    if key in stored.plaintext and write.to_hash.get(key) == text(known):
+        return HASHED
+    if key in stored.plaintext or key in write.to_hash:
+        return PASSWORD
+    if passwords.unlocked(text(value)) == text(known):
+        return LOCKED
+    return UNLOCKED if value == known else PASSWORD
+
+
+def _missing_homes(stored: Stored, wishes: _Wishes) -> list[str]:
+    """Names of users whose directory is to be made or corrected."""
+    present = (user.name for key, user in wishes.users.items() if key not in wishes.gone)
+    known = ((name, stored.homes[name]) for name in present if name in stored.homes)
+    ids = stored.guest or (-1, -1)
+    return [
+        name
+        for name, home in known
+        if not home.is_kept(stored.guest) and differs(home.path, home.found, *ids, HOME_MODE)
+    ]
+
+
+def _add_homes(outcome: Outcome, names: Sequence[str], stored: Stored) -> None:
+    outcome.homes = sorted(stored.homes[name].path for name in names)
+    outcome.after += [f"directory {path}" for path in outcome.homes]
+    added = set(outcome.added)
+    for name in names:
+        if name not in added:
+            outcome.changed_users.setdefault(name, []).append(HOME)
+
+
+def _deletions(stored: Stored, gone: Sequence[str]) -> tuple[RemoveHome, ...]:
+    homes = stored.server.homes
+    if homes is None or homes.shared or not gone:
+        return ()
+    if homes.root is None:
+        raise SecureFtpError(
+            f"remove_home: {homes.pattern!r} does not end in {homes.token!r}, so what else is in it is unknown;"
+            " remove the directories by hand"
+        )
+    known = ((name, stored.homes[name]) for name in gone if name in stored.homes)
+    return tuple(
+        RemoveHome(homes.root, name)
+        for name, home in known
+        if not home.own and is_to_be_deleted(home.path, home.found, stored.mounts)
+    )
+
+
+def _warnings(stored: Stored, wishes: _Wishes, write: WriteRecords) -> list[str]:
+    warnings = []
+    unsafe = [text(key) for key, value in wishes.hashes.items() if passwords.has_unsafe_length(text(value))]
+    if unsafe and stored.misreads_hashes:
+        warnings.append(passwords.unsafe_length_warning(unsafe))
+    left = sorted(text(key) for key in stored.plaintext if key not in write.changes)
+    if left:
+        warnings.append(
+            f"{stored.server.database}: plaintext password stored for {listed(left)}; set hash_plaintext: true on"
+            " ftp_users"
+        )
+    return warnings
+
+
+def _steps(stored: Stored, outcome: Outcome, write: WriteRecords, gone: Sequence[str]) -> tuple[Any, ...]:
+    steps: list[Any] = []
+    if outcome.homes and stored.guest is not None:
+        steps.append(MakeHomes(tuple(outcome.homes), *stored.guest))
+    if outcome.pam_changed:
+        steps.append(AllowBoth(bool(write.changes)))
+    if write.changes:
+        steps.append(write)
+    if outcome.pam_changed:
+        steps.append(AllowHashesOnly())
+    shut_out = {*outcome.removed, *outcome.whose(PASSWORD), *outcome.whose(LOCKED)}
+    if shut_out:
+        steps.append(EndSessions(tuple(sorted(shut_out))))
+    homes = stored.server.homes
+    closing = tuple(sorted(filter(is_component, gone)))
+    if closing and homes and homes.root:
+        steps.append(CloseHomes(homes.root, closing))
+    return tuple(steps)

@@ -1,0 +1,32 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: for use inside this collection only; may change without notice.
+"""How FTPS users are to be treated: the options of the modules."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any, Mapping
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.database import LOCK_TIMEOUT
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.passwords import DEFAULT_ROUNDS
+
+ROOT_MODE = 0o555
+HOME_MODE = 0o700
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How to treat users and what belongs to them."""
+
+    purge: bool = False
+    update_password: str = "always"
+    hash_plaintext: bool = False
+    create_home: bool = True
+    rounds: int = DEFAULT_ROUNDS
+    lock_timeout: float = LOCK_TIMEOUT
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> Rules:
+        """Those of ``options`` that are rules; others may stand beside them, an older version's too."""
+        return cls(**{one.name: options[one.name] for one in fields(cls) if one.name in options})

@@ -1,0 +1,168 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: for use inside this collection only; may change without notice.
+"""FTPS users as they are: their records and directories, read once into a value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import AbstractSet, Any, Collection, Mapping, NamedTuple, Sequence
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._core import releases
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.database import View, read
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.hashfile import FEW
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import Homes, Server, guest_ids
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.found import Entry, look, look_at
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.mounts import mount_points
+from ansible_collections.secure_ftp.server.plugins.module_utils._users import passwords
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.names import is_component
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import Person
+
+
+class Home(NamedTuple):
+    """Where a user starts, and what is there. ``own``: the administrator gave it, so nobody else changes it."""
+
+    path: str
+    found: Entry | None = None
+    own: bool = False
+
+    def is_kept(self, guest: tuple[int, int] | None) -> bool:
+        """Whether it stays as it is: the administrator's, or there and the ``guest``'s already.
+
+        Its group and mode may be what somebody else on the host lives by, such as a web server.
+        """
+        found = self.found
+        return self.own or (guest is not None and found is not None and found.is_directory and found.uid == guest[0])
+
+
+@dataclass(frozen=True)
+class Stored:
+    """The users of ``server``, of whom at least those who were asked for are here.
+
+    ``records`` are as they would be unlocked, ``locked`` whose are not; ``plaintext`` whose are passwords. ``homes``
+    are of those whose directory may be of interest. ``view`` is the version of the database, None for one that is
+    made up.
+    """
+
+    server: Server
+    records: Mapping[bytes, bytes] = field(default_factory=dict, repr=False)
+    locked: AbstractSet[bytes] = frozenset()
+    plaintext: AbstractSet[bytes] = frozenset()
+    guest: tuple[int, int] | None = None
+    homes: Mapping[str, Home] = field(default_factory=dict)
+    mounts: Sequence[str] = ()
+    misreads_hashes: bool = False
+    view: View | None = field(default=None, repr=False)
+
+    def person(self, name: str) -> Person:
+        """``name`` as a Person of FTPS that a plan would leave as it is."""
+        key = name.encode("utf-8")
+        if key not in self.records:
+            return Person(name, present=False)
+        return Person(name, True, None, text(self.records[key]), ("ftps",), None, key in self.locked)
+
+    def described(self, name: str) -> dict[str, Any] | None:
+        """Name, scheme of the password, lock and directory; None for nobody."""
+        key, homes = name.encode("utf-8"), self.server.homes
+        if key not in self.records:
+            return None
+        plain = key in self.plaintext
+        return {
+            "name": name,
+            "scheme": passwords.PLAINTEXT if plain else passwords.scheme(text(self.records[key])),
+            "locked": key in self.locked,
+            "home": homes.of(name) if homes else None,
+        }
+
+    def with_records(self, view: View, names: Collection[str] | None) -> Stored:
+        """The same with the records of ``names`` (None: everybody) in ``view``."""
+        keys = None if names is None else [name.encode("utf-8") for name in names]
+        found = view.all() if keys is None else view.select(keys)
+        records, locked = without_locks(found)
+        plain = plaintext_keys(records, self.server)
+        # Whether a record that could be of DES is plaintext depends on all the others.
+        few = records.values() if keys is not None and len(keys) <= FEW else ()
+        if any(passwords.scheme(text(value)) in passwords.AMBIGUOUS for value in few):
+            plain = plaintext_keys(without_locks(view.all())[0], self.server).intersection(records)
+        return replace(self, records=records, locked=locked, plaintext=plain, view=view)
+
+
+def read_state(
+    server: Server, names: Collection[str] | None, homes: bool = False, mounts: bool = False, everybody: bool = False
+) -> Stored:
+    """Read the records of ``names`` (None: everybody), with ``homes`` directories, with ``mounts`` what is mounted.
+
+    ``everybody`` reads the records of all, and the directories too where they may be deleted. Raises SecureFtpError.
+    """
+    stored = Stored(server).with_records(read(server.database), None if everybody else names)
+    if not homes or server.homes is None or server.homes.shared:
+        return replace(stored, misreads_hashes=_misreads_hashes())
+    whose = {*(names or ()), *(map(text, stored.records) if names is None or (everybody and mounts) else ())}
+    return replace(
+        stored,
+        guest=guest_ids(server.guest),
+        homes=_homes(server.homes, sorted(filter(is_component, whose))),
+        mounts=mount_points() if mounts else (),
+        misreads_hashes=_misreads_hashes(),
+    )
+
+
+def _misreads_hashes() -> bool:
+    release = releases.here()
+    return release is None or release.misreads_hashes
+
+
+def _homes(homes: Homes, names: Sequence[str]) -> dict[str, Home]:
+    own = {name: homes.own(name) for name in names} if homes.config_directory else {}
+    given = {name: Home(path, own=True) for name, path in own.items() if path is not None}
+    rest = [name for name in names if name not in given]
+    if homes.root is None:
+        found = {name: look_at(homes.by_pattern(name)) for name in rest}
+    else:
+        found = look(homes.root, rest) if rest else {}
+    return {**given, **{name: Home(homes.by_pattern(name), entry) for name, entry in found.items()}}
+
+
+def describe(server: Server, name: str | None = None) -> dict[str, Any]:
+    """Return who exists: name, scheme and directory of each, and who has a plaintext password."""
+    stored = Stored(server).with_records(read(server.database), None if name is None else [name])
+    names = sorted(stored.records) if name is None else [name.encode("utf-8")]
+    users = [found for found in (stored.described(text(key)) for key in names) if found]
+    return {
+        "users": users,
+        "plaintext": [user["name"] for user in users if user["scheme"] == passwords.PLAINTEXT],
+        "db": server.database,
+        "exists": stored.view is not None and stored.view.identity is not None,
+        "pam_crypt": server.service.hashed and not server.service.plaintext if server.service else None,
+    }
+
+
+def without_locks(records: Mapping[bytes, bytes]) -> tuple[Mapping[bytes, bytes], set[bytes]]:
+    """Return the records as they would be unlocked, and the keys of those that are locked."""
+    marked = {key: passwords.unlocked(text(value)) for key, value in records.items() if value[:1] == b"!"}
+    behind = {key: value.encode("utf-8") for key, value in marked.items() if value is not None}
+    return {**records, **behind} if behind else records, set(behind)
+
+
+def plaintext_keys(records: Mapping[bytes, bytes], server: Server) -> set[bytes]:
+    """Return whose record is a plaintext password.
+
+    A DES hash looks like a password of 13 letters: it counts as one where the service compares
+    plaintext, or where other records are certainly plaintext.
+    """
+    certain, ambiguous = set(), set()
+    for key, value in records.items():
+        if value[:3] == b"$6$" and len(value) >= 91:
+            continue  # the common case; a damaged one still cannot be taken for a password worth keeping
+        found = passwords.scheme(text(value))
+        if found == passwords.PLAINTEXT:
+            certain.add(key)
+        elif found in passwords.AMBIGUOUS:
+            ambiguous.add(key)
+    service = server.service
+    return certain | ambiguous if certain or (service and not service.hashed) else certain
+
+
+def text(value: bytes) -> str:
+    """A key or value of the database as text."""
+    return value.decode("utf-8", "backslashreplace")

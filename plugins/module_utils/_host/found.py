@@ -1,0 +1,83 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: for use inside this collection only; may change without notice.
+"""What stands where a user's directory is to be: a value, for whoever decides; nothing is opened but what is above it.
+
+What changes a directory looks at it again, by file descriptor (directories.py).
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import Iterable, NamedTuple
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.directories import absolute, kind, open_directory
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.mounts import refusal
+
+CLOSED_MODE = 0o700
+
+
+class Entry(NamedTuple):
+    """One entry of a directory: what it is in words, its owner, group and permissions."""
+
+    kind: str
+    uid: int
+    gid: int
+    mode: int
+
+    @property
+    def is_directory(self) -> bool:
+        """Whether it is one; no link counts."""
+        return self.kind == "a directory"
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it is what closing the home of a user who goes leaves."""
+        return self == Entry("a directory", 0, 0, CLOSED_MODE)
+
+
+def look(root: str, names: Iterable[str]) -> dict[str, Entry | None]:
+    """What each of ``names``, path components, is in ``root``; None for what is not there.
+
+    Raises SecureFtpError where the way to ``root`` leads through what others could have planted.
+    """
+    with open_directory(absolute(root)) as fd:
+        return {name: None if fd is None else _entry(fd, name) for name in names}
+
+
+def look_at(path: str) -> Entry | None:
+    """The same for one path."""
+    parent, name = os.path.split(absolute(path))
+    with open_directory(parent) as fd:
+        return None if fd is None else _entry(fd, name)
+
+
+def _entry(parent: int, name: str) -> Entry | None:
+    try:
+        found = os.stat(name, dir_fd=parent, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+    return Entry(kind(found), found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode))
+
+
+def differs(path: str, found: Entry | None, uid: int, gid: int, mode: int) -> bool:
+    """Whether ``path`` has to be made or corrected. Raises SecureFtpError when no directory is in its place."""
+    if found is None:
+        return True
+    if not found.is_directory:
+        raise SecureFtpError(f"{path}: expected a directory, found {found.kind}; remove or rename it")
+    return (found.uid, found.gid, found.mode) != (uid, gid, mode)
+
+
+def is_to_be_deleted(path: str, found: Entry | None, mounts: Iterable[str]) -> bool:
+    """Whether there is anything to delete. Raises SecureFtpError for what must not be: a mount, or no directory."""
+    if found is None:
+        return False
+    if not found.is_directory:
+        raise SecureFtpError(f"{path}: expected the user's directory, found {found.kind}; remove it by hand")
+    refused = refusal(path, mounts)
+    if refused:
+        raise SecureFtpError(refused)
+    return True

@@ -1,0 +1,149 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: for use inside this collection only; may change without notice.
+"""The steps of a plan for SFTP users, done: by the distribution's own tools, by file descriptor, sshd asked first."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from dataclasses import replace
+from typing import Any, Callable
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import (
+    accounts_lock,
+    create_accounts,
+    delete_accounts,
+    flush_accounts,
+    made_accounts,
+    set_expiry,
+    set_no_home,
+    set_passwords,
+    set_shell,
+)
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.directories import (
+    close_homes,
+    ensure_directory,
+    ensure_homes,
+    hand_over,
+    remove_home,
+)
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.files import flush, replace_file
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.sessions import end_sessions
+from ansible_collections.secure_ftp.server.plugins.module_utils._sftp import steps
+from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.policy import HOME_MODE, KEY_FILE_MODE
+from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import (
+    effective,
+    jail_problems,
+    prepare_host,
+    where_set,
+)
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import Plan, run_steps
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.passwords import hash_many
+
+
+def apply(plan: Plan, again: Callable[[Plan], Plan]) -> Plan:
+    """Run the steps of ``plan``, or of what ``again`` makes of it now; return what was run, with its warnings.
+
+    Raises SecureFtpError before any credential is stored when sshd would not jail the accounts. What goes wrong later
+    says what was done. At the end all of it is flushed to disk.
+    """
+    with accounts_lock():
+        plan = again(plan)
+        plan.expect_ready()
+        warnings = list(plan.outcome.warnings)
+        run_steps(plan.steps, lambda step: warnings.extend(_ACTS[type(step)](step) or ()))
+        # Before anybody forgets what was to be done, and before FTPS follows: also where a killed run has done it all.
+        flush_accounts(plan.stored.etc)
+        flush([plan.stored.jail.directory, plan.stored.jail.keys_directory])
+        return replace(plan, outcome=replace(plan.outcome, warnings=warnings))
+
+
+def delete(plan: Plan) -> list[str]:
+    """Delete the homes that go with a plan that was run; return which."""
+    gone: list[str] = []
+
+    def do(step: steps.RemoveHome) -> None:
+        if remove_home(step.root, step.name):
+            gone.append(os.path.join(step.root, step.name))
+
+    with accounts_lock():
+        run_steps(plan.deletions, do, [step.said for step in plan.steps if isinstance(step, steps.RemoveAccounts)])
+    return gone
+
+
+def _drop_keys(step: steps.DropKeys) -> None:
+    for name in step.names:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(os.path.join(step.directory, name))
+
+
+def _create(step: steps.CreateAccounts) -> None:
+    """Make the accounts, and see that they are what was wanted: nobody else may have the id that opens their files."""
+    create_accounts(step.uids, step.group, step.shell, step.taken)
+    made = made_accounts(list(step.uids))
+    for name, uid in step.uids.items():
+        wanted = f"the user id {uid} and the group id {step.group.gid}"
+        found = made.get(name)
+        if found is None or (found.uid, found.gid) != (uid, step.group.gid):
+            what = f"{found.uid} and {found.gid}" if found else "no account"
+            raise SecureFtpError(
+                f"user {name!r}: expected the new account to have {wanted}, found {what}; another program makes"
+                " accounts at the same time; try again"
+            )
+
+
+def _assert_jail(step: steps.AssertJail) -> list[str]:
+    """Ask sshd; warnings for what is let pass."""
+    prepare_host()
+    warnings = []
+    for one in step.classes:
+        values = effective(one.name, step.config)
+        fatal, open_doors = jail_problems(one.name, list(one.groups), values, step.jail, one.by_password, one.by_key)
+        if step.full:
+            fatal += open_doors
+        if fatal:
+            said = [problem + where_set(problem.split(":")[0], step.settings, step.jail.group) for problem in fatal]
+            raise SecureFtpError(
+                f"sshd, for user {one.name!r}: {'; '.join(said)}. Correct that line (an earlier Match block or a"
+                " global line wins over the block of the role sshd_chroot). No password or key was stored"
+            )
+        warnings += [f"sshd, for user {one.name!r}: {problem}; apply the role sshd_chroot" for problem in open_doors]
+    return warnings
+
+
+def _hand_over(step: steps.HandOver) -> None:
+    hand_over(step.root, step.name, step.former, step.uid, step.gid)
+
+
+def _make_homes(step: steps.MakeHomes) -> None:
+    ensure_homes(step.root, list(step.owners), lambda name: step.owners[name], HOME_MODE)
+
+
+def _write_keys(step: steps.WriteKeys) -> None:
+    ensure_directory(step.directory, 0, 0, 0o755)
+    replace_file(os.path.join(step.directory, step.name), step.data, KEY_FILE_MODE, 0, 0)
+
+
+def _set_hashes(step: steps.SetHashes) -> None:
+    hashed = dict(zip(step.to_hash, hash_many(list(step.to_hash.values()), rounds=step.rounds)))
+    set_passwords({name: value + hashed.get(name, "") for name, value in step.hashes.items()})
+
+
+_ACTS: dict[Any, Callable[[Any], Any]] = {
+    steps.CloseHomes: lambda step: close_homes(step.root, step.names),
+    steps.TakePasswords: lambda step: set_passwords(dict.fromkeys(step.names, "!*")),
+    steps.DropKeys: _drop_keys,
+    steps.RemoveAccounts: lambda step: delete_accounts(step.accounts, shared=step.shared),
+    steps.CreateAccounts: _create,
+    steps.AssertJail: _assert_jail,
+    steps.NoHome: lambda step: set_no_home(step.account, step.shared),
+    steps.SetShell: lambda step: set_shell(step.name, step.shell),
+    steps.HandOver: _hand_over,
+    steps.MakeHomes: _make_homes,
+    steps.WriteKeys: _write_keys,
+    steps.SetExpiry: lambda step: set_expiry(step.name, step.day),
+    steps.SetHashes: _set_hashes,
+    steps.EndSessions: lambda step: end_sessions(step.uids, step.shared),
+}

@@ -1,0 +1,432 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: for use inside this collection only; may change without notice.
+"""What is to be done so that SFTP users are as they should be: what is stored and wished goes in, steps come out.
+
+Touches nothing. Credentials come last, so a run that was killed between two steps leaves nobody half-open and the next
+run finishes the work:
+
+remove: password taken, keys taken, home closed, sessions ended, account deleted, home deleted where asked for.
+add: account without credentials, jail asserted, home, keys, password.
+lock: account expired, which shuts out passwords and keys alike, mark before the password, sessions ended.
+password: stored, sessions ended; so they are when a key is taken away.
+unlock: expiry as it was, mark taken off the password.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field, replace
+from typing import Any, Collection, Mapping, Sequence
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import (
+    LOCKED_SINCE,
+    NO_HOME,
+    NO_PASSWORD,
+    Account,
+    choose_uids,
+)
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.found import Entry, differs, is_to_be_deleted
+from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.locks import LockState, lock_state
+from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.policy import (
+    HOME_MODE,
+    KEY_FILE_HEADER,
+    KEY_FILE_MODE,
+    Rules,
+    is_no_shell,
+)
+from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.refusals import obstacle, refuse_strangers
+from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.state import Home, KeyFile, Stored
+from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.steps import (
+    AssertJail,
+    CloseHomes,
+    CreateAccounts,
+    DropKeys,
+    EndSessions,
+    HandOver,
+    JailClass,
+    MakeHomes,
+    NoHome,
+    RemoveAccounts,
+    RemoveHome,
+    SetExpiry,
+    SetHashes,
+    SetShell,
+    TakePasswords,
+    WriteKeys,
+)
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import (
+    HOME,
+    LOCKED,
+    PASSWORD,
+    UNLOCKED,
+    Outcome,
+    Plan,
+)
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.passwords import STAND_IN, verify_many
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import Person, uses
+
+
+@dataclass
+class _Changes:
+    """What is to change, by name."""
+
+    add: list[Person] = field(default_factory=list)
+    keep: list[Person] = field(default_factory=list)
+    remove: list[str] = field(default_factory=list)
+    gone: list[str] = field(default_factory=list)
+    """Whoever is not to be a user, there or not."""
+
+    key_files: dict[str, bytes | None] = field(default_factory=dict)
+    keys_gone: list[str] = field(default_factory=list)
+    """Who loses a key that may have opened a session."""
+
+    hashes: dict[str, str] = field(default_factory=dict)
+    to_hash: dict[str, str] = field(default_factory=dict)
+    shells: list[str] = field(default_factory=list)
+    passwd_homes: list[str] = field(default_factory=list)
+    """Whose passwd home is to be taken away."""
+
+    homes: list[str] = field(default_factory=list)
+    """Whose directory is to be made or corrected, of those who are there."""
+
+    lock: list[str] = field(default_factory=list)
+    unlock: list[str] = field(default_factory=list)
+    marked: dict[str, str] = field(default_factory=dict)
+    """The mark to put before the password, of everybody whose password is marked."""
+
+    expiry: dict[str, str] = field(default_factory=dict)
+
+
+def settled(stored: Stored, users: Sequence[Person], rules: Rules) -> set[str]:
+    """Whose given password need not be stored: it is the stored one, or stored ones are to be kept."""
+    there = [user for user in users if user.password is not None and uses(user, "sftp") and stored.is_member(user.name)]
+    states = [lock_state(stored.accounts, user.name) for user in there]
+    known = [(user, state.stored) for user, state in zip(there, states) if not state.is_pending]
+    if rules.update_password == "on_create":
+        return {user.name for user, _hash in known}
+    fits = verify_many([(user.password or "", hash_) for user, hash_ in known])
+    return {user.name for (user, _hash), right in zip(known, fits) if right}
+
+
+def make_plan(stored: Stored, users: Sequence[Person], rules: Rules, remove_home: bool = False) -> Plan:
+    """Decide how the members of the group become those of ``users`` who use SFTP.
+
+    Raises SecureFtpError for what cannot or must not be done.
+    """
+    refuse_strangers(stored, users, rules)
+    changes = _changes(stored, users, rules)
+    if stored.homes_problem and (changes.add or changes.keep or (remove_home and changes.gone)):
+        raise SecureFtpError(stored.homes_problem)
+    taken = {account.uid for account in stored.accounts.users.values()}
+    left = [name for name in changes.gone if is_left(stored, name, taken)]
+    deletions = _deletions(stored, changes, left) if remove_home else ()
+    outcome = _outcome(stored, users, changes, deletions)
+    why = obstacle(stored, rules, bool(changes.add), bool(changes.add or changes.keep), any(changes.key_files.values()))
+    made = [*outcome.added, *changes.homes]
+    new = [name for name in made if name not in stored.homes or stored.homes[name].found is None]
+    return Plan(
+        users,
+        stored,
+        () if why else _steps(stored, changes, rules, left),
+        deletions,
+        outcome,
+        tuple(os.path.join(stored.jail.directory, name) for name in new),
+        why,
+        remove_home,
+    )
+
+
+def is_left(stored: Stored, name: str, taken: Collection[int]) -> bool:
+    """Whether the directory of ``name`` is the home of a user who is gone, and no directory of somebody else's.
+
+    It was closed, or belongs to the free user id, none of ``taken``, of an account that other tools have removed.
+    """
+    home = stored.homes.get(name)
+    if name in stored.accounts.users or home is None or home.found is None:
+        return False
+    return home.found.is_closed or (bool(home.former) and home.former not in taken)
+
+
+def after(plan: Plan) -> Stored:
+    """What is stored once ``plan`` is done; a hash that is still to be made is an empty one of its kind."""
+    stored: Stored = plan.stored
+    users, keys, homes = dict(stored.accounts.users), dict(stored.keys), dict(stored.homes)
+    passwords, expires = dict(stored.accounts.passwords), dict(stored.accounts.expires)
+    for step in plan.steps:
+        if isinstance(step, RemoveAccounts):
+            for account in step.accounts:
+                users.pop(account.name, None)
+                passwords.pop(account.name, None)
+                expires.pop(account.name, None)
+        elif isinstance(step, CreateAccounts):
+            for name, uid in step.uids.items():
+                users[name], passwords[name] = Account(name, uid, step.group.gid, NO_HOME, step.shell), "!*"
+                expires.pop(name, None)
+        elif isinstance(step, NoHome):
+            users[step.account.name] = users[step.account.name]._replace(home=NO_HOME)
+        elif isinstance(step, SetShell):
+            users[step.name] = users[step.name]._replace(shell=step.shell)
+        elif isinstance(step, SetExpiry):
+            expires[step.name] = step.day
+        elif isinstance(step, SetHashes):
+            passwords.update(step.hashes)
+            passwords.update((name, step.hashes[name] + STAND_IN) for name in step.to_hash)
+        elif isinstance(step, DropKeys):
+            for name in step.names:
+                keys.pop(name, None)
+        elif isinstance(step, WriteKeys):
+            keys[step.name] = KeyFile(step.data)
+        elif isinstance(step, MakeHomes):
+            for name, owner in step.owners.items():
+                homes[name] = Home(Entry("a directory", *owner, HOME_MODE))
+    accounts = replace(stored.accounts, users=users, passwords=passwords, expires=expires)
+    return replace(stored, accounts=accounts, keys=keys, homes=homes, obeying=frozenset(), versions={})
+
+
+# --- what changes --------------------------------------------------------------------------------------------------
+
+
+def _changes(stored: Stored, users: Sequence[Person], rules: Rules) -> _Changes:
+    changes, known = _Changes(), settled(stored, users, rules)
+    for user in users:
+        if not uses(user, "sftp"):
+            continue
+        new = not stored.is_member(user.name)
+        (changes.add if new else changes.keep).append(user)
+        state = lock_state(stored.accounts, user.name)
+        _password(changes, user, state, new, user.name in known, rules)
+        if not new:
+            account = stored.accounts.users[user.name]
+            if not is_no_shell(account.shell, rules.shell):
+                changes.shells.append(user.name)
+            if user.name in stored.obeying:
+                changes.passwd_homes.append(user.name)
+            if _home_differs(stored, account):
+                changes.homes.append(user.name)
+        _keys(changes, stored, user, new)
+        _lock(changes, user, state)
+    wanted = {user.name for user in (*changes.add, *changes.keep)}
+    unwanted = {user.name for user in users} - wanted
+    inside = set(stored.members)
+    changes.remove = sorted((inside - wanted) & unwanted if not rules.purge else inside - wanted)
+    changes.gone = sorted(unwanted.union(changes.remove))
+    for name in changes.gone:
+        # A key file without an account is what a killed removal leaves; another account's file is not ours.
+        if (name in inside or name not in stored.accounts.users) and name in stored.keys:
+            changes.key_files[name] = None
+    return changes
+
+
+def _password(changes: _Changes, user: Person, state: LockState, new: bool, is_settled: bool, rules: Rules) -> None:
+    if new or state.is_pending:
+        if user.password is not None:
+            changes.to_hash[user.name] = user.password
+        else:
+            changes.hashes[user.name] = NO_PASSWORD if user.password_hash is None else user.password_hash
+    elif rules.update_password == "always":
+        if user.password_hash is not None and user.password_hash != state.stored:
+            changes.hashes[user.name] = user.password_hash
+        elif user.password is not None and not is_settled:
+            changes.to_hash[user.name] = user.password
+
+
+def _lock(changes: _Changes, user: Person, state: LockState) -> None:
+    """Plan the lock; without ``user.locked`` it stays, even where the password changes."""
+    name = user.name
+    if user.locked is None:
+        if state.mark:
+            changes.marked[name] = state.mark
+        return
+    if user.locked:
+        mark = changes.marked[name] = f"!expires={state.day}!" if state.day else state.mark or "!"
+        changed = not state.full or mark != state.mark
+        if not state.full:
+            changes.expiry[name] = LOCKED_SINCE
+    else:
+        changed = state.full or bool(state.mark)
+        if state.full:
+            changes.expiry[name] = state.day
+    if changed:
+        (changes.lock if user.locked else changes.unlock).append(name)
+        if name not in changes.hashes and name not in changes.to_hash:
+            changes.hashes[name] = state.stored
+
+
+def _keys(changes: _Changes, stored: Stored, user: Person, new: bool) -> None:
+    """Plan the key file; a new account never inherits the file of an earlier one of its name."""
+    found = stored.keys.get(user.name)
+    if user.authorized_keys:
+        data = (KEY_FILE_HEADER + "".join(f"{key}\n" for key in user.authorized_keys)).encode()
+        if found is None or (found.data, found.uid, found.gid, found.mode) != (data, 0, 0, KEY_FILE_MODE):
+            changes.key_files[user.name] = data
+    elif (new or user.authorized_keys is not None) and found is not None:
+        changes.key_files[user.name] = None
+    if new or found is None or user.name not in changes.key_files:
+        return
+    # Of no file of ours nobody knows what is in it.
+    if found.keys is None or not set(found.keys).issubset(user.authorized_keys or ()):
+        changes.keys_gone.append(user.name)
+
+
+def _home_differs(stored: Stored, account: Account) -> bool:
+    home = stored.homes.get(account.name)
+    path = os.path.join(stored.jail.directory, account.name)
+    return differs(path, home.found if home else None, account.uid, account.gid, HOME_MODE)
+
+
+def _deletions(stored: Stored, changes: _Changes, left: Sequence[str]) -> tuple[RemoveHome, ...]:
+    directory = stored.jail.directory
+    return tuple(
+        RemoveHome(directory, name)
+        for name in changes.gone
+        if (name in changes.remove or name in left) and name in stored.homes
+        if is_to_be_deleted(os.path.join(directory, name), stored.homes[name].found, stored.mounts)
+    )
+
+
+# --- who is affected -----------------------------------------------------------------------------------------------
+
+
+def _parts(changes: _Changes, stored: Stored, name: str) -> list[str]:
+    """What changes of a user who is there, in words."""
+    known = lock_state(stored.accounts, name).stored
+    return [
+        what
+        for what, changed in (
+            (PASSWORD, name in changes.to_hash or changes.hashes.get(name, known) != known),
+            (LOCKED, name in changes.lock),
+            (UNLOCKED, name in changes.unlock),
+            ("authorized_keys", name in changes.key_files),
+            ("shell", name in changes.shells),
+            ("passwd home", name in changes.passwd_homes),
+            (HOME, name in changes.homes),
+        )
+        if changed
+    ]
+
+
+def _outcome(stored: Stored, users: Sequence[Person], changes: _Changes, deletions: Sequence[RemoveHome]) -> Outcome:
+    directory = stored.jail.directory
+    outcome = Outcome("SFTP users", [user.name for user in changes.add], removed=list(changes.remove))
+    outcome.before += [f"{name}: present" for name in changes.remove]
+    for user in changes.keep:
+        parts = _parts(changes, stored, user.name)
+        if parts:
+            outcome.changed_users[user.name] = parts
+        outcome.before.append(f"{user.name}: present")
+        outcome.after.append(f"{user.name}: present" + (f", changed: {', '.join(parts)}" if parts else ""))
+    outcome.homes = [os.path.join(directory, name) for name in (*outcome.added, *changes.homes)]
+    for user in changes.add:
+        credentials = "no password" if user.password is None and user.password_hash is None else "password"
+        keys, locked = len(user.authorized_keys or ()), ", locked" if user.locked else ""
+        outcome.after.append(f"{user.name}: present, {credentials}, keys: {keys}{locked}")
+        if credentials == "no password" and not user.authorized_keys:
+            outcome.warnings.append(
+                f"user {user.name!r}: has neither a password nor authorized_keys, so it cannot log in by SFTP"
+            )
+    for name in changes.gone:
+        if name in changes.key_files and name not in changes.remove:  # left over from a removal that was cut short
+            outcome.removed.append(name)
+            outcome.before.append(f"{name}: key file without an account")
+    outcome.homes_removed = [os.path.join(step.root, step.name) for step in deletions]
+    affected = {*outcome.added, *outcome.changed_users, *outcome.removed, *(step.name for step in deletions)}
+    outcome.unchanged = [user.name for user in users if user.name not in affected]
+    return outcome
+
+
+# --- the steps -----------------------------------------------------------------------------------------------------
+
+
+def _steps(stored: Stored, changes: _Changes, rules: Rules, left: Sequence[str]) -> tuple[Any, ...]:
+    accounts, directory = stored.accounts, stored.jail.directory
+    steps: list[Any] = []
+    if left:
+        steps.append(CloseHomes(directory, tuple(left)))
+    steps += _removal(stored, changes)
+    made = _accounts_to_make(stored, changes, rules)
+    steps += [made] if made else []
+    classes = () if rules.jail_check == "none" else _jail_classes(stored, changes)
+    if classes:
+        steps.append(AssertJail(classes, stored.jail, tuple(stored.settings), rules.config, rules.jail_check == "full"))
+    for name in changes.passwd_homes:
+        others = frozenset(user.uid for user in accounts.users.values() if user.name != name)
+        steps.append(NoHome(accounts.users[name], others))
+    steps += [SetShell(name, rules.shell) for name in changes.shells]
+    steps += _homes(stored, changes, made.uids if made else {})
+    written = [(name, data) for name, data in changes.key_files.items() if data is not None]
+    steps += [WriteKeys(stored.jail.keys_directory, name, data) for name, data in written]
+    steps += [SetExpiry(name, day, name in changes.lock) for name, day in changes.expiry.items()]
+    hashes = {**changes.hashes, **dict.fromkeys(changes.to_hash, "")}
+    if hashes:
+        marked = {name: changes.marked.get(name, "") + value for name, value in hashes.items()}
+        steps.append(SetHashes(marked, changes.to_hash, rules.rounds))
+    shut_out = {*changes.lock, *changes.keys_gone}
+    shut_out.update(user.name for user in changes.keep if PASSWORD in _parts(changes, stored, user.name))
+    ending = {name: accounts.users[name].uid for name in sorted(shut_out) if name in accounts.users}
+    if ending:
+        staying = frozenset(user.uid for user in accounts.users.values() if user.name not in ending)
+        steps.append(EndSessions(ending, staying))
+    return tuple(steps)
+
+
+def _removal(stored: Stored, changes: _Changes) -> list[Any]:
+    steps: list[Any] = []
+    if changes.remove:
+        steps.append(TakePasswords(tuple(changes.remove)))
+    dropped = tuple(name for name, data in changes.key_files.items() if data is None)
+    if dropped:
+        steps.append(DropKeys(stored.jail.keys_directory, dropped))
+    if changes.remove:
+        users, gone = stored.accounts.users, set(changes.remove)
+        staying = frozenset(user.uid for user in users.values() if user.name not in gone)
+        steps.append(CloseHomes(stored.jail.directory, tuple(changes.remove)))
+        steps.append(RemoveAccounts(tuple(users[name] for name in changes.remove), staying))
+    return steps
+
+
+def _accounts_to_make(stored: Stored, changes: _Changes, rules: Rules) -> CreateAccounts | None:
+    accounts = stored.accounts
+    names = [user.name for user in changes.add]
+    if not names or stored.jail.group not in accounts.groups:
+        return None
+    used = {user.uid for user in accounts.users.values()}
+    uids = choose_uids(names, used, stored.strays, stored.uids)
+    taken = tuple(name for name in names if name in accounts.passwords or name in accounts.groups)
+    return CreateAccounts(uids, accounts.groups[stored.jail.group], rules.shell, taken)
+
+
+def _homes(stored: Stored, changes: _Changes, uids: Mapping[str, int]) -> list[Any]:
+    """Give users who come back everything in the homes they left, whatever their id is now, and make the others."""
+    users = stored.accounts.users
+    gid = stored.accounts.groups[stored.jail.group].gid if stored.jail.group in stored.accounts.groups else -1
+    owners = {name: (uid, gid) for name, uid in uids.items()}
+    owners.update((user.name, (users[user.name].uid, users[user.name].gid)) for user in changes.keep)
+    steps: list[Any] = []
+    for name, owner in owners.items():
+        former = stored.homes[name].former if name in stored.homes else None
+        if former is not None and former != owner[0]:
+            steps.append(HandOver(stored.jail.directory, name, former, *owner))
+    made = {name: owners[name] for name in (*uids, *changes.homes)}
+    if made:
+        steps.append(MakeHomes(stored.jail.directory, made))
+    return steps
+
+
+def _jail_classes(stored: Stored, changes: _Changes) -> tuple[JailClass, ...]:
+    """One user of each class: logs in by password, by key, by both or by neither; and the set of the groups."""
+    classes: dict[tuple[Any, ...], JailClass] = {}
+    group = stored.jail.group
+    for user in (*changes.add, *changes.keep):
+        given = user.password is not None or user.password_hash is not None
+        state, new = lock_state(stored.accounts, user.name), not stored.is_member(user.name)
+        by_password = given or (not new and state.has_password)
+        kept = user.authorized_keys is None and not new and user.name in stored.keys
+        by_key = bool(user.authorized_keys) or kept
+        groups = tuple(
+            sorted({*stored.accounts.groups_of(user.name), group} if new else stored.accounts.groups_of(user.name))
+        )
+        key = (by_password, by_key, groups if len(groups) > 1 else group)
+        classes.setdefault(key, JailClass(user.name, groups, by_password, by_key))
+    return tuple(classes.values())

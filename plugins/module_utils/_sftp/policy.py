@@ -1,0 +1,66 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: for use inside this collection only; may change without notice.
+"""How SFTP users are to be treated: the options of the modules, and whom none of them touches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any, Mapping
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import CONFIG, DEFAULT_GROUP
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.passwords import DEFAULT_ROUNDS
+
+HOME_MODE = 0o700
+KEY_FILE_MODE = 0o644
+KEY_FILE_HEADER = "# Managed by secure_ftp.server: the complete list of this user's keys.\n"
+NO_SHELLS = ("/usr/sbin/nologin", "/sbin/nologin", "/bin/false", "/usr/bin/false")
+JAIL_CHECKS = ("full", "chroot", "none")
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Options of the modules; ``directory`` and ``keys_directory`` None means: discover."""
+
+    group: str = DEFAULT_GROUP
+    directory: str | None = None
+    keys_directory: str | None = None
+    shell: str = NO_SHELLS[0]
+    update_password: str = "always"
+    rounds: int = DEFAULT_ROUNDS
+    purge: bool = False
+    jail_check: str = "chroot"
+    config: str = CONFIG
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> Rules:
+        """Those of ``options`` that are rules; others may stand beside them, an older version's too."""
+        return cls(**{one.name: options[one.name] for one in fields(cls) if one.name in options})
+
+
+def is_no_shell(found: str, wanted: str) -> bool:
+    """Whether the shell ``found`` does as well as ``wanted``: of those that let nobody in each is right."""
+    return found == wanted or (wanted in NO_SHELLS and found in NO_SHELLS)
+
+
+def stranger(name: str, group: str) -> str:
+    """Why ``name``, an account outside of ``group``, is not made an SFTP user."""
+    return (
+        f"expected a new name or a member of the group {group}, found another system account of this name; choose"
+        f" another name, or, when it really is to become an SFTP-only user, run: usermod -g {group} {name}"
+    )
+
+
+def sftp_options() -> dict[str, dict[str, object]]:
+    """Argument spec shared by sftp_user and sftp_users; its keys are fields of Rules, and ``remove_home``."""
+    return {
+        "group": {"type": "str", "default": DEFAULT_GROUP},
+        "directory": {"type": "path"},
+        "keys_directory": {"type": "path", "no_log": False},
+        "config": {"type": "path", "default": CONFIG},
+        "shell": {"type": "path", "default": NO_SHELLS[0]},
+        "update_password": {"type": "str", "choices": ["always", "on_create"], "default": "always", "no_log": False},
+        "remove_home": {"type": "bool", "default": False},
+        "rounds": {"type": "int", "default": Rules.rounds},
+        "jail_check": {"type": "str", "choices": list(JAIL_CHECKS), "default": "chroot"},
+    }

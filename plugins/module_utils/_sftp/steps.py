@@ -1,0 +1,191 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: for use inside this collection only; may change without notice.
+"""The steps that SFTP users are changed in: values, each one thing to do. ``said`` is what was done, in words."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Mapping
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import listed
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import Account, Group
+from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import Jail, Setting
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import Step
+
+
+@dataclass(frozen=True)
+class CloseHomes(Step):
+    """Make the directories of users who are gone root's."""
+
+    root: str
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class TakePasswords(Step):
+    """Let no password in."""
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class DropKeys(Step):
+    """Remove key files."""
+
+    directory: str
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class RemoveAccounts(Step):
+    """End what they run and delete them; ``shared`` are user ids that others have."""
+
+    accounts: tuple[Account, ...]
+    shared: frozenset[int]
+
+    @property
+    def said(self) -> str:
+        return f"removed {listed([account.name for account in self.accounts])}"
+
+
+@dataclass(frozen=True)
+class CreateAccounts(Step):
+    """Make accounts without credentials; of ``taken`` shadow or group has a line already."""
+
+    uids: Mapping[str, int]
+    group: Group
+    shell: str
+    taken: tuple[str, ...]
+
+    @property
+    def said(self) -> str:
+        return f"added {listed(list(self.uids))} without password and keys"
+
+
+@dataclass(frozen=True)
+class JailClass(Step):
+    """A user who stands for all that log in alike."""
+
+    name: str
+    groups: tuple[str, ...]
+    by_password: bool
+    by_key: bool
+
+
+@dataclass(frozen=True)
+class AssertJail(Step):
+    """Ask sshd whether it would jail one user of each class; with ``full`` an open door is an error too."""
+
+    classes: tuple[JailClass, ...]
+    jail: Jail
+    settings: tuple[Setting, ...]
+    config: str
+    full: bool
+
+
+@dataclass(frozen=True)
+class NoHome(Step):
+    """Take a passwd home away that its user can write; ``shared`` as for RemoveAccounts."""
+
+    account: Account
+    shared: frozenset[int]
+
+    @property
+    def said(self) -> str:
+        return f"passwd home of {self.account.name}"
+
+
+@dataclass(frozen=True)
+class SetShell(Step):
+    """Change the login shell."""
+
+    name: str
+    shell: str
+
+    @property
+    def said(self) -> str:
+        return f"shell of {self.name}"
+
+
+@dataclass(frozen=True)
+class HandOver(Step):
+    """Give the files in a home that was left from the user id ``former`` to another one."""
+
+    root: str
+    name: str
+    former: int
+    uid: int
+    gid: int
+
+
+@dataclass(frozen=True)
+class MakeHomes(Step):
+    """Make or correct directories in the jail; each name with its user and group id."""
+
+    root: str
+    owners: Mapping[str, tuple[int, int]]
+
+    @property
+    def said(self) -> str:
+        return f"homes of {listed(list(self.owners))}"
+
+
+@dataclass(frozen=True)
+class WriteKeys(Step):
+    """Replace the key file."""
+
+    directory: str
+    name: str
+    data: bytes
+
+    @property
+    def said(self) -> str:
+        return f"keys of {self.name}"
+
+
+@dataclass(frozen=True)
+class SetExpiry(Step):
+    """Let the account expire on ``day``, never when it is empty."""
+
+    name: str
+    day: str
+    locks: bool
+
+    @property
+    def said(self) -> str:
+        return f"{'locked' if self.locks else 'unlocked'} {self.name}"
+
+
+@dataclass(frozen=True)
+class SetHashes(Step):
+    """Store hashes; who is in ``to_hash`` gets that password's behind what ``hashes`` says, a mark or nothing."""
+
+    hashes: Mapping[str, str]
+    to_hash: Mapping[str, str]
+    rounds: int
+
+    @property
+    def said(self) -> str:
+        return f"passwords of {listed(sorted(self.hashes))}"
+
+
+@dataclass(frozen=True)
+class EndSessions(Step):
+    """End what these users, by name and id, have open; ``shared`` as for RemoveAccounts."""
+
+    uids: Mapping[str, int]
+    shared: frozenset[int]
+
+
+@dataclass(frozen=True)
+class RemoveHome(Step):
+    """Delete a directory with everything in it."""
+
+    root: str
+    name: str
+
+    @property
+    def said(self) -> str:
+        return f"deleted {os.path.join(self.root, self.name)}"
