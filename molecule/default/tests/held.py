@@ -90,7 +90,8 @@ END
 """)
 
     def begin(self, name: str) -> None:
-        """Start to log in."""
+        """Start to log in. Since OpenSSH 9.8 sshd turns away for a while who failed to log in: wait for it to greet."""
+        self.client.ask("banner", host=self.server.address)
         wish = json.dumps(self.logins[name])
         self.client.sh(f"cd {self.folder}; python3 hold.py {name} '{wish}' >{name}.log 2>&1 &")
 

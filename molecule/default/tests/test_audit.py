@@ -11,74 +11,16 @@ import ast
 import json
 import re
 import shlex
-import time
-from typing import Any, Callable
+from typing import Any
 
 import pytest
 from conftest import FTPS_ROOT, SFTP_JAIL, run_module
+from logged import LINE, Log, wait_for
 
 NAME = "harvey"
 FIRST = "Two-Face%1 coin toss"
 SECOND = "two-face%2 COIN toss"
 OLIVIA = "olivia"
-LINE = re.compile(
-    r"(?:by=(?P<by>'[^']*'|\"[^\"]*\") with=(?P<front>[a-z_]+)|client=(?P<client>'[^']*') from=(?P<address>\S+))"
-    r" (?P<verb>[a-z_ -]+?)"
-    r"(?: users?=(?P<users>(?:'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|,|\.\.\.)+))? result=(?P<result>\w+)(?P<rest>.*)"
-)
-
-
-class Log:
-    """What the server has logged since this was made."""
-
-    def __init__(self, server: Any) -> None:
-        self.server = server
-        self.cursor = server.sh("journalctl -q -n 0 --show-cursor | sed -n 's/^-- cursor: //p'").stdout.strip()
-        self.size = int(server.sh("stat -c %s /var/log/auth.log 2>/dev/null || echo 0").stdout)
-
-    def messages(self, **only: str) -> list[Any]:
-        """The messages of the journal, or ``only`` those with these fields; bytes in them come as a list of numbers.
-
-        journalctl does not choose: behind a cursor it leaves out the first entry that matches.
-        """
-        words = shlex.quote(f"--after-cursor={self.cursor}")
-        lines = self.server.sh(f"journalctl -q --no-pager -o json {words}").stdout.splitlines()
-        entries = [json.loads(line) for line in lines]
-        return [entry["MESSAGE"] for entry in entries if only.items() <= entry.items()]
-
-    def ours(self) -> list[str]:
-        """Our lines, by a process of root: authpriv, whoever else may write something with our tag."""
-        return self.messages(SYSLOG_IDENTIFIER="ftp-users", SYSLOG_FACILITY="10", _UID="0")
-
-    def auth(self) -> str | None:
-        """What was added to auth.log; None where no syslog daemon writes one."""
-        if self.server.sh("systemctl is-active rsyslog", check=False).returncode:
-            return None
-        return str(self.server.sh(f"tail -c +{self.size + 1} /var/log/auth.log").stdout)
-
-    def wait(self, count: int) -> list[re.Match[str]]:
-        """Wait until there are ``count`` lines, in auth.log too; return each taken apart."""
-        _wait(lambda: len(self.ours()) >= count, self.ours)
-        lines = self.ours()
-        assert len(lines) == count, lines
-        if self.auth() is not None:
-            _wait(lambda: all(line in str(self.auth()) for line in lines), self.auth)
-            assert len(re.findall(r"ftp-users\[\d+\]:", str(self.auth()))) == count, self.auth()
-        taken = []
-        for line in lines:
-            assert isinstance(line, str) and line.isascii() and line.isprintable(), line
-            found = LINE.fullmatch(line)
-            assert found, line
-            taken.append(found)
-        return taken
-
-
-def _wait(happened: Callable[[], bool], state: Callable[[], object]) -> None:
-    """The daemons of the log write when they come to it."""
-    deadline = time.monotonic() + 60
-    while not happened():
-        assert time.monotonic() < deadline, state()
-        time.sleep(0.1)
 
 
 def brief(found: re.Match[str]) -> tuple[str, str, str, str]:
@@ -218,7 +160,7 @@ def test_nobody_can_forge_a_line(server, control):
         assert answer["ok"] is False
     server.sh(f"SUDO_USER={shlex.quote(names[0])} ftp-users lock nobody-here", check=False)
     server.sh(f"runuser -u {OLIVIA} -- logger -p authpriv.info -t ftp-users {shlex.quote(FORGED)}")
-    _wait(lambda: FORGED in log.messages(SYSLOG_IDENTIFIER="ftp-users"), log.messages)
+    wait_for(lambda: FORGED in log.messages(SYSLOG_IDENTIFIER="ftp-users"), log.messages)
     lines = log.ours()
     assert len(lines) == 2 * len(names) + 1, lines
     for line in lines:

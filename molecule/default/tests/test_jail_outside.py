@@ -53,7 +53,9 @@ def test_the_user_manager_of_an_sftp_user_starts_none_of_his_units(server, clien
     wait_until(lambda: not is_active())  # the one of the log-in that uploaded
     # The session must live until the manager is up, which means that its default.target is reached.
     up = f"{server.directory}/up"
-    client.sh(f"rm -f {up}; ( until [ -e {up} ]; do sleep 0.1; done; echo pwd ) | {planted} >/dev/null 2>&1 &")
+    client.sh(
+        f"rm -f {up}; {{ {{ until [ -e {up} ]; do sleep 0.1; done; echo pwd; }} | {planted}; }} >/dev/null 2>&1 &"
+    )
     try:
         wait_until(is_active)
     finally:
