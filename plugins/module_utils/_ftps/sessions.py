@@ -13,6 +13,9 @@ of the session, which takes the user's directory as its root. ``user_config_dir`
 find that: /proc/PID/root is the directory. SIGTERM is ignored; SIGKILL of one process ends the others of its session,
 and neither the daemon nor another session.
 
+Where inetd, xinetd or a socket of systemd accepts the connections there is no daemon, and what it starts for each is no
+child of a vsftpd.
+
 Nothing says whose password is being checked, so it is waited for: a process that waits for its child to hand over the
 next password has nothing old in hand. PAM modules that ask a service wait for it in poll(2) and not in read(2).
 """
@@ -20,11 +23,12 @@ next password has nothing old in hand. PAM modules that ask a service wait for i
 from __future__ import annotations
 
 import time
-from typing import Iterable
+from typing import Collection, Iterable, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._host import processes as proc
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.processes import Process
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.sessions import SECONDS, outlived
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.sockets import listening_sockets, socket_inodes
 
 _PAUSE = 0.02
 _WAITS_FOR_CHILD = "unix_stream_"  # the beginning of what wchan of proc(5) says
@@ -39,29 +43,42 @@ def end_ftps_sessions(directories: Iterable[str], seconds: float = SECONDS) -> l
     """
     host = proc.identity("/")
     wanted = {found for found in map(proc.identity, directories) if found and found != host}
-    found = _of_vsftpd() if wanted else []
-    doomed = [one for one in found if proc.root_of(one) in wanted]
-    checking = _checking(found)
+    checking, doomed = _next(_of_vsftpd(), wanted) if wanted else ([], [])
     deadline = time.monotonic() + seconds
     while doomed or checking:
         late = time.monotonic() > deadline
         for one in (*doomed, *(checking if late else ())):
             proc.kill(one)
-        parents = {one.pid for one in checking}
-        # First who has not finished, then the children: who has is seen with the session it has started, if any.
-        checking = _checking(checking)
-        started = [one for one in _of_vsftpd() if one.parent in parents]
-        checking += [one for one in _checking(started) if one not in checking]
-        doomed = [one for one in doomed if proc.is_running(one)]
-        doomed += [one for one in started if proc.root_of(one) in wanted and one not in doomed]
+        checking, arrived = _next(checking, wanted)
+        doomed = list({*filter(proc.is_running, doomed), *arrived})
         if late and time.monotonic() > deadline + 1:
             return outlived("FTPS", [*doomed, *checking])
         time.sleep(_PAUSE)
     return []
 
 
+def _next(before: Sequence[Process], wanted: Collection[object]) -> tuple[list[Process], list[Process]]:
+    """Of processes that were there ``before``, and what they have started since: who is checking, and who has arrived.
+
+    First who has not finished, then the children: who has is seen with the session it has started. Who was on the way
+    into one of the directories ``wanted`` may be there by now.
+    """
+    checking = _checking(before)
+    parents = {one.pid for one in before}
+    started = [one for one in _of_vsftpd() if one.parent in parents]
+    checking += [one for one in _checking(started) if one not in checking]
+    return checking, [one for one in {*before, *started} if proc.root_of(one) in wanted]
+
+
 def _of_vsftpd() -> list[Process]:
     return [one for one in proc.processes() if one.name == "vsftpd"]
+
+
+def _serves_one(process: Process) -> bool:
+    """Whether it has a connection and does not listen, as what inetd starts; the daemon listens all the time."""
+    held = socket_inodes(str(process.pid))
+    # Of the network it is in, which may be another one than this program's.
+    return bool(held) and not held.intersection(listening_sockets(f"{proc.PROC}/{process.pid}"))
 
 
 def _checking(found: Iterable[Process]) -> list[Process]:
@@ -76,7 +93,7 @@ def _checking(found: Iterable[Process]) -> list[Process]:
     return [
         one
         for one in found
-        if one.parent in pids  # not the daemon
+        if (one.parent in pids or _serves_one(one))  # not the daemon
         and children.get(one.pid, 0) < 2  # with two, one for the network and the session, it is past that
         and proc.root_of(one) == host
         and not proc.waits_in(one).startswith(_WAITS_FOR_CHILD)

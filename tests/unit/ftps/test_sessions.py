@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Iterator
+from typing import Iterable, Iterator
 
 import pytest
 
@@ -94,14 +94,19 @@ def test_a_user_whose_directory_is_the_root_of_the_host_does_not_end_the_daemon(
 
 DAEMON = r"""
 import ctypes, os, signal, socket, sys, threading, time
-home, what = sys.argv[1:]
+home, what, starter = sys.argv[1:]
 libc = ctypes.CDLL(None)
-libc.prctl(15, b"vsftpd", 0, 0, 0)
+libc.prctl(15, starter.encode(), 0, 0, 0)
+listening = socket.create_server(("127.0.0.1", 0))
+client = socket.create_connection(listening.getsockname())
+connection, _address = listening.accept()
 ours, theirs = socket.socketpair()
 if os.fork():
     os.write(1, b"ready\n")
     os.wait()
-    time.sleep(60)  # the daemon
+    time.sleep(60)  # the daemon, or inetd
+listening.close()
+libc.prctl(15, b"vsftpd", 0, 0, 0)
 libc.prctl(1, signal.SIGKILL)
 def tell(word):
     os.write(1, f"{word} {os.getpid()}\n".encode())
@@ -114,23 +119,38 @@ while what == "stuck" or not os.path.exists(home + "/go"):
 if os.fork():
     ours.recv(1)
 libc.prctl(1, signal.SIGKILL)
+tell("enters")
+while what == "lingers" and not os.path.exists(home + "/enter"):
+    pass
 os.chroot(home)
 tell("session")
 time.sleep(60)
 """
 """What vsftpd's processes look like from outside while somebody logs in."""
+STARTERS = ("vsftpd", "xinetd")
 
 
 class Daemon:
-    """``what`` its connection does: ``waits`` for a password, ``checks`` one until the file go is there, ``stuck``."""
+    """``what`` its connection does: ``waits`` for a password, ``checks`` one until the file go is there, ``stuck``.
 
-    def __init__(self, home: Path, what: str):
+    ``lingers``: as ``checks``, and the session starts in the directory of its user when the file enter is there.
+
+    ``starter``: what accepts connections, vsftpd itself or inetd, xinetd, systemd.
+    """
+
+    def __init__(self, home: Path, what: str, starter: str):
         self.process = subprocess.Popen(
-            [sys.executable, "-c", DAEMON, str(home), what], stdout=subprocess.PIPE, text=True, start_new_session=True
+            [sys.executable, "-c", DAEMON, str(home), what, starter],
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
         )
         assert self.process.stdout
         self.lines = self.process.stdout
-        assert {self.lines.readline().split()[0] for _line in range(2)} == {"ready", "connection"}
+        assert {self.word()[0] for _line in range(2)} == {"ready", "connection"}
+
+    def word(self) -> list[str]:
+        return self.lines.readline().split()
 
     def end(self) -> None:
         os.killpg(self.process.pid, signal.SIGKILL)
@@ -145,14 +165,15 @@ def in_the_background(home: Path, seconds: float) -> tuple[threading.Thread, lis
     return thread, warnings
 
 
-def test_a_log_in_that_is_being_checked_ends_when_its_session_begins(homes: Path) -> None:
-    daemon = Daemon(homes / "robin", "checks")
+@pytest.mark.parametrize("starter", STARTERS)
+def test_a_log_in_that_is_being_checked_ends_when_its_session_begins(homes: Path, starter: str) -> None:
+    daemon = Daemon(homes / "robin", "checks", starter)
     try:
         ending, warnings = in_the_background(homes / "robin", 30)
         ending.join(0.2)
         assert ending.is_alive()
         (homes / "robin" / "go").touch()
-        assert daemon.lines.readline().startswith("session")
+        assert [daemon.word()[0], daemon.word()[0]] == ["enters", "session"]
         ending.join(30)
         assert not ending.is_alive() and warnings == []
         assert [one for one in sessions._of_vsftpd() if proc.root_of(one) == proc.identity(str(homes / "robin"))] == []
@@ -160,21 +181,79 @@ def test_a_log_in_that_is_being_checked_ends_when_its_session_begins(homes: Path
         daemon.end()
 
 
-def test_a_log_in_of_somebody_else_that_is_being_checked_goes_on(homes: Path) -> None:
-    daemon = Daemon(homes / "robin", "checks")
+@pytest.mark.parametrize("starter", STARTERS)
+def test_a_session_on_its_way_into_its_directory_ends_too(
+    homes: Path, monkeypatch: pytest.MonkeyPatch, starter: str
+) -> None:
+    """Seen once while its root is the host's, and gone from there when it is looked at again."""
+    daemon, real = Daemon(homes / "robin", "lingers", starter), sessions._checking
+    entering: list[int] = []
+    met: list[proc.Process] = []
+
+    def look(found: Iterable[proc.Process]) -> list[proc.Process]:
+        asked = list(found)
+        if met and set(met) <= set(asked) and not (homes / "robin" / "enter").exists():
+            (homes / "robin" / "enter").touch()
+            assert daemon.word()[0] == "session"
+        seen = real(asked)
+        met.extend(one for one in seen if one.pid in entering and one not in met)
+        return seen
+
+    monkeypatch.setattr(sessions, "_checking", look)
+    try:
+        ending, warnings = in_the_background(homes / "robin", 30)
+        (homes / "robin" / "go").touch()
+        entering.append(int(daemon.word()[1]))
+        ending.join(40)
+        assert not ending.is_alive() and warnings == []
+        assert [one for one in sessions._of_vsftpd() if one.pid in entering] == []
+    finally:
+        daemon.end()
+
+
+@pytest.mark.parametrize("starter", STARTERS)
+def test_a_session_that_starts_behind_the_first_look_ends_too(
+    homes: Path, monkeypatch: pytest.MonkeyPatch, starter: str
+) -> None:
+    """The password was right when it was asked for, and whoever asked has finished when it is looked at."""
+    daemon, real = Daemon(homes / "robin", "checks", starter), sessions._of_vsftpd
+
+    def look() -> list[proc.Process]:
+        seen = real()
+        if not (homes / "robin" / "go").exists():
+            (connection,) = (one for one in seen if one.parent == daemon.process.pid)
+            (homes / "robin" / "go").touch()
+            assert [daemon.word()[0], daemon.word()[0]] == ["enters", "session"]
+            while not proc.waits_in(connection).startswith("unix_stream_"):
+                pass
+        return seen
+
+    monkeypatch.setattr(sessions, "_of_vsftpd", look)
+    try:
+        assert end_ftps_sessions([str(homes / "robin")], 30) == []
+        assert [one for one in real() if proc.root_of(one) == proc.identity(str(homes / "robin"))] == []
+    finally:
+        daemon.end()
+
+
+@pytest.mark.parametrize("starter", STARTERS)
+def test_a_log_in_of_somebody_else_that_is_being_checked_goes_on(homes: Path, starter: str) -> None:
+    daemon = Daemon(homes / "robin", "checks", starter)
     try:
         ending, _warnings = in_the_background(homes / "bat", 30)
         (homes / "robin" / "go").touch()
-        word, pid = daemon.lines.readline().split()
+        assert daemon.word()[0] == "enters"
+        word, pid = daemon.word()
         ending.join(30)
         assert word == "session" and not ending.is_alive() and proc.find(int(pid))
     finally:
         daemon.end()
 
 
-def test_who_waits_for_a_password_is_not_waited_for(homes: Path) -> None:
+@pytest.mark.parametrize("starter", STARTERS)
+def test_who_waits_for_a_password_is_not_waited_for(homes: Path, starter: str) -> None:
     """Scanners hold such connections open by the hundred, for minutes."""
-    daemon = Daemon(homes / "robin", "waits")
+    daemon = Daemon(homes / "robin", "waits", starter)
     try:
         began = time.monotonic()
         assert end_ftps_sessions([str(homes / "bat")], 30) == []
@@ -184,8 +263,9 @@ def test_who_waits_for_a_password_is_not_waited_for(homes: Path) -> None:
         daemon.end()
 
 
-def test_a_check_that_does_not_end_is_ended(homes: Path) -> None:
-    daemon = Daemon(homes / "robin", "stuck")
+@pytest.mark.parametrize("starter", STARTERS)
+def test_a_check_that_does_not_end_is_ended(homes: Path, starter: str) -> None:
+    daemon = Daemon(homes / "robin", "stuck", starter)
     try:
         assert end_ftps_sessions([str(homes / "bat")], 0.2) == []
         assert [one for one in sessions._of_vsftpd() if one.parent == daemon.process.pid] == []
@@ -224,3 +304,19 @@ def test_sessions_that_cannot_be_told_apart_are_said_to_go_on(tmp_path: Path) ->
     server = Server(str(tmp_path / "users.db"), None, Homes("/home/vftp/$USER", "$USER", str(tmp_path)), "ftp")
     assert end_sessions(["ann"], server) == [warning.replace("ann, bob", "ann")]
     assert end_sessions(["ann", "bob", "cid"], server) == []
+
+
+def test_a_daemon_is_never_taken_for_a_connection(homes: Path) -> None:
+    """Nobody is logging in: it has no child, and nothing but the socket it listens on tells."""
+    listens = (
+        "import ctypes, socket; ctypes.CDLL(None).prctl(15, b'vsftpd', 0, 0, 0)\n"
+        "one = socket.create_server(('127.0.0.1', 0)); print('ready', flush=True)\nwhile True: pass"
+    )
+    daemon = subprocess.Popen([sys.executable, "-c", listens], stdout=subprocess.PIPE, text=True)
+    try:
+        assert daemon.stdout and daemon.stdout.readline() == "ready\n"
+        assert end_ftps_sessions([str(homes / "bat")], 0.2) == []
+        assert daemon.poll() is None
+    finally:
+        daemon.kill()
+        daemon.communicate()
