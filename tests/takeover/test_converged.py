@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sysconfig
+from pathlib import Path
 from typing import Any, Iterator
 
+import inside
 import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
 
 MAKE_CERTIFICATE = r"""
 set -e
@@ -31,6 +38,27 @@ VARIABLES: dict[str, Any] = {
     "vsftpd_rsa_private_key_file": "/etc/letsencrypt/live/ftp/privkey.pem",
     "ftp_users": [{"name": name, "password": PASSWORD, "protocols": ["ftps"]} for name in ("shop", "new", "reader")],
 }
+SOCKET = """\
+[Socket]
+ListenStream=2121
+Accept=yes
+"""
+BY_SOCKET = """\
+[Service]
+ExecStart=-/usr/sbin/vsftpd /etc/vsftpd-socket.conf
+StandardInput=socket
+"""
+LONG_CHECK = f"""
+set -e
+hash=$(perl -e 'print crypt($ARGV[0], q($6$rounds=15000000$abcdefghijklmnop))' {PASSWORD})
+printf 'new\\n%s\\n' "$hash" | db_load -T -t hash /etc/vsftpd/users.db
+curl -sSk --ssl-reqd --max-time 90 -u 'new:{PASSWORD}' ftp://127.0.0.1:2121/ >/dev/null 2>&1 & client=$!
+for turn in $(seq 600); do ps -o time= -C vsftpd | grep -q '00:00:0[1-9]' && break; sleep 0.05; done
+ps -o time= -C vsftpd | grep '00:00:0[1-9]'  # the password is being checked
+ftp-users lock new
+! wait $client
+"""
+"""What fronts of ours would not store, a hash that takes seconds, keeps the log-in where the lock meets it."""
 SITES = "stat -c '%n %U:%G %a' /var/www /var/www/shop"
 STATE = "systemctl is-enabled vsftpd; systemctl is-active vsftpd"
 
@@ -123,3 +151,52 @@ def test_the_log_is_short_and_rotated_by_size(server):
     sizes = host.sh("stat -c '%n %s' /var/log/vsftpd.log*").stdout
     assert f"/var/log/vsftpd.log.1 {101 << 20}" in sizes and "/var/log/vsftpd.log 0" in sizes
     assert host.logs_in("shop", PASSWORD) and host.sh("cat /var/log/vsftpd.log").stdout, "vsftpd writes on"
+
+
+def test_a_log_in_behind_a_socket_of_systemd_does_not_outrun_the_lock(server):
+    """As by inetd there is no daemon then, whose child the connection would be."""
+    host = server[0]
+    host.sh("sed 's/^listen.*=YES/listen=NO/; /^listen_port=/d' /etc/vsftpd.conf >/etc/vsftpd-socket.conf")
+    host.copy(SOCKET, "/etc/systemd/system/vsftpd-socket.socket")
+    host.copy(BY_SOCKET, "/etc/systemd/system/vsftpd-socket@.service")
+    host.sh("systemctl daemon-reload && systemctl start vsftpd-socket.socket")
+    assert host.logs_in("new", PASSWORD, 2121)
+    try:
+        host.sh(LONG_CHECK)
+        daemon = host.sh("systemctl show --property MainPID --value vsftpd").stdout
+        assert host.sh("pgrep -x vsftpd").stdout == daemon, "the session is gone, and the daemon is not"
+    finally:
+        host.sh("systemctl stop vsftpd-socket.socket; rm /etc/systemd/system/vsftpd-socket*; systemctl daemon-reload")
+
+
+@pytest.mark.skipif(
+    os.environ.get("PLATFORM", "debian12") != "debian12", reason="the environment copied there is of its Python"
+)
+def test_a_module_on_the_server_itself_finds_the_python_that_has_the_binding(server):
+    """Case 17: Ansible in a virtual environment, localhost, no interpreter said."""
+    host = server[0]
+    host.sh("python3 -m venv --without-pip /opt/ansible")
+    copy_ansible(host, "/opt/ansible/lib/python3.11/site-packages")
+    host.sh("! /opt/ansible/bin/python -c 'import bsddb3'")
+    done = host.sh(
+        "/opt/ansible/bin/python -m ansible adhoc localhost --connection local -m secure_ftp.server.ftp_user"
+        f" -a 'name=itself password={PASSWORD}'"
+    )
+    assert "CHANGED" in done.stdout and host.logs_in("itself", PASSWORD), done.stdout
+
+
+def copy_ansible(host: Any, where: str) -> None:
+    """Put the Ansible that runs the tests, and the collection, into ``where`` of ``host``."""
+    here = sysconfig.get_path("purelib")
+    packages = ["ansible", "jinja2", "markupsafe", "yaml", "packaging", "resolvelib", "cryptography", "cffi"]
+    packages += [path.name for name in ("ansible_core", "jinja2") for path in Path(here).glob(f"{name}-*.dist-info")]
+    packages += [path.name for path in Path(here).glob("_cffi_backend*")]
+    for source, target, names in (
+        (here, where, packages),
+        (str(ROOT), f"{where}/ansible_collections/secure_ftp/server", ["plugins", "meta", "galaxy.yml"]),
+    ):
+        packed = subprocess.run(
+            ["tar", "-C", source, "--exclude=__pycache__", "-c", *names], stdout=subprocess.PIPE, check=True
+        )
+        unpack = inside.command(host.name, "bash", "-c", f"mkdir -p {target} && tar -C {target} -x")
+        subprocess.run(unpack, input=packed.stdout, check=True)
