@@ -254,8 +254,8 @@ def accounts_lock(path: str = LOCK_FILE, seconds: float = 60.0) -> Iterator[None
 
 
 def login_names() -> set[str]:
-    """Names this run logged in as: sudo's variable, and the audit session's user id where the kernel keeps one."""
-    names = {os.environ.get("SUDO_USER", "")}
+    """Names this run logged in as: what sudo or doas says, and the audit session's user id where there is one."""
+    names = {os.environ.get("SUDO_USER", ""), os.environ.get("DOAS_USER", "")}
     with contextlib.suppress(OSError, ValueError, KeyError, SecureFtpError):
         with open("/proc/self/loginuid", encoding="ascii") as file:
             uid = int(file.read())

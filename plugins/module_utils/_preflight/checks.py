@@ -26,6 +26,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._firewall import
 from ansible_collections.secure_ftp.server.plugins.module_utils._firewall.plan import boolean, integer, is_on, tls_modes
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps import database as _userdb
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import discover
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import login_names
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.sockets import listener
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.stored import is_stored
 from ansible_collections.secure_ftp.server.plugins.module_utils._preflight import collections
@@ -474,12 +475,11 @@ def this_host(login_user: str, ssh_ports: Iterable[int], check_mode: bool = Fals
     With ``check_mode`` an earlier play may be the one that makes a file that is missing.
     """
     release = releases.read_os_release()
-    users = {login_user, os.environ.get("SUDO_USER", ""), os.environ.get("DOAS_USER", "")} - {"", "root"}
     return Host(
         os_id=release.get("ID", "").lower(),
         os_version=release.get("VERSION_ID", ""),
         os_name=release.get("PRETTY_NAME", ""),
-        login_users=frozenset(users),
+        login_users=frozenset({login_user, *login_names()} - {"", "root"}),
         ssh_ports=tuple(ssh_ports),
         account_of=account_groups,
         is_stored=is_stored,

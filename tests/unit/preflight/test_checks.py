@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core import releases
-from ansible_collections.secure_ftp.server.plugins.module_utils._host import sockets
+from ansible_collections.secure_ftp.server.plugins.module_utils._host import accounts, sockets
 from ansible_collections.secure_ftp.server.plugins.module_utils._preflight import checks as _preflight
 from ansible_collections.secure_ftp.server.plugins.module_utils._preflight.checks import Host, problems, secrets_of
 from ansible_collections.secure_ftp.server.plugins.module_utils._users import fields
@@ -301,7 +301,10 @@ def test_this_host_knows_who_logged_in(monkeypatch):
     monkeypatch.setenv("SUDO_USER", "alfred")
     host = _preflight.this_host("bruce", [22])
     assert host.login_users == {"alfred", "bruce"} and host.ssh_ports == (22,)
-    monkeypatch.setenv("SUDO_USER", "root")
+    monkeypatch.setenv("DOAS_USER", "selina")
+    # The same people as those whom a change of accounts spares: it knows the user of the audit session, too.
+    assert _preflight.this_host("", []).login_users == accounts.login_names() - {"root"} >= {"alfred", "selina"}
+    monkeypatch.setattr(_preflight, "login_names", lambda: {"root"})
     assert _preflight.this_host("", []).login_users == frozenset()
 
 
