@@ -9,7 +9,8 @@ from typing import Any
 
 import yaml
 
-VSFTPD = Path(__file__).resolve().parents[2] / "roles/vsftpd"
+ROLES = Path(__file__).resolve().parents[2] / "roles"
+VSFTPD = ROLES / "vsftpd"
 TASKS = yaml.safe_load((VSFTPD / "tasks/main.yml").read_text())
 
 
@@ -19,12 +20,18 @@ def place(module: str, word: str) -> int:
     return found
 
 
+def variables(role: str) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((ROLES / role / "vars/main.yml").read_text())
+    return found
+
+
 def test_the_unit_is_masked_before_the_package_comes_and_until_it_is_configured() -> None:
-    mask, install = place("include_tasks", "mask.yml"), place("apt", "__vsftpd_packages")
+    install = place("import_tasks", "packages.yml")
     written = next(number for number, task in enumerate(TASKS) if "secure_ftp.server.vsftpd_config" in task)
     unmasked = place("file", "'{{ item }}', 'state': 'absent'")
-    assert mask < install < written < unmasked
-    assert str(TASKS[install]["ansible.builtin.apt"]["policy_rc_d"]) == "101"
+    assert install < written < unmasked
+    assert variables("vsftpd")["__vsftpd_packages_first"] == {"vsftpd": "mask.yml"}
+    assert variables("vsftpd")["__vsftpd_packages_policy_rc_d"] == 101
     masking = yaml.safe_load((VSFTPD / "tasks/mask.yml").read_text())
     assert masking[-1]["ansible.builtin.file"] == {
         "src": "/dev/null",
@@ -35,6 +42,26 @@ def test_the_unit_is_masked_before_the_package_comes_and_until_it_is_configured(
     assert "remote_src" in masking[-2]["ansible.builtin.copy"], "a unit of somebody else leaves a copy"
     assert "__vsftpd_mask_mark" in str(masking[1]), "the mark is made first and removed last"
     assert TASKS[unmasked]["loop"] == ["{{ __vsftpd_mask }}", "{{ __vsftpd_mask_mark }}"]
+
+
+def test_packages_are_installed_in_one_place_and_what_has_to_come_first_does() -> None:
+    """tests/takeover and Molecule run it; here is that no role has a second way."""
+    tasks = yaml.safe_load((VSFTPD / "tasks/packages.yml").read_text())
+    first, install = (
+        next(number for number, task in enumerate(tasks) if module in task)
+        for module in ("ansible.builtin.include_tasks", "ansible.builtin.apt")
+    )
+    assert first < install and "_packages_first" in str(tasks[first]["vars"])
+    assert "_packages_policy_rc_d" in tasks[install]["ansible.builtin.apt"]["policy_rc_d"]
+    used = set()
+    for path in ROLES.glob("*/tasks/*.yml"):
+        role, text = path.parts[-3], path.read_text()
+        if path != VSFTPD / "tasks/packages.yml":
+            assert "dpkg-query" not in text and ("ansible.builtin.apt:" in text) == (path.name == "ufw.yml"), path
+        if "packages.yml" in text:
+            used.add(role)
+            assert variables(role)[f"__{role}_packages"], role
+    assert used == {"vsftpd", "pam_userdb", "sshd_chroot", "remote_control"}
 
 
 def test_the_log_is_rotated_by_its_size_and_holds_no_commands() -> None:

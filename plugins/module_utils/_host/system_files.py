@@ -1,0 +1,106 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: for use inside this collection only; may change without notice.
+"""The small files a role owns, several at once: units, rules of logrotate, a PAM service, a manual page."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+from typing import Iterable, Sequence
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.places import is_ours
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.directories import ensure_directory
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.files import file_error, keep_copy, replace_file
+
+
+@dataclass(frozen=True)
+class Directory:
+    """A directory to make where there is none; one that is there is somebody's and keeps its owner and its mode."""
+
+    path: str
+    mode: int = 0o755
+
+
+@dataclass(frozen=True)
+class Text:
+    """A file of root's, what is to be in it, and its mode."""
+
+    path: str
+    content: str
+    mode: int = 0o644
+
+
+@dataclass(frozen=True)
+class Change:
+    """One thing made or replaced: ``before`` is the old text, None where nothing was; both are '' for a directory."""
+
+    path: str
+    before: str | None = ""
+    after: str = ""
+
+
+def octal(value: object, what: str) -> int:
+    """The mode that a string such as ``"0644"`` means; SecureFtpError names ``what`` it was given for."""
+    try:
+        mode = int(str(value), 8)
+    except ValueError:
+        mode = -1
+    if not 0 <= mode <= 0o7777:
+        raise SecureFtpError(f"{what}: expected an octal mode in quotes such as '0644', found {value!r}")
+    return mode
+
+
+def make(directories: Iterable[Directory], check_mode: bool = False) -> list[Change]:
+    """Make those of ``directories`` that are missing, root's, in their order. Raises SecureFtpError."""
+    changes = []
+    for one in directories:
+        if not os.path.isdir(one.path):
+            if not check_mode:
+                ensure_directory(one.path, 0, 0, one.mode)
+            changes.append(Change(one.path))
+    return changes
+
+
+def keep(paths: Iterable[str], check_mode: bool = False) -> list[str]:
+    """Leave a dated copy beside each of ``paths`` that this collection did not write; return the copies there are.
+
+    In check mode none is made and none returned. Raises SecureFtpError.
+    """
+    copies = []
+    for path in paths:
+        text = _read(path)
+        if text is not None and not is_ours(text) and not check_mode:
+            copies.append(keep_copy(path))
+    return copies
+
+
+def write(files: Sequence[Text], check_mode: bool = False) -> list[Change]:
+    """Make each of ``files`` what it is to be, root's; return those that were not. Raises SecureFtpError."""
+    changes = []
+    for file in files:
+        before = _read(file.path)
+        if before == file.content and _is_settled(file.path, file.mode):
+            continue
+        changes.append(Change(file.path, before, file.content))
+        if not check_mode:
+            replace_file(file.path, file.content.encode("utf-8", "surrogateescape"), file.mode, 0, 0)
+    return changes
+
+
+def _read(path: str) -> str | None:
+    """The text of ``path``; None where nothing is. What is no text of UTF-8 comes back as it was when written."""
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
+            return file.read()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise file_error(path, "read", error) from error
+
+
+def _is_settled(path: str, mode: int) -> bool:
+    found = os.lstat(path)
+    return (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (0, 0, mode) and stat.S_ISREG(found.st_mode)

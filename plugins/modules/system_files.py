@@ -1,0 +1,141 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Several small files of root's in one task."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: system_files
+short_description: Write several small files of the system in one task
+version_added: 0.2.0
+description:
+  - Makes directories that are missing, keeps copies of what somebody else wrote, and writes files of root's, in this
+    order.
+  - A task costs a connection and a start of Python on the host; a loop over M(ansible.builtin.template) costs two of
+    each for every file.
+  - A file is replaced whole or not at all. A symbolic link in its place is refused.
+author: secure_ftp.server contributors (@secure_ftp)
+extends_documentation_fragment:
+  - secure_ftp.server.attributes
+options:
+  directories:
+    description:
+      - Directories to make, in this order. One that is there already keeps its owner and its mode.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path:
+        description: The directory. Those above it that are missing are made, too.
+        type: path
+        required: true
+      mode:
+        description: Its mode, an octal number in quotes.
+        type: str
+        default: '0755'
+  keep:
+    description:
+      - Files beside which a dated copy stays, unless this collection wrote them.
+    type: list
+    elements: path
+    default: []
+  files:
+    description:
+      - The files.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path:
+        description: The file. Its directory has to be there.
+        type: path
+        required: true
+      content:
+        description: What is to be in it, to the last byte.
+        type: str
+        required: true
+      mode:
+        description: Its mode, an octal number in quotes.
+        type: str
+        default: '0644'
+"""
+
+EXAMPLES = r"""
+- name: Describe a service and its timer
+  secure_ftp.server.system_files:
+    files:
+      - path: /etc/systemd/system/report.service
+        content: "{{ lookup('ansible.builtin.template', 'report.service.j2') }}"
+      - path: /etc/systemd/system/report.timer
+        content: "{{ lookup('ansible.builtin.template', 'report.timer.j2') }}"
+"""
+
+RETURN = r"""
+paths:
+  description: What was made or replaced.
+  returned: success
+  type: list
+  elements: str
+  sample: [/etc/systemd/system/report.timer]
+copies:
+  description: The copies of what somebody else wrote.
+  returned: success
+  type: list
+  elements: str
+  sample: ["/etc/pam.d/vsftpd.virtual.20260101T000000Z~"]
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.module import run
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.system_files import (
+    Directory,
+    Text,
+    keep,
+    make,
+    octal,
+    write,
+)
+
+
+def _logic(module: AnsibleModule) -> dict[str, Any]:
+    params, check_mode = module.params, module.check_mode
+    directories = [Directory(one["path"], octal(one["mode"], one["path"])) for one in params["directories"]]
+    files = [Text(one["path"], one["content"], octal(one["mode"], one["path"])) for one in params["files"]]
+    changes = make(directories, check_mode)
+    copies = keep(params["keep"], check_mode)
+    changes += write(files, check_mode)
+    return {
+        "changed": bool(changes or copies),
+        "paths": [change.path for change in changes],
+        "copies": copies,
+        "diff": [
+            {
+                "before_header": change.path,
+                "after_header": change.path,
+                "before": change.before or "",
+                "after": change.after,
+            }
+            for change in changes
+        ],
+    }
+
+
+def main() -> None:
+    """Run the module."""
+    path, content = {"type": "path", "required": True}, {"type": "str", "required": True}
+    directory = {"path": path, "mode": {"type": "str", "default": "0755"}}
+    file = {"path": path, "content": content, "mode": {"type": "str", "default": "0644"}}
+    spec = {
+        "directories": {"type": "list", "elements": "dict", "default": [], "options": directory},
+        "keep": {"type": "list", "elements": "path", "default": []},
+        "files": {"type": "list", "elements": "dict", "default": [], "options": file},
+    }
+    run({"argument_spec": spec}, _logic)
+
+
+if __name__ == "__main__":
+    main()
