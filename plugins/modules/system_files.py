@@ -59,6 +59,16 @@ options:
         description: Its mode, an octal number in quotes.
         type: str
         default: '0644'
+      replace:
+        description: Whether a file that is there is made like that, too. With V(false) it stays as it is.
+        type: bool
+        default: true
+  look_for:
+    description:
+      - Paths to look for, once everything else is done.
+    type: list
+    elements: path
+    default: []
 """
 
 EXAMPLES = r"""
@@ -78,6 +88,18 @@ paths:
   type: list
   elements: str
   sample: [/etc/systemd/system/report.timer]
+there:
+  description: Those of O(look_for) that are there.
+  returned: success
+  type: list
+  elements: str
+  sample: [/etc/systemd/system/report.service]
+links:
+  description: Those of them that are symbolic links.
+  returned: success
+  type: list
+  elements: str
+  sample: []
 copies:
   description: The copies of what somebody else wrote.
   returned: success
@@ -86,6 +108,7 @@ copies:
   sample: ["/etc/pam.d/vsftpd.virtual.20260101T000000Z~"]
 """
 
+import os
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -104,7 +127,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._host.system_fil
 def _logic(module: AnsibleModule) -> dict[str, Any]:
     params, check_mode = module.params, module.check_mode
     directories = [Directory(one["path"], octal(one["mode"], one["path"])) for one in params["directories"]]
-    files = [Text(one["path"], one["content"], octal(one["mode"], one["path"])) for one in params["files"]]
+    files = [Text(**{**one, "mode": octal(one["mode"], one["path"])}) for one in params["files"]]
     changes = make(directories, check_mode)
     copies = keep(params["keep"], check_mode)
     changes += write(files, check_mode)
@@ -112,6 +135,8 @@ def _logic(module: AnsibleModule) -> dict[str, Any]:
         "changed": bool(changes or copies),
         "paths": [change.path for change in changes],
         "copies": copies,
+        "there": [path for path in params["look_for"] if os.path.lexists(path)],
+        "links": [path for path in params["look_for"] if os.path.islink(path)],
         "diff": [
             {
                 "before_header": change.path,
@@ -128,11 +153,17 @@ def main() -> None:
     """Run the module."""
     path, content = {"type": "path", "required": True}, {"type": "str", "required": True}
     directory = {"path": path, "mode": {"type": "str", "default": "0755"}}
-    file = {"path": path, "content": content, "mode": {"type": "str", "default": "0644"}}
+    file = {
+        "path": path,
+        "content": content,
+        "mode": {"type": "str", "default": "0644"},
+        "replace": {"type": "bool", "default": True},
+    }
     spec = {
         "directories": {"type": "list", "elements": "dict", "default": [], "options": directory},
         "keep": {"type": "list", "elements": "path", "default": []},
         "files": {"type": "list", "elements": "dict", "default": [], "options": file},
+        "look_for": {"type": "list", "elements": "path", "default": []},
     }
     run({"argument_spec": spec}, _logic)
 

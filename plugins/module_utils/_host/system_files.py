@@ -26,11 +26,12 @@ class Directory:
 
 @dataclass(frozen=True)
 class Text:
-    """A file of root's, what is to be in it, and its mode."""
+    """A file of root's, what is to be in it, and its mode; without ``replace`` one that is there stays as it is."""
 
     path: str
     content: str
     mode: int = 0o644
+    replace: bool = True
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,8 @@ def write(files: Sequence[Text], check_mode: bool = False) -> list[Change]:
     changes = []
     for file in files:
         before = _read(file.path)
+        if before is not None and not file.replace:
+            continue
         if before == file.content and _is_settled(file.path, file.mode):
             continue
         changes.append(Change(file.path, before, file.content))

@@ -70,6 +70,23 @@ def test_a_copy_stays_of_what_somebody_else_wrote(tmp_path: Path, capsys: pytest
     assert run(capsys, **wanted)["copies"] == [], "the file is ours by now"
 
 
+def test_a_file_that_is_only_to_be_there_stays_and_others_are_looked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    service, link = tmp_path / "service", tmp_path / "link"
+    link.symlink_to("nowhere")
+    wanted = {
+        "files": [{"path": str(service), "content": "deny\n", "replace": False}],
+        "look_for": [str(link), str(service), str(tmp_path / "absent")],
+    }
+    assert run(capsys, check_mode=True, **wanted)["there"] == [str(link)]
+    done = run(capsys, **wanted)
+    assert done["changed"] and done["there"] == [str(link), str(service)] and done["links"] == [str(link)]
+    assert service.read_text() == "deny\n"
+    service.write_text("allow\n")
+    assert not run(capsys, **wanted)["changed"] and service.read_text() == "allow\n"
+
+
 @pytest.mark.parametrize(("mode", "there"), [("rw-r--r--", "expected an octal mode"), ("0644", "symbolic link")])
 def test_a_bad_mode_and_a_link_are_refused(
     mode: str, there: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
