@@ -23,9 +23,10 @@ from typing import Any, Callable
 import yaml
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.releases import PACKAGES, RELEASES
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.settings import Settings
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.findings import KINDS
 from ansible_collections.secure_ftp.server.plugins.module_utils._firewall.azure import nsg_plan
-from ansible_collections.secure_ftp.server.plugins.module_utils._firewall.plan import port_plan
+from ansible_collections.secure_ftp.server.plugins.module_utils._firewall.plan import TLS_MODES, port_plan
 from ansible_collections.secure_ftp.server.plugins.module_utils._firewall.ufw_rules import wanted_rules
 from ansible_collections.secure_ftp.server.plugins.module_utils._remote.schema import VERBS, json_schema
 
@@ -226,12 +227,12 @@ def modules() -> str:
 
 def ports() -> str:
     """The port plan of the default ports, with both TLS modes, and what each backend makes of it."""
-    default = {rule.name for rule in port_plan({})}
+    default = {rule.name for rule in port_plan(Settings())}
     lines = [
         "| Rule | Direction | Ports | By default | UFW | Network security group |",
         "|---|---|---|---|---|---|",
     ]
-    for rule in port_plan({"vsftpd_tls_modes": ["explicit", "implicit"]}):
+    for rule in port_plan(Settings(vsftpd_tls_modes=TLS_MODES)):
         where = f"{rule.ports}/{rule.protocol}" if rule.ports else f"from {rule.source_ports}/{rule.protocol} to any"
         ufw = (
             ", ".join(f"`{command}`" for command in wanted_rules([rule]))

@@ -47,8 +47,9 @@ from typing import Any, Callable, Iterable, Mapping, Sequence
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.settings import Settings
 from ansible_collections.secure_ftp.server.plugins.module_utils._firewall.azure import nsg_plan
-from ansible_collections.secure_ftp.server.plugins.module_utils._firewall.plan import integer, port_plan, value_of
+from ansible_collections.secure_ftp.server.plugins.module_utils._firewall.plan import port_plan
 
 
 def filter_nsg_plan(
@@ -56,8 +57,8 @@ def filter_nsg_plan(
 ) -> dict[str, Any]:
     """The plan for a network security group; see ``nsg_plan`` of the library."""
     try:
-        base = integer(value_of(variables, "firewall_azure_priority")) or 0
-        plan = nsg_plan(port_plan(variables, ssh_ports), found, base)
+        settings = Settings.parse(variables)
+        plan = nsg_plan(port_plan(settings, ssh_ports), found, settings.firewall_azure_priority)
     except SecureFtpError as error:
         raise AnsibleFilterError(str(error)) from error
     return {"rules": list(plan.rules), "stale": list(plan.stale)}

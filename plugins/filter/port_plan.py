@@ -54,13 +54,14 @@ from typing import Any, Callable, Iterable, Mapping
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.settings import Settings
 from ansible_collections.secure_ftp.server.plugins.module_utils._firewall.plan import port_plan
 
 
 def filter_port_plan(variables: Mapping[str, Any], ssh_ports: Iterable[int] = (22,)) -> list[dict[str, Any]]:
     """The plan as dictionaries; see ``port_plan`` of the library."""
     try:
-        return [rule.as_dict() for rule in port_plan(variables, ssh_ports)]
+        return [rule.as_dict() for rule in port_plan(Settings.parse(variables), ssh_ports)]
     except SecureFtpError as error:
         raise AnsibleFilterError(str(error)) from error
 

@@ -104,17 +104,15 @@ wanted:
   sample: [ufw allow 22/tcp]
 """
 
-from typing import TYPE_CHECKING, Any, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.module import run
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.settings import Settings
 from ansible_collections.secure_ftp.server.plugins.module_utils._firewall import ufw, ufw_guard
 from ansible_collections.secure_ftp.server.plugins.module_utils._firewall.plan import (
     PortRule,
-    integer,
-    is_on,
     parse_sources,
     port_plan,
-    value_of,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._firewall.ufw_rules import (
     filters_ipv6,
@@ -132,23 +130,23 @@ if TYPE_CHECKING:
 
 
 def work_out(module: AnsibleModule) -> dict[str, Any]:
-    variables = module.params["variables"]
-    ssh_ports, connection = ports_in_use(integer(value_of(variables, "firewall_ssh_port")) or 0)
-    rules = port_plan(variables, ssh_ports)
-    backend = value_of(variables, "firewall_backend")
+    settings = Settings.parse(module.params["variables"])
+    ssh_ports, connection = ports_in_use(settings.firewall_ssh_port)
+    rules = port_plan(settings, ssh_ports)
+    backend = settings.firewall_backend
     if connection is not None and backend != "none":
-        name = "firewall_ssh_allowed_sources"
-        refuse_lockout(connection.client, parse_sources(value_of(variables, name), name))
+        sources = parse_sources(settings.firewall_ssh_allowed_sources, "firewall_ssh_allowed_sources")
+        refuse_lockout(connection.client, sources)
     return {
         "changed": False,
         "ssh_ports": ssh_ports,
         "port_plan": [rule.as_dict() for rule in rules],
         "in_words": [str(rule) for rule in rules],
-        **(ufw_plan(variables, rules) if backend == "ufw" else {}),
+        **(ufw_plan(rules, settings.firewall_ipv6) if backend == "ufw" else {}),
     }
 
 
-def ufw_plan(variables: Mapping[str, Any], rules: Sequence[PortRule]) -> dict[str, Any]:
+def ufw_plan(rules: Sequence[PortRule], wants_ipv6: bool) -> dict[str, Any]:
     wanted = wanted_rules(rules)
     program = ufw.find()
     active, ipv6, added, halves, policies = False, True, "", set(), []
@@ -167,7 +165,7 @@ def ufw_plan(variables: Mapping[str, Any], rules: Sequence[PortRule]) -> dict[st
             or todo.add
             or todo.delete
             or policies
-            or ipv6 != is_on(variables, "firewall_ipv6")
+            or ipv6 != wants_ipv6
             # A run that died has left its change unconfirmed, and the host about to undo it.
             or ufw_guard.is_unsettled()
         ),

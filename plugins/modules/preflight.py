@@ -12,6 +12,9 @@ description:
   - Checks the operating system, the list of people and the variables of the roles against each other and against the
     host, and fails with B(all) problems in one message.
   - Changes nothing and needs nothing but Python on the host.
+  - Where a task gives no O(variables), those of the play are handed over, and so are the people (C(ftp_users)), who
+    logs in (C(ansible_user)), the names that are defined and the collections that are missing. A variable that refers
+    to something undefined is one more problem.
 author: secure_ftp.server contributors (@secure_ftp)
 options:
   users:
@@ -20,10 +23,21 @@ options:
       - Declared as a secret because it holds passwords. Names, protocols, keys and states are still shown in messages.
     type: raw
     default: []
+  roles:
+    description:
+      - The roles whose variables are handed over; all of them when left out. With V([]) only the variables that belong
+        to no role.
+    type: list
+    elements: str
   variables:
     description:
       - The variables of the roles that depend on each other, by their public names.
       - A variable that is not given is not checked.
+    type: dict
+    default: {}
+  unresolved:
+    description:
+      - The variables that could not be worked out, and why.
     type: dict
     default: {}
   configurations:
@@ -47,7 +61,7 @@ options:
     default: []
   missing_collections:
     description:
-      - What P(secure_ftp.server.missing_collections#filter) has found.
+      - Collections that roles need and the control machine lacks.
     type: list
     elements: str
     default: []
@@ -56,7 +70,14 @@ extends_documentation_fragment:
 """
 
 EXAMPLES = r"""
-- name: Check before anything is touched
+- name: Check everything before anything is touched
+  secure_ftp.server.preflight:
+
+- name: Check what two roles read
+  secure_ftp.server.preflight:
+    roles: [pam_userdb, sshd_chroot]
+
+- name: Check some values
   secure_ftp.server.preflight:
     users: "{{ ftp_users }}"
     login_user: "{{ ansible_user | default('') }}"
@@ -73,6 +94,24 @@ problems:
   type: list
   elements: str
   sample: ["vsftpd_port: 22 is the port of SSH on this host; choose another"]
+details:
+  description: The same as data.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    subject:
+      description: The variable, file or user.
+      type: str
+    expected:
+      description: What it ought to be; empty where RV(details[].found) says all there is to say.
+      type: str
+    found:
+      description: What it is.
+      type: str
+    remedy:
+      description: What puts it right.
+      type: str
 ssh_ports:
   description: The ports SSH uses on the host.
   returned: always
@@ -81,10 +120,12 @@ ssh_ports:
   sample: [22]
 """
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.module import run, warn
-from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import Problem, SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.settings import Settings
 from ansible_collections.secure_ftp.server.plugins.module_utils._preflight.checks import (
     Control,
     message,
@@ -111,13 +152,23 @@ def check(module: AnsibleModule) -> dict[str, Any]:
         ssh_ports = []  # an unreadable sshd_config is reported, with sshd's words, by those who need it
     host = this_host(module.params["login_user"], ssh_ports, module.check_mode)
     control = Control(tuple(module.params["defined"]), tuple(module.params["missing_collections"]))
-    found = problems(module.params["variables"], users, host, control)
-    found += sshd_problems(module.params["variables"], users)
-    found += takeover_problems(module.params["variables"], users, module.params["configurations"])
+    settings = Settings.parse(module.params["variables"], module.params["roles"] or ())
+    found = problems(settings, users, host, control)
+    found += sshd_problems(settings, users)
+    found += takeover_problems(settings, users, module.params["configurations"])
+    found += [
+        Problem(name, found=f"cannot be worked out: {why}", remedy="define what it refers to")
+        for name, why in module.params["unresolved"].items()
+    ]
     warn(module, warnings(users, host))
+    told = {
+        "problems": [str(problem) for problem in found],
+        "details": [asdict(problem) for problem in found],
+        "ssh_ports": ssh_ports,
+    }
     if found:
-        module.fail_json(msg=message(found), problems=found, ssh_ports=ssh_ports)
-    return {"changed": False, "problems": [], "ssh_ports": ssh_ports}
+        module.fail_json(msg=message(found), **told)
+    return {"changed": False, **told}
 
 
 def main() -> None:
@@ -125,7 +176,9 @@ def main() -> None:
         {
             "argument_spec": {
                 "users": {"type": "raw", "default": [], "no_log": True},
+                "roles": {"type": "list", "elements": "str"},
                 "variables": {"type": "dict", "default": {}},
+                "unresolved": {"type": "dict", "default": {}},
                 "configurations": {"type": "dict", "default": {}},
                 "login_user": {"type": "str", "default": ""},
                 "defined": {"type": "list", "elements": "str", "default": []},

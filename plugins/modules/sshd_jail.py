@@ -155,7 +155,7 @@ def _logic(module: AnsibleModule) -> dict[str, Any]:
         )
     problems = takeover_problems(unmarked(text or "", config), jail)
     if problems:
-        raise SecureFtpError("nothing was changed: " + "; ".join(problems))
+        raise SecureFtpError("nothing was changed: " + "; ".join(map(str, problems)))
     wanted = with_jail(text or "", jail, config)
     result: dict[str, Any] = {"changes": [], "diff": {}}
     if jail.group not in accounts.groups:

@@ -13,6 +13,7 @@ pytest.importorskip("ansible.errors", reason="filters run on the control machine
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.secure_ftp.server.plugins.filter import nsg_plan, port_plan
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.settings import Settings
 from ansible_collections.secure_ftp.server.plugins.module_utils._firewall import plan as _port_plan
 
 PORT_PLAN = port_plan.FilterModule().filters()["port_plan"]
@@ -23,7 +24,7 @@ BAD = {"firewall_allowed_sources": ["10.0.0.300"]}
 def test_port_plan():
     rules = PORT_PLAN({"vsftpd_port": "2121"}, [2222])
     assert json.loads(json.dumps(rules)) == rules
-    assert rules == [rule.as_dict() for rule in _port_plan.port_plan({"vsftpd_port": 2121}, [2222])]
+    assert rules == [rule.as_dict() for rule in _port_plan.port_plan(Settings(vsftpd_port=2121), [2222])]
     assert [rule["ports"] for rule in PORT_PLAN({})][:2] == ["22", "21"]
 
 

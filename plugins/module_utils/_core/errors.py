@@ -5,9 +5,29 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Sequence
 
 NOTHING = "nothing was changed"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that is not as it has to be, as data; ``str`` makes the sentence, and nobody takes that apart again.
+
+    ``subject`` is the thing: a variable, a file, a user. Without ``expected``, ``found`` says all there is to say.
+    ``remedy`` is what puts it right, where that is not plain from the rest. Never a password or a hash.
+    """
+
+    subject: str
+    expected: str = ""
+    found: str = ""
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        words = f"expected {self.expected}, found {self.found}" if self.expected else self.found
+        start = f"{self.subject}: " if self.subject else ""
+        return f"{start}{words}" + (f"; {self.remedy}" if self.remedy else "")
 
 
 class SecureFtpError(Exception):
@@ -17,13 +37,14 @@ class SecureFtpError(Exception):
     contains a password or a hash. Nothing has been changed when it is raised, unless ``state`` says so.
 
     ``code`` is the kind of error, one of EXIT_CODES, for programs. ``state`` says what has been changed by then;
-    whoever passes the error on and knows better sets it.
+    whoever passes the error on and knows better sets it. ``problem`` is the message as data.
     """
 
     code = "failed"
 
-    def __init__(self, message: str, state: str = "") -> None:
-        super().__init__(message)
+    def __init__(self, problem: str | Problem, state: str = "") -> None:
+        super().__init__(str(problem))
+        self.problem = problem if isinstance(problem, Problem) else Problem("", found=problem)
         self.state = state
 
     @property

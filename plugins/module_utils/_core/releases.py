@@ -13,6 +13,8 @@ import functools
 from dataclasses import dataclass, fields
 from typing import Iterable, Mapping
 
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import Problem
+
 
 @dataclass(frozen=True)
 class Release:
@@ -100,16 +102,16 @@ def find(os_id: str, version: str) -> Release | None:
     return next((one for one in RELEASES if (one.os_id, one.version) == (os_id, version)), None)
 
 
-def problem(os_id: str, version: str, name: str = "") -> str | None:
+def problem(os_id: str, version: str, name: str = "") -> Problem | None:
     """Why this release cannot be used; None when it can. ``name`` is what it calls itself, '' when that is unknown."""
     if find(os_id, version):
         return None
     names: dict[str, list[str]] = {}
     for one in RELEASES:
         names.setdefault(one.name.split()[0], []).append(one.version)
-    supported = "; ".join(f"{system} {', '.join(versions)}" for system, versions in names.items())
+    supported = " or ".join(f"{system} {', '.join(versions)}" for system, versions in names.items())
     found = name or " ".join(filter(None, (os_id, version))) or "an unknown system"
-    return f"operating system: expected one of {supported}; found {found}"
+    return Problem("operating system", supported, found)
 
 
 def of_facts(facts: Mapping[str, object]) -> dict[str, str]:
@@ -121,8 +123,8 @@ def of_facts(facts: Mapping[str, object]) -> dict[str, str]:
     names = [field.name for field in fields(Release)]
     found = find(system.lower(), version)
     if found is None:
-        why = problem(system.lower(), version, f"{system} {version}".strip()) or ""
-        return {**dict.fromkeys(names, ""), "problem": why}
+        why = problem(system.lower(), version, f"{system} {version}".strip())
+        return {**dict.fromkeys(names, ""), "problem": str(why)}
     return {**{name: getattr(found, name) for name in names}, "problem": ""}
 
 

@@ -54,23 +54,24 @@ def outside_findings(
         what = f"{listed([f'{one.name} ({one.home})' for one in exposed])}: expected the home {NO_HOME}"
         yield found("account-home", what, exposed[0].name, fix)
     commands: list[str] = []
-    said: list[str] = []
+    running: list[tuple[str, str]] = []
     for account in accounts:
         name = account.name
         if os.path.lexists(os.path.join(root, LINGER[1:], name)):
-            said.append(f"{name}: lingers")
+            running.append((name, "lingers"))
             commands.append(f"loginctl disable-linger {quoted(name)}")
         if os.path.lexists(os.path.join(root, CRONTABS[1:], name)):
-            said.append(f"{name}: has a crontab")
+            running.append((name, "has a crontab"))
             commands.append(f"crontab -r -u {quoted(name)}")
     by_uid = {account.uid: account.name for account in accounts}
     for path, uid in _jobs(os.path.join(root, AT_JOBS[1:])):
         if uid in by_uid:
-            said.append(f"{by_uid[uid]}: has a job of at")
+            running.append((by_uid[uid], "has a job of at"))
             if uid not in shared:
                 commands.append(f"rm -f -- {quoted(path)}")
-    if said:
-        yield found("account-outside", listed(said), said[0].partition(":")[0], chained(commands) or "atq")
+    if running:
+        said = listed([f"{name}: {what}" for name, what in running])
+        yield found("account-outside", said, running[0][0], chained(commands) or "atq")
 
 
 def _end_processes(account: Account, shared: Collection[int]) -> str:

@@ -11,7 +11,7 @@ import os
 import stat
 from typing import Iterable, Iterator, Mapping, Sequence
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import Problem, SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import listed, quoted
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.findings import Finding, chained, first, found
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.jails import Member, Sftp
@@ -158,9 +158,9 @@ def _setting_findings(members: Sequence[Member], settings: Sequence[Setting], ja
         name = member.account.name
         values = effective(name, settings[0].path)
         fatal, doors = jail_problems(name, member.groups, values, jail, member.by_password, member.by_key)
-        sorted_problems: dict[str, list[str]] = {}
+        sorted_problems: dict[str, list[Problem]] = {}
         for problem in fatal:
-            sorted_problems.setdefault(_SUBJECTS.get(problem.split(":")[0], "sftp-login-refused"), []).append(problem)
+            sorted_problems.setdefault(_SUBJECTS.get(problem.subject, "sftp-login-refused"), []).append(problem)
         if doors:
             sorted_problems["jail-doors"] = doors
         for subject, problems in sorted_problems.items():
@@ -168,15 +168,15 @@ def _setting_findings(members: Sequence[Member], settings: Sequence[Setting], ja
             if (subject, fix) in seen:  # another class, the same cause
                 continue
             seen.add((subject, fix))
-            yield found(subject, f"user {name}: {'; '.join(problems)}", name, fix)
+            yield found(subject, f"user {name}: {'; '.join(map(str, problems))}", name, fix)
 
 
-def _fix(problems: Iterable[str], member: Member, settings: Sequence[Setting], jail: Jail) -> str:
+def _fix(problems: Iterable[Problem], member: Member, settings: Sequence[Setting], jail: Jail) -> str:
     """Edit the lines that decide. Each edit names what the line must hold, so a second run of it does no harm."""
     wanted = {keyword.lower(): (keyword, value) for keyword, value in jail.settings().items()}
     edits: dict[str, list[str]] = {}
     for problem in problems:
-        word = problem.split(":")[0]
+        word = problem.subject
         if word not in wanted:
             path = next((setting.path for setting in settings if setting.keyword == word), settings[0].path)
             return f'"${{EDITOR:-editor}}" {quoted(path)} && {_RELOAD}'
@@ -199,7 +199,7 @@ def _fix(problems: Iterable[str], member: Member, settings: Sequence[Setting], j
 
 
 def _moved(
-    problems: Iterable[str],
+    problems: Iterable[Problem],
     member: Member,
     values: Mapping[str, Sequence[str]],
     settings: Sequence[Setting],
@@ -212,7 +212,7 @@ def _moved(
     """
     main = settings[0].path
     for problem in problems:
-        others, own = _setters(settings, problem.split(":")[0], member, jail.group)
+        others, own = _setters(settings, problem.subject, member, jail.group)
         if others or own is None or own.path == main:
             return None
         if own.value.split()[:1] == [word for value in values.get(own.keyword, ()) for word in value.split()][:1]:
@@ -278,10 +278,10 @@ def _account_findings(members: Sequence[Member], accounts: Accounts) -> Iterator
         yield found("account-pending", what, pending[0], chained(f"ftp-users passwd {quoted(n)}" for n in pending))
     ends = {name: end for name, state in states.items() for end in [expiry(state)] if end and not state.full}
     soon = datetime.datetime.now(datetime.timezone.utc).date() + datetime.timedelta(days=SOON)
-    ending = [f"{name} on {end.isoformat()}" for name, end in sorted(ends.items()) if end <= soon]
+    ending = [name for name, end in sorted(ends.items()) if end <= soon]
     if ending:
-        name = ending[0].split(" on ")[0]
-        yield found("account-expires", f"{listed(ending)}: the account ends", name, user=name)
+        dates = listed([f"{name} on {ends[name].isoformat()}" for name in ending])
+        yield found("account-expires", f"{dates}: the account ends", ending[0], user=ending[0])
     shells = [member.account.name for member in members if member.account.shell not in NO_SHELLS]
     if shells:
         fix = chained(f"usermod --shell {NO_SHELLS[0]} {quoted(name)}" for name in shells)

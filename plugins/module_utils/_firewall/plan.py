@@ -1,12 +1,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""Which ports the server needs, worked out once from the public variables, for whatever firewall there is.
+"""Which ports the server needs, worked out once from the public settings, for whatever firewall there is.
 
 ``port_plan`` is the whole of it: UFW's rules, the rules of an Azure network security group, the print-out of
 ``firewall_backend: none`` and the table of docs/firewall.md are translations of what it returns.
-
-Values may be strings where numbers or truth values are meant: ``-e vsftpd_port=2121`` gives one.
 """
 
 from __future__ import annotations
@@ -16,40 +14,27 @@ import re
 from dataclasses import dataclass
 from typing import Any, Iterable, Iterator, Mapping, Sequence
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import InvalidInput
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import InvalidInput, Problem
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.settings import Settings
 
 ANYWHERE = "any"
 ACTIONS = ("allow", "deny", "limit", "reject")
 PROTOCOLS = ("tcp", "udp")
 TLS_MODES = ("explicit", "implicit")
-BACKENDS = ("ufw", "azure_nsg", "none")
 EXTRA_KEYS = ("port", "proto", "source", "rule", "comment")
 
-DEFAULTS: dict[str, Any] = {
-    "vsftpd_tls_modes": ["explicit"],
-    "vsftpd_port": 21,
-    "vsftpd_implicit_port": 990,
-    "vsftpd_pasv_enable": True,
-    "vsftpd_pasv_min_port": 50000,
-    "vsftpd_pasv_max_port": 50999,
-    "vsftpd_port_enable": True,
-    "vsftpd_connect_from_port_20": True,
-    "vsftpd_ftp_data_port": 20,
-    "firewall_enabled": True,
-    "firewall_backend": "ufw",
-    "firewall_ipv6": True,
-    "firewall_rate_limit": False,
-    "firewall_confirm_timeout": 60,
-    "firewall_ssh_port": 0,
-    "firewall_allowed_sources": [],
-    "firewall_ssh_allowed_sources": [],
-    "firewall_extra_rules": [],
-    "firewall_azure_resource_group": "",
-    "firewall_azure_security_group": "",
-    "firewall_azure_subscription": "",
-    "firewall_azure_priority": 1000,
-}
-"""The public variables the plan is made of and their defaults (a unit test compares them with the roles')."""
+PORT_VARIABLES = (
+    "vsftpd_tls_modes",
+    "vsftpd_port",
+    "vsftpd_implicit_port",
+    "vsftpd_pasv_enable",
+    "vsftpd_pasv_min_port",
+    "vsftpd_pasv_max_port",
+    "vsftpd_port_enable",
+    "vsftpd_connect_from_port_20",
+    "vsftpd_ftp_data_port",
+)
+"""The variables of the role vsftpd that the plan is made of, beside all of the role firewall."""
 
 # UFW's module passes the comment on a command line inside apostrophes.
 _COMMENT = re.compile(r"[A-Za-z0-9 _.,:+()/@-]*\Z")
@@ -102,8 +87,8 @@ class PortRule:
         return f"{self.action} in {self.protocol} {self.ports} from {', '.join(self.sources)} ({self.name})"
 
 
-def port_plan(variables: Mapping[str, Any], ssh_ports: Iterable[int] = (22,)) -> list[PortRule]:
-    """Every rule ``variables`` (by their public names, DEFAULTS for those left out) imply, SSH first.
+def port_plan(settings: Settings, ssh_ports: Iterable[int] = (22,)) -> list[PortRule]:
+    """Every rule that ``settings`` imply, SSH first.
 
     Incoming: SSH on each of ``ssh_ports``, a control port for each TLS mode, the passive range, the extra rules. Never
     20 or 989: those are the server's *source* ports of active mode (RFC 959 3.2; RFC 4217 section 10), outgoing
@@ -113,239 +98,200 @@ def port_plan(variables: Mapping[str, Any], ssh_ports: Iterable[int] = (22,)) ->
     Raises InvalidInput with every problem when there is one.
     """
     ssh_ports = sorted(set(ssh_ports))
-    found = service_problems(variables, ssh_ports) + firewall_problems(variables, ssh_ports)
+    found = service_problems(settings, ssh_ports) + firewall_problems(settings, ssh_ports)
     if found:
-        raise InvalidInput("; ".join(found))
-    return _rules(variables, ssh_ports)
+        raise InvalidInput("; ".join(map(str, found)))
+    return _rules(settings, ssh_ports)
 
 
-def value_of(variables: Mapping[str, Any], name: str) -> Any:
-    """The value of a public variable, its default when it is not given."""
-    return variables.get(name, DEFAULTS[name])
-
-
-def integer(value: object) -> int | None:
-    """``value`` as an integer from 0 on; None when it is none."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int):
-        return value
-    if isinstance(value, str) and re.match(r"\s*[0-9]{1,9}\s*\Z", value):
-        return int(value)
-    return None
-
-
-def boolean(value: object) -> bool | None:
-    """``value`` as a truth value the way YAML 1.1 and Ansible write them; None when it is none."""
-    if isinstance(value, bool):
-        return value
-    text = str(value).strip().lower()
-    if text in ("yes", "true", "on", "1", "y", "t"):
-        return True
-    return False if text in ("no", "false", "off", "0", "n", "f") else None
-
-
-def is_on(variables: Mapping[str, Any], name: str) -> bool:
-    """Whether a switch is on; one that is no truth value is reported elsewhere and taken for its default."""
-    value = boolean(variables.get(name, DEFAULTS.get(name, True)))
-    return bool(DEFAULTS.get(name, True)) if value is None else value
-
-
-def tls_modes(variables: Mapping[str, Any], found: list[str]) -> list[str]:
+def tls_modes(settings: Settings, found: list[Problem]) -> list[str]:
     """The TLS modes, explicit first; what is wrong with them is appended to ``found``."""
-    modes = value_of(variables, "vsftpd_tls_modes")
-    if not isinstance(modes, (list, tuple)) or not modes:
-        found.append(f"vsftpd_tls_modes: expected a list of explicit and/or implicit, found {modes!r}")
+    modes = settings.vsftpd_tls_modes
+    if not modes:
+        found.append(Problem("vsftpd_tls_modes", "a list of explicit and/or implicit", repr(list(modes))))
         return []
     wrong = [mode for mode in modes if mode not in TLS_MODES]
     if wrong:
-        found.append(f"vsftpd_tls_modes: expected explicit and/or implicit, found {', '.join(map(repr, wrong))}")
+        found.append(Problem("vsftpd_tls_modes", "explicit and/or implicit", ", ".join(map(repr, wrong))))
     elif len(set(modes)) != len(modes):
-        found.append(f"vsftpd_tls_modes: expected each mode once, found {list(modes)!r}")
+        found.append(Problem("vsftpd_tls_modes", "each mode once", repr(list(modes))))
     return [mode for mode in TLS_MODES if mode in modes]
 
 
-def control_ports(variables: Mapping[str, Any], found: list[str]) -> list[tuple[str, int]]:
+def control_ports(settings: Settings, found: list[Problem]) -> list[tuple[str, int]]:
     """Variable and port of each listener; what is wrong with the ports is appended to ``found``."""
-    modes = tls_modes(variables, found)
+    modes = tls_modes(settings, found)
     ports = []
     for mode, name in (("explicit", "vsftpd_port"), ("implicit", "vsftpd_implicit_port")):
-        port = _port(variables, name, 1, found)
+        port = _port(settings, name, 1, found)
         if port is not None and mode in modes:
             ports.append((name, port))
     return ports
 
 
-def passive_range(variables: Mapping[str, Any], found: list[str]) -> tuple[int, int] | None:
+def passive_range(settings: Settings, found: list[Problem]) -> tuple[int, int] | None:
     """First and last port of the passive range; None when there is none or it is wrong."""
-    low = _port(variables, "vsftpd_pasv_min_port", 1024, found)
-    high = _port(variables, "vsftpd_pasv_max_port", 1024, found)
-    if not is_on(variables, "vsftpd_pasv_enable") or low is None or high is None:
+    low = _port(settings, "vsftpd_pasv_min_port", 1024, found)
+    high = _port(settings, "vsftpd_pasv_max_port", 1024, found)
+    if not settings.vsftpd_pasv_enable or low is None or high is None:
         return None
     if low > high:
         found.append(
-            f"vsftpd_pasv_min_port: expected at most vsftpd_pasv_max_port ({high}), found {low}; swap the two values"
+            Problem("vsftpd_pasv_min_port", f"at most vsftpd_pasv_max_port ({high})", str(low), "swap the two values")
         )
         return None
     return low, high
 
 
-def _port(variables: Mapping[str, Any], name: str, low: int, found: list[str]) -> int | None:
-    value = value_of(variables, name)
-    port = integer(value)
-    if port is None or not low <= port <= 65535:
-        found.append(f"{name}: expected a port from {low} to 65535, found {value!r}")
+def _port(settings: Settings, name: str, low: int, found: list[Problem]) -> int | None:
+    port: int = getattr(settings, name)
+    if not low <= port <= 65535:
+        found.append(Problem(name, f"a port from {low} to 65535", str(port)))
         return None
     return port
 
 
-def service_problems(variables: Mapping[str, Any], ssh_ports: Iterable[int]) -> list[str]:
+def service_problems(settings: Settings, ssh_ports: Iterable[int]) -> list[Problem]:
     """Every contradiction of the services' own ports, firewall or not."""
-    found: list[str] = []
-    single = control_ports(variables, found)
+    found = settings.problems(PORT_VARIABLES.__contains__)
+    single = control_ports(settings, found)
     for index, (name, port) in enumerate(single):
         for other, other_port in single[:index]:
             if port == other_port:
-                found.append(f"{name}: {port} is the port of {other} as well; give them different ports")
+                said = f"{port} is the port of {other} as well"
+                found.append(Problem(name, found=said, remedy="give them different ports"))
         if port in ssh_ports:
-            found.append(f"{name}: {port} is the port of SSH on this host; choose another")
-    if is_on(variables, "vsftpd_port_enable") and is_on(variables, "vsftpd_connect_from_port_20"):
-        _port(variables, "vsftpd_ftp_data_port", 1, found)
-    span = passive_range(variables, found)
+            found.append(Problem(name, found=f"{port} is the port of SSH on this host", remedy="choose another"))
+    if settings.vsftpd_port_enable and settings.vsftpd_connect_from_port_20:
+        _port(settings, "vsftpd_ftp_data_port", 1, found)
+    span = passive_range(settings, found)
     if span is not None:
         words = f"{span[0]}-{span[1]} (vsftpd_pasv_min_port to vsftpd_pasv_max_port)"
         for name, port in single + [("the SSH port of this host", port) for port in ssh_ports]:
             if span[0] <= port <= span[1]:
-                found.append(f"{name}: {port} lies in the passive range {words}; move one of the two")
+                said = f"{port} lies in the passive range {words}"
+                found.append(Problem(name, found=said, remedy="move one of the two"))
     return found
 
 
-def firewall_problems(variables: Mapping[str, Any], ssh_ports: Iterable[int] = ()) -> list[str]:
+def firewall_problems(settings: Settings, ssh_ports: Iterable[int] = ()) -> list[Problem]:
     """Every problem of the variables of the role firewall, contradictions between rules included."""
-    if not is_on(variables, "firewall_enabled"):
+    if not settings.firewall_enabled:
         return []
-    found: list[str] = []
-    ssh_port = value_of(variables, "firewall_ssh_port")
-    if not 0 <= _or_minus_one(ssh_port) <= 65535:
-        found.append(f"firewall_ssh_port: expected a port from 1 to 65535, or 0 to find it out, found {ssh_port!r}")
-    timeout = value_of(variables, "firewall_confirm_timeout")
-    if not 5 <= _or_minus_one(timeout) <= 3600:
-        found.append(f"firewall_confirm_timeout: expected seconds from 5 to 3600, found {timeout!r}")
-    found += _backend_problems(variables)
+    azure = settings.firewall_backend == "azure_nsg"
+    found = settings.problems(lambda name: name.startswith("firewall_") and (azure or "_azure_" not in name))
+    ssh_port = settings.firewall_ssh_port
+    if not 0 <= ssh_port <= 65535:
+        found.append(Problem("firewall_ssh_port", "a port from 1 to 65535, or 0 to find it out", str(ssh_port)))
+    timeout = settings.firewall_confirm_timeout
+    if not 5 <= timeout <= 3600:
+        found.append(Problem("firewall_confirm_timeout", "seconds from 5 to 3600", str(timeout)))
+    found += _backend_problems(settings)
     for name in ("firewall_allowed_sources", "firewall_ssh_allowed_sources"):
         try:
-            sources = parse_sources(value_of(variables, name), name)
+            sources = parse_sources(getattr(settings, name), name)
         except InvalidInput as error:
-            found.append(str(error))
+            found.append(error.problem)
         else:
-            found += _family_problems(sources, name, variables)
-    extra, problems = _extra_rules(variables)
+            found += _family_problems(sources, name, settings)
+    extra, problems = _extra_rules(settings)
     found += problems
-    if not found and not service_problems(variables, ()):
-        found += _contradictions(_rules(variables, sorted(set(ssh_ports)) or [_or_minus_one(ssh_port) or 22]))
+    if not found and not service_problems(settings, ()):
+        found += _contradictions(_rules(settings, sorted(set(ssh_ports)) or [ssh_port or 22]))
     return found
 
 
-def _or_minus_one(value: object) -> int:
-    number = integer(value)
-    return -1 if number is None else number
-
-
-def _backend_problems(variables: Mapping[str, Any]) -> Iterator[str]:
-    backend = value_of(variables, "firewall_backend")
-    if backend not in BACKENDS:
-        yield f"firewall_backend: expected one of {', '.join(BACKENDS)}, found {backend!r}"
-    if backend != "azure_nsg":
+def _backend_problems(settings: Settings) -> Iterator[Problem]:
+    if settings.firewall_backend != "azure_nsg":
         return
     for name, what in (
         ("firewall_azure_resource_group", "the resource group the network security group is in"),
         ("firewall_azure_security_group", "the network security group"),
     ):
-        value = value_of(variables, name)
+        value = getattr(settings, name)
         if not value:
-            yield f"{name}: is empty, but firewall_backend is azure_nsg; name {what}"
-        elif not isinstance(value, str) or not _AZURE_NAME.match(value):
-            yield f"{name}: expected letters, digits and _ - . ( ), not ending in a dot, found {value!r}"
-    base = value_of(variables, "firewall_azure_priority")
+            yield Problem(name, found="is empty, but firewall_backend is azure_nsg", remedy=f"name {what}")
+        elif not _AZURE_NAME.match(value):
+            yield Problem(name, "letters, digits and _ - . ( ), not ending in a dot", repr(value))
+    base = settings.firewall_azure_priority
     low, high = AZURE_PRIORITIES
-    if not low <= _or_minus_one(base) <= high:
-        yield f"firewall_azure_priority: expected a number from {low} to {high}, found {base!r}"
-    if is_on(variables, "firewall_rate_limit"):
-        yield (
-            "firewall_rate_limit: is true, but network security groups cannot limit rates (firewall_backend:"
-            " azure_nsg); set it to false"
-        )
+    if not low <= base <= high:
+        yield Problem("firewall_azure_priority", f"a number from {low} to {high}", str(base))
+    if settings.firewall_rate_limit:
+        said = "is true, but network security groups cannot limit rates (firewall_backend: azure_nsg)"
+        yield Problem("firewall_rate_limit", found=said, remedy="set it to false")
 
 
-def _family_problems(sources: Iterable[str], name: str, variables: Mapping[str, Any]) -> Iterator[str]:
-    if is_on(variables, "firewall_ipv6"):
+def _family_problems(sources: Iterable[str], name: str, settings: Settings) -> Iterator[Problem]:
+    if settings.firewall_ipv6:
         return
     for source in sources:
         if ":" in source:
-            yield f"{name}: {source} is IPv6, but firewall_ipv6 is false; remove the one or allow the other"
+            said = f"{source} is IPv6, but firewall_ipv6 is false"
+            yield Problem(name, found=said, remedy="remove the one or allow the other")
 
 
-def _extra_rules(variables: Mapping[str, Any]) -> tuple[list[PortRule], list[str]]:
-    entries = value_of(variables, "firewall_extra_rules")
-    if not isinstance(entries, (list, tuple)):
-        return [], [f"firewall_extra_rules: expected a list of rules, found {entries!r}"]
+def _extra_rules(settings: Settings) -> tuple[list[PortRule], list[Problem]]:
     rules: list[PortRule] = []
-    found: list[str] = []
-    azure = value_of(variables, "firewall_backend") == "azure_nsg"
-    for index, entry in enumerate(entries):
+    found: list[Problem] = []
+    azure = settings.firewall_backend == "azure_nsg"
+    for index, entry in enumerate(settings.firewall_extra_rules):
         name = f"firewall_extra_rules[{index}]"
         try:
             rule = parse_extra_rule(entry, name)
         except InvalidInput as error:
-            found.append(str(error))
+            found.append(error.problem)
             continue
-        found += _family_problems(rule.sources, name, variables)
+        found += _family_problems(rule.sources, name, settings)
         if azure and rule.action == "limit":
-            found.append(f"{name}: rule: network security groups cannot limit rates, found limit; write allow")
+            said = "rule: network security groups cannot limit rates, found limit"
+            found.append(Problem(name, found=said, remedy="write allow"))
         for other in rules:
             if (rule.protocol, rule.ports, rule.sources) == (other.protocol, other.ports, other.sources):
-                found.append(f"{name}: is about the same connections as {other.variable}; keep one of the two")
+                said = f"is about the same connections as {other.variable}"
+                found.append(Problem(name, found=said, remedy="keep one of the two"))
         rules.append(rule)
     return rules, found
 
 
-def _rules(variables: Mapping[str, Any], ssh_ports: Sequence[int]) -> list[PortRule]:
-    """The plan of variables without problems."""
-    families = ("ipv4", "ipv6") if is_on(variables, "firewall_ipv6") else ("ipv4",)
-    login = "limit" if is_on(variables, "firewall_rate_limit") else "allow"
-    ssh_sources = parse_sources(value_of(variables, "firewall_ssh_allowed_sources"), "firewall_ssh_allowed_sources")
-    sources = parse_sources(value_of(variables, "firewall_allowed_sources"), "firewall_allowed_sources")
+def _rules(settings: Settings, ssh_ports: Sequence[int]) -> list[PortRule]:
+    """The plan of settings without problems."""
+    families = ("ipv4", "ipv6") if settings.firewall_ipv6 else ("ipv4",)
+    login = "limit" if settings.firewall_rate_limit else "allow"
+    ssh_sources = parse_sources(settings.firewall_ssh_allowed_sources, "firewall_ssh_allowed_sources")
+    sources = parse_sources(settings.firewall_allowed_sources, "firewall_allowed_sources")
     names = {"vsftpd_port": "FTPS explicit TLS", "vsftpd_implicit_port": "FTPS implicit TLS"}
     rules = [PortRule("SSH", login, "tcp", str(port), ssh_sources, families) for port in ssh_ports]
     rules += [
         PortRule(names[name], login, "tcp", str(port), sources, families, variable=name)
-        for name, port in control_ports(variables, [])
+        for name, port in control_ports(settings, [])
     ]
-    span = passive_range(variables, [])
+    span = passive_range(settings, [])
     if span is not None:
         # Never limited: every listing and every file is a connection of its own.
         ports = parse_ports("{}:{}".format(*span), "passive range")
         rules.append(PortRule("FTPS passive data", "allow", "tcp", ports, sources, families))
     rules += [
         PortRule(rule.name, rule.action, rule.protocol, rule.ports, rule.sources, families, variable=rule.variable)
-        for rule in _extra_rules(variables)[0]
+        for rule in _extra_rules(settings)[0]
     ]
-    if is_on(variables, "vsftpd_port_enable"):
-        fixed = is_on(variables, "vsftpd_connect_from_port_20")
-        data_port = str(integer(value_of(variables, "vsftpd_ftp_data_port")) or 20) if fixed else ""
+    if settings.vsftpd_port_enable:
+        fixed = settings.vsftpd_connect_from_port_20
+        data_port = str(settings.vsftpd_ftp_data_port or 20) if fixed else ""
         active = PortRule("FTPS active data", "allow", "tcp", "", sources, families, "out", data_port)
         rules.append(active)
     return rules
 
 
-def _contradictions(rules: Sequence[PortRule]) -> Iterator[str]:
+def _contradictions(rules: Sequence[PortRule]) -> Iterator[Problem]:
     """Two rules that decide about one connection differently: which of them acts would depend on their order."""
     for index, rule in enumerate(rules):
         for other in rules[:index]:
             if rule.direction == other.direction == "in" and rule.action != other.action and overlap(rule, other):
-                yield (
-                    f"{rule.variable}: '{rule}' contradicts '{other}'; remove it from firewall_extra_rules, or change"
-                    " the sources or ports of one of the two"
+                yield Problem(
+                    rule.variable,
+                    found=f"'{rule}' contradicts '{other}'",
+                    remedy="remove it from firewall_extra_rules, or change the sources or ports of one of the two",
                 )
 
 
@@ -373,7 +319,7 @@ def parse_ports(value: object, name: str) -> str:
     match = _PORTS.match(str(value)) if isinstance(value, (int, str)) and not isinstance(value, bool) else None
     low, high = (int(match.group(1)), int(match.group(2) or match.group(1))) if match else (0, 0)
     if not 1 <= low <= high <= 65535:
-        raise InvalidInput(f"{name}: expected a port from 1 to 65535 or a range LOW:HIGH, found {value!r}")
+        raise InvalidInput(Problem(name, "a port from 1 to 65535 or a range LOW:HIGH", repr(value)))
     return str(low) if low == high else f"{low}:{high}"
 
 
@@ -386,16 +332,17 @@ def parse_source(value: object, name: str) -> str:
             raise ValueError
         network = ipaddress.ip_network(value.strip(), strict=False)
     except ValueError:
-        raise InvalidInput(f"{name}: expected {_NETWORK}; found {value!r}") from None
+        raise InvalidInput(Problem(name, _NETWORK, repr(value))) from None
     if network.prefixlen == 0:
-        raise InvalidInput(f"{name}: found {value!r}; write any to allow every address, IPv4 and IPv6")
+        remedy = "write any to allow every address, IPv4 and IPv6"
+        raise InvalidInput(Problem(name, found=f"found {value!r}", remedy=remedy))
     return str(network.network_address) if network.prefixlen == network.max_prefixlen else str(network)
 
 
 def parse_sources(values: object, name: str) -> tuple[str, ...]:
     """Every source of a list, in its order; an empty list means anywhere."""
     if not isinstance(values, (list, tuple)):
-        raise InvalidInput(f"{name}: expected a list of addresses and networks, found {values!r}")
+        raise InvalidInput(Problem(name, "a list of addresses and networks", repr(values)))
     sources = tuple(dict.fromkeys(parse_source(value, f"{name}[{index}]") for index, value in enumerate(values)))
     return (ANYWHERE,) if not sources or ANYWHERE in sources else sources
 
@@ -403,22 +350,20 @@ def parse_sources(values: object, name: str) -> tuple[str, ...]:
 def parse_extra_rule(entry: object, name: str) -> PortRule:
     """One entry of ``firewall_extra_rules``; its comment becomes the name of the rule."""
     if not isinstance(entry, Mapping):
-        raise InvalidInput(f"{name}: expected a mapping with port, proto, source, rule and comment, found {entry!r}")
+        raise InvalidInput(Problem(name, "a mapping with port, proto, source, rule and comment", repr(entry)))
     unknown = sorted(set(map(str, entry)) - set(EXTRA_KEYS))
     if unknown:
-        raise InvalidInput(
-            f"{name}: expected only port, proto, source, rule and comment, found also {', '.join(unknown)}"
-        )
+        expected = "only port, proto, source, rule and comment"
+        raise InvalidInput(Problem(name, expected, f"also {', '.join(unknown)}"))
     action, proto = entry.get("rule") or "allow", entry.get("proto") or "tcp"
     if action not in ACTIONS:
-        raise InvalidInput(f"{name}: rule: expected one of {', '.join(ACTIONS)}, found {action!r}")
+        raise InvalidInput(Problem(f"{name}: rule", f"one of {', '.join(ACTIONS)}", repr(action)))
     if proto not in PROTOCOLS:
-        raise InvalidInput(f"{name}: proto: expected one of {', '.join(PROTOCOLS)}, found {proto!r}")
+        raise InvalidInput(Problem(f"{name}: proto", f"one of {', '.join(PROTOCOLS)}", repr(proto)))
     comment = str(entry.get("comment") or "extra")
     if not _COMMENT.match(comment):
-        raise InvalidInput(
-            f"{name}: comment: expected only letters, digits, blanks and _ . , : + ( ) / @ -, found {comment!r}"
-        )
+        expected = "only letters, digits, blanks and _ . , : + ( ) / @ -"
+        raise InvalidInput(Problem(f"{name}: comment", expected, repr(comment)))
     return PortRule(
         name=comment,
         action=action,

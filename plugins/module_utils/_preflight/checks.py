@@ -3,8 +3,8 @@
 # PRIVATE: for use inside this collection only; may change without notice.
 """Everything that can be known to be wrong before anything is touched, found in one go.
 
-The checks read plain values (the variables of the roles, the list of people) and a description of the host, so that
-they can be tested without a host. Values may be strings where numbers are meant: ``-e vsftpd_port=2121`` gives one.
+The checks read the settings, the list of people as it was given, and a description of the host, so that they can be
+tested without a host.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ import os
 import posixpath
 import pwd
 import re
-from dataclasses import dataclass, field
-from typing import Any, Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Callable, Iterable, Mapping, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core import releases
-from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import Problem, SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.settings import Settings, boolean
 from ansible_collections.secure_ftp.server.plugins.module_utils._firewall import plan as _port_plan
-from ansible_collections.secure_ftp.server.plugins.module_utils._firewall.plan import boolean, integer, is_on, tls_modes
+from ansible_collections.secure_ftp.server.plugins.module_utils._firewall.plan import tls_modes
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps import database as _userdb
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import discover
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import login_names
@@ -55,21 +56,6 @@ PATHS = (
     "sshd_chroot_directory",
     "sshd_chroot_keys_directory",
     "remote_control_keys_directory",
-)
-SWITCHES = (
-    "ftp_users_purge",
-    "vsftpd_listen",
-    "vsftpd_listen_ipv6",
-    "vsftpd_guest_enable",
-    "vsftpd_pasv_enable",
-    "vsftpd_port_enable",
-    "vsftpd_ssl_enable",
-    "vsftpd_ssl_tlsv12",
-    "vsftpd_ssl_tlsv13",
-    "vsftpd_connect_from_port_20",
-    "firewall_enabled",
-    "firewall_ipv6",
-    "firewall_rate_limit",
 )
 OPTIONS_OF_OTHERS = {
     "listen": "vsftpd_listen",
@@ -122,20 +108,26 @@ class Control:
     missing_collections: tuple[str, ...] = ()
 
 
-def problems(variables: Mapping[str, Any], users: object, host: Host, control: Control = Control()) -> list[str]:
-    """Every problem, each a sentence that says what was expected, what was found and how to put it right."""
-    found = _check_system(host, variables)
-    found += _variables.problems(variables, control.defined)
-    found += collections.problems(variables, control.missing_collections)
-    purge = _variables.purge_problems(is_on(variables, "ftp_users_purge"), users, control.defined)
-    found += purge or check_users(users, variables, host)
-    found += _check_switches(variables)
-    found += _check_ports(variables, host)
-    found += _check_vsftpd(variables, host)
-    found += _check_paths(variables)
-    found += _port_plan.firewall_problems(variables, host.ssh_ports)
-    found += access.problems(variables, _names(users))
-    return found
+def problems(settings: Settings, users: object, host: Host, control: Control = Control()) -> list[Problem]:
+    """Every problem of ``settings`` and ``users`` (as ``ftp_users``) on ``host``, once."""
+    found = _check_system(host, settings)
+    found += _variables.problems(settings, control.defined)
+    found += collections.problems(settings, control.missing_collections)
+    purge = _variables.purge_problems(settings.ftp_users_purge, users, control.defined)
+    found += purge or check_users(users, settings, host)
+    found += settings.problems(lambda name: not name.startswith("firewall_"))
+    found += _check_ports(settings, host)
+    found += _check_vsftpd(settings, host)
+    found += _check_paths(settings)
+    found += _port_plan.firewall_problems(settings, host.ssh_ports)
+    found += access.problems(settings, _names(users))
+    return list(dict.fromkeys(found))
+
+
+def _about(where: str, error: SecureFtpError) -> Problem:
+    """What ``error`` says, said of the entry ``where``."""
+    problem = error.problem
+    return replace(problem, subject=f"{where}: {problem.subject}" if problem.subject else where)
 
 
 def _names(users: object) -> set[object]:
@@ -168,19 +160,19 @@ def _strings(value: object) -> Iterable[str]:
         yield str(value)
 
 
-def _check_system(host: Host, variables: Mapping[str, Any]) -> list[str]:
+def _check_system(host: Host, settings: Settings) -> list[Problem]:
     """Whether the release is supported, and what is asked of it that it lacks."""
     unsupported = releases.problem(host.os_id, host.os_version, host.os_name)
     release = releases.find(host.os_id, host.os_version)
     if unsupported or release is None:
-        return [unsupported or ""]
+        return [unsupported] if unsupported else []
     if release.chooses_tls_versions:
         return []
+    said = f"false has no effect with vsftpd {release.vsftpd} of {release.name}, which always allows this version"
     return [
-        f"{name}: false has no effect with vsftpd {release.vsftpd} of {release.name}, which always allows this version;"
-        " leave it out"
+        Problem(name, found=said, remedy="leave it out")
         for name in ("vsftpd_ssl_tlsv12", "vsftpd_ssl_tlsv13")
-        if name in variables and boolean(variables[name]) is False
+        if settings.get(name) is False
     ]
 
 
@@ -199,25 +191,22 @@ def warnings(users: object, host: Host) -> list[str]:
     return [passwords.unsafe_length_warning(unsafe)] if unsafe else []
 
 
-def check_users(users: object, variables: Mapping[str, Any], host: Host) -> list[str]:
+def check_users(users: object, settings: Settings, host: Host) -> list[Problem]:
     """Every problem of ``ftp_users``."""
     if not isinstance(users, (list, tuple)):
-        return [f"ftp_users: expected a list of mappings, found {type(users).__name__}"]
-    found: list[str] = []
-    least = integer(variables.get(MIN_LENGTH, policy.DEFAULT_MIN_LENGTH))
+        return [Problem("ftp_users", "a list of mappings", type(users).__name__)]
+    found: list[Problem] = []
     try:
-        least = policy.valid_min_length(least, MIN_LENGTH)
+        least = policy.valid_min_length(settings.ftp_users_password_min_length, MIN_LENGTH)
     except SecureFtpError as error:
-        found.append(str(error))
+        found.append(error.problem)
         least = 1
     count: dict[str, int] = {}
     for index, entry in enumerate(users):
         where = f"ftp_users[{index}]"
         if not isinstance(entry, Mapping):
-            found.append(
-                f"{where}: expected a mapping such as {{name: batman}}, found {type(entry).__name__};"
-                " write '- name: ...'"
-            )
+            kind = type(entry).__name__
+            found.append(Problem(where, "a mapping such as {name: batman}", kind, "write '- name: ...'"))
             continue
         shape = _check_shape(entry, where)
         if shape:
@@ -226,19 +215,19 @@ def check_users(users: object, variables: Mapping[str, Any], host: Host) -> list
         try:
             person = person_from_options(_as_modules_read(entry), least, is_taken=host.is_stored)
         except SecureFtpError as error:
-            found.append(f"{where}: {error}")
+            found.append(_about(where, error))
             continue
         count[person.name] = count.get(person.name, 0) + 1
-        found += _check_person(person, where, variables, host)
+        found += _check_person(person, where, settings, host)
     found += [
-        f"ftp_users: user {name!r}: listed {times} times; merge the entries"
+        Problem(f"ftp_users: user {name!r}", found=f"listed {times} times", remedy="merge the entries")
         for name, times in count.items()
         if times > 1
     ]
     return found
 
 
-def _check_shape(entry: Mapping[str, Any], where: str) -> list[str]:
+def _check_shape(entry: Mapping[str, Any], where: str) -> list[Problem]:
     """What the validator of one person takes for granted."""
     found = []
     unknown = sorted(str(key) for key in entry if key not in fields.NAMES)
@@ -246,15 +235,16 @@ def _check_shape(entry: Mapping[str, Any], where: str) -> list[str]:
     if isinstance(name, str):
         where = f"{where} ({name[:60]!r})"
     if unknown:
-        found.append(f"{where}: unknown key {', '.join(unknown)}; expected only {', '.join(fields.NAMES)}")
+        said = f"unknown key {', '.join(unknown)}"
+        found.append(Problem(where, found=said, remedy=f"expected only {', '.join(fields.NAMES)}"))
     if "name" not in entry:
-        found.append(f"{where}: the name is missing")
+        found.append(Problem(where, found="the name is missing"))
     for key in fields.LISTS:
         value = entry.get(key)
         if value is not None and not isinstance(value, (list, tuple)):
-            found.append(f"{where}: {key}: expected a list, found {type(value).__name__}; write it as [...]")
+            found.append(Problem(f"{where}: {key}", "a list", type(value).__name__, "write it as [...]"))
         elif value is not None and not all(isinstance(item, str) for item in value):
-            found.append(f"{where}: {key}: expected a list of strings")
+            found.append(Problem(f"{where}: {key}", found="expected a list of strings"))
     return found
 
 
@@ -264,176 +254,161 @@ def _as_modules_read(entry: Mapping[str, Any]) -> dict[str, Any]:
     return {**entry, **{key: value for key, value in switches.items() if value is not None}}
 
 
-def _check_person(person: Person, where: str, variables: Mapping[str, Any], host: Host) -> list[str]:
+def _check_person(person: Person, where: str, settings: Settings, host: Host) -> list[Problem]:
+    user = f"{where}: user {person.name!r}"
     if person.name in host.login_users:
-        return [
-            f"{where}: user {person.name!r}: Ansible logs in as this user, jailing it would cut you off;"
-            " choose another name"
-        ]
+        said = "Ansible logs in as this user, jailing it would cut you off"
+        return [Problem(user, found=said, remedy="choose another name")]
     found = []
-    if person.name == variables.get("vsftpd_guest_username"):
-        found.append(f"{where}: user {person.name!r}: is vsftpd_guest_username too; choose another name")
+    if person.name == settings.get("vsftpd_guest_username"):
+        found.append(Problem(user, found="is vsftpd_guest_username too", remedy="choose another name"))
     if person.present and not person.protocols:
-        found.append(f"{where}: user {person.name!r}: protocols is empty; list ftps and/or sftp, or set state: absent")
+        remedy = "list ftps and/or sftp, or set state: absent"
+        found.append(Problem(user, found="protocols is empty", remedy=remedy))
     if person.present and person.password is None and person.password_hash is None:
-        found += _check_new(person, where, variables, host)
+        found += _check_new(person, where, settings, host)
     if person.present and "sftp" in person.protocols:
         groups = host.account_of(person.name)
-        group = str(variables.get("sshd_chroot_group") or host.jail_group)
+        group = settings.get("sshd_chroot_group") or host.jail_group
         if groups is not None and group not in groups:
-            found.append(
-                f"{where}: user {person.name!r}: a system account of this name exists that is not in the group {group};"
-                " choose another name, or add that account to the group yourself"
-            )
+            said = f"a system account of this name exists that is not in the group {group}"
+            remedy = "choose another name, or add that account to the group yourself"
+            found.append(Problem(user, found=said, remedy=remedy))
     return found
 
 
-def _check_new(person: Person, where: str, variables: Mapping[str, Any], host: Host) -> Iterable[str]:
+def _check_new(person: Person, where: str, settings: Settings, host: Host) -> Iterable[Problem]:
     """Whether ``person``, who is given no password, has something to log in with by each protocol."""
     user = f"{where}: user {person.name!r}"
     if "ftps" in person.protocols:
-        database = str(variables.get("pam_userdb_db") or "")
+        database = str(settings.get("pam_userdb_db") or "")
         known = host.ftps_names(database)
         if known is not None and person.name not in known:
-            yield (
-                f"{user}: is new to FTPS (not in {database or 'the database'}), so expected password or password_hash,"
-                " found none; give one, or protocols: [sftp]"
-            )
+            said = f"is new to FTPS (not in {database or 'the database'}), so expected password or password_hash"
+            yield Problem(user, found=f"{said}, found none", remedy="give one, or protocols: [sftp]")
     if "sftp" in person.protocols and not person.authorized_keys and not host.has_account(person.name):
-        yield (
-            f"{user}: is new to SFTP (there is no such account), so expected password, password_hash or"
-            " authorized_keys, found none; give one, or protocols: [ftps]"
-        )
+        said = "is new to SFTP (there is no such account), so expected password, password_hash or authorized_keys"
+        yield Problem(user, found=f"{said}, found none", remedy="give one, or protocols: [ftps]")
 
 
-def _check_switches(variables: Mapping[str, Any]) -> list[str]:
-    return [
-        f"{name}: expected true or false, found {variables[name]!r}"
-        for name in SWITCHES
-        if name in variables and boolean(variables[name]) is None
-    ]
-
-
-def _check_ports(variables: Mapping[str, Any], host: Host) -> list[str]:
-    found = _port_plan.service_problems(variables, host.ssh_ports)
-    for name, port in _port_plan.control_ports(variables, []):
-        program = host.listener_of(port) if name in variables and port not in host.ssh_ports else None
+def _check_ports(settings: Settings, host: Host) -> list[Problem]:
+    found = _port_plan.service_problems(settings, host.ssh_ports)
+    for name, port in _port_plan.control_ports(settings, []):
+        program = host.listener_of(port) if name in settings.given and port not in host.ssh_ports else None
         if program and program != "vsftpd":
-            found.append(f"{name}: {program} listens on port {port} of this host; stop it or choose another port")
+            said = f"{program} listens on port {port} of this host"
+            found.append(Problem(name, found=said, remedy="stop it or choose another port"))
     return found
 
 
-def _check_vsftpd(variables: Mapping[str, Any], host: Host) -> list[str]:
+def _check_vsftpd(settings: Settings, host: Host) -> list[Problem]:
     """Settings of vsftpd that exclude each other."""
     found = []
-    if {"vsftpd_listen", "vsftpd_listen_ipv6"} <= set(variables):
-        ipv4, ipv6 = is_on(variables, "vsftpd_listen"), is_on(variables, "vsftpd_listen_ipv6")
-        if ipv4 == ipv6:
-            found.append(
-                "vsftpd_listen and vsftpd_listen_ipv6: expected one of the two to be true, found both"
-                f" {str(ipv4).lower()}; vsftpd_listen_ipv6 alone serves IPv4 too"
-            )
-    if not is_on(variables, "vsftpd_pasv_enable") and not is_on(variables, "vsftpd_port_enable"):
+    if settings.vsftpd_listen == settings.vsftpd_listen_ipv6 and "vsftpd_listen" in settings.given:
         found.append(
-            "vsftpd_pasv_enable and vsftpd_port_enable: both are false, no file could be transferred; allow one"
+            Problem(
+                "vsftpd_listen and vsftpd_listen_ipv6",
+                "one of the two to be true",
+                f"both {str(settings.vsftpd_listen).lower()}",
+                "vsftpd_listen_ipv6 alone serves IPv4 too",
+            )
         )
-    if not is_on(variables, "vsftpd_ssl_enable") and "implicit" in tls_modes(variables, []):
-        found.append("vsftpd_ssl_enable: is false, but vsftpd_tls_modes lists implicit; choose one")
-    address = variables.get("vsftpd_pasv_address") or ""
+    if not settings.vsftpd_pasv_enable and not settings.vsftpd_port_enable:
+        said = "both are false, no file could be transferred"
+        found.append(Problem("vsftpd_pasv_enable and vsftpd_port_enable", found=said, remedy="allow one"))
+    if not settings.vsftpd_ssl_enable and "implicit" in tls_modes(settings, []):
+        said = "is false, but vsftpd_tls_modes lists implicit"
+        found.append(Problem("vsftpd_ssl_enable", found=said, remedy="choose one"))
+    address = settings.vsftpd_pasv_address
     if address:
         try:
-            if ipaddress.IPv4Address(address if isinstance(address, str) else "").is_unspecified:
-                found.append(
-                    f"vsftpd_pasv_address: {address} is announced to clients literally; give the public address of the"
-                    " NAT, or leave it empty without NAT"
-                )
+            if ipaddress.IPv4Address(address).is_unspecified:
+                said = f"{address} is announced to clients literally"
+                remedy = "give the public address of the NAT, or leave it empty without NAT"
+                found.append(Problem("vsftpd_pasv_address", found=said, remedy=remedy))
         except ValueError:
-            found.append(f"vsftpd_pasv_address: expected an IPv4 address or nothing, found {address!r}")
-    guest = variables.get("vsftpd_guest_username")
-    if guest == "root":
-        found.append("vsftpd_guest_username: found root, which would give every user every right; use ftp")
-    found += _check_certificate(variables, host)
-    options = variables.get("vsftpd_options", {})
-    if not isinstance(options, Mapping):
-        return found + [f"vsftpd_options: expected a mapping, found {type(options).__name__}"]
+            found.append(Problem("vsftpd_pasv_address", "an IPv4 address or nothing", repr(address)))
+    if settings.vsftpd_guest_username == "root":
+        said = "found root, which would give every user every right"
+        found.append(Problem("vsftpd_guest_username", found=said, remedy="use ftp"))
+    found += _check_certificate(settings, host)
     found += [
-        f"vsftpd_options: {name} is read by other roles too; set {OPTIONS_OF_OTHERS[name]} instead"
-        for name in sorted(map(str, options))
-        if name in OPTIONS_OF_OTHERS
+        Problem("vsftpd_options", found=f"{name} is read by other roles too", remedy=f"set {of_others} instead")
+        for name, of_others in sorted(OPTIONS_OF_OTHERS.items())
+        if name in settings.vsftpd_options
     ]
-    root, token = variables.get("vsftpd_local_root"), variables.get("vsftpd_user_sub_token")
-    virtual = is_on(variables, "vsftpd_guest_enable")
-    if virtual and isinstance(root, str) and isinstance(token, str) and token and posixpath.basename(root) != token:
+    root, token = settings.vsftpd_local_root, settings.vsftpd_user_sub_token
+    both = {"vsftpd_local_root", "vsftpd_user_sub_token"} <= settings.given
+    if both and settings.vsftpd_guest_enable and token and posixpath.basename(root) != token:
         found.append(
-            f"vsftpd_local_root: expected a path that ends in /{token} (vsftpd_user_sub_token), found {root!r};"
-            " without it all users would share one directory"
+            Problem(
+                "vsftpd_local_root",
+                f"a path that ends in /{token} (vsftpd_user_sub_token)",
+                repr(root),
+                "without it all users would share one directory",
+            )
         )
     return found
 
 
-def _check_certificate(variables: Mapping[str, Any], host: Host) -> list[str]:
-    source = variables.get("vsftpd_certificate_source", "self_signed")
-    sources = ("self_signed", "content", "files")
-    if source not in sources:
-        return [f"vsftpd_certificate_source: expected one of {', '.join(sources)}, found {source!r}"]
-    found = []
+def _check_certificate(settings: Settings, host: Host) -> list[Problem]:
+    source, found = settings.vsftpd_certificate_source, []
     if source == "content":
+        said = "is empty, but vsftpd_certificate_source is content"
         found += [
-            f"{name}: is empty, but vsftpd_certificate_source is content; give the PEM text"
+            Problem(name, found=said, remedy="give the PEM text")
             for name in ("vsftpd_certificate_content", "vsftpd_private_key_content")
-            if name in variables and not variables[name]
+            if settings.get(name) == ""
         ]
-    if source == "files" and is_on(variables, "vsftpd_ssl_enable"):
+    if source == "files" and settings.vsftpd_ssl_enable:
         for name in ("vsftpd_rsa_cert_file", "vsftpd_rsa_private_key_file"):
-            path = variables.get(name)
-            if isinstance(path, str) and not host.has_file(path):
-                found.append(
-                    f"{name}: {path} is not on the server, but vsftpd_certificate_source is files; put it there first"
-                )
-    days = integer(variables.get("vsftpd_certificate_days", 825))
-    renew = integer(variables.get("vsftpd_certificate_renew_days", 30))
-    if source == "self_signed" and days is not None and renew is not None and renew >= days:
+            path = settings.get(name)
+            if path is not None and not host.has_file(path):
+                said = f"{path} is not on the server, but vsftpd_certificate_source is files"
+                found.append(Problem(name, found=said, remedy="put it there first"))
+    days, renew = settings.vsftpd_certificate_days, settings.vsftpd_certificate_renew_days
+    if source == "self_signed" and renew >= days:
         found.append(
-            f"vsftpd_certificate_renew_days: expected less than vsftpd_certificate_days ({days}), found {renew};"
-            " the certificate would be renewed at every run"
+            Problem(
+                "vsftpd_certificate_renew_days",
+                f"less than vsftpd_certificate_days ({days})",
+                str(renew),
+                "the certificate would be renewed at every run",
+            )
         )
     return found
 
 
-def _check_paths(variables: Mapping[str, Any]) -> list[str]:
+def _check_paths(settings: Settings) -> list[Problem]:
     found = []
     sound: dict[str, str] = {}
     for name in PATHS:
-        if name not in variables:
+        value = settings.get(name)
+        if value is None or name in settings.wrong:
             continue
-        value = variables[name]
-        if not isinstance(value, str) or not value.startswith("/") or re.search(r"[\x00-\x1f\x7f]", value):
-            found.append(f"{name}: expected an absolute path, found {value!r}")
+        if not value.startswith("/") or re.search(r"[\x00-\x1f\x7f]", value):
+            found.append(Problem(name, "an absolute path", repr(value)))
         elif ".." in value.split("/") or posixpath.normpath(value) == "/":
-            found.append(f"{name}: expected a path below / without '..', found {value!r}")
+            found.append(Problem(name, "a path below / without '..'", repr(value)))
         elif re.search(r"\s", value):
-            found.append(f"{name}: expected a path without blanks, found {value!r}")
+            found.append(Problem(name, "a path without blanks", repr(value)))
         else:
             sound[name] = posixpath.normpath(value)
     database = sound.get("pam_userdb_db")
     if database and not database.endswith(".db"):
-        found.append(
-            f"pam_userdb_db: expected a path that ends in .db, found {database!r}; pam_userdb always appends .db itself"
-        )
+        remedy = "pam_userdb always appends .db itself"
+        found.append(Problem("pam_userdb_db", "a path that ends in .db", repr(database), remedy))
     ftps, sftp = sound.get("vsftpd_local_root"), sound.get("sshd_chroot_directory")
     # The directory of one user ends in /$USER.
     ftps = posixpath.dirname(ftps) if ftps and posixpath.basename(ftps).startswith("$") else ftps
     if ftps and sftp and (_within(ftps, sftp) or _within(sftp, ftps)):
-        found.append(
-            f"sshd_chroot_directory: {sftp} and vsftpd_local_root: {ftps} hold each other;"
-            " give each a directory of its own"
-        )
+        said = f"{sftp} and vsftpd_local_root: {ftps} hold each other"
+        found.append(Problem("sshd_chroot_directory", found=said, remedy="give each a directory of its own"))
     for jail in filter(None, (ftps, sftp)):
         for name in ("pam_userdb_db", "sshd_chroot_keys_directory"):
             if name in sound and _within(sound[name], jail):
-                found.append(
-                    f"{name}: {sound[name]} lies where users can reach it, below {jail}; move it, e.g. to /etc"
-                )
+                said = f"{sound[name]} lies where users can reach it, below {jail}"
+                found.append(Problem(name, found=said, remedy="move it, e.g. to /etc"))
     return found
 
 
@@ -441,7 +416,7 @@ def _within(path: str, directory: str) -> bool:
     return path == directory or path.startswith(directory.rstrip("/") + "/")
 
 
-def message(found: list[str]) -> str:
+def message(found: Sequence[Problem]) -> str:
     """One message of all problems."""
     title = "1 problem" if len(found) == 1 else f"{len(found)} problems"
     return "\n".join([f"{title} found, nothing was changed:", *(f"- {problem}" for problem in found)])

@@ -9,9 +9,10 @@ Ansible looks for a module when its task's file is read, which for an included f
 from __future__ import annotations
 
 import importlib
-from typing import Any, Collection, Iterable, Mapping
+from typing import Collection, Iterable
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._firewall.plan import is_on
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import Problem
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.settings import Settings
 
 NEEDED = {
     "community.general": ("firewall_backend", "ufw"),
@@ -30,14 +31,11 @@ def missing(names: Iterable[str] = tuple(NEEDED)) -> list[str]:
     return found
 
 
-def problems(variables: Mapping[str, Any], lacking: Collection[str]) -> list[str]:
-    """A sentence for each collection of ``lacking`` that ``variables`` need."""
+def problems(settings: Settings, lacking: Collection[str]) -> list[Problem]:
+    """A problem for each collection of ``lacking`` that ``settings`` need."""
     found = []
     for collection, (name, value) in NEEDED.items():
-        needed = str(variables.get(name, value)) == value and is_on(variables, "firewall_enabled")
-        if needed and collection in lacking:
-            found.append(
-                f"{name}: {value} needs the collection {collection}, which this control machine lacks;"
-                f" ansible-galaxy collection install {collection}"
-            )
+        if getattr(settings, name) == value and settings.firewall_enabled and collection in lacking:
+            said = f"{value} needs the collection {collection}, which this control machine lacks"
+            found.append(Problem(name, found=said, remedy=f"ansible-galaxy collection install {collection}"))
     return found

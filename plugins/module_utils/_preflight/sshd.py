@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import Any, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Collection, Iterator, Mapping, Sequence
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import Problem, SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.settings import Settings
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import quoted, visible
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import (
     Account,
@@ -45,43 +47,38 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config impo
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.names import is_component
 
 
-def sshd_problems(variables: Mapping[str, Any], users: object, config: str = CONFIG, etc: str = "/etc") -> list[str]:
+def sshd_problems(settings: Settings, users: object, config: str = CONFIG, etc: str = "/etc") -> list[Problem]:
     """Every problem of the sshd and the accounts that are there with ``users`` (as ``ftp_users``) by SFTP.
 
     None where OpenSSH's server is not installed, or the variables are not those of the role sshd_chroot.
     """
     names, by_password, by_key = _sftp_users(users)
-    if "sshd_chroot_directory" not in variables or not find_program("sshd"):
+    if "sshd_chroot_directory" not in settings.given or not find_program("sshd"):
         return []
     text = read_config(config)
     if text is None:
         return []
-    jail = jail_of_variables(variables)
+    jail = jail_of(settings)
     accounts = read_accounts(etc)
     return [
         *takeover_problems(unmarked(text, config), jail),
-        *_account_problems(names, _touched(users, variables), jail, accounts, etc),
+        *_account_problems(names, _touched(users, settings), jail, accounts, etc),
         *([] if is_our_jail(text, jail.directory) else _directory_problems(jail)),
         *_home_problems(names, jail, accounts, is_our_jail(text, jail.directory)),
         *_login_problems(names, by_password and jail.password_authentication, by_key, jail, accounts, config),
     ]
 
 
-def jail_of_variables(variables: Mapping[str, Any]) -> Jail:
-    """The jail that the variables of the role sshd_chroot describe, with the role's defaults for those not given."""
-
-    def text(name: str, default: str) -> str:
-        return str(variables.get(f"sshd_chroot_{name}") or default)
-
-    passwords = str(variables.get("sshd_chroot_password_authentication", True)).lower() in ("true", "yes", "on", "1")
+def jail_of(settings: Settings) -> Jail:
+    """The jail that the settings of the role sshd_chroot describe."""
     return Jail(
-        group=text("group", DEFAULT_GROUP),
-        directory=os.path.normpath(text("directory", DEFAULT_DIRECTORY)),
-        keys_directory=os.path.normpath(text("keys_directory", DEFAULT_KEYS_DIRECTORY)),
-        password_authentication=passwords,
-        log_level=variables.get("sshd_chroot_log_level") or None,
-        log_facility=variables.get("sshd_chroot_log_facility") or None,
-        start_directory=text("start_directory", Jail.start_directory),
+        group=settings.sshd_chroot_group or DEFAULT_GROUP,
+        directory=os.path.normpath(settings.sshd_chroot_directory or DEFAULT_DIRECTORY),
+        keys_directory=os.path.normpath(settings.sshd_chroot_keys_directory or DEFAULT_KEYS_DIRECTORY),
+        password_authentication=settings.sshd_chroot_password_authentication,
+        log_level=settings.sshd_chroot_log_level or None,
+        log_facility=settings.sshd_chroot_log_facility or None,
+        start_directory=settings.sshd_chroot_start_directory or Jail.start_directory,
     )
 
 
@@ -99,9 +96,9 @@ def _sftp_users(users: object) -> tuple[list[str], bool, bool]:
     return names, by_password, by_key
 
 
-def _touched(users: object, variables: Mapping[str, Any]) -> set[str] | None:
+def _touched(users: object, settings: Settings) -> set[str] | None:
     """Everybody ``users`` names, those who are to go included; None for every user, who is in it or goes."""
-    if str(variables.get("ftp_users_purge", False)).lower() in ("true", "yes", "on", "1"):
+    if settings.ftp_users_purge:
         return None
     entries = users if isinstance(users, (list, tuple)) else ()
     return {str(entry.get("name")) for entry in entries if isinstance(entry, Mapping)}
@@ -109,26 +106,24 @@ def _touched(users: object, variables: Mapping[str, Any]) -> set[str] | None:
 
 def _account_problems(
     names: Sequence[str], touched: Collection[str] | None, jail: Jail, accounts: Accounts, etc: str
-) -> list[str]:
+) -> list[Problem]:
     """Which accounts the run would refuse to change, half-way through: ``names`` are to use SFTP."""
     group, low = accounts.groups.get(jail.group), uid_range(etc)[0]
     members = accounts.members(jail.group)
     found = [
-        f"ftp_users: user {name!r}: {stranger(name, jail.group)}"
+        Problem(f"ftp_users: user {name!r}", found=stranger(name, jail.group))
         for name in names
         if name in accounts.users and name not in members
     ]
     for name in members if group is not None else ():
         why = unsuitable(accounts.users[name], accounts.groups_of(name), accounts.groups[jail.group], low)
         if why and (touched is None or name in touched):
-            found.append(
-                f"ftp_users: user {name!r}: {why}; choose another name, or take the account out of the group"
-                f" {jail.group}: gpasswd -d {name} {jail.group}"
-            )
+            out = f"take the account out of the group {jail.group}: gpasswd -d {name} {jail.group}"
+            found.append(Problem(f"ftp_users: user {name!r}", found=why, remedy=f"choose another name, or {out}"))
     return found
 
 
-def _directory_problems(jail: Jail) -> Iterator[str]:
+def _directory_problems(jail: Jail) -> Iterator[Problem]:
     """Whether directories that are there already would get another owner or mode."""
     for name, path, mode in (
         ("sshd_chroot_directory", jail.directory, DIRECTORY_MODE),
@@ -136,13 +131,12 @@ def _directory_problems(jail: Jail) -> Iterator[str]:
     ):
         found = _directory(path)
         if found is not None and (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) != (0, 0, mode):
-            yield visible(
-                f"{name}: {path} is there already, {_said(found)}, and would become root's, mode {mode:04o}; name"
-                f" another directory, or agree: chown root:root {quoted(path)} && chmod {mode:04o} {quoted(path)}"
-            )
+            said = f"{path} is there already, {_said(found)}, and would become root's, mode {mode:04o}"
+            agree = f"chown root:root {quoted(path)} && chmod {mode:04o} {quoted(path)}"
+            yield Problem(name, found=visible(said), remedy=visible(f"name another directory, or agree: {agree}"))
 
 
-def _home_problems(names: Sequence[str], jail: Jail, accounts: Accounts, ours: bool) -> Iterator[str]:
+def _home_problems(names: Sequence[str], jail: Jail, accounts: Accounts, ours: bool) -> Iterator[Problem]:
     """Whether directories that are there already would become users' homes, with another owner or mode.
 
     Homes that users left, which come back to them, are none; and in a jail of ours (``ours``) only another account's.
@@ -155,11 +149,12 @@ def _home_problems(names: Sequence[str], jail: Jail, accounts: Accounts, ours: b
             continue
         path = quoted(os.path.join(jail.directory, name))
         owner = f"{found.st_uid}:{account.gid}" if account and account.uid == found.st_uid else "root:root"
-        yield visible(
-            f"sshd_chroot_directory: {path} is there already, {_said(found)}, and would become the home of user"
-            f" {name!r}, mode {HOME_MODE:04o}; name another sshd_chroot_directory or user, or agree: chown {owner}"
-            f" {path} && chmod {HOME_MODE:04o} {path}"
+        said = (
+            f"{path} is there already, {_said(found)}, and would become the home of user {name!r}, mode {HOME_MODE:04o}"
         )
+        agree = f"chown {owner} {path} && chmod {HOME_MODE:04o} {path}"
+        remedy = f"name another sshd_chroot_directory or user, or agree: {agree}"
+        yield Problem("sshd_chroot_directory", found=visible(said), remedy=visible(remedy))
 
 
 def _would_change(found: os.stat_result, account: Account | None, holders: Collection[int], ours: bool) -> bool:
@@ -187,25 +182,31 @@ def _said(found: os.stat_result) -> str:
 
 def _login_problems(
     names: Sequence[str], by_password: bool, by_key: bool, jail: Jail, accounts: Accounts, config: str
-) -> list[str]:
+) -> list[Problem]:
     """What in the global part of sshd's configuration would keep one of ``names`` from logging in."""
     if not names:
         return []
-    settings = unmarked(read_config(config) or "", config)
-    found: list[str] = []
+    lines = unmarked(read_config(config) or "", config)
+    found: list[Problem] = []
     prepare_host()
     try:
         # Nobody of that name: the settings of those whom no Match block is about, as an account to be made.
         values = effective("nobody-yet", config)
     except SecureFtpError:
         return []  # sshd refuses its configuration; said by those who need it
+
+    def add(who: str, problem: Problem) -> None:
+        where = where_set(problem.subject, lines, jail.group)
+        said = replace(problem, subject=f"{who}: {problem.subject}", found=f"{problem.found}{where}")
+        found.append(replace(said, remedy="correct that line"))
+
     for name in names:
         groups = accounts.groups_of(name) if name in accounts.users else [jail.group]
         for problem in access_problems(name, groups, values):
-            found.append(f"sshd, for user {name!r}: {problem}{where_set(problem.split(':')[0], settings, jail.group)}")
+            add(f"sshd, for user {name!r}", problem)
     for problem in method_problems(" ".join(values.get("authenticationmethods", ["any"])), by_password, by_key):
-        found.append(f"sshd: {problem}{where_set('authenticationmethods', settings, jail.group)}")
-    return [f"{problem}; correct that line" for problem in found[:_SHOWN]]
+        add("sshd", problem)
+    return found[:_SHOWN]
 
 
 _SHOWN = 10

@@ -16,10 +16,10 @@ import pwd
 import stat
 from typing import Any, Callable, Iterator, Mapping, Sequence
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import Problem, SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.places import is_ours
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.settings import Settings
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import listed, visible
-from ansible_collections.secure_ftp.server.plugins.module_utils._firewall.plan import boolean
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.database import database_path, read
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.instances import Instance, find_instances
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.pam import PAM_DIRECTORY, find_userdb
@@ -42,19 +42,19 @@ _HARMLESS_MODULES = ("pam_userdb.so", "pam_deny.so", "pam_permit.so")
 
 
 def takeover_problems(
-    variables: Mapping[str, Any],
+    settings: Settings,
     users: object,
     wanted: Mapping[str, Mapping[str, Any]],
     instances: Sequence[Instance] | None = None,
     pam_directory: str = PAM_DIRECTORY,
     unit_file: str = UNIT_FILE,
-) -> list[str]:
+) -> list[Problem]:
     """What would be lost or changed of other people's, each with the ways out.
 
     ``wanted`` are the settings of each vsftpd.conf that is to be written, by its path. ``instances`` are those of the
     host (found when None). Empty when the operator set vsftpd_replace_existing.
     """
-    if boolean(variables.get(SWITCH, False)):
+    if settings.vsftpd_replace_existing:
         return []
     if instances is None:
         try:
@@ -62,21 +62,21 @@ def takeover_problems(
         except MissingProgram:
             instances = []
     found = list(_mask_problems()) if wanted else []
-    given = variables.get("vsftpd_pam_service")
-    services = {given: ""} if isinstance(given, str) and given else {}
-    for path, settings in wanted.items():
+    given = settings.get("vsftpd_pam_service")
+    services: dict[str, str] = {given: ""} if given else {}
+    for path, options in wanted.items():
         unit = UNITS.get(path, "vsftpd")
         for instance in instances:
             if instance.unit == unit or instance.path == path:
                 services.setdefault(instance.get("pam_service_name", DEFAULT_SERVICE), instance.path)
-                found += _configuration_problems(instance, settings, variables)
+                found += _configuration_problems(instance, options)
     for service, path in services.items():
-        found += _service_problems(service, path, variables, users, pam_directory)
+        found += _service_problems(service, path, settings, users, pam_directory)
     if wanted and _is_foreign(unit_file):  # with one TLS mode the role removes it
         what = "was not written by this collection and would be replaced or removed"
-        found.append(f"{unit_file}: {what}; rename it, or {_GO_ON}")
-    found += _database_directory_problems(variables)
-    found += _home_problems(variables, users)
+        found.append(Problem(unit_file, found=what, remedy=f"rename it, or {_GO_ON}"))
+    found += _database_directory_problems(settings)
+    found += _home_problems(settings, users)
     return list(dict.fromkeys(found))
 
 
@@ -111,7 +111,7 @@ def _is_installed() -> bool:
 
 def _mask_problems(
     mask: str = MASK, mark: str = MASK_MARK, is_installed: Callable[[], bool] = _is_installed
-) -> Iterator[str]:
+) -> Iterator[Problem]:
     """What stands where the role masks vsftpd until it is configured: while the package is missing."""
     try:
         target = os.readlink(mask)
@@ -121,21 +121,20 @@ def _mask_problems(
         target = ""  # no link
     if target == "/dev/null":
         if not os.path.exists(mark):
-            yield f"{mask}: somebody masked vsftpd, so it is not to run; run systemctl unmask vsftpd when it may"
+            said = "somebody masked vsftpd, so it is not to run"
+            yield Problem(mask, found=said, remedy="run systemctl unmask vsftpd when it may")
     elif not is_installed():
-        yield (
-            f"{mask}: is a unit of somebody else, who runs vsftpd without the package of the distribution, which would"
-            f" take its place; to keep it as it is leave this host out; else stop it and rename it, or {_GO_ON} (a"
-            " dated copy of the file stays)"
-        )
+        unit = "is a unit of somebody else, who runs vsftpd without the package of the distribution"
+        otherwise = f"else stop it and rename it, or {_GO_ON} (a dated copy of the file stays)"
+        remedy = f"to keep it as it is leave this host out; {otherwise}"
+        yield Problem(mask, found=f"{unit}, which would take its place", remedy=remedy)
 
 
-def _configuration_problems(
-    instance: Instance, wanted: Mapping[str, Any], variables: Mapping[str, Any]
-) -> Iterator[str]:
+def _configuration_problems(instance: Instance, wanted: Mapping[str, Any]) -> Iterator[Problem]:
     if instance.options is None:
         if os.path.lexists(instance.path):
-            yield f"{instance.path}: expected to read vsftpd's configuration, found: {instance.problem}; repair it"
+            said = f"expected to read vsftpd's configuration, found: {instance.problem}"
+            yield Problem(instance.path, found=said, remedy="repair it")
         return
     if is_ours(instance.text) or is_stock(instance.path):
         return
@@ -147,10 +146,10 @@ def _configuration_problems(
     if not differing:
         return
     shown = ", ".join(f"{name}={value} (would be {_shown(name, wanted)})" for name, value in differing.items())
-    yield visible(
-        f"{instance.path}: was not written by this collection, and of its settings {len(differing)} would change:"
-        f" {shown}; to keep them set {_variables_for(differing, wanted)}; {_GO_ON} (a dated copy of the file stays)"
-    )
+    said = f"was not written by this collection, and of its settings {len(differing)} would change: {shown}"
+    keep = f"to keep them set {_variables_for(differing, wanted)}"
+    remedy = f"{keep}; {_GO_ON} (a dated copy of the file stays)"
+    yield Problem(instance.path, found=visible(said), remedy=visible(remedy))
 
 
 def _text(value: object) -> str:
@@ -197,8 +196,8 @@ def _variables_for(settings: Mapping[str, str], wanted: Mapping[str, Any]) -> st
 
 
 def _service_problems(
-    service: str, config: str, variables: Mapping[str, Any], users: object, directory: str
-) -> Iterator[str]:
+    service: str, config: str, settings: Settings, users: object, directory: str
+) -> Iterator[Problem]:
     """What the PAM service asks that would not be asked any more. ``config`` names it, '' when the variables do."""
     path = os.path.join(directory, service)
     try:
@@ -208,18 +207,17 @@ def _service_problems(
     except FileNotFoundError:
         return
     except (SecureFtpError, OSError) as error:
-        yield f"{error}"
+        yield error.problem if isinstance(error, SecureFtpError) else Problem(path, found=str(error))
         return
     where = f"{path} (the PAM service of {config})" if config else path
     if userdb is not None:
-        yield from _database_problems(where, database_path(userdb.database), variables, users)
+        yield from _database_problems(where, database_path(userdb.database), settings, users)
     if (userdb is not None or not config) and not is_ours(text):
         lines = [line.strip() for line in text.splitlines() if _would_be_missed(line)]
         if lines:
-            yield visible(
-                f"{where}: was not written by this collection, and these lines of it would be lost:"
-                f" {'; '.join(lines)}; give vsftpd_pam_service another name and put them there, or {_GO_ON}"
-            )
+            said = f"was not written by this collection, and these lines of it would be lost: {'; '.join(lines)}"
+            remedy = f"give vsftpd_pam_service another name and put them there, or {_GO_ON}"
+            yield Problem(where, found=visible(said), remedy=remedy)
 
 
 def _would_be_missed(line: str) -> bool:
@@ -230,9 +228,9 @@ def _would_be_missed(line: str) -> bool:
     return not any(os.path.basename(word) in _HARMLESS_MODULES for word in words)
 
 
-def _database_problems(where: str, old: str, variables: Mapping[str, Any], users: object) -> Iterator[str]:
-    new = variables.get("pam_userdb_db")
-    if not isinstance(new, str) or not os.path.isabs(new) or new.endswith("/"):
+def _database_problems(where: str, old: str, settings: Settings, users: object) -> Iterator[Problem]:
+    new = settings.get("pam_userdb_db")
+    if new is None or not os.path.isabs(new) or new.endswith("/"):
         return  # a problem of its own
     if os.path.realpath(old) == os.path.realpath(database_path(new)):
         return
@@ -240,15 +238,17 @@ def _database_problems(where: str, old: str, variables: Mapping[str, Any], users
     try:
         names = {key.decode("utf-8", "backslashreplace") for key in read(os.path.realpath(old)).all()}
     except SecureFtpError as error:
-        yield f"{where}: reads the database {old}, which cannot be looked into ({error}); {keep}, or {_GO_ON}"
+        said = f"reads the database {old}, which cannot be looked into ({error})"
+        yield Problem(where, found=said, remedy=f"{keep}, or {_GO_ON}")
         return
     out = sorted(names - _wanted_names(users))
     if out:
         count = "1 user" if len(out) == 1 else f"{len(out)} users"
-        yield visible(
-            f"{where}: reads the database {old}, and {count} of it could not log in any more, who are in it and not in"
-            f" ftp_users: {listed(out)}; {keep}, or add them to ftp_users, or {_GO_ON}"
+        said = (
+            f"reads the database {old}, and {count} of it could not log in any more, who are in it and not in ftp_users"
         )
+        remedy = f"{keep}, or add them to ftp_users, or {_GO_ON}"
+        yield Problem(where, found=visible(f"{said}: {listed(out)}"), remedy=remedy)
 
 
 def _wanted_names(users: object) -> set[str]:
@@ -263,27 +263,27 @@ def _wanted_names(users: object) -> set[str]:
     return names
 
 
-def _database_directory_problems(variables: Mapping[str, Any]) -> Iterator[str]:
-    path = os.path.dirname(str(variables.get("pam_userdb_db") or ""))
+def _database_directory_problems(settings: Settings) -> Iterator[Problem]:
+    path = os.path.dirname(settings.get("pam_userdb_db") or "")
     try:
         found = os.stat(path)
     except (OSError, ValueError):
         return
     if found.st_uid != 0 or found.st_mode & 0o022:
-        yield (
-            f"pam_userdb_db: its directory {path} is there already, owner {_owner(found.st_uid)}, mode"
-            f" {stat.S_IMODE(found.st_mode):04o}, so others than root could replace the database; name another"
-            f" directory, or run: chown root {path} && chmod go-w {path}"
-        )
+        owner, mode = _owner(found.st_uid), f"{stat.S_IMODE(found.st_mode):04o}"
+        what = f"its directory {path} is there already, owner {owner}, mode {mode}"
+        said = f"{what}, so others than root could replace the database"
+        remedy = f"name another directory, or run: chown root {path} && chmod go-w {path}"
+        yield Problem("pam_userdb_db", found=said, remedy=remedy)
 
 
-def _home_problems(variables: Mapping[str, Any], users: object) -> Iterator[str]:
+def _home_problems(settings: Settings, users: object) -> Iterator[Problem]:
     """Directories of users that are there already and would change their owner."""
-    root, token = variables.get("vsftpd_local_root"), variables.get("vsftpd_user_sub_token", "$USER")
-    ids = guest_ids(str(variables.get("vsftpd_guest_username") or "ftp"))
-    if not isinstance(root, str) or not isinstance(token, str) or ids is None:
+    root, guest = settings.get("vsftpd_local_root"), settings.vsftpd_guest_username
+    ids = guest_ids(guest)
+    if root is None or ids is None:
         return
-    homes = Homes(root, token)
+    homes = Homes(root, settings.vsftpd_user_sub_token)
     if homes.shared:
         return
     foreign: dict[str, list[str]] = {}
@@ -296,11 +296,9 @@ def _home_problems(variables: Mapping[str, Any], users: object) -> Iterator[str]
         if stat.S_ISDIR(found.st_mode) and found.st_uid not in (0, ids[0]):
             foreign.setdefault(_owner(found.st_uid), []).append(path)
     for owner, paths in foreign.items():
-        yield visible(
-            f"vsftpd_local_root: {listed(paths)}: belongs to {owner} and would become the property of"
-            f" {variables.get('vsftpd_guest_username') or 'ftp'}, as whom FTPS users act; set vsftpd_guest_username:"
-            f" {owner} or another vsftpd_local_root, or {_GO_ON}"
-        )
+        said = f"{listed(paths)}: belongs to {owner} and would become the property of {guest}, as whom FTPS users act"
+        remedy = f"set vsftpd_guest_username: {owner} or another vsftpd_local_root, or {_GO_ON}"
+        yield Problem("vsftpd_local_root", found=visible(said), remedy=remedy)
 
 
 def _owner(uid: int) -> str:

@@ -14,9 +14,14 @@ import ipaddress
 import posixpath
 import re
 from dataclasses import dataclass
-from typing import Any, Iterable, Mapping, Sequence
+from typing import Iterable, Mapping, Sequence
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import InvalidInput, SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import (
+    InvalidInput,
+    Problem,
+    SecureFtpError,
+)
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.settings import Settings
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.installer import COMMAND
 from ansible_collections.secure_ftp.server.plugins.module_utils._remote.schema import LABEL
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import CLOSED, access_problems
@@ -186,14 +191,14 @@ def sshd_settings(keys_directory: str) -> dict[str, str]:
 
 def sshd_problems(
     user: str, groups: Sequence[str], values: Mapping[str, Sequence[str]], keys_directory: str
-) -> list[str]:
-    """Compare what ``_sshd.effective`` says of the account with what is wanted of it."""
+) -> list[Problem]:
+    """Compare what ``effective`` says of the account with what is wanted of it."""
     wanted = {**sshd_settings(keys_directory), "ForceCommand": "none", "ChrootDirectory": "none"}
     problems = []
     for keyword, expected in wanted.items():
         found = " ".join(values.get(keyword.lower(), [expected]))  # what this sshd does not print cannot be judged
         if found != expected:
-            problems.append(f"{keyword.lower()}: expected {expected}, found {found}")
+            problems.append(Problem(keyword.lower(), expected, found))
     return problems + access_problems(user, groups, values)
 
 
@@ -213,17 +218,18 @@ def sudo_problems(user: str, clients: Iterable[Client], listing: str) -> list[st
     ]
 
 
-def problems(variables: Mapping[str, Any], names: Iterable[object]) -> list[str]:
+def problems(settings: Settings, names: Iterable[object]) -> list[Problem]:
     """Every problem of the variables; ``names`` are the people of ``ftp_users``. For the preflight."""
     found = []
     try:
-        user = validate_user(variables.get("remote_control_user", DEFAULT_USER))
+        user = validate_user(settings.remote_control_user)
         if user in names:
-            found.append(f"ftp_users: user {user!r}: is the account of remote control, remote_control_user; rename one")
+            said = "is the account of remote control, remote_control_user"
+            found.append(Problem(f"ftp_users: user {user!r}", found=said, remedy="rename one"))
     except SecureFtpError as error:
-        found.append(str(error))
+        found.append(error.problem)
     try:
-        clients_from_options(variables.get("remote_control_clients", []), variables.get("user_command_path", COMMAND))
+        clients_from_options(settings.remote_control_clients, settings.user_command_path)
     except SecureFtpError as error:
-        found.append(str(error))
+        found.append(error.problem)
     return found

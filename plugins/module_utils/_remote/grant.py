@@ -175,14 +175,15 @@ class ControlHost:
         groups = read_accounts().groups_of(self.user)
         problems = sshd_problems(self.user, groups, effective(self.user, self.config), self.keys_directory)
         if problems:
+            says = "; ".join(map(str, problems))
             raise SecureFtpError(
-                f"{self.config}: sshd -T -C user={self.user} says {'; '.join(problems)}; correct what is set above the"
+                f"{self.config}: sshd -T -C user={self.user} says {says}; correct what is set above the"
                 f" block or in the included files; no key was stored"
             )
-        problems = sudo_problems(self.user, clients, sudo_listing(self.user))
-        if problems:
+        granted = sudo_problems(self.user, clients, sudo_listing(self.user))
+        if granted:
             raise SecureFtpError(
-                f"sudo -l -U {self.user}: {'; '.join(problems)}; correct the other rules in /etc/sudoers and"
+                f"sudo -l -U {self.user}: {'; '.join(granted)}; correct the other rules in /etc/sudoers and"
                 " /etc/sudoers.d; no key was stored"
             )
 

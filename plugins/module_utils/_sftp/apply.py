@@ -104,7 +104,7 @@ def _assert_jail(step: steps.AssertJail) -> list[str]:
         if step.full:
             fatal += open_doors
         if fatal:
-            said = [problem + where_set(problem.split(":")[0], step.settings, step.jail.group) for problem in fatal]
+            said = [f"{problem}{where_set(problem.subject, step.settings, step.jail.group)}" for problem in fatal]
             raise SecureFtpError(
                 f"sshd, for user {one.name!r}: {'; '.join(said)}. Correct that line (an earlier Match block or a"
                 " global line wins over the block of the role sshd_chroot). No password or key was stored"

@@ -18,7 +18,7 @@ import tempfile
 from dataclasses import dataclass
 from typing import Callable, Iterable, Iterator, Mapping, Sequence
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import Problem, SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.files import replace_file
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.programs import (
     run_command,
@@ -290,7 +290,7 @@ def _by_keyword(jail: Jail) -> dict[str, tuple[str, str]]:
     return {keyword.lower(): (keyword, value) for keyword, value in jail.settings().items()}
 
 
-def takeover_problems(settings: Sequence[Setting], jail: Jail) -> list[str]:
+def takeover_problems(settings: Sequence[Setting], jail: Jail) -> list[Problem]:
     """What a hand-made block of ``jail``'s group among ``settings`` (without the marked one) does otherwise than ours.
 
     Such a block is somebody's decision: it is taken over only where its values are ours, so each difference is named,
@@ -302,17 +302,16 @@ def takeover_problems(settings: Sequence[Setting], jail: Jail) -> list[str]:
         for setting in inside:
             keyword, value = ours.get(_ALIASES.get(setting.keyword, setting.keyword), ("", ""))
             if keyword and not _same_value(keyword, setting.value, value):
-                problems.append(
-                    f"{setting.where}: {keyword} of the group {jail.group}: expected {value}, found {setting.value};"
-                    f" {_KEEPS.get(keyword, 'correct that line')}, or jail another group (sshd_chroot_group)"
-                )
+                subject = f"{setting.where}: {keyword} of the group {jail.group}"
+                remedy = f"{_KEEPS.get(keyword, 'correct that line')}, or jail another group (sshd_chroot_group)"
+                problems.append(Problem(subject, value, setting.value, remedy))
         if not any(setting.keyword == "passwordauthentication" for setting in inside) and jail.password_authentication:
             others = [one for one in settings if one.keyword == "passwordauthentication" and one.match is None]
             if others and others[0].value.lower() == "no":
-                problems.append(
-                    f"{start.where}: users of the group {jail.group} log in by key alone (PasswordAuthentication no at"
-                    f" {others[0].where}); to keep that set sshd_chroot_password_authentication: false"
-                )
+                by_key_alone = f"log in by key alone (PasswordAuthentication no at {others[0].where})"
+                said = f"users of the group {jail.group} {by_key_alone}"
+                remedy = "to keep that set sshd_chroot_password_authentication: false"
+                problems.append(Problem(start.where, found=said, remedy=remedy))
     return problems
 
 
@@ -471,23 +470,23 @@ def effective(user: str, path: str = CONFIG) -> dict[str, list[str]]:
 
 def jail_problems(
     user: str, groups: Sequence[str], values: Mapping[str, Sequence[str]], jail: Jail, by_password: bool, by_key: bool
-) -> tuple[list[str], list[str]]:
+) -> tuple[list[Problem], list[Problem]]:
     """Compare ``effective``'s ``values`` of ``user`` with ``jail``.
 
     ``by_password`` counts only where the jail's own block allows passwords. Returns what lets the user out of the
-    jail or keeps the user out of the server, and what the user could do beside transferring files; each as
-    "keyword: expected ..., found ...".
+    jail or keeps the user out of the server, and what the user could do beside transferring files; the subject of each
+    is sshd's keyword in lower case.
     """
 
     def found(keyword: str) -> str:
         return " ".join(values.get(keyword, ["nothing"]))
 
-    def difference(keyword: str, expected: str) -> list[str]:
-        return [] if found(keyword) == expected else [f"{keyword}: expected {expected}, found {found(keyword)}"]
+    def difference(keyword: str, expected: str) -> list[Problem]:
+        return [] if found(keyword) == expected else [Problem(keyword, expected, found(keyword))]
 
     fatal = difference("chrootdirectory", jail.directory)
     if found("forcecommand").split()[:1] != ["internal-sftp"]:
-        fatal.append(f"forcecommand: expected internal-sftp, found {found('forcecommand')}")
+        fatal.append(Problem("forcecommand", "internal-sftp", found("forcecommand")))
     by_password = by_password and jail.password_authentication
     if by_password:
         fatal += difference("passwordauthentication", "yes")
@@ -506,7 +505,7 @@ def jail_problems(
     return fatal, open_doors
 
 
-def method_problems(methods: str, by_password: bool, by_key: bool) -> list[str]:
+def method_problems(methods: str, by_password: bool, by_key: bool) -> list[Problem]:
     """What in AuthenticationMethods ``methods`` keeps out who logs in by password alone, or by key alone."""
     accepted = [alternative.split(",") for alternative in methods.split()]
     if not accepted or ["any"] in accepted or methods == "nothing":
@@ -515,10 +514,10 @@ def method_problems(methods: str, by_password: bool, by_key: bool) -> list[str]:
     for wanted, method in ((by_password, "password"), (by_key, "publickey")):
         if wanted and [method] not in accepted:
             missing.append(method)
-    return [f"authenticationmethods: expected {name} alone to suffice, found {methods}" for name in missing]
+    return [Problem("authenticationmethods", f"{name} alone to suffice", methods) for name in missing]
 
 
-def access_problems(user: str, groups: Sequence[str], values: Mapping[str, Sequence[str]]) -> list[str]:
+def access_problems(user: str, groups: Sequence[str], values: Mapping[str, Sequence[str]]) -> list[Problem]:
     """What in ``effective``'s ``values`` keeps ``user``, a member of ``groups``, from logging in at all."""
 
     def listed(keyword: str) -> list[str]:
@@ -530,15 +529,15 @@ def access_problems(user: str, groups: Sequence[str], values: Mapping[str, Seque
     problems = []
     for pattern in listed("denyusers"):
         if matches(pattern, user):
-            problems.append(f"denyusers: expected {user} not to match, found {pattern}")
+            problems.append(Problem("denyusers", f"{user} not to match", pattern))
     for pattern in listed("denygroups"):
-        problems += [f"denygroups: expected {g} not to match, found {pattern}" for g in groups if matches(pattern, g)]
+        problems += [Problem("denygroups", f"{g} not to match", pattern) for g in groups if matches(pattern, g)]
     users = listed("allowusers")
     if users and not any(matches(pattern, user) for pattern in users):
-        problems.append(f"allowusers: expected {user} or a pattern for it, found {' '.join(users)}")
+        problems.append(Problem("allowusers", f"{user} or a pattern for it", " ".join(users)))
     allowed = listed("allowgroups")
     if allowed and not any(matches(pattern, name) for pattern in allowed for name in groups):
-        problems.append(f"allowgroups: expected one of {' '.join(groups)}, found {' '.join(allowed)}")
+        problems.append(Problem("allowgroups", f"one of {' '.join(groups)}", " ".join(allowed)))
     return problems
 
 

@@ -11,12 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.settings import Settings
 from ansible_collections.secure_ftp.server.plugins.module_utils._firewall.azure import nsg_plan
 from ansible_collections.secure_ftp.server.plugins.module_utils._firewall.plan import port_plan
 
 
 def plan(found=(), ssh_ports=(22,), base=1000, **variables):
-    return nsg_plan(port_plan(variables, ssh_ports), list(found), base)
+    return nsg_plan(port_plan(Settings.parse(variables), ssh_ports), list(found), base)
 
 
 def foreign(name="web", priority=500, access="Allow", **more):

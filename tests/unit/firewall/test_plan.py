@@ -12,15 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import InvalidInput, SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.settings import TABLE, Settings, default_of
 from ansible_collections.secure_ftp.server.plugins.module_utils._firewall import plan as _port_plan
-from ansible_collections.secure_ftp.server.plugins.module_utils._firewall.plan import (
-    DEFAULTS,
-    PortRule,
-    firewall_problems,
-    overlap,
-    port_plan,
-    service_problems,
-)
+from ansible_collections.secure_ftp.server.plugins.module_utils._firewall.plan import PortRule, overlap
 
 ROOT = Path(__file__).resolve().parents[3]
 AZURE = {
@@ -30,25 +24,31 @@ AZURE = {
 }
 
 
+def port_plan(variables, ssh_ports=(22,)):
+    return _port_plan.port_plan(Settings.parse(variables), ssh_ports)
+
+
+def service_problems(variables, ssh_ports):
+    return list(map(str, _port_plan.service_problems(Settings.parse(variables), ssh_ports)))
+
+
+def firewall_problems(variables, ssh_ports=()):
+    return list(map(str, _port_plan.firewall_problems(Settings.parse(variables), ssh_ports)))
+
+
 def words(ssh_ports=(22,), **variables):
     return [str(rule) for rule in port_plan(variables, ssh_ports)]
 
 
-def test_the_defaults_are_those_of_the_roles():
-    roles = {}
-    for role in ("vsftpd", "firewall"):
-        roles.update(yaml.safe_load((ROOT / "roles" / role / "defaults" / "main.yml").read_text(encoding="utf-8")))
-    assert {name: roles[name] for name in DEFAULTS} == DEFAULTS
-    assert {name for name in roles if name.startswith("firewall_")} <= set(DEFAULTS)
-
-
 def test_the_role_hands_every_variable_over_and_knows_the_defaults():
     handed = yaml.safe_load((ROOT / "roles/firewall/vars/main.yml").read_text(encoding="utf-8"))["__firewall_variables"]
-    assert set(handed) == set(DEFAULTS)
+    defaults = {one.name: default_of(one) for one in TABLE}
+    of_the_role = {name for name in defaults if name.startswith("firewall_")}
+    assert set(handed) == of_the_role | set(_port_plan.PORT_VARIABLES)
     for name, value in handed.items():
         if name.startswith("vsftpd_"):
-            default = value.partition("default(")[2].rpartition(")")[0]
-            assert yaml.safe_load(default) == DEFAULTS[name], name
+            default = yaml.safe_load(value.partition("default(")[2].rpartition(")")[0])
+            assert (tuple(default) if isinstance(default, list) else default) == defaults[name], name
         else:
             assert value == "{{ " + name + " }}"
 

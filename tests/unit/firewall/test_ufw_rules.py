@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.settings import Settings
 from ansible_collections.secure_ftp.server.plugins.module_utils._firewall import ufw_rules as _firewall
 from ansible_collections.secure_ftp.server.plugins.module_utils._firewall.plan import port_plan
 from ansible_collections.secure_ftp.server.plugins.module_utils._firewall.ufw_rules import Rule, parse_added, plan
@@ -34,7 +35,7 @@ def wanted(ssh_ports=(22,), **variables):
         ("firewall_" if name.endswith(("sources", "rules", "limit")) else "vsftpd_") + name: value
         for name, value in variables.items()
     }
-    return _firewall.wanted_rules(port_plan(prefixed, ssh_ports))
+    return _firewall.wanted_rules(port_plan(Settings.parse(prefixed), ssh_ports))
 
 
 def commands(rules):

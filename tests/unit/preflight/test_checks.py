@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core import releases
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.settings import Settings
 from ansible_collections.secure_ftp.server.plugins.module_utils._host import accounts, sockets
 from ansible_collections.secure_ftp.server.plugins.module_utils._preflight import checks as _preflight
-from ansible_collections.secure_ftp.server.plugins.module_utils._preflight.checks import Host, problems, secrets_of
+from ansible_collections.secure_ftp.server.plugins.module_utils._preflight.checks import Host, secrets_of
 from ansible_collections.secure_ftp.server.plugins.module_utils._users import fields
 
 DEBIAN = Host("debian", "12")
@@ -41,6 +42,10 @@ GOOD = {
 USERS = [{"name": "batman", "password": "Gotham-City!"}, {"name": "robin", "password": "x" * 12, "protocols": ["sftp"]}]
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ3EHbivGdQioKPTZaJqdmP/5v/6aTGZuf02gGhXcu83 joker"
+
+
+def problems(variables, users, host):
+    return list(map(str, _preflight.problems(Settings.parse(variables), users, host)))
 
 
 def one(users=None, host=DEBIAN, **variables):

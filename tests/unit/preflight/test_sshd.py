@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.settings import Settings
 from ansible_collections.secure_ftp.server.plugins.module_utils._preflight import sshd as _preflight_sshd
 from ansible_collections.secure_ftp.server.plugins.module_utils._preflight.sshd import sshd_problems
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import Jail, with_jail
@@ -31,7 +32,8 @@ def problems(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         (tmp_path / "passwd").write_text(passwd)
         monkeypatch.setattr(_preflight_sshd, "effective", lambda user, path: values or {})
         users, variables = users or USERS, variables or VARIABLES
-        return sshd_problems(variables, users, str(tmp_path / "sshd_config"), str(tmp_path))
+        settings = Settings.parse(variables)
+        return list(map(str, sshd_problems(settings, users, str(tmp_path / "sshd_config"), str(tmp_path))))
 
     return examine
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from conftest import HASH, load
 
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.settings import Settings
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.instances import Instance
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.vsftpd_conf import parse
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.programs import Output
@@ -51,14 +52,15 @@ class Server:
 
     def problems(self, *names: str, **variables: object) -> list[str]:
         instance = Instance("vsftpd", str(self.root / "vsftpd.conf"), options=parse(self.text), text=self.text)
-        return takeover.takeover_problems(
-            {**self.variables, **variables},
+        found = takeover.takeover_problems(
+            Settings.parse({**self.variables, **variables}),
             [{"name": name, "password": "x"} for name in names],
             {"/etc/vsftpd.conf": WANTED},
             [instance] if self.text else [],
             str(self.pam),
             str(self.root / "no.service"),
         )
+        return list(map(str, found))
 
 
 @pytest.fixture
@@ -163,7 +165,8 @@ def test_a_unit_of_somebody_else_is_not_masked(tmp_path, kind, marked):
     if marked:  # by a run of an earlier version, which broke off here
         mark.touch()
     (problem,) = takeover._mask_problems(str(mask), str(mark), lambda: False)
-    assert problem.startswith(f"{mask}: ") and "rename it" in problem and "vsftpd_replace_existing: true" in problem
+    assert problem.subject == str(mask)
+    assert "rename it" in problem.remedy and "vsftpd_replace_existing: true" in problem.remedy
     assert list(takeover._mask_problems(str(mask), str(mark), lambda: True)) == [], "nothing is masked then"
 
 

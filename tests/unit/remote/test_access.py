@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import InvalidInput
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.settings import Settings
 from ansible_collections.secure_ftp.server.plugins.module_utils._remote import access as _control
 from ansible_collections.secure_ftp.server.plugins.module_utils._remote import grant as _control_host
 from ansible_collections.secure_ftp.server.plugins.module_utils._remote.access import (
@@ -123,7 +124,7 @@ def test_what_sshd_says_is_judged():
         ("allowusers", "root"),
     ):
         (problem,) = sshd_problems("ftpcontrol", ["ftpcontrol"], {**said, keyword: [value]}, "/k")
-        assert keyword in problem and value in problem
+        assert problem.subject == keyword and value in problem.found
 
 
 def both(text, first):
@@ -176,9 +177,10 @@ def test_taking_one_block_out_leaves_the_file_as_if_it_had_never_been():
 
 
 def test_the_preflight_finds_every_problem():
-    assert _control.problems({}, {"batman"}) == []
-    found = _control.problems({"remote_control_user": "batman", "remote_control_clients": [{"name": "x"}]}, {"batman"})
-    assert len(found) == 2 and "ftp_users" in found[0] and "remote_control_clients[0]" in found[1]
+    assert _control.problems(Settings(), {"batman"}) == []
+    settings = Settings(remote_control_user="batman", remote_control_clients=({"name": "x"},))
+    user, client = map(str, _control.problems(settings, {"batman"}))
+    assert "ftp_users" in user and "remote_control_clients[0]" in client
 
 
 def test_a_command_that_others_can_change_is_not_run_as_root(tmp_path):

@@ -9,7 +9,7 @@ import os
 
 import pytest
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import NotDurable, SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import NotDurable, Problem, SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import NO_HOME, Account, Accounts, Group
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.found import look as found_below
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp import apply as _apply
@@ -125,7 +125,7 @@ class Host:
 
     def judge(self, user, groups, values, jail, by_password, by_key):
         self.step("judge", user, by_password, by_key)
-        return list(self.problems), ["x11forwarding: expected no, found yes"] if self.doors else []
+        return list(self.problems), [Problem("x11forwarding", "no", "yes")] if self.doors else []
 
     doors = False
     other_groups: dict[str, Group] = {}
@@ -353,7 +353,7 @@ def test_a_user_cannot_have_the_groups_name(host):
 
 
 def test_no_credentials_where_sshd_would_not_jail(host):
-    host.problems = ["chrootdirectory: expected /home/sftp, found none"]
+    host.problems = [Problem("chrootdirectory", "/home/sftp", "none")]
     with pytest.raises(SecureFtpError, match="No password or key was stored"):
         host.run(PEOPLE)
     assert host.shadow["ann"] == "!*" and not host.keys.exists()

@@ -173,7 +173,10 @@ def good():
 
 def judge(by_password=True, by_key=True, jail=None, **changes):
     values = {**good(), **changes}
-    return jail_problems("ann", ["sftponly", "art"], values, jail or Jail(), by_password, by_key)
+    found = jail_problems("ann", ["sftponly", "art"], values, jail or Jail(), by_password, by_key)
+    for problem in (one for problems in found for one in problems):
+        assert problem.subject in values, "sshd's keyword, which those who mend it look up"
+    return tuple(list(map(str, problems)) for problems in found)
 
 
 def test_a_good_jail_has_no_problem():
@@ -290,7 +293,7 @@ def test_the_older_name_of_a_keyword_is_the_same_setting():
     assert "Challenge" not in with_jail(STOCK + block, Jail())
     other = block.replace(" no", " yes")
     (problem,) = takeover_problems(unmarked(STOCK + other), Jail())
-    assert "KbdInteractiveAuthentication" in problem and other in with_jail(STOCK + other, Jail())
+    assert "KbdInteractiveAuthentication" in str(problem) and other in with_jail(STOCK + other, Jail())
 
 
 def test_the_group_whose_jail_can_be_filled_is_ours():
@@ -304,7 +307,7 @@ def test_the_group_whose_jail_can_be_filled_is_ours():
 
 def test_a_jail_with_other_values_is_not_taken_over():
     """A tutorial's directory for each user: dropping the block would put their files out of reach."""
-    first, second = takeover_problems(parse(STOCK + CAROL, "/etc/ssh/sshd_config"), Jail())
+    first, second = map(str, takeover_problems(parse(STOCK + CAROL, "/etc/ssh/sshd_config"), Jail()))
     number = len(STOCK.splitlines()) + 2
     assert first.startswith(f"/etc/ssh/sshd_config:{number}: ChrootDirectory of the group sftponly: ")
     assert "expected /home/sftp, found /srv/sftp/%u;" in first
@@ -345,7 +348,7 @@ def test_a_jail_whose_values_are_ours_is_taken_over(line, jail):
 )
 def test_what_taking_over_would_change_is_named(text, words):
     (problem,) = takeover_problems(parse(text), Jail())
-    assert words in problem and "/etc/ssh/sshd_config:" in problem
+    assert words in str(problem) and problem.subject.startswith("/etc/ssh/sshd_config:")
 
 
 def test_a_block_of_another_group_is_nobody_elses_business():

@@ -16,6 +16,7 @@ import yaml
 from ansible_collections.secure_ftp.server.plugins.doc_fragments.person import ModuleDocFragment
 from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.options import person_options
 from ansible_collections.secure_ftp.server.plugins.module_utils._command import main as command
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.settings import Settings
 from ansible_collections.secure_ftp.server.plugins.module_utils._preflight import checks
 from ansible_collections.secure_ftp.server.plugins.module_utils._remote import protocol, schema
 from ansible_collections.secure_ftp.server.plugins.module_utils._users import fields as _fields
@@ -48,20 +49,20 @@ def test_the_check_before_a_run_knows_every_field() -> None:
     host = checks.Host("debian", "12")
     for hidden in ("password", "password_hash"):
         users = [{key: value for key, value in VALUES.items() if key != hidden}]
-        assert checks.check_users(users, {}, host) == []
+        assert checks.check_users(users, Settings(), host) == []
     assert set(VALUES) == ALL - {"password_hash"}
 
 
 @pytest.mark.parametrize("given", [True, False, "yes", "True", "no", None])
 def test_the_check_takes_the_switches_that_the_modules_take(given: object) -> None:
     users = [{"name": "b-lock", "password": "Sommer2026!!", "locked": given}]
-    assert checks.check_users(users, {}, checks.Host("debian", "12")) == []
+    assert checks.check_users(users, Settings(), checks.Host("debian", "12")) == []
 
 
 def test_a_switch_that_is_none_is_a_problem() -> None:
     users = [{"name": "b-lock", "password": "Sommer2026!!", "locked": "perhaps"}]
-    (problem,) = checks.check_users(users, {}, checks.Host("debian", "12"))
-    assert "locked: expected true or false, found 'perhaps'" in problem
+    (problem,) = checks.check_users(users, Settings(), checks.Host("debian", "12"))
+    assert "locked: expected true or false, found 'perhaps'" in str(problem)
 
 
 def test_the_modules_take_every_field() -> None:

@@ -17,6 +17,7 @@ from conftest import HASH
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._command import prompt as source
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.settings import Settings
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage import manager as manage
 from ansible_collections.secure_ftp.server.plugins.module_utils._preflight import checks
 from ansible_collections.secure_ftp.server.plugins.module_utils._users import policy
@@ -46,12 +47,13 @@ def test_modules_refuse_a_short_password(module: Any, capsys: pytest.CaptureFixt
 
 def test_the_check_before_a_run_refuses_it() -> None:
     host, users = checks.Host("debian", "12"), [{"name": "batman", "password": SHORT}]
-    (problem,) = checks.problems({}, users, host)
-    assert RULE in problem and SHORT not in problem and "ftp_users_password_min_length" in problem
-    assert checks.problems({"ftp_users_password_min_length": "11"}, users, host) == []
-    assert checks.problems({}, [{"name": "batman", "password_hash": HASH}], host) == []
-    (problem,) = checks.problems({"ftp_users_password_min_length": "many"}, [], host)
-    assert "ftp_users_password_min_length: expected a number from 1 to 64" in problem
+    (problem,) = checks.problems(Settings(), users, host)
+    said = str(problem)
+    assert RULE in said and SHORT not in said and "ftp_users_password_min_length" in said
+    assert checks.problems(Settings.parse({"ftp_users_password_min_length": "11"}), users, host) == []
+    assert checks.problems(Settings(), [{"name": "batman", "password_hash": HASH}], host) == []
+    (problem,) = checks.problems(Settings.parse({"ftp_users_password_min_length": "many"}), [], host)
+    assert "ftp_users_password_min_length: expected a number from 1 to 64" in str(problem)
 
 
 def test_manager_and_the_sources_of_the_command_refuse_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -110,9 +112,13 @@ def test_a_file_others_may_change_lets_nothing_pass(tmp_path: Path) -> None:
 
 
 def test_the_role_writes_the_file_the_command_reads() -> None:
-    tasks = yaml.safe_load((ROOT / "roles/user_command/tasks/main.yml").read_text())
-    (task,) = [task for task in tasks if task.get("ansible.builtin.copy", {}).get("dest") == policy.PATH]
-    copy = task["ansible.builtin.copy"]
-    assert (copy["owner"], copy["mode"]) == ("root", "0644")
-    assert f"\n{policy.MIN_LENGTH} = {{{{ ftp_users_password_min_length | default(12) | int }}}}" in copy["content"]
+    (task, *_others) = [
+        task["secure_ftp.server.system_files"]
+        for task in yaml.safe_load((ROOT / "roles/user_command/tasks/main.yml").read_text())
+        if "secure_ftp.server.system_files" in task
+    ]
+    assert task["files"] == "{{ __user_command_files }}"
+    files = yaml.safe_load((ROOT / "roles/user_command/vars/main.yml").read_text())["__user_command_files"]
+    (file,) = [file for file in files if file["path"] == policy.PATH]
+    assert f"\n{policy.MIN_LENGTH} = {{{{ ftp_users_password_min_length | default(12) | int }}}}" in file["content"]
     assert policy.DEFAULT_MIN_LENGTH == 12

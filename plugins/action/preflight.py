@@ -1,0 +1,58 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Hand the variables of the roles to the module ``preflight``: all there are, without a list of them in a playbook."""
+
+from __future__ import annotations
+
+from typing import Any, Mapping
+
+from ansible.errors import AnsibleError
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.settings import HIDDEN, ROLES, names_for
+from ansible_collections.secure_ftp.server.plugins.module_utils._preflight.collections import missing
+from ansible_collections.secure_ftp.server.plugins.module_utils._preflight.variables import RESEMBLES
+
+PEOPLE = "ftp_users"
+LOGIN = "ansible_user"
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]
+    """What the task says wins over what is found out here."""
+
+    TRANSFERS_FILES = False
+
+    def run(self, tmp: str | None = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Run the module with what the task gives and, where it gives no ``variables``, those of the play."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        arguments = dict(self._task.args)
+        if "variables" not in arguments:
+            arguments = {**self._found(arguments.get("roles", list(ROLES)), task_vars or {}), **arguments}
+        result.update(self._execute_module(module_args=arguments, task_vars=task_vars))
+        return result
+
+    def _found(self, roles: list[str], task_vars: Mapping[str, Any]) -> dict[str, Any]:
+        """The options of the module, as the variables of the play have them."""
+        variables: dict[str, Any] = {}
+        unresolved: dict[str, str] = {}
+        for name in sorted({PEOPLE, LOGIN} | names_for(roles)):
+            if name not in task_vars:
+                continue
+            try:
+                # Each for itself: one that refers to something undefined must not keep the others from being checked.
+                variables[name] = self._templar.template(task_vars[name])
+            except AnsibleError as error:
+                unresolved[name] = getattr(error, "message", "") or str(error)
+        people = {"users": variables.pop(PEOPLE)} if PEOPLE in variables else {}
+        login_user = variables.pop(LOGIN, None) or ""
+        for name in HIDDEN.intersection(variables):  # whether it is set is enough
+            variables[name] = "given" if variables[name] else ""
+        return {
+            **people,
+            "roles": roles,
+            "variables": variables,
+            "unresolved": unresolved,
+            "login_user": login_user,
+            "defined": sorted(name for name in task_vars if RESEMBLES.match(name)),
+            "missing_collections": missing(),
+        }

@@ -1,0 +1,96 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a play hands to the check before a run, without a list of variables in the playbook."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PLAYBOOK = Path(sys.executable).parent / "ansible-playbook"
+pytestmark = pytest.mark.skipif(not PLAYBOOK.exists(), reason="playbooks run on the control machine")
+SECRET = "-----BEGIN PRIVATE KEY----- c2VjcmV0"
+
+
+def details(tmp_path: Path, task: dict[str, Any], play: dict[str, Any], *arguments: str) -> tuple[list[Any], str]:
+    """What ``preflight`` finds in a play of this machine, as data, and everything that was printed of it."""
+    answer = tmp_path / "answer.json"
+    report = {"content": "{{ found.details | default(found) | to_json }}", "dest": str(answer)}
+    tasks = [
+        {"secure_ftp.server.preflight": task, "register": "found", "ignore_errors": True},
+        {"ansible.builtin.copy": report},
+    ]
+    host = {"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": tasks, **play}
+    playbook = tmp_path / "play.json"
+    playbook.write_text(json.dumps([host]))
+    (tmp_path / "inventory").write_text(f"localhost ansible_python_interpreter={sys.executable}\n")
+    done = subprocess.run(
+        [str(PLAYBOOK), "-vvv", "-i", str(tmp_path / "inventory"), str(playbook), *arguments],
+        env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    found: list[Any] = json.loads(answer.read_text())
+    return found, done.stdout
+
+
+def subjects(found: list[Any]) -> dict[str, Any]:
+    return {problem["subject"]: problem for problem in found}
+
+
+def test_everything_is_handed_over_templated_and_what_is_undefined_is_one_problem(tmp_path: Path) -> None:
+    (tmp_path / "group_vars").mkdir()
+    (tmp_path / "group_vars" / "all.json").write_text(
+        json.dumps(
+            {
+                "a_port": "ftp",
+                "vsftpd_port": "{{ a_port }}",
+                "vsftpd_pasv_min_port": "{{ nobody_defines_this }}",
+                "vsftpd_private_key_content": SECRET,
+                "vsftpd_prot": 1,
+                "firewall_confirm_timeout": 30,
+                "ftp_users": [{"name": "batman", "password": "{{ hidden_word }}", "protcols": []}],
+                "hidden_word": "Gotham-City!",
+            }
+        )
+    )
+    found, printed = details(tmp_path, {}, {}, "-e", "firewall_confirm_timeout=1")
+    by_subject = subjects(found)
+    assert by_subject["vsftpd_port"]["expected"] == "a port from 1 to 65535"
+    assert by_subject["vsftpd_port"]["found"] == "'ftp'"
+    assert "nobody_defines_this" in by_subject["vsftpd_pasv_min_port"]["found"]
+    assert by_subject["firewall_confirm_timeout"]["found"] == "1", "-e wins, as everywhere"
+    assert "did you mean vsftpd_port?" in by_subject["vsftpd_prot"]["remedy"]
+    assert "unknown key protcols" in by_subject["ftp_users[0] ('batman')"]["found"]
+    assert "Gotham-City!" not in printed and "c2VjcmV0" not in printed
+
+
+def test_the_defaults_of_the_roles_of_a_play_are_handed_over(tmp_path: Path) -> None:
+    role = {"role": "secure_ftp.server.sshd_chroot", "tags": ["never"]}
+    play = {"roles": [role], "vars": {"sshd_chroot_keys_directory": "/home/{{ 'sftp' }}/keys"}}
+    found, _printed = details(tmp_path, {}, play)
+    assert "sshd_chroot_keys_directory" in subjects(found), "it lies in the default of sshd_chroot_directory"
+
+
+def test_a_role_alone_is_not_asked_about_the_variables_of_others(tmp_path: Path) -> None:
+    play = {"vars": {"vsftpd_port": "{{ undefined }}", "firewall_backend": "x", "pam_userdb_db": "users.db"}}
+    alone = subjects(details(tmp_path, {"roles": ["pam_userdb"]}, play)[0])
+    assert "pam_userdb_db" in alone and not {"vsftpd_port", "firewall_backend"} & set(alone)
+    nobody = subjects(details(tmp_path, {"roles": []}, {"vars": {**play["vars"], "ftp_users_purge": "maybe"}})[0])
+    assert "ftp_users_purge" in nobody and not {"pam_userdb_db", "firewall_backend"} & set(nobody)
+
+
+def test_values_that_a_task_gives_are_what_is_looked_at(tmp_path: Path) -> None:
+    play = {"vars": {"vsftpd_port": "ftp", "ftp_users": "nobody"}}
+    found = subjects(details(tmp_path, {"variables": {"vsftpd_implicit_port": 0}}, play)[0])
+    assert "vsftpd_implicit_port" in found and not {"vsftpd_port", "ftp_users"} & set(found)
