@@ -24,7 +24,7 @@ import yaml
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.releases import PACKAGES, RELEASES
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.settings import Settings
-from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.findings import KINDS
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.kinds import KINDS
 from ansible_collections.secure_ftp.server.plugins.module_utils._firewall.azure import nsg_plan
 from ansible_collections.secure_ftp.server.plugins.module_utils._firewall.plan import TLS_MODES, port_plan
 from ansible_collections.secure_ftp.server.plugins.module_utils._firewall.ufw_rules import wanted_rules

@@ -16,7 +16,7 @@ import yaml
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._command.main import parser
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import InvalidInput
-from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.findings import KINDS
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.kinds import KINDS
 
 ROOT = Path(__file__).resolve().parents[2]
 LIBRARY = ROOT / "plugins/module_utils"

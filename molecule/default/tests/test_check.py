@@ -11,7 +11,7 @@ import pytest
 from conftest import FTPS_ROOT, SFTP_JAIL
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import EXIT_CODES
-from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.findings import KINDS
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.kinds import KINDS
 
 CERT, KEY, DB = "/etc/vsftpd/server.crt", "/etc/vsftpd/server.key", "/etc/vsftpd/users.db"
 CONF, PAM, SSHD = "/etc/vsftpd.conf", "/etc/pam.d/vsftpd.virtual", "/etc/ssh/sshd_config"

@@ -14,7 +14,13 @@ from dataclasses import dataclass
 from typing import Any, Iterator, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import quoted
-from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.findings import Finding, found
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.findings import (
+    ERROR,
+    WARNING,
+    Finding,
+    Kind,
+    Reporter,
+)
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.programs import run_command
 
 SOON = 30 * 86400
@@ -25,6 +31,46 @@ _BLOCK = re.compile(
 )
 _SSL_CERT = "ssl-cert"
 """The group Debian's package ssl-cert lets read private keys, root:ssl-cert 0640."""
+
+KINDS: dict[str, Kind] = {
+    "certificate-unusable": Kind(
+        ERROR,
+        "the certificate or its key is missing, damaged or protected by a pass phrase",
+        "vsftpd does not start with it, so its next restart or boot ends FTPS for everybody.",
+        "install -m 0644 CERTIFICATE.pem {certificate} && install -m 0600 KEY.pem {key} && systemctl restart {units}",
+    ),
+    "certificate-key-mismatch": Kind(
+        ERROR,
+        "the certificate is not the one of the private key",
+        "vsftpd does not start with them, so its next restart or boot ends FTPS for everybody.",
+        "install -m 0644 CERTIFICATE.pem {certificate} && systemctl restart {units}",
+    ),
+    "certificate-expired": Kind(
+        ERROR,
+        "the certificate has expired",
+        "Clients refuse to connect, or users learn to click warnings away.",
+        "install -m 0644 RENEWED.pem {certificate} && systemctl restart {units}",
+    ),
+    "certificate-expires": Kind(
+        WARNING,
+        "the certificate expires in less than 30 days, or in the last third of a short life",
+        "From that moment clients refuse to connect.",
+        "install -m 0644 RENEWED.pem {certificate} && systemctl restart {units}",
+    ),
+    "certificate-not-yet-valid": Kind(
+        ERROR,
+        "the certificate begins in the future: the clock is wrong, or was when it was made",
+        "Clients refuse to connect.",
+        "date; openssl x509 -noout -dates -in {certificate}",
+    ),
+    "private-key-exposed": Kind(
+        ERROR,
+        "others than root can read or change the private key",
+        "With it anybody can pose as this server and collect passwords.",
+        "chown root:root {path} && chmod 0600 {path}",
+    ),
+}
+found = Reporter(KINDS)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,8 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.findings
     ERROR,
     WARNING,
     Finding,
-    found,
+    Kind,
+    Reporter,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.ftps_users import lock_findings, user_findings
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.host import (
@@ -41,6 +42,22 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.service imp
 
 EXIT_STATUS = {WARNING: 10, ERROR: 11}
 """Exit status of ``ftp-users check`` by the worst severity found; 0 when nothing is."""
+
+KINDS: dict[str, Kind] = {
+    "server-missing": Kind(
+        ERROR,
+        "neither a configuration of vsftpd nor an SFTP jail is there",
+        "Nobody can transfer files to this host.",
+        "ansible-playbook -i INVENTORY secure_ftp.server.site",
+    ),
+    "not-examined": Kind(
+        WARNING,
+        "something could not be looked at",
+        "What cannot be examined may be broken without anybody noticing.",
+        "{command}",
+    ),
+}
+found = Reporter(KINDS)
 
 
 def examine() -> list[Finding]:

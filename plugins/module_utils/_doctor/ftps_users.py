@@ -15,7 +15,15 @@ from typing import Any, Collection, Iterator, Mapping, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import listed, quoted
-from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.findings import Finding, chained, first, found
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.findings import (
+    ERROR,
+    WARNING,
+    Finding,
+    Kind,
+    Reporter,
+    chained,
+    first,
+)
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.jails import Sftp
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.leftbehind import plaintext_findings
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.personal import personal_findings
@@ -39,6 +47,94 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._users.names imp
 PAM_MODULES = ("/lib/*/security/pam_userdb.so", "/lib/security/pam_userdb.so", "/usr/lib/*/security/pam_userdb.so")
 DATABASE = "/etc/vsftpd/users"
 """What a PAM service is told to read when nothing is left that says it."""
+
+KINDS: dict[str, Kind] = {
+    "pam-missing": Kind(
+        ERROR,
+        "the PAM service of vsftpd does not exist",
+        "PAM falls back to its service 'other': FTPS users cannot log in, and system users may try their passwords.",
+        "printf '%s\\n' {lines} >{path} && chmod 0644 {path}",
+    ),
+    "pam-no-database": Kind(
+        ERROR,
+        "the PAM service of vsftpd reads no database of users",
+        "FTPS users cannot log in; with other modules in it, others perhaps can.",
+        "cp -p {path} {path}.$(date -u +%Y%m%dT%H%M%SZ)~ && printf '%s\\n' {lines} >{path} && chmod 0644 {path}",
+    ),
+    "pam-module-missing": Kind(
+        ERROR,
+        "the PAM module pam_userdb is missing",
+        "Every FTPS log-in fails.",
+        "apt-get install --reinstall libpam-modules",
+    ),
+    "pam-plaintext": Kind(
+        ERROR,
+        "PAM compares passwords as plaintext, although hashes are stored",
+        "No FTPS user can log in, and whoever has seen a hash can log in with it.",
+        "ftp-users hash-plaintext",
+    ),
+    "database-missing": Kind(
+        ERROR,
+        "the database of FTPS users is missing, although users have directories",
+        "No FTPS user can log in.",
+        "install -m 0600 BACKUP.db {path}",
+    ),
+    "database-damaged": Kind(
+        ERROR,
+        "the database of FTPS users cannot be read",
+        "FTPS users cannot log in, and nobody can be added or changed.",
+        "ftp-users repair",
+    ),
+    "database-link": Kind(
+        WARNING,
+        "the database of FTPS users is a symbolic link",
+        "Log-ins work, but nobody can be added or changed: a change replaces the file, and must know the real one.",
+        "ls -l {path}",
+    ),
+    "database-exposed": Kind(
+        ERROR,
+        "others than root can read or change the database of FTPS users",
+        "Whoever reads it can try passwords against its hashes; whoever writes it can let anybody in.",
+        "chown root:root {path} && chmod 0600 {path}",
+    ),
+    "plaintext-records": Kind(
+        ERROR,
+        "passwords are stored as plaintext",
+        "Whoever gets at the database or a backup has them, and PAM with crypt=crypt refuses these users.",
+        "ftp-users hash-plaintext",
+    ),
+    "user-name": Kind(
+        ERROR,
+        "a user name in the database points out of the directory of the users",
+        "That user starts in somebody else's directory, or in the system's.",
+        "ftp-users repair",
+    ),
+    "ftps-root-unsafe": Kind(
+        WARNING,
+        "others than root can change a directory above those of the FTPS users",
+        "Whoever can write it can put links or other directories in the place of the users' own.",
+        "chown root:root {path} && chmod go-w {path}",
+    ),
+    "ftps-directory-owner": Kind(
+        ERROR,
+        "directories of FTPS users belong to somebody else",
+        "Their users cannot enter or cannot upload, and the owner can read their files.",
+        "chown {guest}:{group} {paths}",
+    ),
+    "ftps-directory-open": Kind(
+        WARNING,
+        "directories of FTPS users are open to other users of this host",
+        "Local users may read or change what is in them.",
+        "chmod 0700 {paths}",
+    ),
+    "half-locked": Kind(
+        ERROR,
+        "users are locked on one protocol but not on the other",
+        "Somebody who is to be kept out still gets in: a lock or unlock was cut short, or made by other means.",
+        "ftp-users lock {user}",
+    ),
+}
+found = Reporter(KINDS)
 
 
 def user_findings(instances: Sequence[Instance], pam_directory: str = PAM_DIRECTORY) -> Iterator[Finding]:

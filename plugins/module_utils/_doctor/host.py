@@ -13,7 +13,14 @@ from typing import Iterable, Iterator, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import listed, quoted
-from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.findings import Finding, first, found
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.findings import (
+    ERROR,
+    WARNING,
+    Finding,
+    Kind,
+    Reporter,
+    first,
+)
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.vsftpd import set_options
 from ansible_collections.secure_ftp.server.plugins.module_utils._firewall import ufw
 from ansible_collections.secure_ftp.server.plugins.module_utils._firewall.plan import ANYWHERE
@@ -42,6 +49,46 @@ _SCARCE = 0.01
 
 
 # --- SSH -----------------------------------------------------------------------------------------------------------
+
+KINDS: dict[str, Kind] = {
+    "passive-range-unset": Kind(
+        ERROR,
+        "passive ports are not limited to a range while UFW is active",
+        "Clients log in, then every listing and transfer hangs: the firewall cannot know which port to let through.",
+        "sed -i {edits} {path} && ufw allow 50000:50999/tcp && systemctl restart {unit}",
+    ),
+    "library-missing": Kind(
+        WARNING,
+        "the Python binding of Berkeley DB is missing or too new",
+        "Users log in as before, but nobody can be added, changed or removed.",
+        "apt-get install --reinstall python3-bsddb3",
+    ),
+    "firewall-port-closed": Kind(
+        ERROR,
+        "UFW is active and shuts a port that is needed",
+        "Clients cannot connect; with the passive range shut they log in and every listing hangs.",
+        "ufw allow {ports}/tcp",
+    ),
+    "clock-unsynchronised": Kind(
+        WARNING,
+        "the clock of the host is not synchronised",
+        "Once it is wrong, certificates look expired or not yet valid, and logs cannot be compared.",
+        "apt-get install systemd-timesyncd && timedatectl set-ntp true",
+    ),
+    "disk-full": Kind(
+        ERROR,
+        "less than one per cent of the space or of the inodes of a file system is left",
+        "Uploads break off, and passwords cannot be changed.",
+        "du -xh --max-depth=2 {path} | sort -h | tail -20",
+    ),
+    "leftover-files": Kind(
+        WARNING,
+        "temporary files of runs that were killed",
+        "They hold copies of hashes or of settings that no backup or removal knows of.",
+        "rm -f -- {paths}",
+    ),
+}
+found = Reporter(KINDS)
 
 
 def ssh_ports(run: Run) -> set[int]:
@@ -104,10 +151,10 @@ def firewall_findings(instances: Sequence[Instance], ports: Iterable[int], run: 
             if low and high:
                 wanted.append((low, high, "FTPS passive data"))
             else:
-                what = "pasv_min_port and pasv_max_port are not both set"
+                what = f"{instance.path}: pasv_min_port and pasv_max_port are not both set"
                 limits = {"pasv_min_port": "50000", "pasv_max_port": "50999"}
-                finding = set_options(instance, limits, "passive-range-unset", what)
-                yield finding._replace(fix=f"ufw allow 50000:50999/tcp && {finding.fix}")
+                fix = f"ufw allow 50000:50999/tcp && {set_options(instance, limits)}"
+                yield found("passive-range-unset", what, instance.path, fix)
     for low, high, name in dict.fromkeys(wanted):
         yield from _port_findings(low, high, name, rules)
 

@@ -11,11 +11,21 @@ from typing import Iterator, Mapping
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import listed
-from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.findings import Finding, found
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.findings import ERROR, Finding, Kind, Reporter
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.database import read
 from ansible_collections.secure_ftp.server.plugins.module_utils._users import passwords
 
 _MAX_TEXT = 16 << 20
+
+KINDS: dict[str, Kind] = {
+    "plaintext-file": Kind(
+        ERROR,
+        "a text file beside the database holds names and passwords of its users",
+        "Whoever gets at the file or a backup has the passwords; the database does not need it.",
+        "shred -u -- {paths}",
+    ),
+}
+found = Reporter(KINDS)
 
 
 def plaintext_findings(directory: str, records: Mapping[bytes, bytes]) -> Iterator[Finding]:

@@ -13,7 +13,14 @@ import re
 from typing import TYPE_CHECKING, Collection, Iterable, Iterator, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import listed, quoted
-from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.findings import Finding, chained, found
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.findings import (
+    ERROR,
+    WARNING,
+    Finding,
+    Kind,
+    Reporter,
+    chained,
+)
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import (
     NO_HOME,
     NO_PASSWORD,
@@ -35,6 +42,30 @@ if TYPE_CHECKING:
 LINGER = "/var/lib/systemd/linger"
 CRONTABS = "/var/spool/cron/crontabs"
 AT_JOBS = "/var/spool/cron/atjobs"
+
+_EDIT_SSHD = '"${{EDITOR:-editor}}" {path} && sshd -t && systemctl reload ssh'
+KINDS: dict[str, Kind] = {
+    "account-outside": Kind(
+        ERROR,
+        "something runs outside the jail for an SFTP user: lingering, a crontab or a job of at",
+        "SFTP users are to transfer files and nothing else.",
+        "loginctl disable-linger {user}",
+    ),
+    "account-privileged": Kind(
+        ERROR,
+        "an account with rights on the host is a member of the SFTP group",
+        "It is not managed, and its keys and password open more than the jail.",
+        "gpasswd -d {user} {group}",
+    ),
+    "subsystem-internal": Kind(
+        WARNING,
+        "`Subsystem sftp internal-sftp` serves accounts outside the jail that have no shell",
+        "The stock sftp-server is started through the shell, so nologin keeps such accounts out; internal-sftp lets"
+        " them read and write the whole file system.",
+        _EDIT_SSHD,
+    ),
+}
+found = Reporter(KINDS)
 
 
 def outside_findings(

@@ -10,9 +10,19 @@ import stat
 from typing import Iterator, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import quoted
-from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.findings import Finding, found
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.findings import ERROR, Finding, Kind, Reporter
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.vsftpd import writable_findings
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import Homes
+
+KINDS: dict[str, Kind] = {
+    "user-file-unusable": Kind(
+        ERROR,
+        "the file with the settings of one FTPS user is no regular file",
+        "vsftpd refuses the log-in of that user.",
+        "ls -l {path}",
+    ),
+}
+found = Reporter(KINDS)
 
 
 def personal_findings(homes: Homes, names: Sequence[str]) -> Iterator[Finding]:

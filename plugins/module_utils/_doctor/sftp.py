@@ -1,24 +1,36 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""The doctor on SFTP: sshd's effective settings, the jail, and the accounts in it."""
+"""The doctor on SFTP: sshd's effective settings and the jail; sftp_users.py has the accounts in it."""
 
 from __future__ import annotations
 
-import datetime
 import fnmatch
 import os
 import stat
 from typing import Iterable, Iterator, Mapping, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import Problem, SecureFtpError
-from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import listed, quoted
-from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.findings import Finding, chained, first, found
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import quoted
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.findings import (
+    ERROR,
+    WARNING,
+    Finding,
+    Kind,
+    Reporter,
+)
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.jails import Member, Sftp
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.outside import (
     outside_findings,
     privileged_findings,
     subsystem_findings,
+)
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.sftp_users import (
+    account_findings,
+    entries_of,
+    home_findings,
+    key_findings,
+    left_findings,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.vsftpd import writable_findings
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import (
@@ -26,8 +38,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts i
     PENDING,
     Accounts,
 )
-from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.locks import expiry, lock_state
-from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.policy import NO_SHELLS
+from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.locks import lock_state
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import (
     DEFAULT_DIRECTORY,
     DEFAULT_KEYS_DIRECTORY,
@@ -44,10 +55,61 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config impo
 )
 
 _RELOAD = "sshd -t && systemctl reload ssh"
-SOON = 14
-"""Days before its end from which an account is pointed out."""
 _ACCESS = ("allowusers", "denyusers")
 _SUBJECTS = {"chrootdirectory": "jail-open", "forcecommand": "jail-open"}
+
+_EDIT_SSHD = '"${{EDITOR:-editor}}" {path} && sshd -t && systemctl reload ssh'
+KINDS: dict[str, Kind] = {
+    "sshd-config": Kind(
+        ERROR,
+        "sshd refuses its configuration",
+        "At its next restart or boot nobody can log in over SSH or SFTP, you included. Keep this session open.",
+        "sshd -t",
+    ),
+    "jail-missing": Kind(
+        ERROR,
+        "no Match block jails the group of the SFTP users",
+        "They can read the whole file system of this host and forward ports into its network.",
+        "printf '%s\\n' {lines} >>{path} && sshd -t && systemctl reload ssh",
+    ),
+    "jail-unsupported": Kind(
+        WARNING,
+        "the jail has another directory for each user",
+        "sshd may be content, but ftp-users cannot manage such accounts and their directories were not examined.",
+        "ansible-playbook -i INVENTORY secure_ftp.server.site --tags sshd_chroot",
+    ),
+    "jail-unsafe": Kind(
+        ERROR,
+        "the jail, or a directory above it, can be changed by others than root",
+        "sshd closes every SFTP session right after the log-in (Broken pipe).",
+        "chown root:root {path} && chmod go-w {path}",
+    ),
+    "jail-directory-missing": Kind(
+        ERROR,
+        "the directory of the jail does not exist",
+        "sshd closes every SFTP session right after the log-in (Broken pipe).",
+        "install -d -o root -g root -m 0711 {path}",
+    ),
+    "jail-open": Kind(
+        ERROR,
+        "sshd does not jail an SFTP user",
+        "The user can leave the jail, read the file system of this host or run commands.",
+        _EDIT_SSHD,
+    ),
+    "sftp-login-refused": Kind(
+        ERROR,
+        "sshd refuses an SFTP user in spite of a password or key",
+        "The user cannot log in over SFTP.",
+        _EDIT_SSHD,
+    ),
+    "jail-doors": Kind(
+        WARNING,
+        "an SFTP user may do more than transfer files",
+        "Forwarded ports reach the network behind this host with its address.",
+        _EDIT_SSHD,
+    ),
+}
+found = Reporter(KINDS)
 
 
 def sftp_findings(sftp: Sftp) -> Iterator[Finding]:
@@ -79,17 +141,17 @@ def _group_findings(group: str, settings: Sequence[Setting], accounts: Accounts,
     keys_directory = discovered_keys_directory(block)
     jail = Jail(group, directory, keys_directory or DEFAULT_KEYS_DIRECTORY, allows_passwords(block))
     yield from _directory_findings(directory)
-    key_files = _entries(keys_directory) if keys_directory else {}
+    key_files = entries_of(keys_directory) if keys_directory else {}
     members = [_member(name, accounts, key_files) for name in accounts.members(group)]
     yield from _setting_findings(members, settings, jail)
-    yield from _account_findings(members, accounts)
+    yield from account_findings(members, accounts)
     yield from outside_findings([member.account for member in members], accounts.users.values(), directory)
     yield from privileged_findings(accounts, group)
     if os.path.isdir(directory):
-        yield from _home_findings(members, directory)
-        yield from _left_findings(directory, accounts)
+        yield from home_findings(members, directory)
+        yield from left_findings(directory, accounts)
     if keys_directory:
-        yield from _key_findings(keys_directory, key_files, accounts)
+        yield from key_findings(keys_directory, key_files, accounts)
 
 
 def _member(name: str, accounts: Accounts, key_files: Mapping[str, os.stat_result]) -> Member:
@@ -97,17 +159,6 @@ def _member(name: str, accounts: Accounts, key_files: Mapping[str, os.stat_resul
     by_password = not state.full and not state.mark and state.stored not in PENDING and state.stored != NO_PASSWORD
     by_key = not state.full and name in key_files
     return Member(accounts.users[name], tuple(accounts.groups_of(name)), by_password, by_key)
-
-
-def _entries(directory: str) -> dict[str, os.stat_result]:
-    """What is in ``directory``, but for hidden files."""
-    try:
-        with os.scandir(directory) as entries:
-            return {
-                entry.name: entry.stat(follow_symlinks=False) for entry in entries if not entry.name.startswith(".")
-            }
-    except FileNotFoundError:
-        return {}
 
 
 def _directory_findings(directory: str) -> Iterator[Finding]:
@@ -259,98 +310,3 @@ def _in_pattern_list(name: str, patterns: str) -> bool:
     if any(fnmatch.fnmatchcase(name, word[1:]) for word in words if word.startswith("!")):
         return False
     return any(fnmatch.fnmatchcase(name, word) for word in words)
-
-
-# --- accounts ------------------------------------------------------------------------------------------------------
-
-
-def _account_findings(members: Sequence[Member], accounts: Accounts) -> Iterator[Finding]:
-    states = {member.account.name: lock_state(accounts, member.account.name) for member in members}
-    with_key = {member.account.name for member in members if member.by_key}
-    # Tools of others leave accounts that log in by key with "!"; the first mark is that of create_accounts.
-    pending = [
-        name
-        for name, state in states.items()
-        if not state.full and (state.stored == "!*" or (state.stored in PENDING and name not in with_key))
-    ]
-    if pending:
-        what = f"{listed(pending)}: no password yet; the fix gives one, ftp-users del removes the account"
-        yield found("account-pending", what, pending[0], chained(f"ftp-users passwd {quoted(n)}" for n in pending))
-    ends = {name: end for name, state in states.items() for end in [expiry(state)] if end and not state.full}
-    soon = datetime.datetime.now(datetime.timezone.utc).date() + datetime.timedelta(days=SOON)
-    ending = [name for name, end in sorted(ends.items()) if end <= soon]
-    if ending:
-        dates = listed([f"{name} on {ends[name].isoformat()}" for name in ending])
-        yield found("account-expires", f"{dates}: the account ends", ending[0], user=ending[0])
-    shells = [member.account.name for member in members if member.account.shell not in NO_SHELLS]
-    if shells:
-        fix = chained(f"usermod --shell {NO_SHELLS[0]} {quoted(name)}" for name in shells)
-        yield found("account-shell", f"{listed(shells)}: expected the shell {NO_SHELLS[0]}", shells[0], fix)
-
-
-def _home_findings(members: Sequence[Member], directory: str) -> Iterator[Finding]:
-    missing, foreign, open_ = [], [], []
-    for member in members:
-        account = member.account
-        path = os.path.join(directory, account.name)
-        try:
-            status = os.lstat(path)
-        except OSError:
-            missing.append((path, account))
-            continue
-        if not stat.S_ISDIR(status.st_mode):
-            missing.append((path, account))
-        elif status.st_uid != account.uid:
-            foreign.append((path, account))
-        elif status.st_mode & 0o077:
-            open_.append(path)
-    if missing:
-        paths = [path for path, _account in missing]
-        fix = chained(
-            f"install -d -o {quoted(account.name)} -g {account.gid} -m 0700 {quoted(path)}" for path, account in missing
-        )
-        yield found("sftp-home-missing", f"{listed(paths)}: missing, or no directory", paths[0], fix)
-    if foreign:
-        paths = [path for path, _account in foreign]
-        fix = chained(f"chown {quoted(account.name)}:{account.gid} {quoted(path)}" for path, account in foreign)
-        yield found("sftp-home-owner", f"{listed(paths)}: expected to belong to the user", paths[0], fix)
-    if open_:
-        named, comment = first(open_)
-        finding = found("sftp-home-open", f"{listed(open_)}: expected mode 0700", open_[0], paths=named)
-        yield finding._replace(fix=finding.fix + comment)
-
-
-def _left_findings(directory: str, accounts: Accounts) -> Iterator[Finding]:
-    """Look for homes that other tools than ours have left, or an older version of this library."""
-    left = [
-        os.path.join(directory, name)
-        for name, status in sorted(_entries(directory).items())
-        if name not in accounts.users and status.st_uid != 0
-    ]
-    if left:
-        named, comment = first(left)
-        what = f"{listed(left)}: no account of that name; expected root's, mode 0700, until its user comes back"
-        finding = found("sftp-home-left", what, left[0], paths=named)
-        yield finding._replace(fix=finding.fix + comment)
-
-
-def _key_findings(directory: str, files: Mapping[str, os.stat_result], accounts: Accounts) -> Iterator[Finding]:
-    for path, status in unsafe_components(directory):
-        what = f"{path}: owner {status.st_uid}, mode {stat.S_IMODE(status.st_mode):04o}; expected root and 0755"
-        yield found("config-writable", what, path, path=path)
-    unsafe, orphans = [], []
-    for name, status in sorted(files.items()):
-        path = os.path.join(directory, name)
-        mode = status.st_mode
-        if name not in accounts.users:
-            orphans.append(path)
-        elif not stat.S_ISREG(mode) or status.st_uid != 0 or mode & 0o022 or not mode & 0o004:
-            unsafe.append(path)
-    for subject, paths, what in (
-        ("key-file-unsafe", unsafe, "expected a file of root's, mode 0644"),
-        ("key-file-orphan", orphans, "no account of that name"),
-    ):
-        if paths:
-            named, comment = first(paths)
-            finding = found(subject, f"{listed(paths)}: {what}", paths[0], paths=named)
-            yield finding._replace(fix=finding.fix + comment)

@@ -13,7 +13,13 @@ from typing import Iterator, Mapping, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import quoted
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.certificates import certificate_findings
-from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.findings import Finding, found
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.findings import (
+    ERROR,
+    WARNING,
+    Finding,
+    Kind,
+    Reporter,
+)
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.instances import Instance
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.probe import serves_another_certificate
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.vsftpd_check import (
@@ -26,6 +32,47 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._host.sockets im
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.units import is_outdated
 
 _PAIR = ("rsa_cert_file", "rsa_private_key_file")
+
+_EDIT_VSFTPD = '"${{EDITOR:-editor}}" {path} && systemctl restart {unit}'
+KINDS: dict[str, Kind] = {
+    "vsftpd-missing": Kind(
+        ERROR,
+        "vsftpd is configured but not installed",
+        "Nobody can log in over FTPS.",
+        "apt-get install --reinstall vsftpd && systemctl restart {unit}",
+    ),
+    "vsftpd-config": Kind(
+        ERROR,
+        "vsftpd does not accept its configuration, or cannot serve with it on this host",
+        "Sessions fail, or the daemon does not come back from its next restart or boot.",
+        _EDIT_VSFTPD,
+    ),
+    "guest-user-missing": Kind(
+        ERROR,
+        "the system user every FTPS session runs as does not exist",
+        "Every FTPS log-in fails right after the password.",
+        "useradd --system --no-create-home --home-dir /srv/ftp --shell /usr/sbin/nologin {group} {user}",
+    ),
+    "tls-not-forced": Kind(
+        ERROR,
+        "sessions without TLS are accepted",
+        "Passwords and files cross the network readable by anybody on the way.",
+        "sed -i {edits} {path} && systemctl restart {unit}",
+    ),
+    "anonymous-login": Kind(
+        WARNING,
+        "anybody may log in without a password",
+        "Strangers can read, and perhaps write, what is meant for known users.",
+        "sed -i {edits} {path} && systemctl restart {unit}",
+    ),
+    "ftps-jail-open": Kind(
+        ERROR,
+        "FTPS users are not locked into their directories",
+        "Every user can read and change the files of all the others: they share one system user.",
+        "sed -i {edits} {path} && systemctl restart {unit}",
+    ),
+}
+found = Reporter(KINDS)
 
 
 def vsftpd_findings(instances: Sequence[Instance], now: float) -> Iterator[Finding]:
@@ -70,13 +117,12 @@ def writable_findings(path: str) -> Iterator[Finding]:
         yield found("config-writable", f"{what} than reading for others", path, path=path)
 
 
-def set_options(instance: Instance, options: Mapping[str, str], subject: str, what: str) -> Finding:
-    """A finding whose fix writes ``options`` into the configuration, in the place of what is there."""
+def set_options(instance: Instance, options: Mapping[str, str]) -> str:
+    """The command that writes ``options`` into the configuration, in the place of what is there."""
     # Appending comes before deleting, which ends sed's work on a line.
     edits = [f"-e {quoted(f'$a {name}={value}')}" for name, value in options.items()]
     edits += [f"-e {quoted(f'/^{name}=/d')}" for name in options]
-    fix = f"sed -i {' '.join(edits)} {quoted(instance.path)} && systemctl restart {quoted(instance.unit)}"
-    return found(subject, f"{instance.path}: {what}", instance.path, fix)
+    return f"sed -i {' '.join(edits)} {quoted(instance.path)} && systemctl restart {quoted(instance.unit)}"
 
 
 def _configuration_findings(instance: Instance, options: Mapping[str, str], binary: str) -> Iterator[Finding]:
@@ -108,6 +154,7 @@ def _is_group(name: str) -> bool:
 
 
 def _safety_findings(instance: Instance) -> Iterator[Finding]:
+    path = instance.path
     wrong = {
         name: "YES"
         for name in ("ssl_enable", "force_local_logins_ssl", "force_local_data_ssl")
@@ -115,13 +162,14 @@ def _safety_findings(instance: Instance) -> Iterator[Finding]:
     }
     if wrong:
         set_to = ", ".join(f"{name}={instance.get(name, 'NO')}" for name in wrong)
-        yield set_options(instance, wrong, "tls-not-forced", f"{set_to}; expected YES")
+        what = f"{path}: {set_to}; expected YES"
+        yield found("tls-not-forced", what, path, set_options(instance, wrong))
     if instance.is_yes("anonymous_enable"):
-        what = f"anonymous_enable={instance.get('anonymous_enable', 'YES (the default)')}; expected NO"
-        yield set_options(instance, {"anonymous_enable": "NO"}, "anonymous-login", what)
+        what = f"{path}: anonymous_enable={instance.get('anonymous_enable', 'YES (the default)')}; expected NO"
+        yield found("anonymous-login", what, path, set_options(instance, {"anonymous_enable": "NO"}))
     if not instance.is_yes("chroot_local_user") and not instance.is_yes("chroot_list_enable"):
-        what = f"chroot_local_user={instance.get('chroot_local_user', 'NO (the default)')}; expected YES"
-        yield set_options(instance, {"chroot_local_user": "YES"}, "ftps-jail-open", what)
+        what = f"{path}: chroot_local_user={instance.get('chroot_local_user', 'NO (the default)')}; expected YES"
+        yield found("ftps-jail-open", what, path, set_options(instance, {"chroot_local_user": "YES"}))
 
 
 def _service_findings(instance: Instance) -> Iterator[Finding]:

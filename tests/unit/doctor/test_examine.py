@@ -24,17 +24,20 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.examine 
     to_json,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.findings import (
+    COMMON,
     ERROR,
-    KINDS,
     WARNING,
+    Reporter,
     chained,
     first,
-    found,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.jails import Sftp
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.kinds import FILES, KINDS
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import Accounts
 
+found = Reporter(KINDS)
 ROOT = Path(__file__).resolve().parents[3]
+DOCTOR = ROOT / "plugins/module_utils/_doctor"
 BAD = found("database-exposed", "it is open", "/db", path="/db")
 ILL = found("service-disabled", "not at boot", "vsftpd", unit="vsftpd")
 
@@ -128,6 +131,21 @@ def test_a_configuration_that_cannot_be_read_at_all(monkeypatch):
     monkeypatch.setattr(_doctor, "find_instances", lambda run: [])
     monkeypatch.setattr(_doctor, "find_sftp", refuse)
     assert "Input/output error" in next(one.what for one in examine() if one.subject == "not-examined")
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.__name__.rpartition(".")[2])
+def test_a_kind_stands_beside_the_check_that_reports_it(file):
+    source = Path(file.__file__).read_text(encoding="utf-8")
+    for subject in file.KINDS:
+        assert source.count(f'"{subject}"') > 1, f"nothing here reports {subject}"
+    with pytest.raises(KeyError):
+        file.found("no-such-kind", "what")
+
+
+def test_every_file_with_kinds_is_in_the_registry_and_no_kind_is_twice():
+    with_kinds = {path.stem for path in DOCTOR.glob("*.py") if "\nfound = Reporter(KINDS)\n" in path.read_text()}
+    assert with_kinds == {file.__name__.rpartition(".")[2] for file in FILES}
+    assert len(KINDS) == len(COMMON) + sum(len(file.KINDS) for file in FILES)
 
 
 @pytest.mark.parametrize("subject", KINDS)

@@ -13,6 +13,7 @@ import pytest
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor import sftp as _doctor_sftp
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor import sftp_users
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.jails import Member, Sftp
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.sftp import classes, sftp_findings
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import Account, Accounts, Group
@@ -65,7 +66,8 @@ def place(tmp_path, monkeypatch):
     if os.geteuid() != 0:
         pytest.skip("sound files belong to root")
     here = Place(tmp_path)
-    monkeypatch.setattr(_doctor_sftp, "unsafe_components", lambda path: iter(()))
+    for module in (_doctor_sftp, sftp_users):
+        monkeypatch.setattr(module, "unsafe_components", lambda path: iter(()))
     monkeypatch.setattr(_doctor_sftp, "effective", lambda user, path: {**here.settings, **here.own.get(user, {})})
     return here
 

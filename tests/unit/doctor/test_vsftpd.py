@@ -89,7 +89,7 @@ def test_set_options_replaces_what_is_there_wherever_it_stands(tmp_path, text):
     path = tmp_path / "vsftpd.conf"
     path.write_text(text)
     wanted = {"ssl_enable": "YES", "force_local_logins_ssl": "YES"}
-    fix = set_options(Instance("vsftpd", str(path)), wanted, "tls-not-forced", "x").fix
+    fix = set_options(Instance("vsftpd", str(path)), wanted)
     command, _and, restart = fix.partition(" && ")
     assert restart == "systemctl restart vsftpd"
     subprocess.run(command, shell=True, check=True)
