@@ -28,7 +28,7 @@ def run(module_arguments: dict[str, Any], logic: Callable[[AnsibleModule], dict[
             result = logic(module)
     except MissingDriver as error:
         _respawn(error)
-        module.fail_json(msg=str(error))
+        module.fail_json(msg=str(error), lacks=list(error.bindings))
     except OSError as error:  # a system that refuses is no bug of ours: no traceback
         refused = f"{error.filename or 'the system'}: the system refused: {error.strerror or error}"
         module.fail_json(msg=visible_lines(refused))

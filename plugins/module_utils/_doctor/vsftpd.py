@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import grp
 import os
-import re
 import stat
 from typing import Iterator, Mapping, Sequence
 
@@ -127,19 +126,17 @@ def set_options(instance: Instance, options: Mapping[str, str]) -> str:
 
 def _configuration_findings(instance: Instance, options: Mapping[str, str], binary: str) -> Iterator[Finding]:
     words = {"path": instance.path, "unit": instance.unit}
-    messages = list(value_findings(options)) + [message for message, _is_absence in host_findings(options)]
-    for message in messages:
-        name = re.match(r"[a-z0-9_]*", message).group()  # type: ignore[union-attr]
-        what = f"{instance.path}: {message}"
-        if name in _PAIR:
+    problems = [*value_findings(options), *(problem for problem, _is_absence in host_findings(options))]
+    for problem in problems:
+        if problem.subject in _PAIR:
             continue  # the examination of the certificate says more
-        if name == "guest_username":
-            user = options.get(name) or "ftp"
+        if problem.subject == "guest_username":
+            user = options.get("guest_username") or "ftp"
             group = ["--gid", user] if _is_group(user) else ["--user-group"]
-            yield found("guest-user-missing", message, user, user=user, group=group)
+            yield found("guest-user-missing", str(problem), user, user=user, group=group)
         else:
-            yield found("vsftpd-config", what, instance.path, **words)
-    if not messages:
+            yield found("vsftpd-config", f"{instance.path}: {problem}", instance.path, **words)
+    if not problems:
         said = refusal(binary, options, instance.text + "\nssl_enable=NO\nimplicit_ssl=NO\n")
         if said is not None:
             yield found("vsftpd-config", f"{instance.path}: vsftpd says: {said}", instance.path, **words)

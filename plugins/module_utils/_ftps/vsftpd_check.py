@@ -22,7 +22,7 @@ import stat
 import tempfile
 from typing import Iterator, Mapping
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import Problem, SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.programs import run_as_inetd
 
 _RESTART = re.compile(
@@ -72,12 +72,12 @@ def check_host(options: Mapping[str, str], check_mode: bool = False) -> list[str
     With ``check_mode`` things that do not exist are returned as text instead: an earlier task of the same
     run may be the one that makes them.
     """
-    absent: list[str] = []
-    broken: list[str] = []
+    absent: list[Problem] = []
+    broken: list[Problem] = []
     for finding, is_absence in host_findings(options):
         (absent if is_absence and check_mode else broken).append(finding)
     _raise_for(broken)
-    return absent
+    return list(map(str, absent))
 
 
 def ask_vsftpd(binary: str, options: Mapping[str, str], text: str, check_mode: bool = False, timeout: int = 20) -> None:
@@ -108,9 +108,9 @@ def refusal(
     return f"{said or 'it ended without a message'}{_certificate_hint(options, said)}"
 
 
-def _raise_for(findings: list[str]) -> None:
+def _raise_for(findings: list[Problem]) -> None:
     if findings:
-        raise SecureFtpError("vsftpd configuration: " + "; ".join(findings))
+        raise SecureFtpError("vsftpd configuration: " + "; ".join(map(str, findings)))
 
 
 def _is_yes(options: Mapping[str, str], name: str) -> bool:
@@ -121,29 +121,30 @@ def _get(options: Mapping[str, str], name: str) -> str:
     return options.get(name, _DEFAULTS.get(name, ""))
 
 
-def value_findings(options: Mapping[str, str]) -> Iterator[str]:
-    """Yield what cannot work on any host, each beginning with the name of its option."""
+def value_findings(options: Mapping[str, str]) -> Iterator[Problem]:
+    """Yield what cannot work on any host, its subject the option, or several."""
     for name, value in options.items():
         if _OCTAL.fullmatch(name) and not re.match(r"0[0-7]{0,4}\Z", value):
-            yield f"{name}: expected an octal number starting with 0, such as '077', found {value!r}; quote it in YAML"
+            yield Problem(name, "an octal number starting with 0, such as '077'", repr(value), "quote it in YAML")
         elif _NUMBER.fullmatch(name) and not (re.match(r"(0|[1-9][0-9]*)\Z", value) and int(value) <= _LARGEST):
-            yield f"{name}: expected a number from 0 to {_LARGEST} without leading zeros, found {value!r}"
+            yield Problem(name, f"a number from 0 to {_LARGEST} without leading zeros", repr(value))
         elif name in _PORTS and not 1 <= int(value) <= 65535:
-            yield f"{name}: expected a port from 1 to 65535, found {value}"
+            yield Problem(name, "a port from 1 to 65535", value)
     yield from _listener_findings(options)
     yield from _passive_findings(options)
     yield from _access_findings(options)
 
 
-def _listener_findings(options: Mapping[str, str]) -> Iterator[str]:
+def _listener_findings(options: Mapping[str, str]) -> Iterator[Problem]:
     if _is_yes(options, "listen") and _is_yes(options, "listen_ipv6"):
-        yield "listen and listen_ipv6 are both YES; vsftpd takes one (listen_ipv6=YES alone serves IPv4 too)"
+        remedy = "vsftpd takes one (listen_ipv6=YES alone serves IPv4 too)"
+        yield Problem("listen and listen_ipv6", found="are both YES", remedy=remedy)
     for name, parser, kind in (
         ("listen_address", ipaddress.IPv4Address, "IPv4"),
         ("listen_address6", ipaddress.IPv6Address, "IPv6"),
     ):
         if _get(options, name) and not _is_address(_get(options, name), parser):
-            yield f"{name}: expected an {kind} address, found {_get(options, name)!r}"
+            yield Problem(name, f"an {kind} address", repr(_get(options, name)))
 
 
 def _is_address(text: str, parser: type) -> bool:
@@ -154,62 +155,61 @@ def _is_address(text: str, parser: type) -> bool:
     return True
 
 
-def _passive_findings(options: Mapping[str, str]) -> Iterator[str]:
+def _passive_findings(options: Mapping[str, str]) -> Iterator[Problem]:
     low_text, high_text = _get(options, "pasv_min_port"), _get(options, "pasv_max_port")
     if low_text.isdigit() and high_text.isdigit():
         low, high, listen = int(low_text), int(high_text), _get(options, "listen_port")
         if (low, high) != (0, 0) and not 1024 <= low <= high <= 65535:
-            yield (
-                "pasv_min_port, pasv_max_port: expected 1024 <= pasv_min_port <= pasv_max_port <= 65535"
-                f" (or both 0: any port), found {low} and {high}"
-            )
+            expected = "1024 <= pasv_min_port <= pasv_max_port <= 65535 (or both 0: any port)"
+            yield Problem("pasv_min_port, pasv_max_port", expected, f"{low} and {high}")
         elif listen.isdigit() and low <= int(listen) <= high:
-            yield f"listen_port {listen} lies inside the passive range {low}-{high}; move one of them"
+            said = f"{listen} lies inside the passive range {low}-{high}"
+            yield Problem("listen_port", found=said, remedy="move one of them")
     address = _get(options, "pasv_address")
     if not address:
         return
     if not _is_address(address, ipaddress.IPv4Address):
-        yield (
-            f"pasv_address: expected an IPv4 address, found {address!r}"
-            " (vsftpd forgets what a host name resolved to at its first reload)"
-        )
+        said = f"{address!r} (vsftpd forgets what a host name resolved to at its first reload)"
+        yield Problem("pasv_address", "an IPv4 address", said)
     elif ipaddress.IPv4Address(address).is_unspecified or ipaddress.IPv4Address(address).is_multicast:
-        yield (
-            f"pasv_address {address} would be announced to clients literally and nobody can connect to it;"
-            " leave it unset, or give the public address of the NAT"
-        )
+        said = f"{address} would be announced to clients literally and nobody can connect to it"
+        yield Problem("pasv_address", found=said, remedy="leave it unset, or give the public address of the NAT")
 
 
-def _access_findings(options: Mapping[str, str]) -> Iterator[str]:
+def _access_findings(options: Mapping[str, str]) -> Iterator[Problem]:
     if not _is_yes(options, "local_enable") and not _is_yes(options, "anonymous_enable"):
-        yield "local_enable and anonymous_enable are both NO; nobody could log in (virtual users need local_enable=YES)"
+        remedy = "nobody could log in (virtual users need local_enable=YES)"
+        yield Problem("local_enable and anonymous_enable", found="are both NO", remedy=remedy)
     if _is_yes(options, "one_process_model") and _is_yes(options, "local_enable"):
-        yield "one_process_model=YES works for anonymous access only; set it or local_enable to NO"
+        said = "YES works for anonymous access only"
+        yield Problem("one_process_model", found=said, remedy="set it or local_enable to NO")
     if not _is_yes(options, "ftp_enable"):
-        yield "ftp_enable=NO: vsftpd would refuse every session; set it to YES"
+        yield Problem("ftp_enable", found="is NO, vsftpd would refuse every session", remedy="set it to YES")
     if _is_yes(options, "implicit_ssl") and not _is_yes(options, "ssl_enable"):
-        yield "implicit_ssl=YES needs ssl_enable=YES"
+        yield Problem("implicit_ssl", found="YES needs ssl_enable=YES")
 
 
-def host_findings(options: Mapping[str, str]) -> Iterator[tuple[str, bool]]:
-    """Yield what this host lacks, each beginning with the name of its option; and whether it is an absence."""
+def host_findings(options: Mapping[str, str]) -> Iterator[tuple[Problem, bool]]:
+    """Yield what this host lacks, its subject the option; and whether it is an absence."""
     for name in _users_in_use(options):
         user = _get(options, name)
         try:
             pwd.getpwnam(user)
         except KeyError:
-            yield f"{name}: user {user!r} does not exist; create it or name another", True
+            said = f"user {user!r} does not exist"
+            yield Problem(name, found=said, remedy="create it or name another"), True
     for name, path, is_directory in _paths_in_use(options):
         try:
             mode = os.stat(path).st_mode
         except OSError as error:
             # PurePath of an existing thing that cannot be reached is a fault, not an absence.
-            yield f"{name}: {path}: {error.strerror}", isinstance(error, FileNotFoundError)
+            yield Problem(name, found=f"{path}: {error.strerror}"), isinstance(error, FileNotFoundError)
             continue
         if stat.S_ISDIR(mode) != is_directory:
-            yield f"{name}: {path}: expected a {'directory' if is_directory else 'file'}", False
+            yield Problem(name, found=f"{path}: expected a {'directory' if is_directory else 'file'}"), False
         elif name == "rsa_private_key_file" and mode & 0o007:
-            yield f"{name}: {path}: mode {stat.S_IMODE(mode):04o} lets everybody use the private key; chmod 0600", False
+            said = f"{path}: mode {stat.S_IMODE(mode):04o} lets everybody use the private key"
+            yield Problem(name, found=said, remedy="chmod 0600"), False
 
 
 def _users_in_use(options: Mapping[str, str]) -> list[str]:

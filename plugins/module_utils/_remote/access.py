@@ -25,7 +25,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._core.settings i
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.installer import COMMAND
 from ansible_collections.secure_ftp.server.plugins.module_utils._remote.schema import LABEL
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import CLOSED, access_problems
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.keys import KEY_TYPES, validate_authorized_keys
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.keys import KEY_TYPES, validate_key
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.names import RESERVED
 
 DEFAULT_USER = "ftpcontrol"
@@ -118,10 +118,7 @@ def _client(entry: object, where: str, program: str) -> Client:
             f"{where}: name: expected a label of at most 32 letters, digits, '.', '_' and '-' that starts with a"
             f" letter or digit, found {name!r}"
         )
-    try:
-        (line,) = validate_authorized_keys([key], name)
-    except SecureFtpError as error:
-        raise InvalidInput(f"{where}: {str(error).replace('authorized_keys[0]', 'key')}") from None
+    line = validate_key(key, f"{where}: client {name!r}: key")
     if line.split()[0] not in KEY_TYPES:
         raise InvalidInput(f"{where}: key: expected a public key without options, found options; use from for networks")
     if sources is None:

@@ -70,7 +70,7 @@ def validate_authorized_keys(keys: object, name: str) -> tuple[str, ...]:
         raise InvalidInput(
             f"user {name!r}: authorized_keys: expected a list of public keys, found {type(keys).__name__}"
         )
-    lines = [_validate_key(key, f"user {name!r}: authorized_keys[{index}]") for index, key in enumerate(keys)]
+    lines = [validate_key(key, f"user {name!r}: authorized_keys[{index}]") for index, key in enumerate(keys)]
     return tuple(dict.fromkeys(lines))
 
 
@@ -108,7 +108,8 @@ def _split(key: str) -> tuple[str, str, str]:
     return words[0], words[1], words[2] if len(words) > 2 else ""
 
 
-def _validate_key(key: object, where: str) -> str:
+def validate_key(key: object, where: str) -> str:
+    """Return the public key ``key`` as a line of an authorized_keys file; InvalidInput begins with ``where``."""
     if not isinstance(key, str):
         raise InvalidInput(f"{where}: expected a public key as a string, found {type(key).__name__}")
     line = key.strip()

@@ -59,6 +59,8 @@ def test_it_goes_on_where_the_binding_is(bare: Any, binding: str, db: Path) -> N
 def test_or_the_interpreter_is_named(bare: Any, found: list[str], again: bool, capsys: Any) -> None:
     with pytest.raises(SystemExit):
         bare(found, again)
-    message = json.loads(capsys.readouterr().out)["msg"]
+    result = json.loads(capsys.readouterr().out)
+    message = result["msg"]
+    assert result["lacks"] == list(places.DRIVERS), "the role pam_userdb looks at this, not at the words"
     assert "missing for /opt/venv/bin/python" in message and "python3-bsddb3" in message
     assert "set ansible_python_interpreter=/usr/bin/python3" in message
