@@ -139,7 +139,7 @@ molecule: venv ## the roles, on real hosts with real clients
 
 vm: venv ## a virtual machine with a kernel of its own: reboots, a lock-out, power cuts (an hour; SECURE_FTP_CUTS=20)
 	@tests/vm/build packages
-	@$(PYTHON) -m pytest -p no:cacheprovider tests/vm --quiet -rs
+	@$(PYTHON) -m pytest -p no:cacheprovider tests/vm --verbose --capture=no -rs --durations=0 --durations-min=1
 
 bench: venv ## speed, as ratios inside one run
 	@$(PYTHON) tests/bench/bench.py $(addprefix --suite=,$(SUITE))

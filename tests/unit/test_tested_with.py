@@ -66,3 +66,14 @@ def test_every_make_target_that_the_page_names_is_there() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     named = set(re.findall(r"`make ([a-z-]+)`", PAGE))
     assert named and named <= targets
+
+
+def test_what_is_said_of_the_virtual_machine_is_what_its_tests_are() -> None:
+    vm = ROOT / "tests" / "vm"
+    section = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8").split("## Power cuts")[1]
+    named = re.findall(r"^\| `(test_\w+\.py)` \|", section, re.MULTILINE)
+    assert sorted(named) == sorted(path.name for path in vm.glob("test_*.py"))
+    default = re.findall(r'"SECURE_FTP_CUTS", "(\d+)"', (vm / "conftest.py").read_text(encoding="utf-8"))
+    row = next(line for line in PAGE.splitlines() if "`make vm`" in line)
+    assert default and f" {default[0]} power cuts" in row
+    assert ("ssh.socket" in row) == ("ssh.socket" in (vm / "test_server.py").read_text(encoding="utf-8"))

@@ -3,7 +3,7 @@
 make vm                                                      all of it
 .venv/bin/pytest -p no:cacheprovider tests/vm/test_power.py  a part
 SECURE_FTP_VM_REUSE=1                                        with the machine of the run before, if there is one
-SECURE_FTP_CUTS=100, SECURE_FTP_SEED=7                       more power cuts; the dice of an earlier run
+SECURE_FTP_CUTS=100, SECURE_FTP_SEED=7                       more power cuts; at other instants than those of 1
 """
 
 from __future__ import annotations
@@ -28,6 +28,16 @@ PEOPLE: list[dict[str, Any]] = [
     {"name": "alfred", "password": PASSWORDS["alfred"], "locked": True},
 ]
 VARIABLES = {**BASE, "ftp_users": PEOPLE}
+CUTS = int(os.environ.get("SECURE_FTP_CUTS", "20"))
+SITE_CUTS = max(1, CUTS // 10)
+"""Of a run of site.yml, which takes far longer."""
+COMMAND_CUTS = max(1, CUTS - SITE_CUTS)
+SEED = os.environ.get("SECURE_FTP_SEED", "1")
+
+
+def dice_of(what: str, turn: int = 0) -> random.Random:
+    """The dice of one cut: they do not depend on what the cuts before it met."""
+    return random.Random(f"{SEED} {what} {turn}")
 
 
 @pytest.fixture(scope="session")
@@ -36,20 +46,24 @@ def figure() -> Callable[[str], None]:
     return _FIGURES.append
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the power cuts, which take longest, come last."""
+    items.sort(key=lambda item: "power" in item.path.name)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print the figures."""
     if _FIGURES:
         terminalreporter.section("figures")
+        terminalreporter.line(f"SECURE_FTP_SEED={SEED}")
         for sentence in _FIGURES:
             terminalreporter.line(sentence)
 
 
-@pytest.fixture(scope="session")
-def dice() -> random.Random:
-    """What decides about the cuts; printed, so that a run can be repeated, as far as two machines run alike."""
-    seed = int(os.environ.get("SECURE_FTP_SEED", time.time_ns() % 10**6))
-    _FIGURES.append(f"cuts: SECURE_FTP_SEED={seed}")
-    return random.Random(seed)
+@pytest.fixture
+def dice(request: pytest.FixtureRequest) -> random.Random:
+    """The dice of one test."""
+    return dice_of(request.node.name)
 
 
 def recap(output: str) -> dict[str, int]:
@@ -57,6 +71,11 @@ def recap(output: str) -> dict[str, int]:
     line = re.findall(r"^machine +: (.*)$", output, re.MULTILINE)
     assert line, output
     return {word: int(number) for word, number in re.findall(r"(\w+)=(\d+)", line[-1])}
+
+
+def tasks_of(output: str) -> list[str]:
+    """The names of the tasks that a run has begun."""
+    return re.findall(r"^TASK \[(.*)\]", output, re.MULTILINE)
 
 
 def converge(folder: Path) -> None:
@@ -67,10 +86,13 @@ def converge(folder: Path) -> None:
     try:
         machine.on()
         story: dict[str, Any] = {"boot": machine.booted_in, "kernel": machine.sh("uname -r").strip()}
-        started = time.monotonic()
-        done = machine.play(VARIABLES)
-        assert done.returncode == 0, done.stdout
-        story.update(recap=recap(done.stdout), seconds=time.monotonic() - started)
+        with machine.shell() as shell:
+            assert shell.answers("before")
+            started = time.monotonic()
+            done = machine.play(VARIABLES)
+            assert done.returncode == 0, done.stdout
+            story.update(recap=recap(done.stdout), seconds=time.monotonic() - started, tasks=tasks_of(done.stdout))
+            story["session went on"] = shell.answers("after")
         machine.off()
     except BaseException:
         machine.kill()
@@ -85,6 +107,12 @@ def converged() -> Path:
     if not (os.environ.get("SECURE_FTP_VM_REUSE") and (folder / "story.json").exists()):
         converge(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def story(converged: Path) -> dict[str, Any]:
+    """How the run went that converged it."""
+    return json.loads((converged / "story.json").read_text())
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ftplib
 import json
 import os
@@ -14,8 +15,9 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any, Mapping, Sequence
+from typing import Any, Iterator, Mapping, Sequence
 
+import paramiko
 from disk import Disk
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -47,6 +49,20 @@ def build() -> Path:
     return Path(made.stdout.strip())
 
 
+class Shell:
+    """The other end of a session that answers what it is asked."""
+
+    def __init__(self, process: subprocess.Popen[str]):
+        self._process = process
+
+    def answers(self, word: str) -> bool:
+        """Whether it is still there."""
+        assert self._process.stdin and self._process.stdout
+        self._process.stdin.write(f"{word}\n")
+        self._process.stdin.flush()
+        return self._process.stdout.readline() == f"answer: {word}\n"
+
+
 class Machine:
     """One machine: its disk below ``work``, a copy of ``image``, and QEMU when it is on."""
 
@@ -72,11 +88,12 @@ class Machine:
         if self.extra_disk:
             drives.append(f"file={self.extra_disk},format=raw,if=virtio")
         self.qemu = subprocess.Popen(
-            # Never "accel kvm": inside a virtual machine it is not to be relied on.
-            ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", "1024"]
+            # Never "accel kvm": inside a virtual machine it is not to be relied on. With "-cpu max" and its many
+            # registers a boot takes a fifth more of the processor.
+            ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "Nehalem", "-smp", "2", "-m", "1024"]
             + ["-nodefaults", "-display", "none", "-serial", f"file:{self.work}/console"]
             + ["-kernel", str(self.made / "vmlinuz"), "-initrd", str(self.made / "initrd")]
-            + ["-append", "root=/dev/vda rw console=ttyS0 quiet panic=5 net.ifnames=0"]
+            + ["-append", "root=/dev/vda rw console=ttyS0 quiet panic=5 net.ifnames=0 mitigations=off"]
             + [word for drive in drives for word in ("-drive", drive)]
             + ["-netdev", ",".join(["user", "id=net", *forwards]), "-device", "virtio-net-pci,netdev=net"]
             + ["-device", "virtio-rng-pci"],
@@ -190,6 +207,23 @@ class Machine:
         assert done.returncode == 0, f"{script}: rc {done.returncode}\n{done.stdout}\n{done.stderr}\n{self.console()}"
         return done.stdout
 
+    @contextlib.contextmanager
+    def shell(self) -> Iterator[Shell]:
+        """A session of root that goes on while the block runs, over a connection of its own."""
+        words = self.ssh()
+        alone = ["-o", "ControlMaster=no", "-o", "ControlPath=none"]
+        process = subprocess.Popen(
+            [words[0], *alone, *words[1:], 'while read -r line; do echo "answer: $line"; done'],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            yield Shell(process)
+        finally:
+            process.kill()
+            process.wait()
+
     def users(self) -> dict[str, dict[str, Any]]:
         """Everybody, as ``ftp-users list`` has them."""
         return {user["name"]: user for user in json.loads(self.sh("ftp-users list --json"))["users"]}
@@ -217,11 +251,11 @@ class Machine:
         _write_secret(inventory, {"all": {"hosts": {"machine": host}}})
         return [str(Path(sys.executable).parent / program), "-i", str(inventory), *arguments]
 
-    def site(self, variables: Mapping[str, Any]) -> list[str]:
+    def site(self, variables: Mapping[str, Any], *options: str) -> list[str]:
         """The command that runs site.yml."""
         given = self.work / "vars.json"
         _write_secret(given, variables)
-        return self.words("ansible-playbook", "-e", f"@{given}", str(ROOT / "playbooks" / "site.yml"))
+        return self.words("ansible-playbook", "-e", f"@{given}", *options, str(ROOT / "playbooks" / "site.yml"))
 
     def environment(self) -> dict[str, str]:
         """The environment of such a run; shared connections of its own, as the machine may have died meanwhile."""
@@ -236,9 +270,9 @@ class Machine:
         """Run a command of Ansible; output and errors both in ``stdout``."""
         return self._run(self.words(program, *arguments))
 
-    def play(self, variables: Mapping[str, Any]) -> subprocess.CompletedProcess[str]:
+    def play(self, variables: Mapping[str, Any], *options: str) -> subprocess.CompletedProcess[str]:
         """Run site.yml; output and errors both in ``stdout``."""
-        return self._run(self.site(variables))
+        return self._run(self.site(variables, *options))
 
     def _run(self, words: Sequence[str]) -> subprocess.CompletedProcess[str]:
         self.runs += 1
@@ -274,10 +308,9 @@ class Machine:
         finally:
             client.close()
 
-    def sftp_accepts(self, user: str, password: str) -> bool:
-        """Whether sshd lets ``user`` in by password, into SFTP."""
-        import paramiko
-
+    @contextlib.contextmanager
+    def sftp(self, user: str, password: str) -> Iterator[paramiko.SFTPClient]:
+        """A session of ``user``. Raises paramiko.AuthenticationException where sshd does not let him in."""
         client = paramiko.SSHClient()
         client.load_host_keys(str(self.work / "known_hosts"))
         try:
@@ -292,11 +325,17 @@ class Machine:
                 allow_agent=False,
                 look_for_keys=False,
             )
-            return client.open_sftp().normalize(".") == f"/{user}"
-        except paramiko.AuthenticationException:
-            return False
+            yield client.open_sftp()
         finally:
             client.close()
+
+    def sftp_accepts(self, user: str, password: str) -> bool:
+        """Whether sshd lets ``user`` in by password, into SFTP."""
+        try:
+            with self.sftp(user, password) as session:
+                return session.normalize(".") == f"/{user}"
+        except paramiko.AuthenticationException:
+            return False
 
 
 def _write_secret(path: Path, content: object) -> None:
