@@ -43,8 +43,8 @@ options:
 options:
   users:
     description:
-      - The people, one list for both protocols. Both M(secure_ftp.server.ftp_users) and
-        M(secure_ftp.server.sftp_users) take it whole.
+      - The users, one list for both protocols, which M(secure_ftp.server.ftp_users) and
+        M(secure_ftp.server.sftp_users) take whole.
     type: list
     elements: dict
     required: true

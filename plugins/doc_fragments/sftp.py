@@ -62,3 +62,49 @@ notes:
   - Removing an account takes its password and keys first, then ends its running sessions.
   - The home field of C(/etc/passwd) of an account made by hand stays as it is, since C(internal-sftp) does not use it.
 """
+
+    PLACE = r"""
+options:
+  sftp:
+    description:
+      - Where SFTP users are and how they are treated. What is left out is read from the live configuration.
+    type: dict
+    version_added: 0.2.0
+    suboptions:
+      group:
+        description:
+          - The group whose members are SFTP users; other system accounts are never touched, their names are refused.
+          - Without it, that of the C(Match Group) block with C(ChrootDirectory).
+        type: str
+      directory:
+        description:
+          - The jail, which holds the home of each user.
+        type: path
+      keys_directory:
+        description:
+          - Where public keys are kept, one file per user, owned by root.
+        type: path
+      config:
+        description:
+          - Main configuration file of sshd; C(/etc/ssh/sshd_config) without it.
+        type: path
+      shell:
+        description:
+          - Login shell; C(/usr/sbin/nologin) without it. An existing C(nologin) or C(false) counts as right.
+        type: path
+      update_password:
+        description:
+          - As O(update_password), for SFTP alone.
+        type: str
+        choices: [always, on_create]
+      remove_home:
+        description:
+          - As O(remove_home), for SFTP alone.
+        type: bool
+      jail_check:
+        description:
+          - What C(sshd -T -C user=NAME) must say before passwords and keys are stored; V(chroot) without it. The
+            module M(secure_ftp.server.sftp_users) describes the choices.
+        type: str
+        choices: [full, chroot, none]
+"""

@@ -12,7 +12,7 @@ class ModuleDocFragment:
 options:
   db:
     description:
-      - The Berkeley DB hash file, with or without C(.db).
+      - The Berkeley DB hash file, with or without C(.db). Naming it makes the module one of that database alone.
       - Without it, the C(db=) of the PAM service's C(pam_userdb) line.
     type: path
   config:
@@ -41,8 +41,8 @@ options:
 options:
   create_home:
     description:
-      - Make the directory of each present user, owned by O(guest_username), mode 0700. Nothing inside an existing one
-        is touched.
+      - Make the directory of each present FTPS user, owned by O(guest_username), mode 0700. Nothing inside an existing
+        one is touched.
       - Set to V(false) where no vsftpd is installed.
     type: bool
     default: true

@@ -1,20 +1,22 @@
 #!/usr/bin/python
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One FTPS virtual user."""
+"""One user, by FTPS and SFTP."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: ftp_user
-short_description: Manage one FTPS virtual user
+short_description: Manage one user of FTPS and SFTP
 version_added: 0.1.0
 description:
-  - Manages the record of a virtual user in the Berkeley DB database that C(pam_userdb) reads, and the user's directory.
-  - A new user needs O(password) or O(password_hash).
-  - Changes the FTPS half of a user alone. Where SFTP has the same name, its password, lock and files stay as they are;
-    a warning says so when this change leaves the two with different passwords, or a way in by SFTP. The other half
-    is changed by M(secure_ftp.server.sftp_user), both by the command C(ftp-users).
+  - Manages one user of this host by both protocols, in one transaction, which is done whole, undone, or finished by the
+    next change of users. The options are those of an entry of the list C(ftp_users).
+  - By FTPS the user is a record of the Berkeley DB database that C(pam_userdb) reads, by SFTP a system account of the
+    group that C(sshd) jails. Where users are is read from the live configuration.
+  - With O(db) it is about that database alone, the record and its directory, and nothing of SFTP. A warning says when
+    that leaves the user with another password, or a way in, by SFTP.
+  - A new user of FTPS needs O(password) or O(password_hash).
   - Where a playbook has the user in its list, that list wins at its next run.
   - For a whole list use M(secure_ftp.server.ftp_users), which writes once.
 author: secure_ftp.server contributors (@secure_ftp)
@@ -23,8 +25,25 @@ extends_documentation_fragment:
   - secure_ftp.server.person.passwords
   - secure_ftp.server.store
   - secure_ftp.server.store.write
+  - secure_ftp.server.sftp.place
   - secure_ftp.server.attributes
   - secure_ftp.server.attributes.actiongroup_users
+options:
+  protocols:
+    description:
+      - What the user may use. From a protocol that is not listed the user is removed.
+      - Without it, a user who is there keeps the protocols there are, and a new one gets what this host serves; FTPS
+        where vsftpd has a configuration, SFTP where C(sshd) jails the group. Of no meaning with O(db).
+    type: list
+    elements: str
+    choices: [ftps, sftp]
+    version_added: 0.2.0
+  authorized_keys:
+    description:
+      - The complete list of public keys for SFTP. Without it, keys stay as they are.
+    type: list
+    elements: str
+    version_added: 0.2.0
 seealso:
   - module: secure_ftp.server.ftp_users
   - module: secure_ftp.server.ftp_user_info
@@ -32,10 +51,17 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Let batman in; everything else is discovered
+- name: Let batman in by both protocols; everything else is discovered
   secure_ftp.server.ftp_user:
     name: batman
     password: "{{ vault_batman }}"
+
+- name: Let alfred in by SFTP, with a key alone
+  secure_ftp.server.ftp_user:
+    name: alfred
+    protocols: [sftp]
+    authorized_keys:
+      - "{{ lookup('ansible.builtin.file', 'alfred.pub') }}"
 
 - name: Remove robin together with his files
   secure_ftp.server.ftp_user:
@@ -62,16 +88,27 @@ state:
   returned: success
   type: str
   sample: present
+changes:
+  description: What changed of a user who was there, such as V(password), V(authorized_keys), V(locked) or V(home).
+  returned: success
+  type: list
+  elements: str
+  sample: [password]
 db:
-  description: The database file.
+  description: The database file of FTPS; null on a host without FTPS.
   returned: success
   type: str
   sample: /etc/vsftpd/users.db
 home:
-  description: The directory the user starts in, when it is known.
+  description: The directory the user starts in by FTPS, when it is known, else by SFTP.
   returned: success
   type: str
   sample: /home/vftp/batman
+homes:
+  description: The directory of the user by each protocol the task was about.
+  returned: success
+  type: dict
+  sample: {"ftps": "/home/vftp/batman", "sftp": "/home/sftp/batman"}
 """
 
 from typing import Any
@@ -82,44 +119,63 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.module 
 from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.options import (
     password_options,
     person_options,
+    removing,
+    sftp_place_options,
+    sftp_rules,
     store_options,
     write_options,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.backend import Ftps
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.policy import Rules
-from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import discover
-from ansible_collections.secure_ftp.server.plugins.module_utils._manage.by_module import change_one
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage.backends import chosen
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage.by_module import change, change_one
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.stored import is_stored
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields import of_protocol
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage.together import together
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.policy import valid_min_length
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import person_from_options
-
-_PERSON = of_protocol("ftps")
 
 
 def _logic(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
-    options = {**{key: params[key] for key in _PERSON}, "protocols": ["ftps"]}
-    person = person_from_options(options, valid_min_length(params["password_min_length"]), is_taken=is_stored)
     where = {key: params[key] for key in store_options()}
-    server = discover(**where)
-    rules = Rules.of(params)
-    outcome = change_one("ftp_user", person, Ftps(server, rules, where), module.check_mode, params["remove_home"])
-    warn(module, outcome.warnings)
+    # Who is to have a protocol that this host does not serve is told so.
+    asked = None if params["db"] else params["protocols"]
+    served = chosen(where, Rules.of(params), sftp_rules(params), None)
+    missing = [one for one in asked or () if one not in [backend.protocol for backend in served]]
+    backends = chosen(where, Rules.of(params), sftp_rules(params), asked) if missing else served
+    options = {key: params[key] for key in person_options()}
+    if options["protocols"] is None:
+        options["protocols"] = [backend.protocol for backend in backends]
+    user = person_from_options(options, valid_min_length(params["password_min_length"]), is_taken=is_stored)
+    if len(backends) == 1 and backends[0].protocol == "ftps":
+        outcomes = {"ftps": change_one("ftp_user", user, backends[0], module.check_mode, removing(params))}
+    else:
+        keeps = params["protocols"] is None
+        outcomes = change("ftp_user", [user], backends, module.check_mode, removing(params), keep_halves=keeps)
+    whole = together([user], outcomes)
+    warn(module, whole.warnings)
+    places = {backend.protocol: backend.directory(user.name) for backend in backends}
     return {
-        "changed": outcome.changed,
-        "name": person.name,
+        "changed": whole.changed,
+        "name": user.name,
         "state": params["state"],
-        "db": server.database,
-        "home": server.homes.of(person.name) if server.homes else None,
-        "diff": outcome.diff(),
+        "changes": whole.changed_users.get(user.name, []),
+        "db": next((one.server.database for one in backends if isinstance(one, Ftps)), None),
+        "home": places.get("ftps") or places.get("sftp"),
+        "homes": places,
+        "diff": [outcome.diff() for outcome in outcomes.values()] if len(outcomes) > 1 else whole.diff(),
     }
 
 
 def main() -> None:
     """Run the module."""
-    options = person_options()
-    spec = {**{key: options[key] for key in _PERSON}, **password_options(), **store_options(), **write_options()}
+    spec = {
+        **person_options(),
+        **password_options(),
+        **store_options(),
+        **write_options(),
+        "sftp": sftp_place_options(),
+    }
     run({"argument_spec": spec, "mutually_exclusive": [("password", "password_hash")]}, _logic)
 
 

@@ -1,16 +1,18 @@
 #!/usr/bin/python
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who the FTPS virtual users are."""
+"""Who the users of FTPS and SFTP are."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: ftp_user_info
-short_description: List the FTPS virtual users
+short_description: List the users of FTPS and SFTP
 version_added: 0.1.0
 description:
-  - Reads the Berkeley DB database that C(pam_userdb) reads. Never returns a password or a hash.
+  - Reads who may log in by FTPS and by SFTP, where the live configuration says that they are. Never returns a password
+    or a hash.
+  - With O(db) it reads that database alone.
   - Needs no Python binding of Berkeley DB.
 author: secure_ftp.server contributors (@secure_ftp)
 extends_documentation_fragment:
@@ -25,6 +27,12 @@ options:
     description:
       - Return only this user.
     type: str
+  sftp_group:
+    description:
+      - The group whose members are the SFTP users.
+      - Without it, that of the C(Match Group) block with C(ChrootDirectory) in C(sshd_config).
+    type: str
+    version_added: 0.2.0
 seealso:
   - module: secure_ftp.server.ftp_user
   - module: secure_ftp.server.ftp_users
@@ -50,27 +58,42 @@ users:
     name:
       description: Login name.
       type: str
-    scheme:
-      description: The method the stored password is hashed with, or V(plaintext).
-      type: str
+    protocols:
+      description: What the user may use.
+      type: list
+      elements: str
     locked:
-      description: Whether the user is kept from logging in.
+      description: Whether the user is kept from logging in, by every protocol there is.
       type: bool
-    home:
-      description: The directory the user starts in, when it is known.
+    scheme:
+      description: The method the stored password is hashed with, or V(plaintext); by FTPS where the user has it.
       type: str
+    home:
+      description: The directory the user starts in, when it is known; by FTPS where the user has it.
+      type: str
+    ftps:
+      description: RV(users[].scheme), RV(users[].locked) and RV(users[].home) by FTPS; null for who does not have it.
+      type: dict
+    sftp:
+      description:
+        - The same by SFTP, with C(keys), how many public keys there are, and C(expires), the day from which the account
+          has expired; null for who does not have it. The scheme is null without a password.
+      type: dict
   sample:
     - name: batman
-      scheme: sha512_crypt
+      protocols: [ftps, sftp]
       locked: false
+      scheme: sha512_crypt
       home: /home/vftp/batman
+      ftps: {scheme: sha512_crypt, locked: false, home: /home/vftp/batman}
+      sftp: {scheme: sha512_crypt, locked: false, home: /home/sftp/batman, keys: 1, expires: null}
 plaintext:
-  description: Names of the users whose password is stored as plaintext.
+  description: Names of the FTPS users whose password is stored as plaintext.
   returned: success
   type: list
   elements: str
 db:
-  description: The database file.
+  description: The database file of FTPS; null on a host without FTPS.
   returned: success
   type: str
   sample: /etc/vsftpd/users.db
@@ -90,18 +113,48 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.module import run
 from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.options import store_options
-from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import discover
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.backend import Ftps
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.policy import Rules
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.state import describe
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage.backends import chosen
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields import PROTOCOLS
+
+_NO_FTPS: dict[str, Any] = {"plaintext": [], "db": None, "exists": False, "pam_crypt": None}
 
 
 def _logic(module: AnsibleModule) -> dict[str, Any]:
-    server = discover(**{key: module.params[key] for key in store_options()})
-    return {"changed": False, **describe(server, module.params["name"])}
+    where = {key: module.params[key] for key in store_options()}
+    sides: dict[str, dict[str, Any]] = {}
+    result = dict(_NO_FTPS)
+    for backend in chosen(where, Rules(), {"group": module.params["sftp_group"]}, None):
+        if isinstance(backend, Ftps):
+            found = describe(backend.server, module.params["name"])
+            users = found.pop("users")
+            result.update(found)
+        else:
+            users = backend.describe(module.params["name"])
+        sides[backend.protocol] = {user["name"]: user for user in users}
+    names = sorted({name for side in sides.values() for name in side})
+    return {"changed": False, "users": [_user(name, sides) for name in names], **result}
+
+
+def _user(name: str, sides: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    by = {one: sides[one][name] for one in PROTOCOLS if name in sides.get(one, {})}
+    first = next(iter(by.values()))
+    own = {one: {key: value for key, value in side.items() if key != "name"} for one, side in by.items()}
+    return {
+        "name": name,
+        "protocols": list(by),
+        "locked": all(side["locked"] for side in by.values()),
+        "scheme": first["scheme"],
+        "home": first["home"],
+        **{one: own.get(one) for one in PROTOCOLS},
+    }
 
 
 def main() -> None:
     """Run the module."""
-    run({"argument_spec": {"name": {"type": "str"}, **store_options()}}, _logic)
+    run({"argument_spec": {"name": {"type": "str"}, **store_options(), "sftp_group": {"type": "str"}}}, _logic)
 
 
 if __name__ == "__main__":

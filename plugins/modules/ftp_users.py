@@ -7,25 +7,37 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: ftp_users
-short_description: Manage all FTPS virtual users in one transaction
+short_description: Manage all users of FTPS and SFTP in one transaction
 version_added: 0.1.0
 description:
-  - Makes the Berkeley DB database that C(pam_userdb) reads hold the given people, all in one write or none.
-  - Makes their directories.
-  - Changes the FTPS half of each user alone. The SFTP half, its password too, stays as it is until the same list
-    goes to M(secure_ftp.server.sftp_users), as the playbook C(users.yml) does; the two together set both.
+  - Makes the users of this host those of the list, by both protocols in one transaction, which is done whole, undone,
+    or finished by the next change of users.
+  - FTPS users are records of the Berkeley DB database that C(pam_userdb) reads, all written at once. SFTP users are
+    system accounts of the group that C(sshd) jails. Where users are is read from the live configuration.
+  - With O(db) it is about that database alone, the records and their directories, and nothing of SFTP.
+  - A host that serves one protocol only gets the users of that one.
 author: secure_ftp.server contributors (@secure_ftp)
 extends_documentation_fragment:
   - secure_ftp.server.person.users
   - secure_ftp.server.person.passwords
   - secure_ftp.server.store
   - secure_ftp.server.store.write
+  - secure_ftp.server.sftp.place
   - secure_ftp.server.attributes
   - secure_ftp.server.attributes.actiongroup_users
 options:
+  protocols:
+    description:
+      - What this task is about; users of the other protocol stay as they are.
+      - Without it, FTPS alone with O(db), else what this host serves; FTPS where vsftpd has a configuration, SFTP where
+        C(sshd) jails the group.
+    type: list
+    elements: str
+    choices: [ftps, sftp]
+    version_added: 0.2.0
   purge:
     description:
-      - Remove every user of the database who is not in O(users).
+      - Remove every user who is not in O(users), records of the database and members of the group.
     type: bool
     default: false
   hash_plaintext:
@@ -60,9 +72,16 @@ EXAMPLES = r"""
         protocols: [ftps]
     purge: true
 
+- name: The users of a database on a host without vsftpd
+  secure_ftp.server.ftp_users:
+    users: "{{ ftp_users }}"
+    db: /srv/build/users
+    create_home: false
+
 - name: Hash a database that was made with plaintext passwords
   secure_ftp.server.ftp_users:
     users: []
+    protocols: [ftps]
     hash_plaintext: true
 
 - name: Save what is left of a damaged database
@@ -79,10 +98,15 @@ added:
   elements: str
   sample: [batman]
 changed_users:
-  description: Names of users whose password changed.
+  description: Names of users of whom the password changed, and, by SFTP, keys, shell or home in passwd.
   returned: success
   type: list
   elements: str
+changes:
+  description: What changed of each user who was there, such as V(password), V(authorized_keys), V(locked) or V(home).
+  returned: success
+  type: dict
+  sample: {"batman": ["password"]}
 removed:
   description: Names of removed users.
   returned: success
@@ -127,8 +151,14 @@ salvaged:
   returned: when the database was damaged and O(salvage=true)
   type: dict
   sample: {"records": 41, "kept": "/etc/vsftpd/users.db.damaged-20250101T000000Z"}
+protocols:
+  description: What the task was about.
+  returned: success
+  type: list
+  elements: str
+  sample: [sftp, ftps]
 db:
-  description: The database file.
+  description: The database file of FTPS; null when the task was about SFTP alone.
   returned: success
   type: str
   sample: /etc/vsftpd/users.db
@@ -141,58 +171,67 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.module import run, warn
 from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.options import (
     password_options,
+    removing,
+    sftp_place_options,
+    sftp_rules,
     store_options,
     users_option,
     write_options,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.backend import Ftps
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.policy import Rules
-from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import discover
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage.backends import chosen
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.by_module import change, salvage
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.stored import is_stored
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage.together import together
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import (
     HASHED,
+    HOME,
     LOCKED,
-    PASSWORD,
     UNLOCKED,
     Outcome,
 )
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields import PROTOCOLS
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.policy import valid_min_length
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import people_from_list
+
+_BY_NAME = {HASHED, LOCKED, UNLOCKED, HOME}
+"""What changes of a user and is reported in a list of its own."""
 
 
 def _logic(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     people = people_from_list(params["users"], valid_min_length(params["password_min_length"]), is_stored)
     where = {key: params[key] for key in store_options()}
-    server = discover(**where)
+    backends = chosen(where, Rules.of(params), sftp_rules(params), params["protocols"])
+    database = next((one.server.database for one in backends if isinstance(one, Ftps)), None)
     salvaged = None
-    if params["salvage"]:
-        records, kept = salvage("ftp_users", server.database, module.check_mode, params["lock_timeout"])
+    if params["salvage"] and database:
+        records, kept = salvage("ftp_users", database, module.check_mode, params["lock_timeout"])
         salvaged = {"records": records, "kept": kept} if kept else None
     if salvaged and module.check_mode:
-        outcome = Outcome(
-            server.database, warnings=[f"{server.database}: damaged, so users were not compared with it in check mode"]
-        )
+        said = f"{database}: damaged, so users were not compared with it in check mode"
+        outcomes = {"ftps": Outcome(database or "", warnings=[said])}
     else:
-        outcome = change(
-            "ftp_users", people, Ftps(server, Rules.of(params), where), module.check_mode, params["remove_home"]
-        )
-    warn(module, outcome.warnings)
+        outcomes = change("ftp_users", people, backends, module.check_mode, removing(params))
+    whole = together(people, outcomes)
+    warn(module, whole.warnings)
     return {
-        "changed": outcome.changed or salvaged is not None,
-        "added": outcome.added,
-        "changed_users": outcome.whose(PASSWORD),
-        "removed": outcome.removed,
-        "unchanged": outcome.unchanged,
-        "hashed": outcome.whose(HASHED),
-        "locked": outcome.whose(LOCKED),
-        "unlocked": outcome.whose(UNLOCKED),
-        "homes": outcome.homes,
-        "homes_removed": outcome.homes_removed,
-        "pam_changed": outcome.pam_changed,
-        "db": server.database,
-        "diff": outcome.diff(),
+        "changed": whole.changed or salvaged is not None,
+        "added": whole.added,
+        "changed_users": sorted(name for name, parts in whole.changed_users.items() if set(parts) - _BY_NAME),
+        "changes": whole.changed_users,
+        "removed": whole.removed,
+        "unchanged": whole.unchanged,
+        "hashed": whole.whose(HASHED),
+        "locked": whole.whose(LOCKED),
+        "unlocked": whole.whose(UNLOCKED),
+        "homes": whole.homes,
+        "homes_removed": whole.homes_removed,
+        "pam_changed": whole.pam_changed,
+        "protocols": list(outcomes),
+        "db": database,
+        "diff": [outcome.diff() for outcome in outcomes.values()] if len(outcomes) > 1 else whole.diff(),
         **({"salvaged": salvaged} if salvaged else {}),
     }
 
@@ -202,11 +241,13 @@ def main() -> None:
     spec = {
         "users": users_option(),
         **password_options(),
+        "protocols": {"type": "list", "elements": "str", "choices": list(PROTOCOLS)},
         "purge": {"type": "bool", "default": False},
         "hash_plaintext": {"type": "bool", "default": False},
         "salvage": {"type": "bool", "default": False},
         **store_options(),
         **write_options(),
+        "sftp": sftp_place_options(),
     }
     run({"argument_spec": spec}, _logic)
 

@@ -98,14 +98,14 @@ def _logic(module: AnsibleModule) -> dict[str, Any]:
     options = {**{key: params[key] for key in _PERSON}, "protocols": ["sftp"]}
     person = person_from_options(options, valid_min_length(params["password_min_length"]), is_taken=is_stored)
     backend = Sftp(Rules.of(params))
-    outcome = change_one("sftp_user", person, backend, module.check_mode, params["remove_home"])
+    outcome = change_one("sftp_user", person, backend, module.check_mode, ["sftp"] if params["remove_home"] else [])
     warn(module, outcome.warnings)
     return {
         "changed": outcome.changed,
         "name": person.name,
         "state": params["state"],
         "changes": outcome.changed_users.get(person.name, []),
-        "home": f"{backend.jail().directory}/{person.name}",
+        "home": backend.directory(person.name),
         "diff": outcome.diff(),
     }
 

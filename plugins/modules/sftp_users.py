@@ -121,7 +121,8 @@ def _logic(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     people = people_from_list(params["users"], valid_min_length(params["password_min_length"]), is_stored)
     backend = Sftp(Rules.of(params))
-    outcome = change("sftp_users", people, backend, module.check_mode, params["remove_home"])
+    remove_home = ["sftp"] if params["remove_home"] else []
+    outcome = change("sftp_users", people, [backend], module.check_mode, remove_home)["sftp"]
     jail = backend.jail()
     warn(module, outcome.warnings)
     return {

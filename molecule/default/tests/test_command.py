@@ -146,15 +146,16 @@ def test_what_the_command_writes_the_modules_leave_and_the_other_way_round(serve
 
     run(server, "add", NAME, "--password-stdin", "--key", public_key(), stdin=FIRST)
     run(server, "lock", NAME)
-    for name, keys in (("ftp_user", {}), ("sftp_user", {"authorized_keys": [public_key()]})):
-        output = module(name, password="{{ the_password }}", locked=True, **keys)
+    for name in ("ftp_user", "sftp_user"):
+        output = module(name, password="{{ the_password }}", locked=True, authorized_keys=[public_key()])
         assert "SUCCESS" in output and "changed: false" in output, output
-        assert "CHANGED" in module(name, locked=False)
+    assert "CHANGED" in module("ftp_user", locked=False)
+    assert "SUCCESS" in module("sftp_user", locked=False), "one module, both protocols"
     assert not answer(server, "unlock", NAME)["changed"]
     assert not answer(server, "edit", NAME, "--password-stdin", "--key", public_key(), stdin=FIRST)["changed"]
-    for name in ("ftp_user", "sftp_user"):
-        module(name, state="absent")
+    assert "CHANGED" in module("ftp_user", state="absent")
     run(server, "show", NAME, status=3)
+    assert "SUCCESS" in module("sftp_user", state="absent"), "both are gone"
 
 
 @pytest.mark.spread

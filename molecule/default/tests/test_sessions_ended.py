@@ -58,29 +58,34 @@ def only(sessions, *protocols: str) -> None:
     assert sessions.files("ended") == wanted
 
 
+BOTH = ["ftps", "sftp"]
+
+
 @pytest.mark.spread
 @pytest.mark.parametrize(
-    ("module", "options", "protocol"),
+    ("module", "options", "protocols"),
     [
-        ("ftp_user", {"name": NAME, "password": "{{ the_password }}"}, "ftps"),
-        ("ftp_users", {"users": [{"name": NAME, "locked": True}]}, "ftps"),
-        ("ftp_user", {"name": NAME, "state": "absent", "remove_home": True}, "ftps"),
-        ("sftp_user", {"name": NAME, "state": "absent", "remove_home": True}, "sftp"),
-        ("sftp_users", {"users": [{"name": NAME, "password": "{{ the_password }}"}]}, "sftp"),
-        ("sftp_user", {"name": NAME, "locked": True}, "sftp"),
+        ("ftp_user", {"name": NAME, "password": "{{ the_password }}"}, BOTH),
+        ("ftp_users", {"users": [{"name": NAME, "locked": True}]}, BOTH),
+        ("ftp_users", {"users": [{"name": NAME, "locked": True}], "protocols": ["ftps"]}, ["ftps"]),
+        ("ftp_user", {"name": NAME, "state": "absent", "remove_home": True}, BOTH),
+        ("sftp_user", {"name": NAME, "state": "absent", "remove_home": True}, ["sftp"]),
+        ("sftp_users", {"users": [{"name": NAME, "password": "{{ the_password }}"}]}, ["sftp"]),
+        ("sftp_user", {"name": NAME, "locked": True}, ["sftp"]),
     ],
     ids=[
         "ftp_user password",
         "ftp_users locked",
+        "ftp_users locked by FTPS",
         "ftp_user absent",
         "sftp_user absent",
         "sftp_users password",
         "sftp_user locked",
     ],
 )
-def test_modules_end_the_sessions_of_their_protocol(server, sessions, tmp_path: Path, module, options, protocol):
+def test_modules_end_the_sessions_of_their_protocols(server, sessions, tmp_path: Path, module, options, protocols):
     run_module(server, module, options, ANOTHER, tmp_path)
-    only(sessions, protocol)
+    only(sessions, *protocols)
 
 
 @pytest.mark.spread

@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Mapping
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.database import LOCK_TIMEOUT
+from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.policy import sftp_options
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields import (
     FIELDS,
     LIST,
@@ -61,6 +62,30 @@ def store_options() -> dict[str, dict[str, Any]]:
         "local_root": {"type": "str"},  # a path would have its $USER expanded
         "guest_username": {"type": "str"},
     }
+
+
+def sftp_place_options() -> dict[str, Any]:
+    """Argument spec of ``sftp``, where SFTP users are and how they are treated; what is left out is discovered."""
+    shared = ("rounds",)
+    options = {
+        name: {key: value for key, value in option.items() if key != "default"}
+        for name, option in sftp_options().items()
+        if name not in shared
+    }
+    return {"type": "dict", "options": options}
+
+
+def removing(params: Mapping[str, Any]) -> list[str]:
+    """The protocols whose directories of removed users go, by the options ``remove_home`` and ``sftp.remove_home``."""
+    given = (params["sftp"] or {}).get("remove_home")
+    by_sftp = params["remove_home"] if given is None else given
+    return [one for one, removes in (("ftps", params["remove_home"]), ("sftp", by_sftp)) if removes]
+
+
+def sftp_rules(params: Mapping[str, Any]) -> dict[str, Any]:
+    """The rules of SFTP users, None where nothing is said: those of ``sftp``, else those for both protocols."""
+    given = {key: value for key, value in (params["sftp"] or {}).items() if value is not None}
+    return {**{key: params.get(key) for key in ("update_password", "rounds", "purge")}, **given}
 
 
 def write_options() -> dict[str, dict[str, Any]]:

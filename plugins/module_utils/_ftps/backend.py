@@ -68,5 +68,8 @@ class Ftps:
     def restore(self, before: Mapping[str, Person]) -> None:
         """The database was not changed, or there is no way back."""
 
+    def directory(self, name: str) -> str | None:
+        return self.server.homes.of(name) if self.server.homes else None
+
     def end_sessions(self, names: Sequence[str]) -> list[str]:
         return apply.end_sessions(names, self.server)

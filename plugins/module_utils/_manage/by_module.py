@@ -1,13 +1,13 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""A change by a module: of one backend, in the same transaction, under the same lock, in the same log."""
+"""A change by a module: in the same transaction as every other, under the same lock, in the same log."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-from typing import ContextManager, Sequence
+from typing import Callable, Collection, ContextManager, Mapping, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.database import salvage_database
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage import halves, journal
@@ -18,31 +18,61 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._manage.audit im
     unheard,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.backends import reopen
-from ansible_collections.secure_ftp.server.plugins.module_utils._manage.transaction import Transaction, users_lock
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import Backend, Outcome
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage.together import together
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage.transaction import (
+    Reading,
+    Transaction,
+    users_lock,
+)
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import Backend, Outcome, Plan
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields import PROTOCOLS
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import Person
 
 
 def change(
-    front: str, users: Sequence[Person], backend: Backend, check_mode: bool, remove_home: bool = False
-) -> Outcome:
-    """Make ``users`` of ``backend`` what they should be; return the Outcome. ``front`` is the name of the module.
+    front: str,
+    users: Sequence[Person],
+    backends: Sequence[Backend],
+    check_mode: bool,
+    remove_home: Collection[str] = (),
+    keep_halves: bool = False,
+) -> dict[str, Outcome]:
+    """Make ``users`` of ``backends`` what they should be, in one transaction; return the Outcome of each protocol.
 
-    Check mode changes nothing, so it waits for nobody. Who is not root has neither the lock, which is of the host's
-    users, nor a place for a journal: such a module writes a database of its own.
+    ``front`` is the name of the module; ``remove_home`` are the protocols whose directories of removed users go. With
+    ``keep_halves`` users who are there keep the protocols they have. Check mode changes nothing, so it waits for
+    nobody. Who is not root has neither the lock, which is of the host's users, nor a place for a journal: such a module
+    writes a database of its own.
     """
     is_root = os.geteuid() == 0
-    transaction = Transaction([backend], reopen, journal.PATH if is_root else None)
+    transaction = Transaction(backends, reopen, journal.PATH if is_root else None)
+
+    def run(do: Callable[..., Mapping[str, Plan]]) -> tuple[list[Person], dict[str, Outcome]]:
+        reading = transaction.read([user.name for user in users], remove_home)
+        wanted = [_as_there(user, reading) for user in users] if keep_halves else list(users)
+        warnings = halves.joined(wanted, reading, backends) if len(backends) > 1 else []
+        outcomes = {one: plan.outcome for one, plan in do(wanted, remove_home, reading).items()}
+        next(iter(outcomes.values())).warnings[:0] = warnings
+        return wanted, outcomes
+
     if check_mode:
-        return transaction.plan(users, remove_home)[backend.protocol].outcome
+        return run(transaction.plan)[1]
     if not is_root:
-        return transaction.run(users, remove_home)[backend.protocol].outcome
-    with audited(front, "apply", [user.name for user in users]) as report, transaction.alone() as warnings:
-        outcome = transaction.run(users, remove_home)[backend.protocol].outcome
-        outcome.warnings[:0] = warnings
-        outcome.report(report)
-        report("files-removed", [os.path.basename(home) for home in outcome.homes_removed])
-    return outcome
+        return run(transaction.run)[1]
+    with audited(front, "apply", [user.name for user in users]) as report:
+        with transaction.alone() as warnings:
+            wanted, outcomes = run(transaction.run)
+        next(iter(outcomes.values())).warnings[:0] = warnings
+        whole = together(wanted, outcomes)
+        whole.report(report)
+        report("files-removed", sorted({os.path.basename(home) for home in whole.homes_removed}))
+    return outcomes
+
+
+def _as_there(user: Person, reading: Reading) -> Person:
+    """``user`` by the protocols there are; who is new gets all of those that are read."""
+    has = [protocol for protocol in PROTOCOLS if protocol in reading and reading[protocol].person(user.name).present]
+    return user._replace(protocols=tuple(has or (one for one in PROTOCOLS if one in reading)))
 
 
 def salvage(front: str, database: str, check_mode: bool, lock_timeout: float) -> tuple[int, str | None]:
@@ -57,12 +87,14 @@ def salvage(front: str, database: str, check_mode: bool, lock_timeout: float) ->
     return records, kept
 
 
-def change_one(front: str, user: Person, backend: Backend, check_mode: bool, remove_home: bool = False) -> Outcome:
-    """``change`` for a module of one user; warns when the other protocol is left with another password or way in.
+def change_one(
+    front: str, user: Person, backend: Backend, check_mode: bool, remove_home: Collection[str] = ()
+) -> Outcome:
+    """``change`` by one protocol alone; warns when the other one is left with another password or way in.
 
     A module of a list does not: the list is for both, so that the next task is about the other protocol.
     """
-    outcome = change(front, [user], backend, check_mode, remove_home)
+    outcome = change(front, [user], [backend], check_mode, remove_home)[backend.protocol]
     if outcome.changed and os.geteuid() == 0:
         outcome.warnings += halves.untouched(user, backend.protocol, reopen)
     return outcome

@@ -198,7 +198,7 @@ class Manager:
     def _left_home(self, name: str) -> bool:
         if not is_component(name):
             return False
-        plans = self._transaction.plan([Person(name, present=False)], True, self._read([name], True))
+        plans = self._transaction.plan([Person(name, present=False)], PROTOCOLS, self._read([name], True))
         return any(plan.deletions for plan in plans.values())
 
     def lock(self, name: str) -> dict[str, Any]:
@@ -295,7 +295,7 @@ class Manager:
         fits = known is not None and known[0].issuperset(names) and (known[1] or not remove_home)
         if known is not None and fits and self._transaction.is_current(known[2]):
             return known[2]
-        reading = self._transaction.read(names, remove_home)
+        reading = self._transaction.read(names, PROTOCOLS if remove_home else ())
         self._known = frozenset(names), remove_home, reading
         return reading
 
@@ -304,7 +304,7 @@ class Manager:
     ) -> tuple[Result, dict[str, Plan]]:
         users = self._complete(users, take_hash)
         reading = self._read([user.name for user in users], remove_home)
-        plans = self._transaction.run(users, remove_home, reading)
+        plans = self._transaction.run(users, PROTOCOLS if remove_home else (), reading)
         result = _result(users, plans)
         self._report("added", result.added)
         self._report("changed", result.changed)

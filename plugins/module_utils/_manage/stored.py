@@ -6,16 +6,16 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Callable, Mapping, Sequence
+from typing import Any, Callable, Mapping, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.backends import reopen
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import Backend
 
-Reopen = Callable[[str, Mapping[str, object]], "Backend | None"]
+Open = Callable[[str, Mapping[str, Any]], Any]
+"""Gives the backend of a protocol, None where the host does not have it."""
 
 
-def is_stored(name: str, hash: str, protocols: Sequence[str], open_: Reopen = reopen) -> bool:
+def is_stored(name: str, hash: str, protocols: Sequence[str], open_: Open = reopen) -> bool:
     """Whether ``hash`` is exactly what each of ``protocols`` has for user ``name`` on this host, locked or not.
 
     ``open_`` gives the backend of a protocol. What cannot be read is not stored.
@@ -23,7 +23,7 @@ def is_stored(name: str, hash: str, protocols: Sequence[str], open_: Reopen = re
     return bool(protocols) and all(_stored(name, protocol, open_) == hash for protocol in protocols)
 
 
-def _stored(name: str, protocol: str, open_: Reopen) -> str | None:
+def _stored(name: str, protocol: str, open_: Open) -> str | None:
     with contextlib.suppress(SecureFtpError, OSError):
         backend = open_(protocol, {})
         if backend is not None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import os
 import syslog
-from typing import Any, Callable, ContextManager, Iterator, Mapping, Sequence
+from typing import Any, Callable, Collection, ContextManager, Iterator, Mapping, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import (
     NOTHING,
@@ -45,6 +45,9 @@ Reading = Mapping[str, Stored]
 People = Mapping[str, Mapping[str, Person]]
 """By protocol, each of some names as they are."""
 
+Remove = Collection[str]
+"""The protocols whose directories of removed users are deleted."""
+
 Reopen = Callable[[str, Mapping[str, Any]], "Backend | None"]
 
 
@@ -74,25 +77,23 @@ class Transaction:
                 mend()
             yield self.finish()
 
-    def read(self, names: Sequence[str], remove_home: bool = False) -> dict[str, Stored]:
+    def read(self, names: Sequence[str], remove_home: Remove = ()) -> dict[str, Stored]:
         """Read what a change of ``names`` has to know."""
-        return {backend.protocol: backend.stored(names, remove_home) for backend in self._backends}
+        return {one.protocol: one.stored(names, one.protocol in remove_home) for one in self._backends}
 
     def is_current(self, reading: Reading) -> bool:
         """Whether the host still says what it said."""
         return all(backend.is_current(reading[backend.protocol]) for backend in self._backends)
 
     def plan(
-        self, users: Sequence[Person], remove_home: bool = False, reading: Reading | None = None
+        self, users: Sequence[Person], remove_home: Remove = (), reading: Reading | None = None
     ) -> dict[str, Plan]:
         """By protocol, what ``run`` would do."""
         if reading is None:
             reading = self.read([user.name for user in users], remove_home)
         return self._plans(self._without_passwords(users, reading, dry_run=True), reading, remove_home)
 
-    def run(
-        self, users: Sequence[Person], remove_home: bool = False, reading: Reading | None = None
-    ) -> dict[str, Plan]:
+    def run(self, users: Sequence[Person], remove_home: Remove = (), reading: Reading | None = None) -> dict[str, Plan]:
         """Do it; return what was done by protocol. ``remove_home`` comes last: nothing brings files back.
 
         ``reading`` is what ``read`` said of these users under this lock.
@@ -160,8 +161,10 @@ class Transaction:
 
     # --- its steps -------------------------------------------------------------------------------------------------
 
-    def _plans(self, users: Sequence[Person], reading: Reading, remove_home: bool) -> dict[str, Plan]:
-        return {one.protocol: one.plan(reading[one.protocol], users, remove_home) for one in self._backends}
+    def _plans(self, users: Sequence[Person], reading: Reading, remove_home: Remove) -> dict[str, Plan]:
+        return {
+            one.protocol: one.plan(reading[one.protocol], users, one.protocol in remove_home) for one in self._backends
+        }
 
     def _without_passwords(self, users: Sequence[Person], reading: Reading, dry_run: bool = False) -> list[Person]:
         """``users`` with hashes instead of passwords, so that no password reaches the journal.

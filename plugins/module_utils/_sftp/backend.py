@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict, replace
 from typing import Any, Mapping, Sequence
 
@@ -88,6 +89,9 @@ class Sftp:
         rules = replace(self.rules, purge=False, update_password="always", jail_check="none")
         back = Sftp(rules, self._place.etc)
         back.apply(back.plan(back.stored(list(before)), people))
+
+    def directory(self, name: str) -> str | None:
+        return os.path.join(self.jail().directory, name)
 
     def end_sessions(self, names: Sequence[str]) -> list[str]:
         accounts = read_accounts(self._place.etc)

@@ -167,6 +167,9 @@ class Backend(Protocol):
     def restore(self, before: Mapping[str, Person]) -> None:
         """Put what ``stored`` said back."""
 
+    def directory(self, name: str) -> str | None:
+        """Where the files of ``name`` are, or would be; None when that is unknown."""
+
     def end_sessions(self, names: Sequence[str]) -> list[str]:
         """End what ``names`` have open; return warnings about what stays."""
 

@@ -109,5 +109,5 @@ def test_a_damaged_database_that_is_repaired_is_logged(
 
 def test_files_that_a_module_removes_later_are_logged(host: Host, monkeypatch: pytest.MonkeyPatch, lines: Any) -> None:
     (host.homes / "batman").mkdir(parents=True)
-    by_module.change("ftp_user", [Person("batman", present=False)], host.ftps, False, remove_home=True)
+    by_module.change("ftp_user", [Person("batman", present=False)], [host.ftps], False, remove_home=["ftps"])
     assert lines == [(syslog.LOG_INFO, "by='olivia' with=ftp_user apply users='batman' result=files-removed")]

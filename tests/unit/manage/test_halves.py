@@ -115,7 +115,7 @@ def test_an_export_says_whose_other_hash_it_leaves_out(host: Host, ask: Front, c
     host.manager.add("alfred", protocols=["sftp"], authorized_keys=[KEY])
     host.manager.add("batman", password=OLD)
     assert ask("export", "--hashes") == 0 and capsys.readouterr().err == ""
-    by_module.change("sftp_user", [Person("batman", password=NEW, protocols=("sftp",))], host.sftp, False)
+    by_module.change("sftp_user", [Person("batman", password=NEW, protocols=("sftp",))], [host.sftp], False)
     assert there(host) == {"ftps": "old", "sftp": "new"}
     assert ask("export") == 0 and capsys.readouterr().err == "", "without hashes importing it replaces none"
     assert ask("export", "--hashes") == 0
@@ -189,7 +189,7 @@ def test_a_module_goes_on_where_the_other_half_cannot_be_read(
 def test_a_list_changes_one_half_in_each_task_without_a_warning(host: Host, protocol: str) -> None:
     host.manager.add("batman", password=OLD)
     people = [Person("batman", password=NEW)]
-    outcome = by_module.change(f"{MODULES[protocol]}s", people, host.backends[protocol], False)
+    outcome = by_module.change(f"{MODULES[protocol]}s", people, [host.backends[protocol]], False)[protocol]
     assert outcome.warnings == [] and there(host) == {protocol: "new", OTHER[protocol]: "old"}
 
 

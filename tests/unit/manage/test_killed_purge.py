@@ -49,7 +49,7 @@ def test_a_killed_purge_removes_whom_it_was_to_remove_and_nobody_else(
         patch.setattr(journal, "remove", remove)
         patch.setattr(transaction.Transaction, "_undo", lambda *arguments: None)
         people = [Person("alfred"), Person("batman", password=PASSWORD)]
-        by_module.change("ftp_users", people, backend, check_mode=False)
+        by_module.change("ftp_users", people, [backend], check_mode=False)
     assert set(dump(host.db)) == ({"alfred", "batman"} if behind else {"alfred", "joker"})
     assert host.journal.exists()
 
@@ -57,7 +57,7 @@ def test_a_killed_purge_removes_whom_it_was_to_remove_and_nobody_else(
         return Ftps(host.ftps.server, Rules(**place["rules"]), place["options"])
 
     monkeypatch.setattr(by_module, "reopen", reopen)
-    by_module.change("ftp_user", [Person("robin", password=PASSWORD)], host.ftps, check_mode=False)
+    by_module.change("ftp_user", [Person("robin", password=PASSWORD)], [host.ftps], check_mode=False)
     assert set(dump(host.db)) == {"alfred", "batman", "robin"} and not host.journal.exists()
 
 

@@ -147,6 +147,9 @@ class Sftp:
     def restore(self, before: Mapping[str, Person]) -> None:
         self.apply(self.plan(self.stored([]), list(before.values())))
 
+    def directory(self, name: str) -> str | None:
+        return str(self.jail / name)
+
     def end_sessions(self, names: Sequence[str]) -> list[str]:
         self.ended += names
         return []
@@ -398,11 +401,11 @@ def test_a_module_waits_for_the_change_before_it_and_finishes_a_killed_one(
     with killed(monkeypatch):
         host.manager.add("batman", password="geheim geheim")
     with accounts_lock(transaction.LOCK_FILE):
-        assert by_module.change("ftp_user", robin, host.ftps, check_mode=True).added == ["robin"]
+        assert by_module.change("ftp_user", robin, [host.ftps], check_mode=True)["ftps"].added == ["robin"]
         assert host.journal.exists(), "check mode changed something"
         with pytest.raises(Busy):
-            by_module.change("ftp_user", robin, host.ftps, check_mode=False)
-    outcome = by_module.change("ftp_user", robin, host.ftps, check_mode=False)
+            by_module.change("ftp_user", robin, [host.ftps], check_mode=False)
+    outcome = by_module.change("ftp_user", robin, [host.ftps], check_mode=False)["ftps"]
     assert outcome.added == ["robin"] and "interrupted change was finished" in outcome.warnings[0]
     assert host.manager.show("batman")["protocols"] == ["ftps", "sftp"] and not host.journal.exists()
 
@@ -425,7 +428,7 @@ def test_a_module_that_was_killed_is_finished_by_the_command(
         patch.setattr(type(backend), "apply", broken)
         patch.setattr(journal, "remove", lambda path: None)
         patch.setattr(transaction.Transaction, "_undo", lambda *arguments: None)
-        by_module.change(front, people, backend, check_mode=False)
+        by_module.change(front, people, [backend], check_mode=False)
     assert calls == [["robin"]] and "robins-password" not in host.journal.read_text()
     assert list(json.loads(host.journal.read_text())["places"]) == [protocol]
     answer = host.manager.add("joker", password="xxxxxxxxxxxx")
@@ -446,7 +449,7 @@ def test_a_module_that_fails_takes_back_what_it_did(host: Host, monkeypatch: pyt
     monkeypatch.setattr(Sftp, "apply", broken)
     people = [Person("batman", present=False), Person("robin", password="robins-password", protocols=("sftp",))]
     with pytest.raises(SecureFtpError, match="no space"):
-        by_module.change("sftp_users", people, host.sftp, check_mode=False)
+        by_module.change("sftp_users", people, [host.sftp], check_mode=False)
     assert host.state() == before and not host.journal.exists() and not (host.jail / "robin").exists()
 
 
@@ -454,7 +457,7 @@ def test_nothing_to_do_writes_no_journal(host: Host, monkeypatch: pytest.MonkeyP
     host.manager.add("batman", password="geheim geheim")
     monkeypatch.setattr(journal, "write", lambda *_arguments: pytest.fail("a journal for nothing"))
     people = [Person("batman", password="geheim geheim", protocols=("ftps",))]
-    assert not by_module.change("ftp_users", people, host.ftps, check_mode=False).changed
+    assert not by_module.change("ftp_users", people, [host.ftps], check_mode=False)["ftps"].changed
     assert not host.manager.edit("batman", password="geheim geheim")["changed"]
 
 

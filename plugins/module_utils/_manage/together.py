@@ -1,0 +1,44 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: for use inside this collection only; may change without notice.
+"""What became of users, by whatever protocol: the outcomes of several backends as one."""
+
+from __future__ import annotations
+
+from typing import Iterator, Mapping, Sequence
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import Outcome
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import Person
+
+
+def together(users: Sequence[Person], outcomes: Mapping[str, Outcome]) -> Outcome:
+    """One Outcome of ``outcomes``, by protocol. Who is new by one of them is added; who is left by one, changed."""
+    if len(outcomes) == 1:
+        return next(iter(outcomes.values()))
+    every = list(outcomes.values())
+    added = {name for one in every for name in one.added}
+    left = {user.name for user in users if user.present}
+    removed = {name for one in every for name in one.removed} - left
+    changed: dict[str, list[str]] = {}
+    for name, what in _parts(outcomes):
+        if name not in added and name not in removed and what not in changed.setdefault(name, []):
+            changed[name].append(what)
+    touched = {*added, *removed, *changed}
+    return Outcome(
+        ", ".join(one.place for one in every),
+        sorted(added),
+        changed,
+        sorted(removed),
+        [user.name for user in users if user.name not in touched],
+        [home for one in every for home in one.homes],
+        [home for one in every for home in one.homes_removed],
+        any(one.pam_changed for one in every),
+        [warning for one in every for warning in one.warnings],
+    )
+
+
+def _parts(outcomes: Mapping[str, Outcome]) -> Iterator[tuple[str, str]]:
+    for protocol, outcome in outcomes.items():
+        for name, parts in outcome.changed_users.items():
+            yield from ((name, what) for what in parts)
+        yield from ((name, f"no {protocol} any more") for name in outcome.removed)
