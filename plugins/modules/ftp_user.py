@@ -144,7 +144,9 @@ def _logic(module: AnsibleModule) -> dict[str, Any]:
     missing = [one for one in asked or () if one not in [backend.protocol for backend in served]]
     backends = chosen(where, Rules.of(params), sftp_rules(params), asked) if missing else served
     options = {key: params[key] for key in person_options()}
-    if options["protocols"] is None:
+    if params["db"]:
+        options["protocols"] = ["ftps"]
+    elif options["protocols"] is None:
         options["protocols"] = [backend.protocol for backend in backends]
     user = person_from_options(options, valid_min_length(params["password_min_length"]), is_taken=is_stored)
     if len(backends) == 1 and backends[0].protocol == "ftps":

@@ -10,7 +10,7 @@ from dataclasses import asdict, replace
 from typing import Any, Mapping, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps import apply, plan
-from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.database import is_current
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.database import is_current, load_driver
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.policy import Rules
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import CONFIGS, Server, discover
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.state import Stored, describe, read_state
@@ -58,6 +58,11 @@ class Ftps:
 
     def after(self, done: Plan) -> Stored:
         return plan.after(done)
+
+    def expect_ready(self, wanted: Plan) -> None:
+        wanted.expect_ready()
+        if any(isinstance(step, plan.WriteRecords) for step in wanted.steps):
+            load_driver()
 
     def apply(self, wanted: Plan) -> Plan:
         return apply.apply(wanted, self._rules)

@@ -81,8 +81,9 @@ def salvage(front: str, database: str, check_mode: bool, lock_timeout: float) ->
     log: ContextManager[Report] = audited(front, "salvage", []) if logged else contextlib.nullcontext(unheard)
     # A killed change is finished by the change that follows: by a damaged database nothing can be.
     alone: ContextManager[None] = users_lock() if logged else contextlib.nullcontext()
-    with log as report, alone:
-        records, kept = salvage_database(database, check_mode, lock_timeout)
+    with log as report:
+        with alone:
+            records, kept = salvage_database(database, check_mode, lock_timeout)
         report_salvage(report, records, kept)
     return records, kept
 

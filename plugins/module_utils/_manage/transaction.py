@@ -108,6 +108,8 @@ class Transaction:
         gone = sorted({name for plan in plans.values() for name in plan.outcome.removed} - named)
         purged = [Person(name, present=False) for name in gone]
         before = people_of(reading, [*named, *gone])
+        for backend in self._backends:
+            backend.expect_ready(plans[backend.protocol])
         self._remember([*users, *purged], before)
         try:
             done = {backend.protocol: backend.apply(plans[backend.protocol]) for backend in self._backends}

@@ -71,6 +71,9 @@ class Sftp:
     def after(self, done: Plan) -> Stored:
         return plan.after(done)
 
+    def expect_ready(self, wanted: Plan) -> None:
+        wanted.expect_ready()
+
     def apply(self, wanted: Plan) -> Plan:
         return apply.apply(wanted, self._again)
 

@@ -158,6 +158,9 @@ class Backend(Protocol):
     def after(self, plan: Plan) -> Any:
         """What is stored once ``plan`` is done, a Stored. Touches nothing."""
 
+    def expect_ready(self, plan: Plan) -> None:
+        """Raise SecureFtpError when this host, or this Python, cannot run the steps of ``plan``."""
+
     def apply(self, plan: Plan) -> Plan:
         """Run the steps, deletions excepted; return what was run: made anew where somebody else was faster."""
 

@@ -135,6 +135,9 @@ class Sftp:
                 del people[step.name]
         return SftpStored(people, self.jail)
 
+    def expect_ready(self, plan: Plan) -> None:
+        plan.expect_ready()
+
     def apply(self, plan: Plan) -> Plan:
         for name in plan.outcome.added:
             (self.jail / name).mkdir(exist_ok=True)

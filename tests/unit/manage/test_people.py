@@ -13,9 +13,10 @@ import pytest
 from ansible.module_utils.testing import patch_module_args
 from conftest import HASH, dump
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import MissingDriver, SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps import backend as ftps_backend
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.policy import Rules
-from ansible_collections.secure_ftp.server.plugins.module_utils._manage import audit, backends, by_module
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage import audit, backends, by_module, journal
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.together import together
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import Jail, with_jail
 from ansible_collections.secure_ftp.server.plugins.module_utils._users import passwords
@@ -86,6 +87,21 @@ def test_a_half_that_fails_takes_the_other_one_back(host: Host, monkeypatch: pyt
     ):
         by_module.change("ftp_users", users, both(host), check_mode=False)
     assert host.state() == before and not host.journal.exists() and not (host.jail / "robin").exists()
+
+
+def test_a_python_that_cannot_write_the_database_is_found_before_anything_is_done(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The module runs again under another Python then: accounts must not come, go and come again meanwhile."""
+
+    def missing() -> None:
+        raise MissingDriver("no binding")
+
+    monkeypatch.setattr(ftps_backend, "load_driver", missing)
+    monkeypatch.setattr(host.sftp, "apply", lambda _plan: pytest.fail("accounts were made"))
+    monkeypatch.setattr(journal, "write", lambda *_arguments: pytest.fail("a journal for nothing"))
+    with pytest.raises(MissingDriver):
+        by_module.change("ftp_users", [Person("batman", password=PASSWORD)], both(host), check_mode=False)
 
 
 def test_directories_go_by_the_protocols_that_say_so(host: Host) -> None:
