@@ -197,7 +197,9 @@ def _changes(stored: Stored, users: Sequence[Person], rules: Rules) -> _Changes:
         (changes.add if new else changes.keep).append(user)
         state = lock_state(stored.accounts, user.name)
         _password(changes, user, state, new, user.name in known, rules)
-        if not new:
+        if new:
+            _home_differs(stored, Account(user.name, -1, -1, NO_HOME, rules.shell))  # refuses what is no directory
+        else:
             account = stored.accounts.users[user.name]
             if not is_no_shell(account.shell, rules.shell):
                 changes.shells.append(user.name)
