@@ -7,9 +7,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import jinja2
+import pytest
 import yaml
+from ansible.plugins.filter.mathstuff import FilterModule
 
-ROLES = Path(__file__).resolve().parents[2] / "roles"
+ROOT = Path(__file__).resolve().parents[2]
+ROLES = ROOT / "roles"
 VSFTPD = ROLES / "vsftpd"
 TASKS = yaml.safe_load((VSFTPD / "tasks/main.yml").read_text())
 
@@ -73,3 +77,59 @@ def test_the_log_is_rotated_by_its_size_and_holds_no_commands() -> None:
     assert "{{ vsftpd_log_max_size }}" in rules and "{{ vsftpd_log_file }}" in rules
     defaults = yaml.safe_load((VSFTPD / "defaults/main.yml").read_text())
     assert defaults["vsftpd_log_ftp_protocol"] is False and defaults["vsftpd_config_backup"] is True
+
+
+def templated(expression: str, **variables: Any) -> str:
+    """What Ansible makes of ``expression``."""
+    environment = jinja2.Environment(autoescape=False)
+    environment.filters.update(FilterModule().filters())
+    return environment.from_string(expression).render(**variables)
+
+
+@pytest.mark.parametrize(
+    ("run", "skip", "one"),
+    [
+        (["all"], [], True),
+        (["users"], [], True),
+        (["vsftpd", "pam_userdb", "sshd_chroot", "user_command"], [], True),
+        (["pam_userdb"], [], False),
+        (["vsftpd", "sshd_chroot"], [], False),
+        (["firewall"], [], False),
+        (["all"], ["sshd_chroot"], False),
+        (["all"], ["pam_userdb"], False),
+        (["all"], ["firewall"], True),
+    ],
+)
+def test_both_protocols_are_one_task_unless_tags_leave_a_role_out(run: list[str], skip: list[str], one: bool) -> None:
+    """The one task is in the role that comes last of the two; a role that is left out must not be waited for."""
+    (play,) = yaml.safe_load((ROOT / "playbooks/site.yml").read_text())
+    said = templated(play["vars"]["__users_in_one_task"], ansible_run_tags=run, ansible_skip_tags=skip)
+    assert said.strip() == str(one)
+    roles = [role["role"].rpartition(".")[2] for role in play["roles"]]
+    assert roles.index("sshd_chroot") < roles.index("pam_userdb")
+    for role, module, alone in (("pam_userdb", "ftp_users", False), ("sshd_chroot", "sftp_users", True)):
+        tasks = yaml.safe_load((ROOT / f"roles/{role}/tasks/main.yml").read_text())
+        (task,) = [task for task in tasks if f"secure_ftp.server.{module}" in task]
+        assert (task.get("when") == "not __users_in_one_task | default(false) | bool") is alone
+
+
+@pytest.mark.parametrize(
+    ("tags", "protocols"),
+    [
+        (["all"], "omit"),
+        (["users"], "omit"),
+        (["pam_userdb", "sshd_chroot"], "omit"),
+        (["pam_userdb"], "['ftps']"),
+        (["sshd_chroot"], "['sftp']"),
+    ],
+)
+def test_the_users_of_a_server_are_one_task_and_a_tag_of_one_role_is_its_protocol(
+    tags: list[str], protocols: str
+) -> None:
+    (play,) = yaml.safe_load((ROOT / "playbooks/users.yml").read_text())
+    (task,) = [task for task in play["tasks"] if "secure_ftp.server.ftp_users" in task]
+    asked = yaml.safe_load(templated(task["vars"]["__users_tags"], ansible_run_tags=tags))
+    module = task["secure_ftp.server.ftp_users"]
+    assert templated(module["protocols"], __users_tags=asked, omit="omit") == protocols
+    assert set(task["tags"]) == {"pam_userdb", "sshd_chroot", "users"}
+    assert not [other for other in play["tasks"] if "secure_ftp.server.sftp_users" in other]
