@@ -12,8 +12,8 @@ version_added: 0.1.0
 description:
   - Manages a jailed system account without a shell, its home, its password and its public keys.
   - Changes the SFTP half of a user alone. Where FTPS has the same name, its password, lock and files stay as they are;
-    a warning says so when this change leaves the two with different passwords, or a way in by FTPS. The other half
-    is changed by M(secure_ftp.server.ftp_user), both by the command C(ftp-users).
+    a warning says so when this change leaves the two with different passwords, or a way in by FTPS. Both are
+    changed by M(secure_ftp.server.ftp_user), and by the command C(ftp-users).
   - Where a playbook has the user in its list, that list wins at its next run.
   - For a whole list use M(secure_ftp.server.sftp_users), which creates all accounts in one pass.
 author: secure_ftp.server contributors (@secure_ftp)

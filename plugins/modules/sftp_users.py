@@ -13,8 +13,8 @@ description:
   - Makes the members of one group the given people. Each is a system account without a shell, jailed by sshd.
   - Each user has a home in the jail, owned by the user with mode 0700, and may have a password, public keys or both.
   - The whole list is created in one pass.
-  - Changes the SFTP half of each user alone. The FTPS half, its password too, stays as it is until the same list
-    goes to M(secure_ftp.server.ftp_users), as the playbook C(users.yml) does; the two together set both.
+  - Changes the SFTP half of each user alone. The FTPS half, its password too, stays as it is. Both are changed by
+    M(secure_ftp.server.ftp_users), in one transaction, as the playbook C(users.yml) does.
 author: secure_ftp.server contributors (@secure_ftp)
 extends_documentation_fragment:
   - secure_ftp.server.person.users
