@@ -210,7 +210,7 @@ NAMES = frozenset(one.name for one in TABLE)
 PUBLIC = NAMES | {"ftp_users", "ftp_hosts"}
 """Every variable of a role or a playbook."""
 
-ROLES = ("vsftpd", "pam_userdb", "sshd_chroot", "user_command", "remote_control", "firewall")
+ROLES = ("vsftpd", "sshd_chroot", "pam_userdb", "user_command", "remote_control", "firewall")
 """The roles, in the order in which site.yml runs them."""
 
 HIDDEN = frozenset(one.name for one in TABLE if one.metadata.get("hidden"))

@@ -39,6 +39,11 @@ class LockState(NamedTuple):
         return self.stored in PENDING and not self.full
 
     @property
+    def unlocked(self) -> str:
+        """What is to be stored without the lock: where no password was ever set, that keys alone let in."""
+        return NO_PASSWORD if self.stored in PENDING else self.stored
+
+    @property
     def has_password(self) -> bool:
         """Whether there is a password, behind the lock or without one."""
         return self.stored not in PENDING and self.stored != NO_PASSWORD

@@ -253,7 +253,7 @@ def _lock(changes: _Changes, user: Person, state: LockState) -> None:
     if changed:
         (changes.lock if user.locked else changes.unlock).append(name)
         if name not in changes.hashes and name not in changes.to_hash:
-            changes.hashes[name] = state.stored
+            changes.hashes[name] = state.stored if user.locked else state.unlocked
 
 
 def _keys(changes: _Changes, stored: Stored, user: Person, new: bool) -> None:

@@ -393,6 +393,14 @@ def test_a_new_account_can_be_locked_from_the_start() -> None:
     assert after(plan(after(found), Person("bob", locked=False))).accounts.passwords["bob"] == "*"
 
 
+def test_unlocking_who_never_got_a_password_leaves_nothing_to_the_next_run() -> None:
+    for pending in ("!", "!*", "!!"):
+        there = stored({"ann": pending}, expires={"ann": "1"})
+        unlocked = after(plan(there, Person("ann", locked=False)))
+        assert (unlocked.accounts.passwords["ann"], unlocked.accounts.expires["ann"]) == ("*", ""), pending
+        assert not plan(unlocked, Person("ann", locked=False)).outcome.changed, pending
+
+
 def test_the_lock_of_passwd_is_kept_completed_and_undone() -> None:
     there = stored({"ann": "!" + HASH})
     assert not plan(there, Person("ann", password_hash=HASH)).outcome.changed
