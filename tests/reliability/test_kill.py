@@ -36,6 +36,22 @@ def seconds_of(work: Callable[[int], object]) -> float:
     return statistics.median(times)
 
 
+class Moments:
+    """When to kill a child: by chance, over a time that grows when one died too early and shrinks when one got it done.
+
+    So about as many changes are made as not, however busy the machine is and whatever a child has to finish first.
+    """
+
+    def __init__(self, lifetime: float, seed: int) -> None:
+        self.reach, self.chance = lifetime, random.Random(seed)
+
+    def wait(self) -> None:
+        time.sleep(self.chance.uniform(0, self.reach))
+
+    def learn(self, changed: bool) -> None:
+        self.reach *= 0.95 if changed else 1.05
+
+
 def single(number: int) -> dict[bytes, bytes | None]:
     """One user more, changed or removed."""
     user = b"user%06d" % (number % 40)
@@ -56,19 +72,19 @@ def test_a_killed_write_leaves_the_old_or_the_new_users(
     write(database, people(0, 1000))
     os.chown(database, *OWNER)
     os.chmod(database, MODE)
-    lifetime = seconds_of(lambda number: write(database, changes_of(1000 + number)))
-    chance = random.Random(1)
+    moments = Moments(seconds_of(lambda number: write(database, changes_of(1000 + number))), seed=1)
     before, outcomes = contents(database), {"old": 0, "new": 0, "midway": 0}
     for number in range(round(KILLS * share)):
         changes = changes_of(number)
         after = {key: value for key, value in {**before, **changes}.items() if value is not None}
         child = Child(lambda changes=changes: write(database, changes))
-        time.sleep(chance.uniform(0, lifetime))
+        moments.wait()
         killed = child.kill()
         found = contents(database)
         if found != before or not killed:
             assert found == after, f"kill {number}: neither the old nor the new users"
         outcomes["new" if found == after else "old"] += 1
+        moments.learn(found == after)
         left = litter(database)
         assert len(left) <= 1, f"kill {number}: the write did not clean up after the ones before: {left}"
         outcomes["midway"] += bool(left)
@@ -96,12 +112,12 @@ def test_a_killed_ftp_users_leaves_nobody_without_a_directory(memory: Path, figu
         result = run_module("ftp_users", users=users, **options)
         assert result.get("changed") and not result.get("failed"), result
 
-    lifetime = seconds_of(work)
-    chance, old, new = random.Random(2), 0, 0
+    moments = Moments(seconds_of(work), seed=2)
+    old, new = 0, 0
     for number in range(100, 200):
         before = contents(database)
         child = Child(lambda number=number: work(number))
-        time.sleep(chance.uniform(0, lifetime))
+        moments.wait()
         child.kill()
         found = contents(database)
         assert before.keys() <= found.keys()
@@ -110,6 +126,7 @@ def test_a_killed_ftp_users_leaves_nobody_without_a_directory(memory: Path, figu
         assert {name.decode() for name in found} <= set(os.listdir(root))
         added = f"user{number:03d}-0".encode() in found
         old, new = old + (not added), new + added
+        moments.learn(added)
     work(200)
     assert not litter(database)
     assert min(old, new) >= 5, (old, new)
