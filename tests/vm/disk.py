@@ -5,7 +5,9 @@
 QEMU's own caches are those of the machine it runs on: whoever kills QEMU loses nothing that the guest has written,
 flushed or not. This is a server of the NBD protocol instead (https://github.com/NetworkBlockDevice/nbd, doc/proto.md).
 It keeps what is written in memory until the guest asks for a flush, and ``cut`` does what a disk may do when the power
-goes: of what was not flushed each sector is what it was, or any of the contents written to it since.
+goes: of what was not flushed each block of 4096 bytes is what it was, or any of the contents written to it since.
+That is the physical sector of today's disks, which they write whole. Tearing blocks into sectors of 512 bytes tears the
+superblock of ext4, which takes two of them and has a checksum: such a machine does not boot, whoever wrote what.
 """
 
 from __future__ import annotations
@@ -19,7 +21,6 @@ import threading
 from pathlib import Path
 
 BLOCK = 4096
-SECTOR = 512
 
 _READ, _WRITE, _DISCONNECT, _FLUSH = range(4)
 _FUA = 1
@@ -184,11 +185,9 @@ class Disk:
 
 def _left(versions: list[bytes], luck: float, dice: random.Random) -> bytes:
     """What is left of a block that had these contents in turn: with ``luck`` 1 the last, with 0 the first."""
-    left = b""
-    for start in range(0, BLOCK, SECTOR):
-        chosen = versions[0] if luck == 0 else versions[-1] if dice.random() < luck else dice.choice(versions)
-        left += chosen[start : start + SECTOR]
-    return left
+    if luck in (0, 1) or dice.random() < luck:
+        return versions[0 if luck == 0 else -1]
+    return dice.choice(versions)
 
 
 def _exactly(connection: socket.socket, length: int) -> bytes:

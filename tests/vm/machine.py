@@ -111,7 +111,7 @@ class Machine:
             if len(words) == 2 and words[0] != unlike and words[1] in ("running", "degraded"):
                 return
             time.sleep(0.5)
-        raise AssertionError(f"not up within {BOOT_SECONDS} s; {self.console()}")
+        raise AssertionError(f"not up within {BOOT_SECONDS} s; {self.console()}\n{self.examined()}")
 
     def reboot(self) -> None:
         """Reboot it as an operator does."""
@@ -162,6 +162,11 @@ class Machine:
         path = self.work / "console"
         lines = path.read_text(errors="replace").splitlines() if path.exists() else []
         return "its console: " + "\n".join(lines[-15:])
+
+    def examined(self) -> str:
+        """What e2fsck says of the disk, for a message; it changes nothing."""
+        said = subprocess.run(["e2fsck", "-fn", self.image], capture_output=True, text=True, check=False)
+        return f"its disk: {said.stdout[:2000]}{said.stderr[:500]}"
 
     # --- in it -----------------------------------------------------------------------------------------------------
 
