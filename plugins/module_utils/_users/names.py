@@ -37,7 +37,9 @@ def validate_user_name(name: object) -> str:
     Raises InvalidInput naming the user and the broken rule.
     """
     if not isinstance(name, str):
-        raise InvalidInput(f"user name {name!r}: expected a string, found {type(name).__name__}; quote it in YAML")
+        found = repr(name)
+        shown = found if len(found) <= 60 else found[:57] + "..."
+        raise InvalidInput(f"user name {shown}: expected a string, found {type(name).__name__}; quote it in YAML")
     if _USABLE.match(name) and name.lower() not in RESERVED:
         return name
     shown = repr(name if len(name) <= 60 else name[:57] + "...")
