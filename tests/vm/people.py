@@ -67,7 +67,8 @@ def evidence(machine, names: list[str]) -> str:
     """What the files say about ``names``, and what the journal of changes holds."""
     lines = f"grep -nE '^({'|'.join(names)}):' /etc/passwd /etc/shadow /etc/passwd- /etc/shadow-"
     database = f"db_dump -p /etc/vsftpd/users.db | grep -nE -A 1 '^ ({'|'.join(names)})$'"
-    return machine.sh(f"{lines}; {database}; ls -lR --full-time /var/lib/secure_ftp.server; true")
+    hidden = "sed -E 's/[$]6[$][^:]*([^:]{6})(:|$)/HASH...\\1\\2/'"
+    return machine.sh(f"({lines}; {database}) | {hidden}; ls -lR --full-time /var/lib/secure_ftp.server")
 
 
 def new_findings(machine, known: Collection[str]) -> list[str]:
