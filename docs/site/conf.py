@@ -15,5 +15,6 @@ html_show_sphinx = False
 # Every reference must lead somewhere, but for those into Ansible's own site, whose index would have to be downloaded.
 nitpicky = True
 nitpick_ignore_regex = [
-    ("std:ref", r"common_return_values|ansible_configuration_settings|ansible_collections\.(?!secure_ftp\.).*")
+    ("std:ref", r"action_plugins|common_return_values|ansible_configuration_settings"),
+    ("std:ref", r"ansible_collections\.(?!secure_ftp\.).*"),
 ]
