@@ -85,7 +85,7 @@ WAYS = (
         FTPS_PLAN,
         "        steps.append(MakeHomes(tuple(outcome.homes), *stored.guest))\n",
         "        steps += [write, MakeHomes(tuple(outcome.homes), *stored.guest)]\n",
-        "test_kill.py::test_a_killed_ftp_users_leaves_nobody_without_a_directory",
+        "unit/ftps/test_plan.py::test_a_new_user_gets_a_directory_before_a_record",
     ),
     Broken(
         "raced: nothing is locked",
