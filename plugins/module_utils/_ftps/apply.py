@@ -17,10 +17,8 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.pam import
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.plan import (
     AllowBoth,
     AllowHashesOnly,
-    CloseHomes,
     EndSessions,
     MakeHomes,
-    RemoveHome,
     WriteRecords,
     make_plan,
 )
@@ -34,7 +32,12 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._host.directorie
     ensure_homes,
     remove_home,
 )
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import Plan, run_steps
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import (
+    CloseHomes,
+    Plan,
+    run_deletions,
+    run_steps,
+)
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.names import is_component
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.passwords import hash_many
 
@@ -62,15 +65,7 @@ def apply(plan: Plan, rules: Rules) -> Plan:
 
 def delete(plan: Plan) -> list[str]:
     """Delete the directories that go with a plan that was run; return which."""
-    gone: list[str] = []
-
-    def do(step: RemoveHome) -> None:
-        if remove_home(step.root, step.name):
-            gone.append(os.path.join(step.root, step.name))
-
-    written = [step.said for step in plan.steps if isinstance(step, WriteRecords)]
-    run_steps(plan.deletions, do, written)
-    return gone
+    return run_deletions(plan, remove_home, [step.said for step in plan.steps if isinstance(step, WriteRecords)])
 
 
 _BEHIND = (AllowHashesOnly, EndSessions, CloseHomes)

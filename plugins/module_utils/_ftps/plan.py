@@ -8,7 +8,6 @@ Touches nothing. Directories are there before their users and go after them.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field, replace
 from typing import Any, Mapping, Sequence
 
@@ -24,8 +23,10 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend i
     LOCKED,
     PASSWORD,
     UNLOCKED,
+    CloseHomes,
     Outcome,
     Plan,
+    RemoveHome,
     Step,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.names import is_component
@@ -83,26 +84,6 @@ class EndSessions(Step):
     """End what these users have open."""
 
     names: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class CloseHomes(Step):
-    """Make the directories of users who are gone root's."""
-
-    root: str
-    names: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class RemoveHome(Step):
-    """Delete a directory with everything in it."""
-
-    root: str
-    name: str
-
-    @property
-    def said(self) -> str:
-        return f"deleted {os.path.join(self.root, self.name)}"
 
 
 @dataclass
@@ -165,7 +146,7 @@ def make_plan(stored: Stored, users: Sequence[Person], rules: Rules, remove_home
     _add_homes(outcome, missing, stored)
     gone = sorted({*outcome.removed, *(text(key) for key in wishes.gone)})
     deletions = _deletions(stored, gone) if remove_home else ()
-    outcome.homes_removed = sorted(os.path.join(step.root, step.name) for step in deletions)
+    outcome.homes_removed = sorted(step.path for step in deletions)
     outcome.before += [f"directory {path}" for path in outcome.homes_removed]
     outcome.warnings = _warnings(stored, wishes, write)
     obstacle = ""

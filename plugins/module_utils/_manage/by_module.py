@@ -20,11 +20,10 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._manage.audit im
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.backends import reopen
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.together import together
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.transaction import (
-    Reading,
     Transaction,
     users_lock,
 )
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import Backend, Outcome, Plan
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import Backend, Outcome, Plan, Reading
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields import PROTOCOLS
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import Person
 

@@ -11,15 +11,12 @@ from typing import Callable, Mapping, Sequence
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError, UserExists
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import listed
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import NO_PASSWORD, PENDING
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import Backend, Stored
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import Backend, People, Reading, Stored
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields import PROTOCOLS
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import Person
 
 _NONE = frozenset((None, NO_PASSWORD, *PENDING))
 """What is stored where there is no password."""
-
-People = Mapping[str, Mapping[str, Person]]
-Reading = Mapping[str, Stored]
 
 
 def expect_no_silent_change(person: Person, has: Sequence[str]) -> None:

@@ -26,11 +26,10 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._manage import h
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.audit import Report, audited, unheard
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.backends import here, reopen
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.transaction import (
-    Reading,
     Transaction,
     people_of,
 )
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import HASHED, Backend, Plan
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import HASHED, Backend, Plan, Reading
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields import PROTOCOLS
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.keys import names_key, validate_authorized_keys
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.names import is_component

@@ -25,7 +25,13 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._core.text impor
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import accounts_lock
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.files import file_error
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage import audit, journal
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import Backend, Plan, Stored
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import (
+    Backend,
+    People,
+    Plan,
+    Reading,
+    Stored,
+)
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.passwords import (
     STAND_IN,
     hash_many,
@@ -38,12 +44,6 @@ LOCK_SECONDS = 120.0
 """How long a change waits for the changes before it."""
 
 _AHEAD = "the change is made, and what is left of it is done by the next change of users"
-
-Reading = Mapping[str, Stored]
-"""By protocol, what is stored: read once, for all that one change has to decide."""
-
-People = Mapping[str, Mapping[str, Person]]
-"""By protocol, each of some names as they are."""
 
 Remove = Collection[str]
 """The protocols whose directories of removed users are deleted."""

@@ -39,7 +39,12 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config impo
     prepare_host,
     where_set,
 )
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import Plan, run_steps
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import (
+    CloseHomes,
+    Plan,
+    run_deletions,
+    run_steps,
+)
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.passwords import hash_many
 
 
@@ -62,15 +67,9 @@ def apply(plan: Plan, again: Callable[[Plan], Plan]) -> Plan:
 
 def delete(plan: Plan) -> list[str]:
     """Delete the homes that go with a plan that was run; return which."""
-    gone: list[str] = []
-
-    def do(step: steps.RemoveHome) -> None:
-        if remove_home(step.root, step.name):
-            gone.append(os.path.join(step.root, step.name))
-
+    done = [step.said for step in plan.steps if isinstance(step, steps.RemoveAccounts)]
     with accounts_lock():
-        run_steps(plan.deletions, do, [step.said for step in plan.steps if isinstance(step, steps.RemoveAccounts)])
-    return gone
+        return run_deletions(plan, remove_home, done)
 
 
 def _drop_keys(step: steps.DropKeys) -> None:
@@ -132,7 +131,7 @@ def _set_hashes(step: steps.SetHashes) -> None:
 
 
 _ACTS: dict[Any, Callable[[Any], Any]] = {
-    steps.CloseHomes: lambda step: close_homes(step.root, step.names),
+    CloseHomes: lambda step: close_homes(step.root, step.names),
     steps.TakePasswords: lambda step: set_passwords(dict.fromkeys(step.names, "!*")),
     steps.DropKeys: _drop_keys,
     steps.RemoveAccounts: lambda step: delete_accounts(step.accounts, shared=step.shared),

@@ -40,7 +40,6 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.refusals i
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.state import Home, KeyFile, Stored
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.steps import (
     AssertJail,
-    CloseHomes,
     CreateAccounts,
     DropKeys,
     EndSessions,
@@ -49,7 +48,6 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.steps impo
     MakeHomes,
     NoHome,
     RemoveAccounts,
-    RemoveHome,
     SetExpiry,
     SetHashes,
     SetShell,
@@ -61,8 +59,10 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend i
     LOCKED,
     PASSWORD,
     UNLOCKED,
+    CloseHomes,
     Outcome,
     Plan,
+    RemoveHome,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.passwords import STAND_IN, verify_many
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import Person, uses
@@ -332,7 +332,7 @@ def _outcome(stored: Stored, users: Sequence[Person], changes: _Changes, deletio
         if name in changes.key_files and name not in changes.remove:  # left over from a removal that was cut short
             outcome.removed.append(name)
             outcome.before.append(f"{name}: key file without an account")
-    outcome.homes_removed = [os.path.join(step.root, step.name) for step in deletions]
+    outcome.homes_removed = [step.path for step in deletions]
     affected = {*outcome.added, *outcome.changed_users, *outcome.removed, *(step.name for step in deletions)}
     outcome.unchanged = [user.name for user in users if user.name not in affected]
     return outcome

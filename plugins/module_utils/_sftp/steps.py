@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import Mapping
 
@@ -13,14 +12,6 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._core.text impor
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import Account, Group
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import Jail, Setting
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import Step
-
-
-@dataclass(frozen=True)
-class CloseHomes(Step):
-    """Make the directories of users who are gone root's."""
-
-    root: str
-    names: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -177,15 +168,3 @@ class EndSessions(Step):
 
     uids: Mapping[str, int]
     shared: frozenset[int]
-
-
-@dataclass(frozen=True)
-class RemoveHome(Step):
-    """Delete a directory with everything in it."""
-
-    root: str
-    name: str
-
-    @property
-    def said(self) -> str:
-        return f"deleted {os.path.join(self.root, self.name)}"

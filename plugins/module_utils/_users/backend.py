@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from typing import Any, Callable, Iterable, Mapping, Protocol, Sequence
 
@@ -84,6 +85,31 @@ class Step:
         return ""
 
 
+@dataclass(frozen=True)
+class CloseHomes(Step):
+    """Make the directories of users who are gone root's."""
+
+    root: str
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class RemoveHome(Step):
+    """Delete a directory with everything in it."""
+
+    root: str
+    name: str
+
+    @property
+    def path(self) -> str:
+        """Of the directory."""
+        return os.path.join(self.root, self.name)
+
+    @property
+    def said(self) -> str:
+        return f"deleted {self.path}"
+
+
 class Stored(Protocol):
     """What is there, a value: of everybody who was asked for, and what else a decision needs."""
 
@@ -92,6 +118,13 @@ class Stored(Protocol):
 
     def described(self, name: str) -> dict[str, Any] | None:
         """Name, scheme of the password, locked, home and what only this protocol has; None for nobody."""
+
+
+Reading = Mapping[str, Stored]
+"""By protocol, what is stored: read once, for all that one change has to decide."""
+
+People = Mapping[str, Mapping[str, Person]]
+"""By protocol, each of some names as they are."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +138,7 @@ class Plan:
     users: Sequence[Person]
     stored: Any = field(repr=False)
     steps: tuple[Step, ...] = field(default=(), repr=False)
-    deletions: tuple[Step, ...] = ()
+    deletions: tuple[RemoveHome, ...] = ()
     outcome: Outcome = field(default_factory=Outcome)
     new_directories: tuple[str, ...] = ()
     obstacle: str = ""
@@ -128,6 +161,18 @@ def run_steps(steps: Iterable[Step], do: Callable[[Any], None], done: list[str] 
             raise
         if step.said:
             done.append(step.said)
+
+
+def run_deletions(plan: Plan, remove: Callable[[str, str], bool], done: list[str]) -> list[str]:
+    """``remove`` the directories that go with ``plan``, whose steps are ``done``; return which were there."""
+    gone: list[str] = []
+
+    def do(step: RemoveHome) -> None:
+        if remove(step.root, step.name):
+            gone.append(step.path)
+
+    run_steps(plan.deletions, do, done)
+    return gone
 
 
 class Backend(Protocol):

@@ -16,10 +16,8 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.pam import
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.plan import (
     AllowBoth,
     AllowHashesOnly,
-    CloseHomes,
     EndSessions,
     MakeHomes,
-    RemoveHome,
     WriteRecords,
     after,
     make_plan,
@@ -30,7 +28,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server imp
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.state import Home, Stored, plaintext_keys
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.found import Entry
 from ansible_collections.secure_ftp.server.plugins.module_utils._users import passwords
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import Plan
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import CloseHomes, Plan, RemoveHome
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import Person
 
 OTHER = HASH[:-1] + "i"

@@ -19,7 +19,6 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.policy imp
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.state import Home, KeyFile, Stored
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.steps import (
     AssertJail,
-    CloseHomes,
     CreateAccounts,
     DropKeys,
     EndSessions,
@@ -28,7 +27,6 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.steps impo
     MakeHomes,
     NoHome,
     RemoveAccounts,
-    RemoveHome,
     SetExpiry,
     SetHashes,
     SetShell,
@@ -37,7 +35,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.steps impo
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import Jail, find_jail, parse, with_jail
 from ansible_collections.secure_ftp.server.plugins.module_utils._users import passwords
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import Plan
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import CloseHomes, Plan, RemoveHome
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import Person
 
 KEY = "ssh-ed25519 AAAA"
