@@ -130,7 +130,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.policy imp
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.backends import chosen
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.by_module import change, change_one
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.stored import is_stored
-from ansible_collections.secure_ftp.server.plugins.module_utils._manage.together import together
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage.together import diff, together
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.policy import valid_min_length
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import person_from_options
 
@@ -165,7 +165,7 @@ def _logic(module: AnsibleModule) -> dict[str, Any]:
         "db": next((one.server.database for one in backends if isinstance(one, Ftps)), None),
         "home": places.get("ftps") or places.get("sftp"),
         "homes": places,
-        "diff": [outcome.diff() for outcome in outcomes.values()] if len(outcomes) > 1 else whole.diff(),
+        "diff": diff(outcomes),
     }
 
 

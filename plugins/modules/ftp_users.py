@@ -183,7 +183,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.policy imp
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.backends import chosen
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.by_module import change, salvage
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.stored import is_stored
-from ansible_collections.secure_ftp.server.plugins.module_utils._manage.together import together
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage.together import diff, together
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import (
     HASHED,
     HOME,
@@ -231,7 +231,7 @@ def _logic(module: AnsibleModule) -> dict[str, Any]:
         "pam_changed": whole.pam_changed,
         "protocols": list(outcomes),
         "db": database,
-        "diff": [outcome.diff() for outcome in outcomes.values()] if len(outcomes) > 1 else whole.diff(),
+        "diff": diff(outcomes),
         **({"salvaged": salvaged} if salvaged else {}),
     }
 

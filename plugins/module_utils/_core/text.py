@@ -26,6 +26,12 @@ def visible_lines(text: str) -> str:
 
 
 _SHOWN = 5
+_LONGEST = 60
+
+
+def shortened(text: str) -> str:
+    """The beginning of ``text``, where it is too long for a message."""
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
 
 
 def quoted(value: object) -> str:

@@ -12,6 +12,9 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._core.text impor
 ERROR, WARNING = "error", "warning"
 AGAIN = "then run ftp-users check again"
 
+EDIT_SSHD = '"${{EDITOR:-editor}}" {path} && sshd -t && systemctl reload ssh'
+"""The fix of a Kind where only an administrator can say which line of sshd's configuration is to go."""
+
 _FIXED = 50
 
 

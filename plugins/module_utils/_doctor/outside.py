@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Collection, Iterable, Iterator, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import listed, quoted
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.findings import (
+    EDIT_SSHD,
     ERROR,
     WARNING,
     Finding,
@@ -43,7 +44,6 @@ LINGER = "/var/lib/systemd/linger"
 CRONTABS = "/var/spool/cron/crontabs"
 AT_JOBS = "/var/spool/cron/atjobs"
 
-_EDIT_SSHD = '"${{EDITOR:-editor}}" {path} && sshd -t && systemctl reload ssh'
 KINDS: dict[str, Kind] = {
     "account-outside": Kind(
         ERROR,
@@ -62,7 +62,7 @@ KINDS: dict[str, Kind] = {
         "`Subsystem sftp internal-sftp` serves accounts outside the jail that have no shell",
         "The stock sftp-server is started through the shell, so nologin keeps such accounts out; internal-sftp lets"
         " them read and write the whole file system.",
-        _EDIT_SSHD,
+        EDIT_SSHD,
     ),
 }
 found = Reporter(KINDS)

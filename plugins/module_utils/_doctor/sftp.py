@@ -13,6 +13,7 @@ from typing import Iterable, Iterator, Mapping, Sequence
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import Problem, SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import quoted
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.findings import (
+    EDIT_SSHD,
     ERROR,
     WARNING,
     Finding,
@@ -58,7 +59,6 @@ _RELOAD = "sshd -t && systemctl reload ssh"
 _ACCESS = ("allowusers", "denyusers")
 _SUBJECTS = {"chrootdirectory": "jail-open", "forcecommand": "jail-open"}
 
-_EDIT_SSHD = '"${{EDITOR:-editor}}" {path} && sshd -t && systemctl reload ssh'
 KINDS: dict[str, Kind] = {
     "sshd-config": Kind(
         ERROR,
@@ -94,19 +94,19 @@ KINDS: dict[str, Kind] = {
         ERROR,
         "sshd does not jail an SFTP user",
         "The user can leave the jail, read the file system of this host or run commands.",
-        _EDIT_SSHD,
+        EDIT_SSHD,
     ),
     "sftp-login-refused": Kind(
         ERROR,
         "sshd refuses an SFTP user in spite of a password or key",
         "The user cannot log in over SFTP.",
-        _EDIT_SSHD,
+        EDIT_SSHD,
     ),
     "jail-doors": Kind(
         WARNING,
         "an SFTP user may do more than transfer files",
         "Forwarded ports reach the network behind this host with its address.",
-        _EDIT_SSHD,
+        EDIT_SSHD,
     ),
 }
 found = Reporter(KINDS)

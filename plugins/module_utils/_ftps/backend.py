@@ -51,7 +51,7 @@ class Ftps:
         return stored.view is not None and is_current(self.server.database, stored.view)
 
     def settled(self, stored: Stored, users: Sequence[Person]) -> set[str]:
-        return plan.settled(stored, [user for user in users if user.password is not None], self._rules)
+        return plan.settled(stored, users, self._rules)
 
     def plan(self, stored: Stored, users: Sequence[Person], remove_home: bool = False) -> Plan:
         return plan.make_plan(stored, users, self._rules, remove_home)

@@ -243,7 +243,7 @@ class Manager:
         if dry_run:
             warnings = self._expect_whole(people)
             reading = self._read([user.name for user in people])
-            result = _result(people, self._transaction.plan(self._complete(people), reading=reading))
+            result = _result(people, self._transaction.plan(self._complete(people), (), reading))
             result.warnings[:0] = warnings
             return result
         with self._changing("import", [person.name for person in people]) as warnings:

@@ -50,22 +50,23 @@ def repair(database: str | None = None) -> Repair:
     changed then.
     """
     path = database or discover().database
-    read, left = [(0, "")], [0]
+    records, left = 0, 0
+    kept: str | None = None
 
     def mend() -> None:
-        number, kept = salvage_database(path)
-        read[0] = (number, kept or "")
+        nonlocal records, kept
+        records, kept = salvage_database(path)
 
     def without_lost(view: View) -> Changes:
+        nonlocal left
         names = view.all()
         lost = {key: None for key in names if leads_out(name_of(key))}
-        left[0] = len(names) - len(lost)
+        left = len(names) - len(lost)
         return lost
 
     with audited("command", "repair", []) as report:
         with Transaction([], reopen, journal.PATH).alone(mend) as warnings:
             removed = sorted(visible(name_of(key)) for key in update(path, without_lost))
-        number, kept = read[0]
-        report_salvage(report, number, kept)
+        report_salvage(report, records, kept)
         report("removed", removed)
-    return Repair(path, left[0], kept or None, removed, warnings)
+    return Repair(path, left, kept, removed, warnings)

@@ -37,6 +37,12 @@ def together(users: Sequence[Person], outcomes: Mapping[str, Outcome]) -> Outcom
     )
 
 
+def diff(outcomes: Mapping[str, Outcome]) -> list[dict[str, str]] | dict[str, str]:
+    """What Ansible's --diff shows of ``outcomes``: one of each protocol."""
+    found = [outcome.diff() for outcome in outcomes.values()]
+    return found if len(found) > 1 else found[0]
+
+
 def _parts(outcomes: Mapping[str, Outcome]) -> Iterator[tuple[str, str]]:
     for protocol, outcome in outcomes.items():
         for name, parts in outcome.changed_users.items():

@@ -85,12 +85,8 @@ class Transaction:
         """Whether the host still says what it said."""
         return all(backend.is_current(reading[backend.protocol]) for backend in self._backends)
 
-    def plan(
-        self, users: Sequence[Person], remove_home: Remove = (), reading: Reading | None = None
-    ) -> dict[str, Plan]:
+    def plan(self, users: Sequence[Person], remove_home: Remove, reading: Reading) -> dict[str, Plan]:
         """By protocol, what ``run`` would do."""
-        if reading is None:
-            reading = self.read([user.name for user in users], remove_home)
         return self._plans(self._without_passwords(users, reading, dry_run=True), reading, remove_home)
 
     def run(self, users: Sequence[Person], remove_home: Remove = (), reading: Reading | None = None) -> dict[str, Plan]:

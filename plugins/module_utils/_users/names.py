@@ -9,6 +9,7 @@ import os
 import re
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import InvalidInput
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import shortened
 
 MAX_LENGTH = 32
 """Longest login name in characters: UT_NAMESIZE of utmp(5), the limit useradd(8) enforces."""
@@ -37,12 +38,11 @@ def validate_user_name(name: object) -> str:
     Raises InvalidInput naming the user and the broken rule.
     """
     if not isinstance(name, str):
-        found = repr(name)
-        shown = found if len(found) <= 60 else found[:57] + "..."
+        shown = shortened(repr(name))
         raise InvalidInput(f"user name {shown}: expected a string, found {type(name).__name__}; quote it in YAML")
     if _USABLE.match(name) and name.lower() not in RESERVED:
         return name
-    shown = repr(name if len(name) <= 60 else name[:57] + "...")
+    shown = repr(shortened(name))
     if not name:
         raise InvalidInput("user name '': expected at least one character; give the user a name")
     if len(name) > MAX_LENGTH:
