@@ -17,10 +17,12 @@ import re
 import shlex
 import subprocess
 import sys
+import time
 import zlib
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Callable
 
 import pytest
 import testinfra
@@ -52,17 +54,21 @@ CONTROL_PORTS = {"explicit": 21, "implicit": 990}
 PLATFORM = r"(?:debian\d+|ubuntu\d+|[a-z]+-alike)"
 
 
-def podman(*arguments: str, stdin: str | None = None, timeout: float = 180) -> subprocess.CompletedProcess:
+def podman(*arguments: str) -> subprocess.CompletedProcess:
     """Run podman; the caller judges the result."""
     return subprocess.run(
-        ["podman", *arguments],
-        input=stdin,
-        stdin=subprocess.DEVNULL if stdin is None else None,
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        check=False,
+        ["podman", *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=180, check=False
     )
+
+
+def wait_until(
+    happened: Callable[[], bool], seconds: float = 15, state: Callable[[], object] = lambda: "it did not come to pass"
+) -> None:
+    """Wait until something has happened; ``state`` is shown when it does not."""
+    deadline = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < deadline, state()
+        time.sleep(0.1)
 
 
 def ansible(program: str, *arguments: str) -> str:
@@ -96,8 +102,8 @@ def run_module(server: Server, name: str, options: dict, password: str, folder: 
     )
 
 
-def _podman(*arguments: str, stdin: str | None = None) -> str:
-    result = podman(*arguments, stdin=stdin)
+def _podman(*arguments: str) -> str:
+    result = podman(*arguments)
     assert result.returncode == 0, f"podman {' '.join(arguments)}: {result.stderr.strip()}"
     return result.stdout
 

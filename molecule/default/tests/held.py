@@ -5,11 +5,9 @@
 from __future__ import annotations
 
 import json
-import time
-from typing import Callable
 
 import pytest
-from conftest import CLIENT_DIRECTORY, FTPS_ROOT, PASSWORDS, SFTP_JAIL
+from conftest import CLIENT_DIRECTORY, FTPS_ROOT, PASSWORDS, SFTP_JAIL, wait_until
 
 NAME, OTHER = "joker", "jokerman"
 PASSWORD = "why-So Serious1"
@@ -21,13 +19,6 @@ def known_passwords(monkeypatch):
     """Let the helpers log these users in, and forget them for the other tests."""
     monkeypatch.setitem(PASSWORDS, NAME, PASSWORD)
     monkeypatch.setitem(PASSWORDS, OTHER, PASSWORD)
-
-
-def wait_until(what: Callable[[], bool], seconds: float = 15) -> None:
-    deadline = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < deadline, "it did not come to pass"
-        time.sleep(0.1)
 
 
 def clean(server) -> None:

@@ -7,8 +7,9 @@ from __future__ import annotations
 import json
 import re
 import shlex
-import time
-from typing import Any, Callable
+from typing import Any
+
+from conftest import wait_until
 
 LINE = re.compile(
     r"(?:by=(?P<by>'[^']*'|\"[^\"]*\") with=(?P<front>[a-z_]+)|client=(?P<client>'[^']*') from=(?P<address>\S+))"
@@ -47,11 +48,11 @@ class Log:
 
     def wait(self, count: int) -> list[re.Match[str]]:
         """Wait until there are ``count`` lines, in auth.log too; return each taken apart."""
-        wait_for(lambda: len(self.ours()) >= count, self.ours)
+        wait_until(lambda: len(self.ours()) >= count, 60, self.ours)
         lines = self.ours()
         assert len(lines) == count, lines
         if self.auth() is not None:
-            wait_for(lambda: all(line in str(self.auth()) for line in lines), self.auth)
+            wait_until(lambda: all(line in str(self.auth()) for line in lines), 60, self.auth)
             assert len(re.findall(r"ftp-users\[\d+\]:", str(self.auth()))) == count, self.auth()
         taken = []
         for line in lines:
@@ -60,11 +61,3 @@ class Log:
             assert found, line
             taken.append(found)
         return taken
-
-
-def wait_for(happened: Callable[[], bool], state: Callable[[], object]) -> None:
-    """Wait until something has happened; ``state`` is shown when it does not."""
-    deadline = time.monotonic() + 60
-    while not happened():
-        assert time.monotonic() < deadline, state()
-        time.sleep(0.1)

@@ -14,8 +14,8 @@ import shlex
 from typing import Any
 
 import pytest
-from conftest import FTPS_ROOT, SFTP_JAIL, run_module
-from logged import LINE, Log, wait_for
+from conftest import FTPS_ROOT, SFTP_JAIL, run_module, wait_until
+from logged import LINE, Log
 
 NAME = "harvey"
 FIRST = "Two-Face%1 coin toss"
@@ -159,7 +159,7 @@ def test_nobody_can_forge_a_line(server, control):
         assert answer["ok"] is False
     server.sh(f"SUDO_USER={shlex.quote(names[0])} ftp-users lock nobody-here", check=False)
     server.sh(f"runuser -u {OLIVIA} -- logger -p authpriv.info -t ftp-users {shlex.quote(FORGED)}")
-    wait_for(lambda: FORGED in log.messages(SYSLOG_IDENTIFIER="ftp-users"), log.messages)
+    wait_until(lambda: FORGED in log.messages(SYSLOG_IDENTIFIER="ftp-users"), 60, log.messages)
     lines = log.ours()
     assert len(lines) == 2 * len(names) + 1, lines
     for line in lines:

@@ -4,21 +4,11 @@
 
 from __future__ import annotations
 
-import time
-from typing import Callable
-
 import pytest
-from conftest import SFTP_JAIL
+from conftest import SFTP_JAIL, wait_until
 from test_sftp import options
 
 SERVICE = "[Service]\nType=oneshot\nExecStart=/bin/touch /tmp/escaped-by-systemd\n"
-
-
-def wait_until(what: Callable[[], bool], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < deadline, "it did not come to pass"
-        time.sleep(0.2)
 
 
 @pytest.fixture
@@ -50,14 +40,14 @@ def test_the_user_manager_of_an_sftp_user_starts_none_of_his_units(server, clien
     def is_active() -> bool:
         return server.sh(f"systemctl is-active {manager}", check=False).returncode == 0
 
-    wait_until(lambda: not is_active())  # the one of the log-in that uploaded
+    wait_until(lambda: not is_active(), 30)  # the one of the log-in that uploaded
     # The session must live until the manager is up, which means that its default.target is reached.
     up = f"{server.directory}/up"
     client.sh(
         f"rm -f {up}; {{ {{ until [ -e {up} ]; do sleep 0.1; done; echo pwd; }} | {planted}; }} >/dev/null 2>&1 &"
     )
     try:
-        wait_until(is_active)
+        wait_until(is_active, 30)
     finally:
         client.sh(f"touch {up}")
     assert server.sh("ls /tmp").stdout.count("escaped-by-systemd") == 0
@@ -69,7 +59,8 @@ def test_a_mail_server_pipes_mail_of_an_sftp_user_nowhere(server, planted):
     server.sh("printf 'Subject: hello\\n\\nhello\\n' | /usr/sbin/sendmail alfred")
     # It looks for the home first, finds none, and tries again later.
     wait_until(
-        lambda: "alfred" in server.sh("grep -E '(==|=>|\\*\\*) alfred' /var/log/exim4/mainlog", check=False).stdout
+        lambda: "alfred" in server.sh("grep -E '(==|=>|\\*\\*) alfred' /var/log/exim4/mainlog", check=False).stdout,
+        30,
     )
     assert server.sh("ls /tmp").stdout.count("escaped-by-mail") == 0
 

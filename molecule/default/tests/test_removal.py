@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from conftest import CLIENT_DIRECTORY, FTPS_ROOT, SFTP_JAIL
+from conftest import CLIENT_DIRECTORY, FTPS_ROOT, SFTP_JAIL, wait_until
 
 # ruff: noqa: F811
 from held import (  # noqa: F401  # pylint: disable=unused-import
@@ -18,7 +18,6 @@ from held import (  # noqa: F401  # pylint: disable=unused-import
     known_passwords,
     sessions,
     users,
-    wait_until,
 )
 
 

@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import FTPS_ROOT, podman, run_module
+from conftest import FTPS_ROOT, podman, run_module, wait_until
 
 # ruff: noqa: F811
 from held import (  # noqa: F401  # pylint: disable=unused-import
@@ -19,7 +19,6 @@ from held import (  # noqa: F401  # pylint: disable=unused-import
     known_passwords,
     sessions,
     users,
-    wait_until,
 )
 
 ANOTHER = "another One-2"
