@@ -387,17 +387,17 @@ def _parser() -> argparse.ArgumentParser:
     verb("list", "everybody", named=False)
     verb("show", "one user")
     for name, text in (("add", "make a user"), ("edit", "change a user")):
-        person = verb(name, text)
-        password = person.add_mutually_exclusive_group()
+        user = verb(name, text)
+        password = user.add_mutually_exclusive_group()
         password.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
         password.add_argument("--hash-stdin", action="store_true", help="read a crypt(3) hash from standard input")
         if name == "add":
             password.add_argument("--no-password", action="store_true", help="a user of SFTP alone, with keys")
-            person.add_argument("--locked", action="store_true", help="locked from the start")
+            user.add_argument("--locked", action="store_true", help="locked from the start")
         else:
             password.add_argument("--password", action="store_true", help="ask for a new password")
-        person.add_argument("--protocol", action="append", choices=("ftps", "sftp"), help="default: both; repeatable")
-        person.add_argument("--authorized-keys", metavar="FILE", help="the complete list of public keys for SFTP")
+        user.add_argument("--protocol", action="append", choices=("ftps", "sftp"), help="default: both; repeatable")
+        user.add_argument("--authorized-keys", metavar="FILE", help="the complete list of public keys for SFTP")
     verb("del", "remove a user").add_argument("--remove-home", action="store_true", help="with all files")
     verb("lock", "let a user log in no more")
     verb("unlock", "undo lock")

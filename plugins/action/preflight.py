@@ -13,7 +13,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._core.settings i
 from ansible_collections.secure_ftp.server.plugins.module_utils._preflight.collections import missing
 from ansible_collections.secure_ftp.server.plugins.module_utils._preflight.variables import RESEMBLES
 
-PEOPLE = "ftp_users"
+USERS = "ftp_users"
 LOGIN = "ansible_user"
 
 
@@ -35,7 +35,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         """The options of the module, as the variables of the play have them."""
         variables: dict[str, Any] = {}
         unresolved: dict[str, str] = {}
-        for name in sorted({PEOPLE, LOGIN} | names_for(roles)):
+        for name in sorted({USERS, LOGIN} | names_for(roles)):
             if name not in task_vars:
                 continue
             try:
@@ -43,12 +43,12 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 variables[name] = self._templar.template(task_vars[name])
             except AnsibleError as error:
                 unresolved[name] = getattr(error, "message", "") or str(error)
-        people = {"users": variables.pop(PEOPLE)} if PEOPLE in variables else {}
+        users = {"users": variables.pop(USERS)} if USERS in variables else {}
         login_user = variables.pop(LOGIN, None) or ""
         for name in HIDDEN.intersection(variables):  # whether it is set is enough
             variables[name] = "given" if variables[name] else ""
         return {
-            **people,
+            **users,
             "roles": roles,
             "variables": variables,
             "unresolved": unresolved,

@@ -21,8 +21,8 @@ description:
   - For a whole list use M(secure_ftp.server.ftp_users), which writes once.
 author: secure_ftp.server contributors (@secure_ftp)
 extends_documentation_fragment:
-  - secure_ftp.server.person
-  - secure_ftp.server.person.passwords
+  - secure_ftp.server.user
+  - secure_ftp.server.user.passwords
   - secure_ftp.server.store
   - secure_ftp.server.store.write
   - secure_ftp.server.sftp.place
@@ -132,7 +132,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._manage.by_modul
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.stored import is_stored
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.together import diff, together
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.policy import valid_min_length
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import person_from_options
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import user_from_options
 
 
 def _logic(module: AnsibleModule) -> dict[str, Any]:
@@ -148,7 +148,7 @@ def _logic(module: AnsibleModule) -> dict[str, Any]:
         options["protocols"] = ["ftps"]
     elif options["protocols"] is None:
         options["protocols"] = [backend.protocol for backend in backends]
-    user = person_from_options(options, valid_min_length(params["password_min_length"]), is_taken=is_stored)
+    user = user_from_options(options, valid_min_length(params["password_min_length"]), is_taken=is_stored)
     if len(backends) == 1 and backends[0].protocol == "ftps":
         outcomes = {"ftps": change_one("ftp_user", user, backends[0], module.check_mode, removing(params))}
     else:

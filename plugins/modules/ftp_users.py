@@ -18,8 +18,8 @@ description:
   - A host that serves one protocol only gets the users of that one.
 author: secure_ftp.server contributors (@secure_ftp)
 extends_documentation_fragment:
-  - secure_ftp.server.person.users
-  - secure_ftp.server.person.passwords
+  - secure_ftp.server.user.users
+  - secure_ftp.server.user.passwords
   - secure_ftp.server.store
   - secure_ftp.server.store.write
   - secure_ftp.server.sftp.place
@@ -62,7 +62,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Exactly these people
+- name: Exactly these users
   secure_ftp.server.ftp_users:
     users:
       - name: batman
@@ -193,7 +193,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend i
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields import PROTOCOLS
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.policy import valid_min_length
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import people_from_list
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import users_from_list
 
 _BY_NAME = {HASHED, LOCKED, UNLOCKED, HOME}
 """What changes of a user and is reported in a list of its own."""
@@ -201,7 +201,7 @@ _BY_NAME = {HASHED, LOCKED, UNLOCKED, HOME}
 
 def _logic(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
-    people = people_from_list(params["users"], valid_min_length(params["password_min_length"]), is_stored)
+    users = users_from_list(params["users"], valid_min_length(params["password_min_length"]), is_stored)
     where = {key: params[key] for key in store_options()}
     backends = chosen(where, Rules.of(params), sftp_rules(params), params["protocols"])
     database = next((one.server.database for one in backends if isinstance(one, Ftps)), None)
@@ -213,8 +213,8 @@ def _logic(module: AnsibleModule) -> dict[str, Any]:
         said = f"{database}: damaged, so users were not compared with it in check mode"
         outcomes = {"ftps": Outcome(database or "", warnings=[said])}
     else:
-        outcomes = change("ftp_users", people, backends, module.check_mode, removing(params))
-    whole = together(people, outcomes)
+        outcomes = change("ftp_users", users, backends, module.check_mode, removing(params))
+    whole = together(users, outcomes)
     warn(module, whole.warnings)
     return {
         "changed": whole.changed or salvaged is not None,

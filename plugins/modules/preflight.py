@@ -9,17 +9,17 @@ module: preflight
 short_description: Find every problem of the variables and the host before anything is touched
 version_added: 0.1.0
 description:
-  - Checks the operating system, the list of people and the variables of the roles against each other and against the
+  - Checks the operating system, the list of users and the variables of the roles against each other and against the
     host, and fails with B(all) problems in one message.
   - Changes nothing and needs nothing but Python on the host.
-  - Where a task gives no O(variables), those of the play are handed over, and so are the people (C(ftp_users)), who
+  - Where a task gives no O(variables), those of the play are handed over, and so are the users (C(ftp_users)), who
     logs in (C(ansible_user)), the names that are defined and the collections that are missing. A variable that refers
     to something undefined is one more problem.
 author: secure_ftp.server contributors (@secure_ftp)
 options:
   users:
     description:
-      - The list of people, as in the variable C(ftp_users).
+      - The list of users, as in the variable C(ftp_users).
       - Declared as a secret because it holds passwords. Names, protocols, keys and states are still shown in messages.
     type: raw
     default: []

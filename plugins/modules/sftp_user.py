@@ -18,8 +18,8 @@ description:
   - For a whole list use M(secure_ftp.server.sftp_users), which creates all accounts in one pass.
 author: secure_ftp.server contributors (@secure_ftp)
 extends_documentation_fragment:
-  - secure_ftp.server.person
-  - secure_ftp.server.person.passwords
+  - secure_ftp.server.user
+  - secure_ftp.server.user.passwords
   - secure_ftp.server.sftp
   - secure_ftp.server.attributes
   - secure_ftp.server.attributes.actiongroup_users
@@ -88,7 +88,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.backend im
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.policy import Rules, sftp_options
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields import of_protocol
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.policy import valid_min_length
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import person_from_options
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import user_from_options
 
 _PERSON = of_protocol("sftp")
 
@@ -96,16 +96,16 @@ _PERSON = of_protocol("sftp")
 def _logic(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     options = {**{key: params[key] for key in _PERSON}, "protocols": ["sftp"]}
-    person = person_from_options(options, valid_min_length(params["password_min_length"]), is_taken=is_stored)
+    user = user_from_options(options, valid_min_length(params["password_min_length"]), is_taken=is_stored)
     backend = Sftp(Rules.of(params))
-    outcome = change_one("sftp_user", person, backend, module.check_mode, ["sftp"] if params["remove_home"] else [])
+    outcome = change_one("sftp_user", user, backend, module.check_mode, ["sftp"] if params["remove_home"] else [])
     warn(module, outcome.warnings)
     return {
         "changed": outcome.changed,
-        "name": person.name,
+        "name": user.name,
         "state": params["state"],
-        "changes": outcome.changed_users.get(person.name, []),
-        "home": backend.directory(person.name),
+        "changes": outcome.changed_users.get(user.name, []),
+        "home": backend.directory(user.name),
         "diff": outcome.diff(),
     }
 

@@ -10,15 +10,15 @@ module: sftp_users
 short_description: Manage all SFTP users at once
 version_added: 0.1.0
 description:
-  - Makes the members of one group the given people. Each is a system account without a shell, jailed by sshd.
+  - Makes the members of one group the given users. Each is a system account without a shell, jailed by sshd.
   - Each user has a home in the jail, owned by the user with mode 0700, and may have a password, public keys or both.
   - The whole list is created in one pass.
   - Changes the SFTP half of each user alone. The FTPS half, its password too, stays as it is. Both are changed by
     M(secure_ftp.server.ftp_users), in one transaction, as the playbook C(users.yml) does.
 author: secure_ftp.server contributors (@secure_ftp)
 extends_documentation_fragment:
-  - secure_ftp.server.person.users
-  - secure_ftp.server.person.passwords
+  - secure_ftp.server.user.users
+  - secure_ftp.server.user.passwords
   - secure_ftp.server.sftp
   - secure_ftp.server.attributes
   - secure_ftp.server.attributes.actiongroup_users
@@ -35,7 +35,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Exactly these people
+- name: Exactly these users
   secure_ftp.server.sftp_users:
     users:
       - name: batman
@@ -46,7 +46,7 @@ EXAMPLES = r"""
           - "{{ lookup('ansible.builtin.file', 'robin.pub') }}"
     purge: true
 
-- name: These people go, and so do their files
+- name: These users go, and so do their files
   secure_ftp.server.sftp_users:
     users:
       - name: joker
@@ -114,15 +114,15 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._manage.stored i
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.backend import Sftp
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.policy import Rules, sftp_options
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.policy import valid_min_length
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import people_from_list
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import users_from_list
 
 
 def _logic(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
-    people = people_from_list(params["users"], valid_min_length(params["password_min_length"]), is_stored)
+    users = users_from_list(params["users"], valid_min_length(params["password_min_length"]), is_stored)
     backend = Sftp(Rules.of(params))
     remove_home = ["sftp"] if params["remove_home"] else []
-    outcome = change("sftp_users", people, [backend], module.check_mode, remove_home)["sftp"]
+    outcome = change("sftp_users", users, [backend], module.check_mode, remove_home)["sftp"]
     jail = backend.jail()
     warn(module, outcome.warnings)
     return {

@@ -10,7 +10,7 @@ module: user_command
 short_description: Install the command ftp-users
 version_added: 0.1.0
 description:
-  - Installs the command C(ftp-users), which manages the people of both protocols on the host itself, and the part of
+  - Installs the command C(ftp-users), which manages the users of both protocols on the host itself, and the part of
     this collection's library that it is made of.
   - A new version is complete before the command is switched over to it.
 author: secure_ftp.server contributors (@secure_ftp)

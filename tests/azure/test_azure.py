@@ -79,7 +79,7 @@ OTHERS = [
     foreign("nothing-else", 4096, access="Deny", protocol="*", destinationPortRange="*"),
     foreign("no-mail-out", 1000, access="Deny", direction="Outbound", destinationPortRange="25"),
 ]
-"""Rules of other people, of every kind a group can hold."""
+"""Rules of other owners, of every kind a group can hold."""
 
 
 def ours(ports, priority, description, source="*", access="Allow", protocol="Tcp"):
@@ -134,7 +134,7 @@ class Run:
 
 @pytest.fixture()
 def play(azure, tmp_path):
-    """Run the role for one host, with the environment of a person who has ``credentials``."""
+    """Run the role for one host, with the environment of somebody who has ``credentials``."""
     authority = tmp_path / "authority.pem"
     azure.authority.cert_pem.write_to_path(str(authority))
     host = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}

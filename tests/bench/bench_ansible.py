@@ -13,7 +13,7 @@ from plays import ROOT, PlayError, Plays, run_playbook
 
 RIG = ROOT / "tests/containers/rig"
 HOST = "secure-ftp-bench"
-PEOPLE = [{"name": "batman", "password": "bat-Cave!1 deep"}, {"name": "robin", "password": "Robin#2 nest"}]
+TWO_USERS = [{"name": "batman", "password": "bat-Cave!1 deep"}, {"name": "robin", "password": "Robin#2 nest"}]
 
 
 def start_host(folder: Path) -> Path:
@@ -31,7 +31,7 @@ def remove_host() -> None:
 def site(inventory: Path, plays: Plays) -> Line:
     """site.yml that changes nothing, two users."""
     playbook = ROOT / "playbooks/site.yml"
-    variables = {"ftp_users": PEOPLE}
+    variables = {"ftp_users": TWO_USERS}
     run_playbook(inventory, playbook, variables)
     seconds, changed = run_playbook(inventory, playbook, variables)
     if changed:
@@ -49,8 +49,8 @@ def numbered(prefix: str, count: int, password_hash: str) -> list[dict[str, str]
 
 def accounts(plays: Plays, password_hash: str) -> Iterator[Line]:
     """sftp_users against a loop of ansible.builtin.user, 200 new accounts each."""
-    people = numbered("batch", 200, password_hash)
-    task = {"secure_ftp.server.sftp_users": {"users": people}}
+    users = numbered("batch", 200, password_hash)
+    task = {"secure_ftp.server.sftp_users": {"users": users}}
     batch = plays.tasks([task])
     again = plays.tasks([task])
     loop = plays.tasks(
@@ -75,8 +75,8 @@ def many_accounts(plays: Plays, password_hash: str) -> Iterator[Line]:
     """sftp_users with 500, 1,000 and 5,000 new accounts: what one of them costs."""
     cost = {}
     for count in (500, 1000, 5000):
-        people = numbered(f"of{count}x", count, password_hash)
-        cost[count] = plays.tasks([{"secure_ftp.server.sftp_users": {"users": people}}]) / count
+        users = numbered(f"of{count}x", count, password_hash)
+        cost[count] = plays.tasks([{"secure_ftp.server.sftp_users": {"users": users}}]) / count
     few = f"one of 500, {cost[500] * 1000:.1f} ms"
     for count in (1000, 5000):
         ours = f"one of {count:,}, {cost[count] * 1000:.1f} ms"

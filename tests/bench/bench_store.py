@@ -19,7 +19,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.policy imp
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import Server
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import Outcome
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.passwords import hash_many, verify_many
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import people_from_list
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import users_from_list
 
 from line import Line
 from plays import ROOT, PlayError, Plays
@@ -56,9 +56,9 @@ def flush(path: Path) -> None:
 def apply(users: list[dict[str, Any]], database: Path) -> Outcome:
     """What the module does with a list: validate it, compare it, write."""
     with uncollected():
-        people = people_from_list(users)
+        wanted = users_from_list(users)
         backend = Ftps(Server(str(database), None, None, "ftp"), RULES)
-        plan = backend.plan(backend.stored([user.name for user in people]), people)
+        plan = backend.plan(backend.stored([user.name for user in wanted]), wanted)
         return backend.apply(plan).outcome if plan.outcome.changed else plan.outcome
 
 

@@ -27,7 +27,7 @@ class Line:
         return self.ratio >= self.target if self.at_least else self.ratio <= self.target
 
     def cells(self) -> tuple[str, ...]:
-        """What a person reads, in the order of COLUMNS."""
+        """What a reader sees, in the order of COLUMNS."""
         target = f"{'>=' if self.at_least else '<='} {self.target:g}"
         return (self.what, self.ours, self.peer, f"{self.ratio:.2f}", target, "yes" if self.passed else "NO")
 

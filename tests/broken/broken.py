@@ -358,7 +358,7 @@ WAYS = (
     Broken(
         "takeover: new SFTP users need nothing to log in with",
         f"{LIBRARY}/_preflight/checks.py",
-        'if "sftp" in person.protocols and not person.authorized_keys and not host.has_account(person.name):',
+        'if "sftp" in user.protocols and not user.authorized_keys and not host.has_account(user.name):',
         "if False:",
         "unit/preflight/test_checks.py::test_new_users_without_anything_to_log_in_with_are_found",
     ),
@@ -449,8 +449,8 @@ WAYS = (
     Broken(
         "policy: the command takes short passwords",
         f"{LIBRARY}/_manage/manager.py",
-        'person_from_options({"name": name, **options}, min_length(), existing)',
-        'person_from_options({"name": name, **options}, 1, existing)',
+        'user_from_options({"name": name, **options}, min_length(), existing)',
+        'user_from_options({"name": name, **options}, 1, existing)',
         "unit/users/test_policy.py::test_manager_and_the_sources_of_the_command_refuse_it",
     ),
     Broken(

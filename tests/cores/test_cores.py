@@ -1,4 +1,4 @@
-"""site.yml with its defaults, from the installed collection: a bare host becomes a server that people log in to.
+"""site.yml with its defaults, from the installed collection: a bare host becomes a server that users log in to.
 
 make cores                     by each release of ansible-core, on Debian 12
 make platforms                 by the newest of them, on each platform

@@ -27,7 +27,7 @@ SFTP_PORT = 22
 
 
 class DemoError(Exception):
-    """Something a person can act on."""
+    """Something the operator can act on."""
 
 
 def say(text: str) -> None:
@@ -51,7 +51,7 @@ def write_private(path: Path, text: str) -> None:
 
 
 def load_users() -> list[dict[str, str]]:
-    """The demo's people; the passwords of an earlier run stay."""
+    """The demo's users; the passwords of an earlier run stay."""
     if STATE.exists():
         return json.loads(STATE.read_text(encoding="utf-8"))["users"]
     return [{"name": name, "password": secrets.token_urlsafe(12)} for name in USERS]
@@ -132,13 +132,13 @@ def prove(host: str, user: dict[str, str]) -> None:
 
 def summary(info: dict) -> str:
     user = info["users"][0]
-    people = "\n".join(f"    {person['name']:<10} {person['password']}" for person in info["users"])
+    listed = "\n".join(f"    {one['name']:<10} {one['password']}" for one in info["users"])
     return f"""
 The server is running.
 
   Address   {info["host"]}    FTPS port {info["ftps_port"]} (explicit TLS), SFTP port {info["sftp_port"]}
   Users
-{people}
+{listed}
 
   Try it (each asks for the password)
     curl --ssl-reqd --cacert {info["ca_file"]} --user {user["name"]} -T README.md ftp://{info["host"]}/

@@ -11,7 +11,7 @@ import json
 import os
 import sys
 
-from store_tools import Child, people, write
+from store_tools import Child, numbered_users, write
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
 
@@ -22,7 +22,7 @@ FAULTS = ("EIO", "ENOSPC", "EDQUOT", "EROFS")
 def main(database: str, kind: str, mode: str) -> None:
     faults = ctypes.CDLL(None)
     faults.fault_log.restype = ctypes.c_char_p
-    changes = people(0, 1) if kind == "single" else people(0, 300, "new")
+    changes = numbered_users(0, 1) if kind == "single" else numbered_users(0, 300, "new")
     directory = os.path.dirname(database).encode()
 
     def attempt(number: int, code: int) -> dict[str, object]:

@@ -76,14 +76,14 @@ def state() -> State:
     """What both halves say of the user: whether there, locked, which password verifies, how many keys."""
     sides = []
     found = {user["name"]: user for user in manager().users()}.get(USER)
-    people = manager()._transaction.read([USER])
+    stored = manager()._transaction.read([USER])
     for protocol in ("ftps", "sftp"):
-        person = people[protocol].person(USER)
-        if not person.present:
+        user = stored[protocol].user(USER)
+        if not user.present:
             sides.append(None)
             continue
-        fits = [number for number, word in enumerate(PASSWORDS) if verify(word, person.password_hash or "")]
-        sides.append((bool(person.locked), fits))
+        fits = [number for number, word in enumerate(PASSWORDS) if verify(word, user.password_hash or "")]
+        sides.append((bool(user.locked), fits))
     if sides[0] != sides[1]:
         raise SystemExit(f"half a user: FTPS {sides[0]}, SFTP {sides[1]}")
     return [sides[0], found and found["sftp"] and found["sftp"]["keys"]]

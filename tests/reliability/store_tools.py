@@ -39,7 +39,7 @@ def fake_hash(seed: object) -> bytes:
     return b"$6$rounds=50000$" + b"%016d$" % zlib.crc32(str(seed).encode()) + b"x" * 86
 
 
-def people(first: int, last: int, seed: object = "") -> dict[bytes, bytes]:
+def numbered_users(first: int, last: int, seed: object = "") -> dict[bytes, bytes]:
     """Records of the users ``first`` to ``last`` - 1; all values differ from those of another seed."""
     return {b"user%06d" % number: fake_hash((number, seed)) for number in range(first, last)}
 

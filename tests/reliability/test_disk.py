@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Callable, Iterator
 
 import pytest
-from store_tools import contents, litter, people, run_module, write
+from store_tools import contents, litter, numbered_users, run_module, write
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
 
@@ -45,7 +45,7 @@ def test_every_system_call_of_a_write_may_fail(
 ) -> None:
     database = tmp_path / "users.db"
     if kind != "new":
-        write(database, people(0, 500, "old"))
+        write(database, numbered_users(0, 500, "old"))
     clean, *faults = with_faults(preload, database, kind, "faults")
     assert clean["error"] is None and len(clean["log"]) > 8, clean
     calls = set()
@@ -73,7 +73,7 @@ def test_every_system_call_of_a_write_may_fail(
 def test_everything_is_on_disk_before_the_rename(tmp_path: Path, preload: Path, kind: str) -> None:
     database = tmp_path / "users.db"
     if kind != "new":
-        write(database, people(0, 500, "old"))
+        write(database, numbered_users(0, 500, "old"))
     log = [line.split(" ", 1) for line in with_faults(preload, database, kind, "log")[0]["log"]]
     renamed = log.index(["rename", str(database)])
     new = [index for index, (call, path) in enumerate(log) if path.endswith(".tmp") and call != "unlink"]
@@ -98,7 +98,7 @@ def refused(database: Path, words: str) -> None:
     """A bulk write is refused with those words and changes nothing."""
     before, names = database.read_bytes(), litter(database)
     with pytest.raises(SecureFtpError) as error:
-        write(database, people(0, 3000, "new"))
+        write(database, numbered_users(0, 3000, "new"))
     assert str(database) in str(error.value) and words in str(error.value), error.value
     result = run_module(
         "ftp_user", name="robin", password="Robin#2 nest", rounds=1000, db=str(database), create_home=False
@@ -112,7 +112,7 @@ def refused(database: Path, words: str) -> None:
 def test_a_disk_that_fills_up_at_any_point(tmp_path: Path, figure: Callable[[str], None]) -> None:
     with small_disk(tmp_path / "disk", "size=4m") as disk:
         database = disk / "users.db"
-        write(database, people(0, 3000, "old"))
+        write(database, numbered_users(0, 3000, "old"))
         size = database.stat().st_size
         before = contents(database)
         full = 0
@@ -121,14 +121,14 @@ def test_a_disk_that_fills_up_at_any_point(tmp_path: Path, figure: Callable[[str
             fill = disk / "fill"
             fill.write_bytes(bytes(max(0, space.f_bavail * space.f_bsize - left)))
             try:
-                write(database, people(2500, 4500, "new"))
+                write(database, numbered_users(2500, 4500, "new"))
             except SecureFtpError as error:
                 full += 1
                 assert "no space left" in str(error), error
                 assert contents(database) == before
             fill.unlink()
             assert not litter(database)
-            write(database, {**dict.fromkeys(people(3000, 4500)), **people(0, 3000, "old")})
+            write(database, {**dict.fromkeys(numbered_users(3000, 4500)), **numbered_users(0, 3000, "old")})
             assert contents(database) == before
         assert full >= 10, f"the disk was full {full} times only"
         figure(f"disk: full at {full} different points of a write, the old users were intact each time")
@@ -137,7 +137,7 @@ def test_a_disk_that_fills_up_at_any_point(tmp_path: Path, figure: Callable[[str
 @needs_root
 def test_a_full_disk(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", "size=4m") as disk:
-        write(disk / "users.db", people(0, 3000, "old"))
+        write(disk / "users.db", numbered_users(0, 3000, "old"))
         space = os.statvfs(disk)
         (disk / "fill").write_bytes(bytes(space.f_bavail * space.f_bsize))
         refused(disk / "users.db", "no space left")
@@ -146,7 +146,7 @@ def test_a_full_disk(tmp_path: Path) -> None:
 @needs_root
 def test_no_inode_left(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", "size=4m,nr_inodes=4") as disk:
-        write(disk / "users.db", people(0, 10, "old"))
+        write(disk / "users.db", numbered_users(0, 10, "old"))
         (disk / "fill").touch()
         refused(disk / "users.db", "no space left")
 
@@ -154,7 +154,7 @@ def test_no_inode_left(tmp_path: Path) -> None:
 @needs_root
 def test_a_read_only_file_system(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", "size=4m") as disk:
-        write(disk / "users.db", people(0, 10, "old"))
+        write(disk / "users.db", numbered_users(0, 10, "old"))
         subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
         refused(disk / "users.db", "read-only")
         unchanged = run_module("ftp_users", users=[], db=str(disk / "users.db"), create_home=False)
@@ -180,12 +180,12 @@ def test_over_quota(tmp_path: Path) -> None:
         ):
             subprocess.run(["btrfs", *command], check=True, capture_output=True)
         database = users / "users.db"
-        write(database, people(0, 4000, "old"))
+        write(database, numbered_users(0, 4000, "old"))
         # What is left is less than the copy a change needs.
         fill = users / "fill"
         fill.write_bytes(bytes((2 << 20) - 3 * database.stat().st_size // 2))
         refused(database, "quota")
         subprocess.run(["btrfs", "qgroup", "limit", "16M", str(users)], check=True, capture_output=True)
-        write(database, people(0, 10, "new"))
+        write(database, numbered_users(0, 10, "new"))
     finally:
         subprocess.run(["umount", "--lazy", str(folder)], check=True)

@@ -18,7 +18,7 @@ from typing import Callable
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from store_tools import PASSWORD_HASH, Child, contents, people, run_module, write
+from store_tools import PASSWORD_HASH, Child, contents, numbered_users, run_module, write
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps import database as _userdb
@@ -36,7 +36,7 @@ DAMAGED = int(os.environ.get("SECURE_FTP_DAMAGED", "500"))
 
 def sound(path: Path) -> bytearray:
     other = path.with_name("other.db")
-    write(other, people(0, 500))
+    write(other, numbered_users(0, 500))
     content = bytearray(other.read_bytes())
     for file in (other, other.with_name("other.db.lock")):
         file.unlink()
@@ -133,8 +133,8 @@ def test_every_kind_has_its_own_words() -> None:
 def varied(path: Path) -> bytearray:
     """A sound database with values on overflow pages and with free pages."""
     other = path.with_name("other.db")
-    write(other, {**people(0, 700), **{b"long%d" % number: b"x" * 700 * number for number in range(20)}})
-    write(other, dict.fromkeys([*people(500, 700), *(b"long%d" % number for number in range(0, 20, 3))]))
+    write(other, {**numbered_users(0, 700), **{b"long%d" % number: b"x" * 700 * number for number in range(20)}})
+    write(other, dict.fromkeys([*numbered_users(500, 700), *(b"long%d" % number for number in range(0, 20, 3))]))
     content = bytearray(other.read_bytes())
     for file in (other, other.with_name("other.db.lock")):
         file.unlink()
@@ -168,8 +168,8 @@ def use_damaged(database: Path, content: bytes, number: int) -> list[str]:
     for name, work in (
         ("read", lambda: _userdb.read(str(database)).all()),
         ("few", lambda: write(database, {b"user%06d" % (number % 500): b"$1$x", b"new%d" % number: b"$1$y" * 20})),
-        ("many", lambda: write(database, people(300, 900, number))),
-        ("remove", lambda: write(database, {**dict.fromkeys(people(0, 400)), b"long7": None, b"long19": b"x"})),
+        ("many", lambda: write(database, numbered_users(300, 900, number))),
+        ("remove", lambda: write(database, {**dict.fromkeys(numbered_users(0, 400)), b"long7": None, b"long19": b"x"})),
         ("salvage", lambda: _userdb.salvage_database(str(database))),
     ):
         database.write_bytes(content)
@@ -227,7 +227,7 @@ def test_what_is_readable_of_a_damaged_database_is_salvaged_by_ftp_users(tmp_pat
     assert Path(kept).read_bytes() == content
     found = contents(database)
     assert found.pop(b"batman") == PASSWORD_HASH.encode()
-    assert found.items() <= people(0, 500).items(), "an invented record"
+    assert found.items() <= numbered_users(0, 500).items(), "an invented record"
     assert len(found) == result["salvaged"]["records"] >= 300
 
 

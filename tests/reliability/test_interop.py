@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pam
 import pytest
-from store_tools import PASSWORD, PASSWORD_HASH, contents, fake_hash, hash_plaintext, people, run_module, write
+from store_tools import PASSWORD, PASSWORD_HASH, contents, fake_hash, hash_plaintext, numbered_users, run_module, write
 
 pytestmark = pytest.mark.skipif(not shutil.which("db_load"), reason="db-util is not installed")
 
@@ -53,12 +53,12 @@ def perl(path: Path, command: str, records: dict[bytes, bytes] | None = None) ->
 @pytest.mark.parametrize("count", [1, 10, 1000, 30000])
 def test_db_dump_and_db_verify_read_ours(tmp_path: Path, count: int) -> None:
     database = tmp_path / "users.db"
-    write(database, people(0, count))
-    assert db_dump(database) == people(0, count)
-    changes = {**dict.fromkeys(people(0, count // 3)), **people(count // 2, count + 5, "new")}
+    write(database, numbered_users(0, count))
+    assert db_dump(database) == numbered_users(0, count)
+    changes = {**dict.fromkeys(numbered_users(0, count // 3)), **numbered_users(count // 2, count + 5, "new")}
     write(database, changes)
     assert db_dump(database) == {
-        key: value for key, value in {**people(0, count), **changes}.items() if value is not None
+        key: value for key, value in {**numbered_users(0, count), **changes}.items() if value is not None
     }
 
 
@@ -66,25 +66,25 @@ def test_db_dump_and_db_verify_read_ours(tmp_path: Path, count: int) -> None:
 @pytest.mark.parametrize("order", ["1234", "4321"])
 def test_what_db_load_wrote_is_updated_without_losing_a_record(tmp_path: Path, page_size: int, order: str) -> None:
     database = tmp_path / "users.db"
-    loaded = {**people(0, 3000), b"plain": b"a plaintext password", b"long": b"x" * 500}
+    loaded = {**numbered_users(0, 3000), b"plain": b"a plaintext password", b"long": b"x" * 500}
     db_load(database, loaded, "-c", f"db_pagesize={page_size}", "-c", f"db_lorder={order}")
     write(database, {b"batman": fake_hash(1), b"user000007": None})
     expected = {**loaded, b"batman": fake_hash(1)}
     del expected[b"user000007"]
     assert db_dump(database) == expected
-    write(database, people(2000, 5000, "new"))
-    assert db_dump(database) == {**expected, **people(2000, 5000, "new")}
+    write(database, numbered_users(2000, 5000, "new"))
+    assert db_dump(database) == {**expected, **numbered_users(2000, 5000, "new")}
 
 
 @pytest.mark.skipif(not have_perl(), reason="Perl has no DB_File")
 def test_perl_and_we_take_turns(tmp_path: Path) -> None:
     database = tmp_path / "users.db"
-    expected = {**people(0, 500), b"plain": b"secret", b"empty": b""}
+    expected = {**numbered_users(0, 500), b"plain": b"secret", b"empty": b""}
     perl(database, "write", expected)
     chance = random.Random(4)
     for turn in range(10):
         first = chance.randrange(1000)
-        changes = people(first, first + 200, turn)
+        changes = numbered_users(first, first + 200, turn)
         (write if turn % 2 == 0 else lambda path, records: perl(path, "write", records))(database, changes)
         expected.update(changes)
         assert perl(database, "read") == db_dump(database) == contents(database) == expected
@@ -94,7 +94,7 @@ def test_perl_and_we_take_turns(tmp_path: Path) -> None:
 @pytest.mark.parametrize("maker", ["ours", "db_load", "perl"])
 def test_pam_userdb_reads_what_anybody_wrote_and_we_updated(tmp_path: Path, maker: str) -> None:
     database = tmp_path / "users.db"
-    records = {b"batman": PASSWORD_HASH.encode(), **people(0, 2000)}
+    records = {b"batman": PASSWORD_HASH.encode(), **numbered_users(0, 2000)}
     if maker == "perl" and not have_perl():
         pytest.skip("Perl has no DB_File")
     {"ours": write, "db_load": db_load, "perl": lambda path, users: perl(path, "write", users)}[maker](

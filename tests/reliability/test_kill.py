@@ -14,7 +14,17 @@ from typing import Callable
 
 import pam
 import pytest
-from store_tools import PASSWORD, PASSWORD_HASH, Child, contents, hash_plaintext, litter, people, run_module, write
+from store_tools import (
+    PASSWORD,
+    PASSWORD_HASH,
+    Child,
+    contents,
+    hash_plaintext,
+    litter,
+    numbered_users,
+    run_module,
+    write,
+)
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps import apply
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import discover
@@ -55,13 +65,13 @@ class Moments:
 def single(number: int) -> dict[bytes, bytes | None]:
     """One user more, changed or removed."""
     user = b"user%06d" % (number % 40)
-    return {user: None if number % 5 == 4 else people(0, 1, number)[b"user000000"]}
+    return {user: None if number % 5 == 4 else numbered_users(0, 1, number)[b"user000000"]}
 
 
 def bulk(number: int) -> dict[bytes, bytes | None]:
     """1,000 changed, and 500 come or go."""
-    some = people(1000, 1500, number)
-    return {**people(0, 1000, number), **(dict.fromkeys(some) if number % 2 else some)}
+    some = numbered_users(1000, 1500, number)
+    return {**numbered_users(0, 1000, number), **(dict.fromkeys(some) if number % 2 else some)}
 
 
 @pytest.mark.parametrize(("changes_of", "share"), [(single, 0.6), (bulk, 0.4)], ids=["single", "bulk"])
@@ -69,7 +79,7 @@ def test_a_killed_write_leaves_the_old_or_the_new_users(
     memory: Path, changes_of: Callable[[int], dict], share: float, figure: Callable[[str], None]
 ) -> None:
     database = memory / "users.db"
-    write(database, people(0, 1000))
+    write(database, numbered_users(0, 1000))
     os.chown(database, *OWNER)
     os.chmod(database, MODE)
     moments = Moments(seconds_of(lambda number: write(database, changes_of(1000 + number))), seed=1)

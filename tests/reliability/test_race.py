@@ -12,7 +12,17 @@ from pathlib import Path
 from typing import Callable
 
 import pytest
-from store_tools import PASSWORD_HASH, Child, contents, fake_hash, litter, people, run_module, run_module_file, write
+from store_tools import (
+    PASSWORD_HASH,
+    Child,
+    contents,
+    fake_hash,
+    litter,
+    numbered_users,
+    run_module,
+    run_module_file,
+    write,
+)
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
 
@@ -70,7 +80,7 @@ def test_16_writers_of_50_users_each_lose_none(memory: Path, figure: Callable[[s
 
 def test_writers_of_the_same_user_the_last_one_wins(tmp_path: Path) -> None:
     database = tmp_path / "users.db"
-    write(database, people(0, 200))
+    write(database, numbered_users(0, 200))
     count = 20
 
     def work(writer: int) -> None:
@@ -82,23 +92,23 @@ def test_writers_of_the_same_user_the_last_one_wins(tmp_path: Path) -> None:
         child.result()
     found = contents(database)
     assert found.pop(b"batman") in {b"$1$%d-%d" % (writer, count - 1) for writer in range(16)}
-    assert found == people(0, 200)
+    assert found == numbered_users(0, 200)
 
 
 def test_adding_and_removing_the_same_users_leaves_a_sound_file(tmp_path: Path) -> None:
     database = tmp_path / "users.db"
-    write(database, people(0, 200))
+    write(database, numbered_users(0, 200))
 
     def work(writer: int) -> None:
         for number in range(20):
-            some = people(200, 260, number)
+            some = numbered_users(200, 260, number)
             write(database, some if (writer + number) % 2 else dict.fromkeys(some))
 
     children = [Child(lambda writer=writer: work(writer)) for writer in range(8)]
     for child in children:
         child.result()
     found = contents(database)
-    assert people(0, 200).items() <= found.items()
+    assert numbered_users(0, 200).items() <= found.items()
     assert len(found) in (200, 260), "a bulk write was split"
 
 
@@ -125,20 +135,20 @@ def test_a_dead_lock_holder_blocks_nobody(tmp_path: Path, signal_number: int) ->
     holder.send_signal(signal_number)
     holder.wait()
     started = time.monotonic()
-    write(database, people(0, 10))
+    write(database, numbered_users(0, 10))
     assert time.monotonic() - started < 2
-    assert contents(database) == people(0, 10)
+    assert contents(database) == numbered_users(0, 10)
 
 
 def test_a_live_lock_holder_is_waited_for_with_a_bound(tmp_path: Path) -> None:
     database = tmp_path / "users.db"
-    write(database, people(0, 10))
+    write(database, numbered_users(0, 10))
     before = database.read_bytes()
     holder = hold_lock(database)
     try:
         started = time.monotonic()
         with pytest.raises(SecureFtpError) as error:
-            write(database, people(0, 20), lock_timeout=1.0)
+            write(database, numbered_users(0, 20), lock_timeout=1.0)
         assert 1.0 <= time.monotonic() - started < 2.0
         for part in (str(database), f"{database}.lock", str(holder.pid), "1 second"):
             assert part in str(error.value)
@@ -156,13 +166,13 @@ def test_a_slow_lock_holder_is_only_waited_for(tmp_path: Path) -> None:
     database = tmp_path / "users.db"
     fd = os.open(f"{database}.lock", os.O_RDWR | os.O_CREAT, 0o600)
     fcntl.flock(fd, fcntl.LOCK_EX)
-    child = Child(lambda: write(database, people(0, 10)))
+    child = Child(lambda: write(database, numbered_users(0, 10)))
     time.sleep(1)
     assert not database.exists()
     fcntl.flock(fd, fcntl.LOCK_UN)
     child.result(timeout=2)
     os.close(fd)
-    assert contents(database) == people(0, 10)
+    assert contents(database) == numbered_users(0, 10)
 
 
 def test_readers_need_no_lock(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""pam_userdb itself, logging people in while the database is rewritten again and again."""
+"""pam_userdb itself, logging users in while the database is rewritten again and again."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Callable
 
 import pam
 import pytest
-from store_tools import PASSWORD, PASSWORD_HASH, Child, people, write
+from store_tools import PASSWORD, PASSWORD_HASH, Child, numbered_users, write
 
 UPDATES = 500
 READERS = 2
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(not pam.available(), reason="libpam 1.4 or pam_u
 def test_no_login_is_refused_during_500_updates(memory: Path, figure: Callable[[str], None]) -> None:
     database, stop = memory / "users.db", memory / "stop"
     batman = {b"batman": PASSWORD_HASH.encode()}
-    write(database, {**people(0, 1000), **batman})
+    write(database, {**numbered_users(0, 1000), **batman})
     pam.write_service(memory, database)
 
     def read() -> list[int]:
@@ -33,9 +33,9 @@ def test_no_login_is_refused_during_500_updates(memory: Path, figure: Callable[[
     readers = [Child(read) for _turn in range(READERS)]
     started = time.monotonic()
     for number in range(UPDATES):
-        bulk = people(1000, 1200, number)
+        bulk = numbered_users(1000, 1200, number)
         changes = dict.fromkeys(bulk) if number % 2 else bulk
-        write(database, changes if number % 4 > 1 else people(number, number + 1, number))
+        write(database, changes if number % 4 > 1 else numbered_users(number, number + 1, number))
     seconds = time.monotonic() - started
     stop.touch()
     counts = [reader.result() for reader in readers]

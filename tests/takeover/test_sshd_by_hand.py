@@ -1,6 +1,6 @@
 """A running SSH server that somebody else set up: their Subsystem line, their jail, their AllowGroups, later no PAM.
 
-Cases 02, 03, 19 and 20, and people of all kinds (05, 24), with one run that stops and one that goes on.
+Cases 02, 03, 19 and 20, and users of all kinds (05, 24), with one run that stops and one that goes on.
 """
 
 from __future__ import annotations
@@ -49,9 +49,9 @@ PASSWORDS = {
     "bp128": "y" * 128,
 }
 LOCKED = "Sommer2026!"
-PEOPLE = [{"name": name, "password": password} for name, password in PASSWORDS.items()]
+USERS = [{"name": name, "password": password} for name, password in PASSWORDS.items()]
 VARIABLES: dict[str, Any] = {
-    "ftp_users": [*PEOPLE, {"name": "b-lock", "password": LOCKED, "locked": True}],
+    "ftp_users": [*USERS, {"name": "b-lock", "password": LOCKED, "locked": True}],
     "ftp_users_password_min_length": 1,
 }
 ROLES = "--tags=vsftpd,pam_userdb,sshd_chroot,user_command"
@@ -97,17 +97,17 @@ def server(container) -> Iterator[Server]:
     assert "invoice.txt" in (by_hand.get("sftp://127.0.0.1/upload/", "carol", "Caro-l-1") or "")
     assert by_hand.get("sftp://127.0.0.1/etc/passwd", "mailbox1", "Mail-box-1") is None
     before = container.sh(STATE).stdout
-    people = {"ftp_users": [*PEOPLE, {"name": "carol", "password": "Caro-l-1"}]}
-    alone = container.role("sshd_chroot", {**VARIABLES, **people})
+    users = {"ftp_users": [*USERS, {"name": "carol", "password": "Caro-l-1"}]}
+    alone = container.role("sshd_chroot", {**VARIABLES, **users})
     assert alone.returncode != 0 and "ChrootDirectory of the group sftponly" in alone.stdout, alone.stdout
-    stopped = container.play({**VARIABLES, **people}, ROLES)
+    stopped = container.play({**VARIABLES, **users}, ROLES)
     after = container.sh(STATE).stdout
     assert stopped.returncode != 0, stopped.stdout
     container.sh(f"sed -i '/^AllowGroups/s/$/ ftpjail/' {DROP_IN}; systemctl reload ssh")
     key = container.sh("cat /root/key.pub").stdout.strip()
     keyed = {"name": "keyonly", "authorized_keys": [key], "protocols": ["sftp"]}
-    people = {"ftp_users": [*VARIABLES["ftp_users"], keyed]}
-    done = container.play({**VARIABLES, **people, "sshd_chroot_group": "ftpjail"}, ROLES)
+    users = {"ftp_users": [*VARIABLES["ftp_users"], keyed]}
+    done = container.play({**VARIABLES, **users, "sshd_chroot_group": "ftpjail"}, ROLES)
     assert done.returncode == 0, done.stdout
     yield Server(container, stopped.stdout, before, after)
 

@@ -44,7 +44,7 @@ def requirements() -> dict[str, list[str]]:
 
 def test_every_requirement_is_pinned_to_one_release() -> None:
     for name, lines in requirements().items():
-        # What a person installs beside an Ansible of their own must leave room for what that one needs.
+        # What a user installs beside an Ansible of their own must leave room for what that one needs.
         loose = [line for line in lines if ">=" in line] if name == "requirements-azure.txt" else []
         assert [line for line in lines if line not in loose and not re.fullmatch(PINNED, line)] == [], name
 

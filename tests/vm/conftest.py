@@ -22,12 +22,12 @@ from machine import BASE, ROOT, Machine, build
 
 _FIGURES: list[str] = []
 PASSWORDS = {"batman": "bat-Cave!1 deep", "robin": "Robin#2 nest", "alfred": "Alfred$3 butler"}
-PEOPLE: list[dict[str, Any]] = [
+USERS: list[dict[str, Any]] = [
     {"name": "batman", "password": PASSWORDS["batman"]},
     {"name": "robin", "password": PASSWORDS["robin"]},
     {"name": "alfred", "password": PASSWORDS["alfred"], "locked": True},
 ]
-VARIABLES = {**BASE, "ftp_users": PEOPLE}
+VARIABLES = {**BASE, "ftp_users": USERS}
 CUTS = int(os.environ.get("SECURE_FTP_CUTS", "20"))
 SITE_CUTS = max(1, CUTS // 10)
 """Of a run of site.yml, which takes far longer."""

@@ -15,7 +15,7 @@ from collections import Counter
 from typing import Any, Tuple
 
 from conftest import COMMAND_CUTS, PASSWORDS, dice_of
-from people import evidence, halves, left_in_shadow, new_findings, probe, sides
+from users import evidence, halves, left_in_shadow, new_findings, probe, sides
 
 JOURNAL = "/var/lib/secure_ftp.server/unfinished.json"
 NAMES = [f"thug{number}" for number in range(6)]
@@ -51,7 +51,7 @@ def command(verb: str, name: str) -> str:
 
 
 def until_dark(machine, town: Town, dice: random.Random, most: int) -> Change:
-    """Change people until the power goes, after at most ``most`` writes and flushes; the change that had no answer."""
+    """Change users until the power goes, after at most ``most`` writes and flushes; the change that had no answer."""
     machine.disk.cut_after(1 + int(dice.random() * most))
     while True:
         verb, name, password = change = town.change(dice)
@@ -119,7 +119,7 @@ def test_power_cuts_while_people_change(machine, figure):
     known = [finding["subject"] for finding in machine.findings()]
     most = events_of_a_change(machine)
     for turn in range(COMMAND_CUTS):
-        started, dice = time.monotonic(), dice_of("people", turn)
+        started, dice = time.monotonic(), dice_of("users", turn)
         change = until_dark(machine, town, dice, most)
         blocks, gone = machine.power_cut(dice)
         machine.on()

@@ -14,8 +14,8 @@ import subprocess
 import time
 from typing import Any
 
-from conftest import PASSWORDS, PEOPLE, SITE_CUTS, VARIABLES, dice_of, recap, tasks_of
-from people import halves, left_in_shadow, new_findings, probe, sides
+from conftest import PASSWORDS, SITE_CUTS, USERS, VARIABLES, dice_of, recap, tasks_of
+from users import halves, left_in_shadow, new_findings, probe, sides
 
 CLERKS = {f"clerk{number}": f"Clerk number {number}" for number in range(3)}
 ODD = {
@@ -34,7 +34,7 @@ def variant(number: int) -> dict[str, Any]:
         {"name": name, "password": password} if odd else {"name": name, "state": "absent"}
         for name, password in CLERKS.items()
     ]
-    return {**VARIABLES, **(ODD if odd else {}), "ftp_users": [*PEOPLE, *clerks]}
+    return {**VARIABLES, **(ODD if odd else {}), "ftp_users": [*USERS, *clerks]}
 
 
 def run_until_dark(machine, number: int, task: int, after: int) -> str | None:

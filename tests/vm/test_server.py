@@ -10,7 +10,7 @@ the first connection. An sshd that reloads starts itself anew without the socket
 from __future__ import annotations
 
 from conftest import PASSWORDS, VARIABLES, recap
-from people import EVERYBODY, logs_in
+from users import EVERYBODY, logs_in
 
 UNITS = (
     "systemctl list-unit-files --no-legend --plain --state=enabled,static,generated | sort;"

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Write a server's user database 500 times while people log in.
+"""Write a server's user database 500 times while users log in.
 
 Runs on the server, with the collection's own library beside it. Standard input: {"user": ..., "password": ...}; that
 user gets another hash of the same password in every tenth update, others come and go. The users of before stay.

@@ -35,7 +35,7 @@ def who(found: re.Match[str]) -> set[str]:
 
 
 @pytest.fixture(autouse=True)
-def people(server):
+def users(server):
     """Nobody of that name before and after; an administrator who may run the command with sudo, and nothing else."""
     sudoers = "/etc/sudoers.d/olivia-audit"
     clear = f"ftp-users del {NAME} --remove-home 2>/dev/null; rm -rf {{{FTPS_ROOT},{SFTP_JAIL}}}/{NAME}"

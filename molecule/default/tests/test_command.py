@@ -172,13 +172,13 @@ def test_many_at_once_are_all_done(server):
 @pytest.mark.spread
 def test_a_file_of_people_goes_in_and_comes_out(server):
     text = f'name,protocols,password\n{NAME}-1,ftps,first pass 1\n{NAME}-2,"ftps\nsftp",second pass 2\n'
-    server.sh(f"cat >/root/people.csv <<'END'\n{text}END\n")
+    server.sh(f"cat >/root/users.csv <<'END'\n{text}END\n")
     before = server.sh(STORES).stdout
-    plan = answer(server, "import", "/root/people.csv", "--dry-run")
+    plan = answer(server, "import", "/root/users.csv", "--dry-run")
     assert plan["added"] == [f"{NAME}-1", f"{NAME}-2"] and plan["dry_run"]
-    assert "expected --dry-run or --yes" in run(server, "import", "/root/people.csv", status=2).stderr
+    assert "expected --dry-run or --yes" in run(server, "import", "/root/users.csv", status=2).stderr
     assert server.sh(STORES).stdout == before
-    assert answer(server, "import", "/root/people.csv", "--yes")["added"] == [f"{NAME}-1", f"{NAME}-2"]
+    assert answer(server, "import", "/root/users.csv", "--yes")["added"] == [f"{NAME}-1", f"{NAME}-2"]
     assert granted(server, "second pass 2", f"{NAME}-2") == EVERYWHERE
     after = server.sh(STORES).stdout
     exported = run(server, "export", "--hashes").stdout

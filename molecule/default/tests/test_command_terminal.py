@@ -107,8 +107,8 @@ def test_the_list_is_a_table(terminal):
 @pytest.mark.spread
 @pytest.mark.parametrize(("reply", "logged_in"), [("n", NOWHERE), ("y", EVERYWHERE)])
 def test_import_says_what_it_would_do_and_asks(server, terminal, reply, logged_in):
-    server.sh(f"printf 'name,password\\n{NAME},file password\\n' >/root/people.csv")
-    terminal.sendline("ftp-users import /root/people.csv")
+    server.sh(f"printf 'name,password\\n{NAME},file password\\n' >/root/users.csv")
+    terminal.sendline("ftp-users import /root/users.csv")
     terminal.expect_exact("Do it? [y/N] ")
     assert f"{NAME}: would be added" in terminal.before
     terminal.sendline(reply)

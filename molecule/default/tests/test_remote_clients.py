@@ -283,9 +283,9 @@ def test_fifty_calls_at_once_are_all_answered_and_none_is_lost(server, control, 
 
 
 def test_the_playbook_of_the_users_is_the_third_client(server, control, no_harvey, tmp_path):
-    def play(**person) -> str:
-        variables = tmp_path / "people.json"
-        variables.write_text(json.dumps({"ftp_hosts": server.name, "ftp_users": [{"name": NAME, **person}]}))
+    def play(**fields) -> str:
+        variables = tmp_path / "users.json"
+        variables.write_text(json.dumps({"ftp_hosts": server.name, "ftp_users": [{"name": NAME, **fields}]}))
         return ansible(
             "ansible-playbook", f"--inventory={INVENTORY}", f"--extra-vars=@{variables}", "playbooks/users.yml"
         )

@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""How the command answers: lines for people, JSON for programs."""
+"""How the command answers: lines for a reader, JSON for programs."""
 
 from __future__ import annotations
 

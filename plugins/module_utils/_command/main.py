@@ -46,7 +46,7 @@ examples:
   pass show ftp/joker | ftp-users edit joker --password-stdin
   ftp-users lock joker                        no log-in by password or key
   ftp-users keys alfred add ~/alfred.pub
-  ftp-users import people.csv                 say what would change, ask, do it
+  ftp-users import users.csv                 say what would change, ask, do it
   ftp-users check                             is everything in order?
 
 exit status:
@@ -83,7 +83,7 @@ def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     top = Parser(
         prog="ftp-users",
-        description="Manage the people of this FTPS and SFTP server.",
+        description="Manage the users of this FTPS and SFTP server.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -19,7 +19,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._users.formats i
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.hash_strength import TOLERABLE
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.passwords import scheme
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.policy import min_length
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import people_from_list
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import users_from_list
 
 
 def register(verbs: Verbs) -> None:
@@ -46,12 +46,12 @@ def run(arguments: argparse.Namespace, manager: Manager) -> int:
         return True
 
     found, skipped = entries(read(arguments.file), arguments.format, source, is_taken)
-    people = people_from_list(found, min_length(), is_taken)
+    users = users_from_list(found, min_length(), is_taken)
     weak = sorted(set(weak))
     if arguments.yes and not arguments.dry_run:  # also what is refused is one change, for the log
-        print_result(arguments, manager.apply_list(people, weak=weak), skipped, "")
+        print_result(arguments, manager.apply_list(users, weak=weak), skipped, "")
         return 0
-    plan = manager.apply_list(people, dry_run=True)
+    plan = manager.apply_list(users, dry_run=True)
     if arguments.dry_run or not plan.changes_anything:
         print_result(arguments, plan, skipped, "would be " if arguments.dry_run else "")
         return 0
@@ -61,5 +61,5 @@ def run(arguments: argparse.Namespace, manager: Manager) -> int:
     if input("Do it? [y/N] ").strip().lower() not in ("y", "yes"):
         sys.stdout.write("nothing was changed\n")
         return 0
-    print_result(arguments, manager.apply_list(people, weak=weak), {}, "")
+    print_result(arguments, manager.apply_list(users, weak=weak), {}, "")
     return 0

@@ -15,7 +15,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.policy imp
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import CONFIGS, Server, discover
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.state import Stored, describe, read_state
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import Plan
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import Person
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import User
 
 
 class Ftps:
@@ -50,10 +50,10 @@ class Ftps:
     def is_current(self, stored: Stored) -> bool:
         return stored.view is not None and is_current(self.server.database, stored.view)
 
-    def settled(self, stored: Stored, users: Sequence[Person]) -> set[str]:
+    def settled(self, stored: Stored, users: Sequence[User]) -> set[str]:
         return plan.settled(stored, users, self._rules)
 
-    def plan(self, stored: Stored, users: Sequence[Person], remove_home: bool = False) -> Plan:
+    def plan(self, stored: Stored, users: Sequence[User], remove_home: bool = False) -> Plan:
         return plan.make_plan(stored, users, self._rules, remove_home)
 
     def after(self, done: Plan) -> Stored:
@@ -70,7 +70,7 @@ class Ftps:
     def delete(self, done: Plan) -> list[str]:
         return apply.delete(done)
 
-    def restore(self, before: Mapping[str, Person]) -> None:
+    def restore(self, before: Mapping[str, User]) -> None:
         """The database was not changed, or there is no way back."""
 
     def directory(self, name: str) -> str | None:

@@ -30,7 +30,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend i
     Step,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.names import is_component
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import Person, uses
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import User, uses
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class EndSessions(Step):
 class _Wishes:
     """The users, sorted once by what they bring: lists are long, and each decision looks at those it is about."""
 
-    users: dict[bytes, Person] = field(default_factory=dict)
+    users: dict[bytes, User] = field(default_factory=dict)
     gone: set[bytes] = field(default_factory=set)
     hashes: dict[bytes, bytes] = field(default_factory=dict)
     passwords: dict[bytes, str] = field(default_factory=dict)
@@ -98,7 +98,7 @@ class _Wishes:
     locks: dict[bytes, bool] = field(default_factory=dict)
 
 
-def _sorted(users: Sequence[Person]) -> _Wishes:
+def _sorted(users: Sequence[User]) -> _Wishes:
     wishes = _Wishes()
     for user in users:
         key = user.name.encode("utf-8")
@@ -116,7 +116,7 @@ def _sorted(users: Sequence[Person]) -> _Wishes:
     return wishes
 
 
-def settled(stored: Stored, users: Sequence[Person], rules: Rules) -> set[str]:
+def settled(stored: Stored, users: Sequence[User], rules: Rules) -> set[str]:
     """Whose given password need not be stored: it is the stored one, or stored ones are to be kept."""
     return {text(key) for key in _settled(stored, _sorted(users).passwords, rules)}
 
@@ -131,7 +131,7 @@ def _settled(stored: Stored, given: Mapping[bytes, str], rules: Rules) -> set[by
     return right.union(key for key, verified in zip(hashed, fits) if verified)
 
 
-def make_plan(stored: Stored, users: Sequence[Person], rules: Rules, remove_home: bool = False) -> Plan:
+def make_plan(stored: Stored, users: Sequence[User], rules: Rules, remove_home: bool = False) -> Plan:
     """Decide how FTPS users become what ``users`` says; who is not in it stays, unless ``rules.purge``.
 
     Raises SecureFtpError for what cannot or must not be done.

@@ -16,7 +16,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._host.found impo
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.mounts import mount_points
 from ansible_collections.secure_ftp.server.plugins.module_utils._users import passwords
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.names import is_component
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import Person
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import User
 
 
 class Home(NamedTuple):
@@ -54,12 +54,12 @@ class Stored:
     misreads_hashes: bool = False
     view: View | None = field(default=None, repr=False)
 
-    def person(self, name: str) -> Person:
-        """``name`` as a Person of FTPS that a plan would leave as it is."""
+    def user(self, name: str) -> User:
+        """``name`` as a User of FTPS that a plan would leave as it is."""
         key = name.encode("utf-8")
         if key not in self.records:
-            return Person(name, present=False)
-        return Person(name, True, None, text(self.records[key]), ("ftps",), None, key in self.locked)
+            return User(name, present=False)
+        return User(name, True, None, text(self.records[key]), ("ftps",), None, key in self.locked)
 
     def described(self, name: str) -> dict[str, Any] | None:
         """Name, scheme of the password, lock and directory; None for nobody."""

@@ -25,12 +25,12 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._manage.transact
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import Backend, Outcome, Plan, Reading
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields import PROTOCOLS
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import Person
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import User
 
 
 def change(
     front: str,
-    users: Sequence[Person],
+    users: Sequence[User],
     backends: Sequence[Backend],
     check_mode: bool,
     remove_home: Collection[str] = (),
@@ -46,7 +46,7 @@ def change(
     is_root = os.geteuid() == 0
     transaction = Transaction(backends, reopen, journal.PATH if is_root else None)
 
-    def run(do: Callable[..., Mapping[str, Plan]]) -> tuple[list[Person], dict[str, Outcome]]:
+    def run(do: Callable[..., Mapping[str, Plan]]) -> tuple[list[User], dict[str, Outcome]]:
         reading = transaction.read([user.name for user in users], remove_home)
         wanted = [_as_there(user, reading) for user in users] if keep_halves else list(users)
         warnings = halves.joined(wanted, reading, backends) if len(backends) > 1 else []
@@ -68,9 +68,9 @@ def change(
     return outcomes
 
 
-def _as_there(user: Person, reading: Reading) -> Person:
+def _as_there(user: User, reading: Reading) -> User:
     """``user`` by the protocols there are; who is new gets all of those that are read."""
-    has = [protocol for protocol in PROTOCOLS if protocol in reading and reading[protocol].person(user.name).present]
+    has = [protocol for protocol in PROTOCOLS if protocol in reading and reading[protocol].user(user.name).present]
     return user._replace(protocols=tuple(has or (one for one in PROTOCOLS if one in reading)))
 
 
@@ -88,7 +88,7 @@ def salvage(front: str, database: str, check_mode: bool, lock_timeout: float) ->
 
 
 def change_one(
-    front: str, user: Person, backend: Backend, check_mode: bool, remove_home: Collection[str] = ()
+    front: str, user: User, backend: Backend, check_mode: bool, remove_home: Collection[str] = ()
 ) -> Outcome:
     """``change`` by one protocol alone; warns when the other one is left with another password or way in.
 

@@ -11,19 +11,19 @@ from typing import Callable, Mapping, Sequence
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError, UserExists
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import listed
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import NO_PASSWORD, PENDING
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import Backend, People, Reading, Stored
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import Backend, Reading, Stored, Users
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields import PROTOCOLS
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import Person
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import User
 
 _NONE = frozenset((None, NO_PASSWORD, *PENDING))
 """What is stored where there is no password."""
 
 
-def expect_no_silent_change(person: Person, has: Sequence[str]) -> None:
+def expect_no_silent_change(user: User, has: Sequence[str]) -> None:
     """Refuse a password that is given for protocols to be added only, to a user who ``has`` another one already."""
-    new = [protocol for protocol in person.protocols if protocol not in has]
-    if has and _gives_password(person) and len(new) == len(person.protocols):
-        name, there = person.name, " and ".join(has)
+    new = [protocol for protocol in user.protocols if protocol not in has]
+    if has and _gives_password(user) and len(new) == len(user.protocols):
+        name, there = user.name, " and ".join(has)
         raise UserExists(
             f"user {name!r}: has {there} already, whose password the new one would replace; to add {' and '.join(new)}"
             f" with the password there is: ftp-users edit {name} --protocol both; to change both: ftp-users passwd"
@@ -31,15 +31,15 @@ def expect_no_silent_change(person: Person, has: Sequence[str]) -> None:
         )
 
 
-def with_password(people: People, name: str) -> list[str]:
+def with_password(users: Users, name: str) -> list[str]:
     """The protocols by which ``name`` has a password."""
-    return [one for one, there in people.items() if there[name].present and there[name].password_hash not in _NONE]
+    return [one for one, there in users.items() if there[name].present and there[name].password_hash not in _NONE]
 
 
-def other_passwords(users: Sequence[Person], backend: Backend, stored: Stored) -> list[str]:
+def other_passwords(users: Sequence[User], backend: Backend, stored: Stored) -> list[str]:
     """Names of those of ``users`` whose password, as ``stored`` at ``backend``, is another than what they are given."""
     given = [user for user in users if user.present and _gives_password(user)]
-    known = {user.name: stored.person(user.name) for user in given}
+    known = {user.name: stored.user(user.name) for user in given}
     there = [user for user in given if with_password({backend.protocol: known}, user.name)]
     plain = [user._replace(protocols=(backend.protocol,)) for user in there if user.password is not None]
     right = backend.settled(stored, plain) if plain else set()
@@ -48,10 +48,10 @@ def other_passwords(users: Sequence[Person], backend: Backend, stored: Stored) -
     ]
 
 
-def joined(users: Sequence[Person], reading: Reading, backends: Sequence[Backend]) -> list[str]:
+def joined(users: Sequence[User], reading: Reading, backends: Sequence[Backend]) -> list[str]:
     """Say whose password is replaced on a protocol they have, because a list brings them to one more."""
     warnings = []
-    before = {one: {user.name: stored.person(user.name) for user in users} for one, stored in reading.items()}
+    before = {one: {user.name: stored.user(user.name) for user in users} for one, stored in reading.items()}
     for backend in backends:
         stays = [user for user in users if user.present and before[backend.protocol][user.name].present]
         joining = [user for user in stays if any(not before[one][user.name].present for one in _of(user, before))]
@@ -64,10 +64,8 @@ def joined(users: Sequence[Person], reading: Reading, backends: Sequence[Backend
     return warnings
 
 
-def untouched(
-    person: Person, protocol: str, reopen: Callable[[str, Mapping[str, object]], Backend | None]
-) -> list[str]:
-    """Say what a change of ``person`` by ``protocol`` alone has left as it was by the other one, when that differs.
+def untouched(user: User, protocol: str, reopen: Callable[[str, Mapping[str, object]], Backend | None]) -> list[str]:
+    """Say what a change of ``user`` by ``protocol`` alone has left as it was by the other one, when that differs.
 
     Where the other one is cannot be told, as on a host without it, nothing is said.
     """
@@ -75,30 +73,28 @@ def untouched(
     with contextlib.suppress(SecureFtpError, OSError):
         backend = reopen(other, {})
         if backend is not None:
-            return _left(person, protocol.upper(), backend)
+            return _left(user, protocol.upper(), backend)
     return []
 
 
-def _left(person: Person, ours: str, backend: Backend) -> list[str]:
-    name, theirs = person.name, backend.protocol.upper()
+def _left(user: User, ours: str, backend: Backend) -> list[str]:
+    name, theirs = user.name, backend.protocol.upper()
     stored = backend.stored([name])
-    there = stored.person(name)
+    there = stored.user(name)
     if not there.present:
         return []
     both = f"this module changes {ours} alone; for both:"
-    if not person.present or (person.locked and not there.locked):
-        verb = "lock" if person.present else "del"
+    if not user.present or (user.locked and not there.locked):
+        verb = "lock" if user.present else "del"
         return [] if there.locked else [f"user {name!r}: still gets in by {theirs}: {both} ftp-users {verb} {name}"]
-    if other_passwords([person], backend, stored):
+    if other_passwords([user], backend, stored):
         return [f"user {name!r}: has another password by {theirs}, which stays: {both} ftp-users passwd {name}"]
     return []
 
 
-def two_hashes(people: People, names: Sequence[str]) -> list[str]:
+def two_hashes(users: Users, names: Sequence[str]) -> list[str]:
     """Say who of ``names`` has two hashes, of which an export has one."""
-    found = [
-        name for name in names if len({people[one][name].password_hash for one in with_password(people, name)}) > 1
-    ]
+    found = [name for name in names if len({users[one][name].password_hash for one in with_password(users, name)}) > 1]
     if not found:
         return []
     who = listed(list(map(repr, found)))
@@ -108,9 +104,9 @@ def two_hashes(people: People, names: Sequence[str]) -> list[str]:
     ]
 
 
-def _gives_password(person: Person) -> bool:
-    return person.password is not None or person.password_hash is not None
+def _gives_password(user: User) -> bool:
+    return user.password is not None or user.password_hash is not None
 
 
-def _of(person: Person, before: People) -> list[str]:
-    return [protocol for protocol in person.protocols if protocol in before]
+def _of(user: User, before: Users) -> list[str]:
+    return [protocol for protocol in user.protocols if protocol in before]

@@ -20,7 +20,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._host.files impo
     fsync_directory,
     replace_file,
 )
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import Person
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import User
 
 PATH = "/var/lib/secure_ftp.server/unfinished.json"
 
@@ -32,7 +32,7 @@ class Intent(NamedTuple):
     say of themselves, by protocol, in the order they are changed in; ``by`` is who made it, for the log.
     """
 
-    people: Sequence[Person]
+    users: Sequence[User]
     records: Mapping[str, str | None]
     places: Mapping[str, Mapping[str, Any]]
     by: str = ""
@@ -46,7 +46,7 @@ def write(intent: Intent, path: str = PATH) -> None:
     except OSError as error:
         raise file_error(directory, "make the directory", error) from error
     content = {
-        "people": [person._asdict() for person in intent.people],
+        "users": [user._asdict() for user in intent.users],
         "records": dict(intent.records),
         "places": dict(intent.places),
         "by": intent.by,
@@ -70,19 +70,19 @@ def read(path: str = PATH) -> Intent | None:
     try:
         with open(path, "rb") as file:
             content = json.loads(file.read())
-        people = [
-            Person(
+        users = [
+            User(
                 **{
                     **entry,
                     "protocols": tuple(entry["protocols"]),
                     "authorized_keys": None if entry["authorized_keys"] is None else tuple(entry["authorized_keys"]),
                 }
             )
-            for entry in content["people"]
+            for entry in content["users" if "users" in content else "people"]  # what an earlier version wrote
         ]
         # An earlier version did not say where: it knew only the places that are discovered.
         places = dict(content.get("places") or {"sftp": {}, "ftps": {}})
-        return Intent(people, content["records"], places, str(content.get("by", "")))
+        return Intent(users, content["records"], places, str(content.get("by", "")))
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return None
     except OSError as error:

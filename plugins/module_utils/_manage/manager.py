@@ -27,15 +27,21 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._manage.audit im
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.backends import here, reopen
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.transaction import (
     Transaction,
-    people_of,
+    users_of,
 )
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import HASHED, Backend, Plan, Reading
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import (
+    HASHED,
+    Backend,
+    Plan,
+    Reading,
+    Users,
+)
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields import PROTOCOLS
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.keys import names_key, validate_authorized_keys
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.names import is_component
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.passwords import DEFAULT_ROUNDS, is_hash
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.policy import min_length
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import Person, person_from_options, uses
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import User, user_from_options, uses
 
 
 @dataclass
@@ -60,7 +66,7 @@ def expect_root() -> None:
 
 
 class Manager:
-    """The people of this server; where they are kept is read from the live configuration when it is needed.
+    """The users of this server; where they are kept is read from the live configuration when it is needed.
 
     Methods that change somebody return ``{"changed": bool, "user": what show() returns or None, "warnings": [str]}``.
     All raise SecureFtpError, of the kind that fits, with nothing changed.
@@ -113,59 +119,59 @@ class Manager:
     def _keys_of(self, user: Mapping[str, Any]) -> list[str]:
         _expect_sftp(user)
         name = user["name"]
-        return list(self._read([name])["sftp"].person(name).authorized_keys or ())
+        return list(self._read([name])["sftp"].user(name).authorized_keys or ())
 
     def export(self, hashes: bool = False) -> tuple[list[dict[str, Any]], list[str]]:
         """Return what to import, and warnings: everybody with keys and, when asked for, the stored hash.
 
         Of who has both protocols the hash is FTPS's; a warning says for whom SFTP has another one.
         """
-        users = self.users()
-        names = [user["name"] for user in users]
-        people = people_of(self._transaction.read(names), names)
+        everybody = self.users()
+        names = [user["name"] for user in everybody]
+        stored = users_of(self._transaction.read(names), names)
         found = [
             {
                 "name": user["name"],
                 "protocols": user["protocols"],
                 "locked": user["locked"],
-                "password_hash": self._exported_hash(user, people) if hashes else None,
-                "authorized_keys": list(people["sftp"][user["name"]].authorized_keys or ()),
+                "password_hash": self._exported_hash(user, stored) if hashes else None,
+                "authorized_keys": list(stored["sftp"][user["name"]].authorized_keys or ()),
             }
-            for user in users
+            for user in everybody
         ]
-        return found, halves.two_hashes(people, names) if hashes else []
+        return found, halves.two_hashes(stored, names) if hashes else []
 
     @staticmethod
-    def _exported_hash(user: Mapping[str, Any], people: Mapping[str, Mapping[str, Person]]) -> str | None:
-        stored = (people[protocol][user["name"]].password_hash for protocol in user["protocols"])
-        return next((value for value in stored if is_hash(value)), None)
+    def _exported_hash(user: Mapping[str, Any], stored: Users) -> str | None:
+        hashes = (stored[protocol][user["name"]].password_hash for protocol in user["protocols"])
+        return next((value for value in hashes if is_hash(value)), None)
 
     # --- changing --------------------------------------------------------------------------------------------------
 
     def add(self, name: str, no_password: bool = False, **options: Any) -> dict[str, Any]:
-        """Add a user; ``options`` are those of a person: password, password_hash, protocols, authorized_keys, locked.
+        """Add a user; ``options`` are those of a user: password, password_hash, protocols, authorized_keys, locked.
 
         ``no_password``: none is taken along from a protocol the user has already. Raises UserExists when the name is
         taken on one of the protocols.
         """
         with self._changing("add", [name]) as warnings:
-            person = self.expect_new(name, **options)
-            return self._answer(name, *self._apply([person], take_hash=not no_password), warnings)
+            user = self.expect_new(name, **options)
+            return self._answer(name, *self._apply([user], take_hash=not no_password), warnings)
 
-    def expect_new(self, name: str, **options: Any) -> Person:
+    def expect_new(self, name: str, **options: Any) -> User:
         """Return whom ``add`` would make, protocols the user has already included; raises what it would raise."""
-        person = self._person(name, options)
-        if "ftps" in person.protocols:
+        user = self._wanted(name, options)
+        if "ftps" in user.protocols:
             self._expect_ftps()
-        for user in self.users(name):
-            taken = [protocol for protocol in person.protocols if protocol in user["protocols"]]
+        for there in self.users(name):
+            taken = [protocol for protocol in user.protocols if protocol in there["protocols"]]
             if taken:
                 raise UserExists(
                     f"user {name!r}: exists already ({', '.join(taken)}); change it with: ftp-users edit {name}"
                 )
-            halves.expect_no_silent_change(person, user["protocols"])
-            person = person._replace(protocols=tuple(dict.fromkeys((*user["protocols"], *person.protocols))))
-        return person
+            halves.expect_no_silent_change(user, there["protocols"])
+            user = user._replace(protocols=tuple(dict.fromkeys((*there["protocols"], *user.protocols))))
+        return user
 
     def edit(self, name: str, **options: Any) -> dict[str, Any]:
         """Change what ``options`` (as of ``add``) name, and nothing else. A protocol that is added gets the password.
@@ -173,14 +179,14 @@ class Manager:
         Raises NoSuchUser.
         """
         with self._changing("edit", [name]) as warnings:
-            user = self.show(name)
+            there = self.show(name)
             if options.get("protocols") is None:  # they decide how long a password may be
-                options["protocols"] = user["protocols"]
-            person = self._person(name, options, existing=True)
-            halves.expect_no_silent_change(person, user["protocols"])
-            if person.authorized_keys is not None and "sftp" not in person.protocols:
-                _expect_sftp(user)
-            return self._answer(name, *self._apply([person]), warnings)
+                options["protocols"] = there["protocols"]
+            user = self._wanted(name, options, existing=True)
+            halves.expect_no_silent_change(user, there["protocols"])
+            if user.authorized_keys is not None and "sftp" not in user.protocols:
+                _expect_sftp(there)
+            return self._answer(name, *self._apply([user]), warnings)
 
     def delete(self, name: str, remove_home: bool = False) -> dict[str, Any]:
         """Remove a user from both protocols; the files stay, closed, unless ``remove_home``.
@@ -191,13 +197,13 @@ class Manager:
             self._read([name], remove_home)
             if not (remove_home and self._left_home(name)):
                 self.show(name)
-            result, _plans = self._apply([Person(name, present=False)], remove_home=remove_home)
+            result, _plans = self._apply([User(name, present=False)], remove_home=remove_home)
             return {"changed": True, "user": None, "warnings": [*warnings, *result.warnings]}
 
     def _left_home(self, name: str) -> bool:
         if not is_component(name):
             return False
-        plans = self._transaction.plan([Person(name, present=False)], PROTOCOLS, self._read([name], True))
+        plans = self._transaction.plan([User(name, present=False)], PROTOCOLS, self._read([name], True))
         return any(plan.deletions for plan in plans.values())
 
     def lock(self, name: str) -> dict[str, Any]:
@@ -234,34 +240,34 @@ class Manager:
                 )
             return self._set_keys(user, kept, warnings)
 
-    def apply_list(self, people: Sequence[Person], dry_run: bool = False, weak: Sequence[str] = ()) -> Result:
-        """Add or change every one of ``people`` in one transaction; nobody else is touched.
+    def apply_list(self, users: Sequence[User], dry_run: bool = False, weak: Sequence[str] = ()) -> Result:
+        """Add or change every one of ``users`` in one transaction; nobody else is touched.
 
         The log names those of them whose hash is ``weak`` and was taken all the same. Raises UserExists as ``add`` does
         for a password that is given for a new protocol only.
         """
         if dry_run:
-            warnings = self._expect_whole(people)
-            reading = self._read([user.name for user in people])
-            result = _result(people, self._transaction.plan(self._complete(people), (), reading))
+            warnings = self._expect_whole(users)
+            reading = self._read([one.name for one in users])
+            result = _result(users, self._transaction.plan(self._complete(users), (), reading))
             result.warnings[:0] = warnings
             return result
-        with self._changing("import", [person.name for person in people]) as warnings:
-            warnings = [*warnings, *self._expect_whole(people)]
-            result, _plans = self._apply(people)
+        with self._changing("import", [user.name for user in users]) as warnings:
+            warnings = [*warnings, *self._expect_whole(users)]
+            result, _plans = self._apply(users)
             self._report("weak-hash-allowed", weak)
             result.warnings[:0] = warnings
             return result
 
-    def _expect_whole(self, people: Sequence[Person]) -> list[str]:
+    def _expect_whole(self, users: Sequence[User]) -> list[str]:
         """Refuse or, where both protocols are meant, return warnings about passwords that would be replaced."""
-        names = [person.name for person in people]
+        names = [user.name for user in users]
         reading = self._read(names)
-        before = people_of(reading, names)
-        for person in people:
-            has = [protocol for protocol, stored in before.items() if stored[person.name].present]
-            halves.expect_no_silent_change(person, has)
-        return halves.joined(people, reading, list(self._backends.values()))
+        before = users_of(reading, names)
+        for user in users:
+            has = [protocol for protocol, stored in before.items() if stored[user.name].present]
+            halves.expect_no_silent_change(user, has)
+        return halves.joined(users, reading, list(self._backends.values()))
 
     def hash_plaintext(self) -> Result:
         """Hash every plaintext password of the database and switch its PAM service over; log-ins work throughout."""
@@ -299,7 +305,7 @@ class Manager:
         return reading
 
     def _apply(
-        self, users: Sequence[Person], remove_home: bool = False, take_hash: bool = True
+        self, users: Sequence[User], remove_home: bool = False, take_hash: bool = True
     ) -> tuple[Result, dict[str, Plan]]:
         users = self._complete(users, take_hash)
         reading = self._read([user.name for user in users], remove_home)
@@ -310,30 +316,30 @@ class Manager:
         self._report("removed", [user.name for user in users] if remove_home else result.removed)
         return result, plans
 
-    def _complete(self, users: Sequence[Person], take_hash: bool = True) -> list[Person]:
+    def _complete(self, users: Sequence[User], take_hash: bool = True) -> list[User]:
         """Give a protocol that is new to a user who is given no password the hash of the other one."""
         if any(uses(user, "ftps") for user in users):
             self._expect_ftps()
         if not take_hash:
             return list(users)
         names = [user.name for user in users if user.present and user.password is None and user.password_hash is None]
-        before = people_of(self._read([user.name for user in users]), names)
+        before = users_of(self._read([user.name for user in users]), names)
         known = {user.name: _known_hash(user, before) for user in users if user.name in names}
         return [user._replace(password_hash=known[user.name]) if known.get(user.name) else user for user in users]
 
     # --- users ----------------------------------------------------------------------------------------------------
 
-    def _person(self, name: str, options: Mapping[str, Any], existing: bool = False) -> Person:
-        person = person_from_options({"name": name, **options}, min_length(), existing)
-        if not person.protocols:
+    def _wanted(self, name: str, options: Mapping[str, Any], existing: bool = False) -> User:
+        user = user_from_options({"name": name, **options}, min_length(), existing)
+        if not user.protocols:
             raise InvalidInput(
                 f"user {name!r}: protocols: expected ftps, sftp or both, found none; to remove the user: ftp-users del"
             )
-        return person
+        return user
 
-    def _set_keys(self, user: Mapping[str, Any], keys: Sequence[str], warnings: list[str]) -> dict[str, Any]:
-        person = Person(user["name"], protocols=tuple(user["protocols"]), authorized_keys=tuple(keys))
-        return self._answer(person.name, *self._apply([person]), warnings)
+    def _set_keys(self, there: Mapping[str, Any], keys: Sequence[str], warnings: list[str]) -> dict[str, Any]:
+        user = User(there["name"], protocols=tuple(there["protocols"]), authorized_keys=tuple(keys))
+        return self._answer(user.name, *self._apply([user]), warnings)
 
     def _answer(self, name: str, result: Result, plans: Mapping[str, Plan], warnings: Sequence[str]) -> dict[str, Any]:
         after = {one: self._backends[one].after(plan) for one, plan in plans.items()}
@@ -360,7 +366,7 @@ class Manager:
             raise SecureFtpError(f"FTPS: expected vsftpd's configuration at {' or '.join(CONFIGS)}, found none")
 
 
-def _known_hash(user: Person, before: Mapping[str, Mapping[str, Person]]) -> str | None:
+def _known_hash(user: User, before: Users) -> str | None:
     """The hash of the one protocol the user has, where another one is new."""
     known = {protocol: stored[user.name] for protocol, stored in before.items()}
     hashes = {stored.password_hash for stored in known.values() if stored.present and is_hash(stored.password_hash)}
@@ -368,7 +374,7 @@ def _known_hash(user: Person, before: Mapping[str, Mapping[str, Person]]) -> str
     return hashes.pop() if new and len(hashes) == 1 else None
 
 
-def _result(users: Sequence[Person], plans: Mapping[str, Plan]) -> Result:
+def _result(users: Sequence[User], plans: Mapping[str, Plan]) -> Result:
     """What became of each of ``users``, by whatever protocol."""
     outcomes = {protocol: plan.outcome for protocol, plan in plans.items()}
     added = {name for outcome in outcomes.values() for name in outcome.added}

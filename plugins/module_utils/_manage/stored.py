@@ -27,6 +27,6 @@ def _stored(name: str, protocol: str, open_: Open) -> str | None:
     with contextlib.suppress(SecureFtpError, OSError):
         backend = open_(protocol, {})
         if backend is not None:
-            person = backend.stored([name]).person(name)
-            return person.password_hash if person.present else None
+            user = backend.stored([name]).user(name)
+            return user.password_hash if user.present else None
     return None

@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import Iterator, Mapping, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import Outcome
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import Person
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import User
 
 
-def together(users: Sequence[Person], outcomes: Mapping[str, Outcome]) -> Outcome:
+def together(users: Sequence[User], outcomes: Mapping[str, Outcome]) -> Outcome:
     """One Outcome of ``outcomes``, by protocol. Who is new by one of them is added; who is left by one, changed."""
     if len(outcomes) == 1:
         return next(iter(outcomes.values()))

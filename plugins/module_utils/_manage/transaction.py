@@ -27,17 +27,17 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._host.files impo
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage import audit, journal
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import (
     Backend,
-    People,
     Plan,
     Reading,
     Stored,
+    Users,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.passwords import (
     STAND_IN,
     hash_many,
     validate_rounds,
 )
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import Person, uses
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import User, uses
 
 LOCK_FILE = "/run/secure_ftp.server-users.lock"
 LOCK_SECONDS = 120.0
@@ -85,11 +85,11 @@ class Transaction:
         """Whether the host still says what it said."""
         return all(backend.is_current(reading[backend.protocol]) for backend in self._backends)
 
-    def plan(self, users: Sequence[Person], remove_home: Remove, reading: Reading) -> dict[str, Plan]:
+    def plan(self, users: Sequence[User], remove_home: Remove, reading: Reading) -> dict[str, Plan]:
         """By protocol, what ``run`` would do."""
         return self._plans(self._without_passwords(users, reading, dry_run=True), reading, remove_home)
 
-    def run(self, users: Sequence[Person], remove_home: Remove = (), reading: Reading | None = None) -> dict[str, Plan]:
+    def run(self, users: Sequence[User], remove_home: Remove = (), reading: Reading | None = None) -> dict[str, Plan]:
         """Do it; return what was done by protocol. ``remove_home`` comes last: nothing brings files back.
 
         ``reading`` is what ``read`` said of these users under this lock.
@@ -102,8 +102,8 @@ class Transaction:
             return plans
         named = {user.name for user in users}
         gone = sorted({name for plan in plans.values() for name in plan.outcome.removed} - named)
-        purged = [Person(name, present=False) for name in gone]
-        before = people_of(reading, [*named, *gone])
+        purged = [User(name, present=False) for name in gone]
+        before = users_of(reading, [*named, *gone])
         for backend in self._backends:
             backend.expect_ready(plans[backend.protocol])
         self._remember([*users, *purged], before)
@@ -128,16 +128,16 @@ class Transaction:
         if intent is None:
             journal.remove(self._path)
             return []
-        rest: list[Person] = []
+        rest: list[User] = []
         warnings: list[str] = []
         try:
             found = [self._reopen(protocol, place) for protocol, place in intent.places.items()]
             backends = [backend for backend in found if backend is not None]
-            names = [user.name for user in intent.people]
+            names = [user.name for user in intent.users]
             reading = {backend.protocol: backend.stored(names) for backend in backends}
             rest = _unfinished(intent, backends, reading)
             for backend in backends:
-                shut_out = [user.name for user in intent.people if _is_shut_out(user, backend.protocol)]
+                shut_out = [user.name for user in intent.users if _is_shut_out(user, backend.protocol)]
                 warnings += backend.end_sessions(shut_out)
             plans = [backend.apply(backend.plan(reading[backend.protocol], rest)) for backend in backends]
         except Busy:
@@ -145,7 +145,7 @@ class Transaction:
         except (OSError, SecureFtpError) as error:
             # Of the disk, so not for ever; or the disk may lose it yet; or ftp-users repair comes first.
             if isinstance(error, (OSError, NotDurable, DamagedStore)) or isinstance(error.__cause__, OSError):
-                state = f"a change of {_named(intent.people)} that was interrupted has to be finished first; {NOTHING}"
+                state = f"a change of {_named(intent.users)} that was interrupted has to be finished first; {NOTHING}"
                 _say(error, state)
                 raise
             warnings.append(f"user {_named(rest)}: an interrupted change could not be finished: {error}")
@@ -159,12 +159,12 @@ class Transaction:
 
     # --- its steps -------------------------------------------------------------------------------------------------
 
-    def _plans(self, users: Sequence[Person], reading: Reading, remove_home: Remove) -> dict[str, Plan]:
+    def _plans(self, users: Sequence[User], reading: Reading, remove_home: Remove) -> dict[str, Plan]:
         return {
             one.protocol: one.plan(reading[one.protocol], users, one.protocol in remove_home) for one in self._backends
         }
 
-    def _without_passwords(self, users: Sequence[Person], reading: Reading, dry_run: bool = False) -> list[Person]:
+    def _without_passwords(self, users: Sequence[User], reading: Reading, dry_run: bool = False) -> list[User]:
         """``users`` with hashes instead of passwords, so that no password reaches the journal.
 
         A password that is stored already on every protocol of its user is left as it is.
@@ -187,7 +187,7 @@ class Transaction:
             for user in users
         ]
 
-    def _remove_homes(self, users: Sequence[Person], done: Mapping[str, Plan]) -> None:
+    def _remove_homes(self, users: Sequence[User], done: Mapping[str, Plan]) -> None:
         try:
             for backend in self._backends:
                 plan = done[backend.protocol]
@@ -198,7 +198,7 @@ class Transaction:
             _say(error, state)
             raise
 
-    def _remember(self, users: Sequence[Person], before: People) -> None:
+    def _remember(self, users: Sequence[User], before: Users) -> None:
         if self._path is not None:
             places = {backend.protocol: backend.place() for backend in self._backends}
             journal.write(journal.Intent(users, _records(self._backends, before), places, audit.operator()), self._path)
@@ -207,16 +207,16 @@ class Transaction:
         if self._path is not None:
             journal.remove(self._path)
 
-    def _is_done(self, before: People) -> bool:
+    def _is_done(self, before: Users) -> bool:
         """Whether what is replaced whole, and comes last, has been changed: then there is no way back."""
         for backend in self._backends:
             if backend.whole:
                 names = list(before[backend.protocol])
-                now = people_of({backend.protocol: backend.stored(names)}, names)
+                now = users_of({backend.protocol: backend.stored(names)}, names)
                 return _records([backend], now) != _records([backend], before)
         return False
 
-    def _undo(self, before: People, made: Sequence[str]) -> None:
+    def _undo(self, before: Users, made: Sequence[str]) -> None:
         """Put everything back as it was and take away the directories made for new users."""
         try:
             for backend in reversed(self._backends):
@@ -229,9 +229,9 @@ class Transaction:
                 os.rmdir(path)
 
 
-def people_of(reading: Reading, names: Sequence[str]) -> dict[str, dict[str, Person]]:
+def users_of(reading: Reading, names: Sequence[str]) -> dict[str, dict[str, User]]:
     """By protocol, each of ``names`` as it is."""
-    return {protocol: {name: stored.person(name) for name in names} for protocol, stored in reading.items()}
+    return {protocol: {name: stored.user(name) for name in names} for protocol, stored in reading.items()}
 
 
 def _say(error: BaseException, state: str) -> None:
@@ -242,38 +242,38 @@ def _say(error: BaseException, state: str) -> None:
         error.state = state
 
 
-def _records(backends: Sequence[Backend], people: People) -> dict[str, str | None]:
+def _records(backends: Sequence[Backend], users: Users) -> dict[str, str | None]:
     """Tell versions of what is replaced whole apart; as secret as what they are made of."""
     for backend in backends:
         if backend.whole:
             return {
-                name: f"{'!' if person.locked else ''}{person.password_hash}" if person.present else None
-                for name, person in people[backend.protocol].items()
+                name: f"{'!' if user.locked else ''}{user.password_hash}" if user.present else None
+                for name, user in users[backend.protocol].items()
             }
     return {}
 
 
 def _log_finished(intent: journal.Intent, result: str) -> None:
     """Log the change that was killed, in the name of who made it: it had no time to do so itself."""
-    users = audit.whom([user.name for user in intent.people])
+    users = audit.whom([user.name for user in intent.users])
     priority = syslog.LOG_INFO if result == "finished" else syslog.LOG_WARNING
     audit.write(priority, f"by={audit.literal(intent.by)} with=journal finish {users}result={result}")
 
 
-def _unfinished(intent: journal.Intent, backends: Sequence[Backend], reading: Reading) -> list[Person]:
+def _unfinished(intent: journal.Intent, backends: Sequence[Backend], reading: Reading) -> list[User]:
     """Whom the killed change did not get to.
 
     What is replaced whole comes last: where the record is another one, all was done, or somebody was here since.
     """
-    now = _records(backends, people_of(reading, [user.name for user in intent.people]))
-    return [user for user in intent.people if not now or now[user.name] == intent.records.get(user.name)]
+    now = _records(backends, users_of(reading, [user.name for user in intent.users]))
+    return [user for user in intent.users if not now or now[user.name] == intent.records.get(user.name)]
 
 
-def _is_shut_out(user: Person, protocol: str) -> bool:
+def _is_shut_out(user: User, protocol: str) -> bool:
     """Whether who is logged in as ``user`` was to be logged out."""
     given = user.password_hash is not None or user.authorized_keys is not None  # a key may have been taken away
     return bool(user.locked) or not uses(user, protocol) or given
 
 
-def _named(users: Sequence[Person]) -> str:
+def _named(users: Sequence[User]) -> str:
     return listed([repr(user.name) for user in users])

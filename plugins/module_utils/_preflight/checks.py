@@ -3,7 +3,7 @@
 # PRIVATE: for use inside this collection only; may change without notice.
 """Everything that can be known to be wrong before anything is touched, found in one go.
 
-The checks read the settings, the list of people as it was given, and a description of the host, so that they can be
+The checks read the settings, the list of users as it was given, and a description of the host, so that they can be
 tested without a host.
 """
 
@@ -41,9 +41,9 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config impo
 from ansible_collections.secure_ftp.server.plugins.module_utils._users import fields, passwords, policy
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import (
     IsTaken,
-    Person,
+    User,
     never,
-    person_from_options,
+    user_from_options,
 )
 
 MIN_LENGTH = "ftp_users_password_min_length"
@@ -213,12 +213,12 @@ def check_users(users: object, settings: Settings, host: Host) -> list[Problem]:
             found += shape
             continue
         try:
-            person = person_from_options(_as_modules_read(entry), least, is_taken=host.is_stored)
+            user = user_from_options(_as_modules_read(entry), least, is_taken=host.is_stored)
         except SecureFtpError as error:
             found.append(_about(where, error))
             continue
-        count[person.name] = count.get(person.name, 0) + 1
-        found += _check_person(person, where, settings, host)
+        count[user.name] = count.get(user.name, 0) + 1
+        found += _check_user(user, where, settings, host)
     found += [
         Problem(f"ftp_users: user {name!r}", found=f"listed {times} times", remedy="merge the entries")
         for name, times in count.items()
@@ -228,7 +228,7 @@ def check_users(users: object, settings: Settings, host: Host) -> list[Problem]:
 
 
 def _check_shape(entry: Mapping[str, Any], where: str) -> list[Problem]:
-    """What the validator of one person takes for granted."""
+    """What the validator of one user takes for granted."""
     found = []
     unknown = sorted(str(key) for key in entry if key not in fields.NAMES)
     name = entry.get("name")
@@ -254,41 +254,41 @@ def _as_modules_read(entry: Mapping[str, Any]) -> dict[str, Any]:
     return {**entry, **{key: value for key, value in switches.items() if value is not None}}
 
 
-def _check_person(person: Person, where: str, settings: Settings, host: Host) -> list[Problem]:
-    user = f"{where}: user {person.name!r}"
-    if person.name in host.login_users:
+def _check_user(user: User, where: str, settings: Settings, host: Host) -> list[Problem]:
+    who = f"{where}: user {user.name!r}"
+    if user.name in host.login_users:
         said = "Ansible logs in as this user, jailing it would cut you off"
-        return [Problem(user, found=said, remedy="choose another name")]
+        return [Problem(who, found=said, remedy="choose another name")]
     found = []
-    if person.name == settings.get("vsftpd_guest_username"):
-        found.append(Problem(user, found="is vsftpd_guest_username too", remedy="choose another name"))
-    if person.present and not person.protocols:
+    if user.name == settings.get("vsftpd_guest_username"):
+        found.append(Problem(who, found="is vsftpd_guest_username too", remedy="choose another name"))
+    if user.present and not user.protocols:
         remedy = "list ftps and/or sftp, or set state: absent"
-        found.append(Problem(user, found="protocols is empty", remedy=remedy))
-    if person.present and person.password is None and person.password_hash is None:
-        found += _check_new(person, where, settings, host)
-    if person.present and "sftp" in person.protocols:
-        groups = host.account_of(person.name)
+        found.append(Problem(who, found="protocols is empty", remedy=remedy))
+    if user.present and user.password is None and user.password_hash is None:
+        found += _check_new(user, where, settings, host)
+    if user.present and "sftp" in user.protocols:
+        groups = host.account_of(user.name)
         group = settings.get("sshd_chroot_group") or host.jail_group
         if groups is not None and group not in groups:
             said = f"a system account of this name exists that is not in the group {group}"
             remedy = "choose another name, or add that account to the group yourself"
-            found.append(Problem(user, found=said, remedy=remedy))
+            found.append(Problem(who, found=said, remedy=remedy))
     return found
 
 
-def _check_new(person: Person, where: str, settings: Settings, host: Host) -> Iterable[Problem]:
-    """Whether ``person``, who is given no password, has something to log in with by each protocol."""
-    user = f"{where}: user {person.name!r}"
-    if "ftps" in person.protocols:
+def _check_new(user: User, where: str, settings: Settings, host: Host) -> Iterable[Problem]:
+    """Whether ``user``, who is given no password, has something to log in with by each protocol."""
+    who = f"{where}: user {user.name!r}"
+    if "ftps" in user.protocols:
         database = str(settings.get("pam_userdb_db") or "")
         known = host.ftps_names(database)
-        if known is not None and person.name not in known:
+        if known is not None and user.name not in known:
             said = f"is new to FTPS (not in {database or 'the database'}), so expected password or password_hash"
-            yield Problem(user, found=f"{said}, found none", remedy="give one, or protocols: [sftp]")
-    if "sftp" in person.protocols and not person.authorized_keys and not host.has_account(person.name):
+            yield Problem(who, found=f"{said}, found none", remedy="give one, or protocols: [sftp]")
+    if "sftp" in user.protocols and not user.authorized_keys and not host.has_account(user.name):
         said = "is new to SFTP (there is no such account), so expected password, password_hash or authorized_keys"
-        yield Problem(user, found=f"{said}, found none", remedy="give one, or protocols: [ftps]")
+        yield Problem(who, found=f"{said}, found none", remedy="give one, or protocols: [ftps]")
 
 
 def _check_ports(settings: Settings, host: Host) -> list[Problem]:

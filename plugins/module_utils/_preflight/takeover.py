@@ -4,7 +4,7 @@
 """What a run would take from a server that somebody else set up: known before anything is touched.
 
 A configuration that this collection wrote, or that is as the distribution's package left it, is nobody's work and is
-not asked about. Everything else of other people's is compared with what the variables say.
+not asked about. Everything else that others made is compared with what the variables say.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def takeover_problems(
     pam_directory: str = PAM_DIRECTORY,
     unit_file: str = UNIT_FILE,
 ) -> list[Problem]:
-    """What would be lost or changed of other people's, each with the ways out.
+    """What would be lost or changed of what others made, each with the ways out.
 
     ``wanted`` are the settings of each vsftpd.conf that is to be written, by its path. ``instances`` are those of the
     host (found when None). Empty when the operator set vsftpd_replace_existing.

@@ -50,7 +50,7 @@ _USER = re.compile(r"[a-z_][a-z0-9_-]{0,30}\Z")
 
 @dataclass(frozen=True)
 class Client:
-    """One program or person that may call: ``key`` is a public key without options, ``sources`` what it comes from."""
+    """One program or human that may call: ``key`` is a public key without options, ``sources`` what it comes from."""
 
     name: str
     key: str
@@ -216,7 +216,7 @@ def sudo_problems(user: str, clients: Iterable[Client], listing: str) -> list[st
 
 
 def problems(settings: Settings, names: Iterable[object]) -> list[Problem]:
-    """Every problem of the variables; ``names`` are the people of ``ftp_users``. For the preflight."""
+    """Every problem of the variables; ``names`` are the users of ``ftp_users``. For the preflight."""
     found = []
     try:
         user = validate_user(settings.remote_control_user)

@@ -24,7 +24,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.state impo
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import Jail, discovered_group, read_settings
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import Plan
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.names import is_component
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import Person
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import User
 
 
 class Sftp:
@@ -61,10 +61,10 @@ class Sftp:
     def is_current(self, stored: Stored) -> bool:
         return is_current(stored)
 
-    def settled(self, stored: Stored, users: Sequence[Person]) -> set[str]:
+    def settled(self, stored: Stored, users: Sequence[User]) -> set[str]:
         return plan.settled(stored, users, self.rules)
 
-    def plan(self, stored: Stored, users: Sequence[Person], remove_home: bool = False) -> Plan:
+    def plan(self, stored: Stored, users: Sequence[User], remove_home: bool = False) -> Plan:
         # A name such as ``../x`` that others wrote into the database of FTPS has no account and no files.
         return plan.make_plan(stored, [user for user in users if is_component(user.name)], self.rules, remove_home)
 
@@ -87,11 +87,11 @@ class Sftp:
     def delete(self, done: Plan) -> list[str]:
         return apply.delete(done)
 
-    def restore(self, before: Mapping[str, Person]) -> None:
-        people = [person for person in before.values() if is_component(person.name)]
+    def restore(self, before: Mapping[str, User]) -> None:
+        users = [user for user in before.values() if is_component(user.name)]
         rules = replace(self.rules, purge=False, update_password="always", jail_check="none")
         back = Sftp(rules, self._place.etc)
-        back.apply(back.plan(back.stored(list(before)), people))
+        back.apply(back.plan(back.stored(list(before)), users))
 
     def directory(self, name: str) -> str | None:
         return os.path.join(self.jail().directory, name)

@@ -65,15 +65,15 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend i
     RemoveHome,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.passwords import STAND_IN, verify_many
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import Person, uses
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import User, uses
 
 
 @dataclass
 class _Changes:
     """What is to change, by name."""
 
-    add: list[Person] = field(default_factory=list)
-    keep: list[Person] = field(default_factory=list)
+    add: list[User] = field(default_factory=list)
+    keep: list[User] = field(default_factory=list)
     remove: list[str] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
     """Whoever is not to be a user, there or not."""
@@ -99,7 +99,7 @@ class _Changes:
     expiry: dict[str, str] = field(default_factory=dict)
 
 
-def settled(stored: Stored, users: Sequence[Person], rules: Rules) -> set[str]:
+def settled(stored: Stored, users: Sequence[User], rules: Rules) -> set[str]:
     """Whose given password need not be stored: it is the stored one, or stored ones are to be kept."""
     there = [user for user in users if user.password is not None and uses(user, "sftp") and stored.is_member(user.name)]
     states = [lock_state(stored.accounts, user.name) for user in there]
@@ -110,7 +110,7 @@ def settled(stored: Stored, users: Sequence[Person], rules: Rules) -> set[str]:
     return {user.name for (user, _hash), right in zip(known, fits) if right}
 
 
-def make_plan(stored: Stored, users: Sequence[Person], rules: Rules, remove_home: bool = False) -> Plan:
+def make_plan(stored: Stored, users: Sequence[User], rules: Rules, remove_home: bool = False) -> Plan:
     """Decide how the members of the group become those of ``users`` who use SFTP.
 
     Raises SecureFtpError for what cannot or must not be done.
@@ -188,7 +188,7 @@ def after(plan: Plan) -> Stored:
 # --- what changes --------------------------------------------------------------------------------------------------
 
 
-def _changes(stored: Stored, users: Sequence[Person], rules: Rules) -> _Changes:
+def _changes(stored: Stored, users: Sequence[User], rules: Rules) -> _Changes:
     changes, known = _Changes(), settled(stored, users, rules)
     for user in users:
         if not uses(user, "sftp"):
@@ -221,7 +221,7 @@ def _changes(stored: Stored, users: Sequence[Person], rules: Rules) -> _Changes:
     return changes
 
 
-def _password(changes: _Changes, user: Person, state: LockState, new: bool, is_settled: bool, rules: Rules) -> None:
+def _password(changes: _Changes, user: User, state: LockState, new: bool, is_settled: bool, rules: Rules) -> None:
     if new or state.is_pending:
         if user.password is not None:
             changes.to_hash[user.name] = user.password
@@ -234,7 +234,7 @@ def _password(changes: _Changes, user: Person, state: LockState, new: bool, is_s
             changes.to_hash[user.name] = user.password
 
 
-def _lock(changes: _Changes, user: Person, state: LockState) -> None:
+def _lock(changes: _Changes, user: User, state: LockState) -> None:
     """Plan the lock; without ``user.locked`` it stays, even where the password changes."""
     name = user.name
     if user.locked is None:
@@ -256,7 +256,7 @@ def _lock(changes: _Changes, user: Person, state: LockState) -> None:
             changes.hashes[name] = state.stored if user.locked else state.unlocked
 
 
-def _keys(changes: _Changes, stored: Stored, user: Person, new: bool) -> None:
+def _keys(changes: _Changes, stored: Stored, user: User, new: bool) -> None:
     """Plan the key file; a new account never inherits the file of an earlier one of its name."""
     found = stored.keys.get(user.name)
     if user.authorized_keys:
@@ -309,7 +309,7 @@ def _parts(changes: _Changes, stored: Stored, name: str) -> list[str]:
     ]
 
 
-def _outcome(stored: Stored, users: Sequence[Person], changes: _Changes, deletions: Sequence[RemoveHome]) -> Outcome:
+def _outcome(stored: Stored, users: Sequence[User], changes: _Changes, deletions: Sequence[RemoveHome]) -> Outcome:
     directory = stored.jail.directory
     outcome = Outcome("SFTP users", [user.name for user in changes.add], removed=list(changes.remove))
     outcome.before += [f"{name}: present" for name in changes.remove]

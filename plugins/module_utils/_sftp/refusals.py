@@ -19,10 +19,10 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config impo
     DEFAULT_KEYS_DIRECTORY,
     discovered_keys_directory,
 )
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import Person, uses
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import User, uses
 
 
-def refuse_strangers(stored: Stored, users: Sequence[Person], rules: Rules) -> None:
+def refuse_strangers(stored: Stored, users: Sequence[User], rules: Rules) -> None:
     """Raise SecureFtpError for accounts that are there for something else, and for names that are taken."""
     group, inside, accounts = stored.jail.group, set(stored.members), stored.accounts
     wanted = [user.name for user in users if uses(user, "sftp")]

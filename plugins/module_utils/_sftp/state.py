@@ -42,7 +42,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config impo
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.names import is_component
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.passwords import scheme
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import Person
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import User
 
 
 class KeyFile(NamedTuple):
@@ -106,22 +106,22 @@ class Stored:
         account, group = self.accounts.users.get(name), self.accounts.groups.get(self.jail.group)
         return bool(account and group and (account.gid == group.gid or name in group.members))
 
-    def person(self, name: str) -> Person:
-        """``name`` as a Person of SFTP that a plan would leave as it is. Raises SecureFtpError for unreadable keys."""
+    def user(self, name: str) -> User:
+        """``name`` as a User of SFTP that a plan would leave as it is. Raises SecureFtpError for unreadable keys."""
         if not self.is_member(name):
-            return Person(name, present=False)
+            return User(name, present=False)
         state, file = lock_state(self.accounts, name), self.keys.get(name)
         if file is not None and file.keys is None:
             raise SecureFtpError(file.problem)
         locked = None if state.mark and not state.full else state.full
-        return Person(name, True, None, state.stored, ("sftp",), (file.keys or ()) if file else (), locked)
+        return User(name, True, None, state.stored, ("sftp",), (file.keys or ()) if file else (), locked)
 
     def described(self, name: str) -> dict[str, Any] | None:
         """Name, scheme of the password (None without one), lock, expiry, home and number of keys; None for nobody."""
         if not self.is_member(name):
             return None
-        person, state = self.person(name), lock_state(self.accounts, name)
-        keys, end = len(person.authorized_keys or ()), expiry(state)
+        user, state = self.user(name), lock_state(self.accounts, name)
+        keys, end = len(user.authorized_keys or ()), expiry(state)
         return {
             "name": name,
             "scheme": scheme(state.stored) if state.has_password else None,

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Callable, Iterable, Mapping, Protocol, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import Person
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import User
 
 PASSWORD, HASHED, LOCKED, UNLOCKED, HOME = "password", "hashed", "locked", "unlocked", "home"
 """Words for what changes of a user who was there before; a protocol may have more."""
@@ -113,8 +113,8 @@ class RemoveHome(Step):
 class Stored(Protocol):
     """What is there, a value: of everybody who was asked for, and what else a decision needs."""
 
-    def person(self, name: str) -> Person:
-        """``name`` as a Person that a plan would leave as it is. Raises SecureFtpError for what cannot be told."""
+    def user(self, name: str) -> User:
+        """``name`` as a User that a plan would leave as it is. Raises SecureFtpError for what cannot be told."""
 
     def described(self, name: str) -> dict[str, Any] | None:
         """Name, scheme of the password, locked, home and what only this protocol has; None for nobody."""
@@ -123,7 +123,7 @@ class Stored(Protocol):
 Reading = Mapping[str, Stored]
 """By protocol, what is stored: read once, for all that one change has to decide."""
 
-People = Mapping[str, Mapping[str, Person]]
+Users = Mapping[str, Mapping[str, User]]
 """By protocol, each of some names as they are."""
 
 
@@ -135,7 +135,7 @@ class Plan:
     ``obstacle`` is why this host is not ready for it, empty when it is: check mode says what would be done anyway.
     """
 
-    users: Sequence[Person]
+    users: Sequence[User]
     stored: Any = field(repr=False)
     steps: tuple[Step, ...] = field(default=(), repr=False)
     deletions: tuple[RemoveHome, ...] = ()
@@ -194,10 +194,10 @@ class Backend(Protocol):
     def is_current(self, stored: Any) -> bool:
         """Whether the host still says what it said; opens nothing."""
 
-    def settled(self, stored: Any, users: Sequence[Person]) -> set[str]:
+    def settled(self, stored: Any, users: Sequence[User]) -> set[str]:
         """Whose given password need not be stored: it is the stored one, or is to be kept. Touches nothing."""
 
-    def plan(self, stored: Any, users: Sequence[Person], remove_home: bool = False) -> Plan:
+    def plan(self, stored: Any, users: Sequence[User], remove_home: bool = False) -> Plan:
         """Decide; touches nothing. Passwords that are given as such are hashed by whoever runs the plan."""
 
     def after(self, plan: Plan) -> Any:
@@ -212,7 +212,7 @@ class Backend(Protocol):
     def delete(self, plan: Plan) -> list[str]:
         """Run the deletions of a plan that was applied; return what was deleted."""
 
-    def restore(self, before: Mapping[str, Person]) -> None:
+    def restore(self, before: Mapping[str, User]) -> None:
         """Put what ``stored`` said back."""
 
     def directory(self, name: str) -> str | None:

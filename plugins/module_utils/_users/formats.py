@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""Lists of people in files: what ``ftp-users import`` reads and ``ftp-users export`` writes.
+"""Lists of users in files: what ``ftp-users import`` reads and ``ftp-users export`` writes.
 
 CSV is RFC 4180 with a header. Colon-separated files are shadow(5), htpasswd and pureftpd.passwd: a name, a hash, and
 what is ignored. Pairs are the lines db_load(1) -T reads: a name, then a password or hash.

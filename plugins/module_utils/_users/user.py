@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""The one list of people: its shape, its validator, and who of it uses which protocol."""
+"""The one list of users: its shape, its validator, and who of it uses which protocol."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._users.passwords
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.policy import DEFAULT_MIN_LENGTH
 
 
-class Person(NamedTuple):
+class User(NamedTuple):
     """One entry of ``ftp_users``, valid. A tuple, since lists of them are long.
 
     ``password`` and ``password_hash`` exclude each other; both None means "leave the password as it is".
@@ -36,7 +36,7 @@ class Person(NamedTuple):
 
     def __repr__(self) -> str:
         """Name the user and no secret."""
-        return f"Person({self.name!r})"
+        return f"User({self.name!r})"
 
 
 IsTaken = Callable[[str, str, Sequence[str]], bool]
@@ -48,13 +48,13 @@ def never(_name: str, _hash: str, _protocols: Sequence[str]) -> bool:
     return False
 
 
-def person_from_options(
+def user_from_options(
     options: Mapping[str, Any],
     min_length: int = DEFAULT_MIN_LENGTH,
     existing: bool = False,
     is_taken: IsTaken = never,
-) -> Person:
-    """Build a Person of one module or list entry; keys given as None count as not given.
+) -> User:
+    """Build a User of one module or list entry; keys given as None count as not given.
 
     ``min_length`` is the fewest characters of a password; ``existing`` that the user is there, whatever the name.
 
@@ -79,7 +79,7 @@ def person_from_options(
     locked = get("locked")
     if locked is not None and not isinstance(locked, bool):
         raise InvalidInput(f"user {name!r}: locked: expected true or false, found {locked!r}")
-    return Person(name, state == "present", password, password_hash, protocols, authorized_keys, locked)
+    return User(name, state == "present", password, password_hash, protocols, authorized_keys, locked)
 
 
 def _valid_protocols(protocols: Iterable[str], name: str) -> tuple[str, ...]:
@@ -90,22 +90,22 @@ def _valid_protocols(protocols: Iterable[str], name: str) -> tuple[str, ...]:
     return given
 
 
-def people_from_list(
+def users_from_list(
     entries: Iterable[Mapping[str, Any]], min_length: int = DEFAULT_MIN_LENGTH, is_taken: IsTaken = never
-) -> list[Person]:
-    """Build every Person of a list, in its order.
+) -> list[User]:
+    """Build every User of a list, in its order.
 
     Raises InvalidInput for the first broken entry and for names listed twice.
     """
-    people = [person_from_options(entry, min_length, is_taken=is_taken) for entry in entries]
+    users = [user_from_options(entry, min_length, is_taken=is_taken) for entry in entries]
     seen: set[str] = set()
-    for person in people:
-        if person.name in seen:
-            raise InvalidInput(f"user {person.name!r}: listed twice in users; merge the two entries")
-        seen.add(person.name)
-    return people
+    for user in users:
+        if user.name in seen:
+            raise InvalidInput(f"user {user.name!r}: listed twice in users; merge the two entries")
+        seen.add(user.name)
+    return users
 
 
-def uses(person: Person, protocol: str) -> bool:
-    """Whether ``person`` is to exist on ``protocol`` ("ftps" or "sftp")."""
-    return person.present and protocol in person.protocols
+def uses(user: User, protocol: str) -> bool:
+    """Whether ``user`` is to exist on ``protocol`` ("ftps" or "sftp")."""
+    return user.present and protocol in user.protocols

@@ -49,7 +49,7 @@ class Evil:
     def unlock(self, name: str) -> dict[str, Any]:
         raise SecureFtpError(f"what the system said: {EVIL}")
 
-    def apply_list(self, people: Any, dry_run: bool = False, weak: Any = ()) -> Result:
+    def apply_list(self, users: Any, dry_run: bool = False, weak: Any = ()) -> Result:
         return Result(added=[EVIL], changed=[EVIL], removed=[EVIL], warnings=[EVIL])
 
 
@@ -77,7 +77,7 @@ def test_what_can_be_seen_stays() -> None:
 def test_nothing_of_others_reaches_the_terminal_as_it_is(
     words: list[str], lines: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    file = tmp_path / "people"
+    file = tmp_path / "users"
     file.write_text("batman:*\n", encoding="utf-8")
     finding = doctor.Finding(*(EVIL.replace("\n", "") for _field in doctor.Finding._fields))._replace(
         severity=doctor.ERROR

@@ -27,18 +27,18 @@ def user(name: str = "ann", uid: int = 1003, home: str = NO_HOME, shell: str = N
 
 
 def test_a_home_in_the_jail_is_found_and_its_fix_ends_what_obeys_it():
-    people = [user(), user("bob", 1004, "/home/sftp/bob")]
-    (finding,) = outside_findings(people, people, "/home/sftp", "/nowhere")
+    users = [user(), user("bob", 1004, "/home/sftp/bob")]
+    (finding,) = outside_findings(users, users, "/home/sftp", "/nowhere")
     assert finding.subject == "account-home" and finding.where == "bob" and "bob (/home/sftp/bob)" in finding.what
     assert finding.fix == ("{ pkill -KILL -U 1004 --ns $$ --nslist pid || true; } && usermod --home /nonexistent bob")
 
 
 def test_a_fix_touches_nothing_of_another_account_with_the_same_number(tmp_path):
-    people = [user("bob", os.geteuid(), "/home/sftp/bob"), user("cy", 1009, "/home/sftp/cy")]
-    others = [*people, user("admin", os.geteuid(), "/root", "/bin/bash")]
+    users = [user("bob", os.geteuid(), "/home/sftp/bob"), user("cy", 1009, "/home/sftp/cy")]
+    others = [*users, user("admin", os.geteuid(), "/root", "/bin/bash")]
     (tmp_path / "var/spool/cron/atjobs").mkdir(parents=True)
     (tmp_path / "var/spool/cron/atjobs/a0001").touch()
-    home, outside = outside_findings(people, others, "/home/sftp", str(tmp_path))
+    home, outside = outside_findings(users, others, "/home/sftp", str(tmp_path))
     assert home.fix == (
         "usermod --home /nonexistent bob"
         " && { pkill -KILL -U 1009 --ns $$ --nslist pid || true; } && usermod --home /nonexistent cy"
@@ -50,8 +50,8 @@ def test_what_runs_outside_is_found(tmp_path):
     for path in ("var/lib/systemd/linger/ann", "var/spool/cron/crontabs/bob", "var/spool/cron/atjobs/a0001"):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).touch()
-    people = [user(), user("bob", 1004), user("cy", os.geteuid())]
-    (finding,) = outside_findings(people, people, "/home/sftp", str(tmp_path))
+    users = [user(), user("bob", 1004), user("cy", os.geteuid())]
+    (finding,) = outside_findings(users, users, "/home/sftp", str(tmp_path))
     assert finding.subject == "account-outside"
     assert finding.what == "ann: lingers, bob: has a crontab, cy: has a job of at"
     assert finding.fix == (

@@ -28,7 +28,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config impo
 HASH = "$6$rounds=50000$abcdefghijklmnop$" + "h" * 86
 
 
-def people(*names: str, passwords=None, expires=None, groups=()) -> Accounts:
+def users(*names: str, passwords=None, expires=None, groups=()) -> Accounts:
     users = {name: Account(name, 1000 + i, 900, "/", "/usr/sbin/nologin") for i, name in enumerate(names)}
     found = {"sftponly": Group("sftponly", 900, frozenset()), **{group.name: group for group in groups}}
     return Accounts(users, found, {**dict.fromkeys(names, HASH), **(passwords or {})}, expires or {})
@@ -43,7 +43,7 @@ class Place:
         self.config = root / "sshd_config"
         self.jail.mkdir(mode=0o755)
         self.keys.mkdir(mode=0o755)
-        self.accounts = people("batman", "robin")
+        self.accounts = users("batman", "robin")
         for name in ("batman", "robin"):
             (self.jail / name).mkdir(mode=0o700)
             os.chown(self.jail / name, self.accounts.users[name].uid, 900)
@@ -105,7 +105,7 @@ def test_other_groups_are_found_and_none_is_made_up():
     text = "Match Group partners\n  ChrootDirectory /srv\nMatch Group *\n  ChrootDirectory none\n"
     assert Sftp("/x", parse(text), Accounts({}, {}, {})).groups == ["partners"]
     assert Sftp("/x", parse("Port 22\n"), Accounts({}, {}, {})).groups == []
-    assert Sftp("/x", [], people("batman")).groups == ["sftponly"]
+    assert Sftp("/x", [], users("batman")).groups == ["sftponly"]
 
 
 def apply(fix: str) -> None:
@@ -178,7 +178,7 @@ def test_one_directory_for_each_user_is_said_to_be_too_much(place):
 
 
 def test_thousands_of_users_are_a_few_questions():
-    accounts = people(*(f"user{number}" for number in range(3000)))
+    accounts = users(*(f"user{number}" for number in range(3000)))
     members = [
         Member(account, ("sftponly",), number % 2 == 0, number % 3 == 0)
         for number, account in enumerate(accounts.users.values())
@@ -191,23 +191,23 @@ def test_thousands_of_users_are_a_few_questions():
 
 @pytest.mark.parametrize("stored", ["!", "!*", "!!"])
 def test_half_made_accounts(place, stored):
-    place.accounts = people("batman", "robin", passwords={"robin": stored})
+    place.accounts = users("batman", "robin", passwords={"robin": stored})
     (finding,) = place.findings()
     assert (finding.subject, finding.fix) == ("account-pending", "ftp-users passwd robin")
 
 
 @pytest.mark.parametrize(("stored", "expected"), [("!", []), ("!!", []), ("!*", ["account-pending"]), ("*", [])])
 def test_accounts_of_others_that_log_in_by_key(place, stored, expected):
-    place.accounts = people("batman", "robin", passwords={"robin": stored})
+    place.accounts = users("batman", "robin", passwords={"robin": stored})
     (place.keys / "robin").write_text("")
     assert place.subjects() == expected
 
 
 def test_locked_and_key_only_accounts_are_sound(place):
     passwords = {"robin": f"!{HASH}", "batman": "*"}
-    place.accounts = people("batman", "robin", passwords=passwords, expires={"robin": "1"})
+    place.accounts = users("batman", "robin", passwords=passwords, expires={"robin": "1"})
     assert place.subjects() == []
-    place.accounts = people("batman", "robin", passwords={"robin": "!*"}, expires={"robin": "1"})
+    place.accounts = users("batman", "robin", passwords={"robin": "!*"}, expires={"robin": "1"})
     assert place.subjects() == []
 
 
@@ -254,9 +254,9 @@ def test_an_account_that_ends_is_found_and_a_lock_of_ours_is_not_one(place):
     """Set by chage: list said active, and sshd refused the user."""
     today = (datetime.datetime.now(datetime.timezone.utc).date() - datetime.date(1970, 1, 1)).days
     for days, is_found in ((-5, True), (10, True), (100, False)):
-        place.accounts = people("batman", "robin", expires={"robin": str(today + days)})
+        place.accounts = users("batman", "robin", expires={"robin": str(today + days)})
         assert place.subjects() == (["account-expires"] if is_found else []), days
-    place.accounts = people("batman", "robin", expires={"robin": "1"}, passwords={"robin": "!" + HASH})
+    place.accounts = users("batman", "robin", expires={"robin": "1"}, passwords={"robin": "!" + HASH})
     assert place.subjects() == []
 
 

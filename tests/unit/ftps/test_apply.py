@@ -21,7 +21,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server imp
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.state import describe
 from ansible_collections.secure_ftp.server.plugins.module_utils._users import passwords
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import Outcome
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import people_from_list
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import users_from_list
 
 ROUNDS = 1000
 
@@ -41,8 +41,8 @@ def reconcile(
     server: Server, *entries: dict[str, Any], check_mode: bool = False, remove_home: bool = False, **rules: Any
 ) -> Outcome:
     backend = Ftps(server, Rules(**{"rounds": ROUNDS, **rules}))
-    people = people_from_list(entries)
-    plan = backend.plan(backend.stored([one.name for one in people], remove_home), people, remove_home)
+    users = users_from_list(entries)
+    plan = backend.plan(backend.stored([one.name for one in users], remove_home), users, remove_home)
     if not check_mode:
         plan = backend.apply(plan)
         plan.outcome.homes_removed = backend.delete(plan)
@@ -70,10 +70,10 @@ def test_a_new_user_gets_record_and_directory(server: Server, tmp_path: Path) ->
 
 
 def test_again_changes_nothing(server: Server) -> None:
-    people = [{"name": "batman", "password": "geheim geheim"}, {"name": "robin", "password_hash": HASH}]
-    reconcile(server, *people)
+    users = [{"name": "batman", "password": "geheim geheim"}, {"name": "robin", "password_hash": HASH}]
+    reconcile(server, *users)
     before = os.stat(server.database)
-    outcome = reconcile(server, *people)
+    outcome = reconcile(server, *users)
     assert not outcome.changed and outcome.unchanged == ["batman", "robin"]
     assert os.stat(server.database) == before
 
@@ -97,8 +97,8 @@ def test_a_changed_password_or_hash_is_written(server: Server) -> None:
 
 def test_on_create_leaves_existing_passwords(server: Server) -> None:
     reconcile(server, {"name": "batman", "password": "old old old old"})
-    people = [{"name": "batman", "password": "new new new new"}, {"name": "robin", "password": "new new new new"}]
-    outcome = reconcile(server, *people, update_password="on_create")
+    users = [{"name": "batman", "password": "new new new new"}, {"name": "robin", "password": "new new new new"}]
+    outcome = reconcile(server, *users, update_password="on_create")
     assert (outcome.added, outcome.whose("password"), outcome.unchanged) == (["robin"], [], ["batman"])
     assert passwords.verify("old old old old", dump(Path(server.database))["batman"])
 
@@ -148,8 +148,8 @@ def test_whoever_is_locked_removed_or_given_another_password_is_ended(
 ) -> None:
     ended: list[list[str]] = []
     monkeypatch.setattr(steps, "end_ftps_sessions", lambda homes: ended.append(homes) or ["one is still there"])
-    people = [{"name": name, "password_hash": HASH} for name in ("ann", "bob", "cid", "dan")]
-    assert reconcile(server, *people).warnings == [] == ended
+    users = [{"name": name, "password_hash": HASH} for name in ("ann", "bob", "cid", "dan")]
+    assert reconcile(server, *users).warnings == [] == ended
     changes = [
         {"name": "ann", "password": "another one 2"},
         {"name": "bob", "locked": True},
@@ -262,15 +262,15 @@ def test_a_plaintext_database_is_hashed_in_one_run(server: Server) -> None:
         {"batman": "bat pass bat pass", "robin": "thirteenchars", "joker": "ha", "ok": HASH, "gone": "x"},
     )
     plain = with_service(server, PLAIN)
-    people = [
+    users = [
         {"name": "batman", "password": "bat pass bat pass"},
         {"name": "joker", "password": "haha haha haha haha"},
         {"name": "new", "password": "nnnnnnnnnnnn"},
         {"name": "gone", "state": "absent"},
     ]
-    predicted = reconcile(plain, *people, hash_plaintext=True, check_mode=True)
+    predicted = reconcile(plain, *users, hash_plaintext=True, check_mode=True)
     assert dump(Path(server.database))["joker"] == "ha" and predicted.pam_changed
-    outcome = reconcile(plain, *people, hash_plaintext=True)
+    outcome = reconcile(plain, *users, hash_plaintext=True)
     assert outcome.whose("hashed") == predicted.whose("hashed") == ["batman", "robin"]
     assert (outcome.added, outcome.whose("password"), outcome.removed) == (["new"], ["joker"], ["gone"])
     stored = dump(Path(server.database))
@@ -284,14 +284,14 @@ def test_a_plaintext_database_is_hashed_in_one_run(server: Server) -> None:
     assert stored["ok"] == HASH and len(stored) == 5
     after = find_userdb("ftp-pam", os.path.dirname(server.database))
     assert after is not None and after.hashed and not after.plaintext
-    again = reconcile(with_service(server, Path(after.path).read_text()), *people, hash_plaintext=True)
+    again = reconcile(with_service(server, Path(after.path).read_text()), *users, hash_plaintext=True)
     assert not again.changed
 
 
 def test_log_ins_work_at_every_step_of_the_switch(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each password must be accepted by the PAM file and the database as they are after every write."""
-    people = {"batman": "one", "robin": "two"}
-    load(Path(server.database), people)
+    users = {"batman": "one", "robin": "two"}
+    load(Path(server.database), users)
     plain = with_service(server, PLAIN)
     rename, steps = os.rename, []
 
@@ -299,7 +299,7 @@ def test_log_ins_work_at_every_step_of_the_switch(server: Server, monkeypatch: p
         service = find_userdb("ftp-pam", os.path.dirname(server.database))
         assert service is not None
         stored = dump(Path(server.database))
-        for name, password in people.items():
+        for name, password in users.items():
             hashed = service.hashed and passwords.verify(password, stored[name])
             assert hashed or (service.plaintext and stored[name] == password), f"{name} is locked out"
         steps.append((service.hashed, service.plaintext))

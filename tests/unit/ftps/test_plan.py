@@ -29,7 +29,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.state impo
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.found import Entry
 from ansible_collections.secure_ftp.server.plugins.module_utils._users import passwords
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import CloseHomes, Plan, RemoveHome
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import Person
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import User
 
 OTHER = HASH[:-1] + "i"
 GUEST = (107, 115)
@@ -64,7 +64,7 @@ def stored(
     )
 
 
-def plan(there: Stored, *users: Person, remove_home: bool = False, **rules: Any) -> Plan:
+def plan(there: Stored, *users: User, remove_home: bool = False, **rules: Any) -> Plan:
     return make_plan(there, users, Rules(**{"rounds": 1000, **rules}), remove_home)
 
 
@@ -78,7 +78,7 @@ def kinds(found: Plan) -> list[type]:
 
 
 def test_a_new_user_gets_a_directory_before_a_record() -> None:
-    found = plan(stored(homes={"batman": None}), Person("batman", password_hash=HASH))
+    found = plan(stored(homes={"batman": None}), User("batman", password_hash=HASH))
     assert found.steps == (
         MakeHomes(("/home/vftp/batman",), *GUEST),
         WriteRecords({b"batman": HASH.encode()}, {}),
@@ -90,14 +90,14 @@ def test_a_new_user_gets_a_directory_before_a_record() -> None:
 
 def test_what_is_there_already_is_no_step() -> None:
     there = stored({"batman": HASH, "robin": HASH})
-    found = plan(there, Person("batman", password_hash=HASH), Person("robin"))
+    found = plan(there, User("batman", password_hash=HASH), User("robin"))
     assert found.steps == () and not found.outcome.changed and found.outcome.unchanged == ["batman", "robin"]
 
 
 def test_a_password_is_hashed_only_when_it_is_not_the_stored_one() -> None:
     hashed = passwords.hash_password("geheim geheim", 2000)
     there = stored({"batman": hashed, "robin": hashed})
-    users = [Person("batman", password="geheim geheim"), Person("robin", password="another one")]
+    users = [User("batman", password="geheim geheim"), User("robin", password="another one")]
     assert settled(there, users, Rules()) == {"batman"}
     found = plan(there, *users)
     assert found.steps[0] == WriteRecords({b"robin": b""}, {b"robin": "another one"})
@@ -107,24 +107,24 @@ def test_a_password_is_hashed_only_when_it_is_not_the_stored_one() -> None:
 
 
 def test_a_changed_hash_is_written_and_its_sessions_end() -> None:
-    found = plan(stored({"batman": HASH}), Person("batman", password_hash=OTHER))
+    found = plan(stored({"batman": HASH}), User("batman", password_hash=OTHER))
     assert found.steps == (WriteRecords({b"batman": OTHER.encode()}, {}), EndSessions(("batman",)))
     assert found.outcome.whose("password") == ["batman"] and not found.outcome.added
-    assert not plan(stored({"batman": HASH}), Person("batman", password_hash=OTHER), update_password="on_create").steps
+    assert not plan(stored({"batman": HASH}), User("batman", password_hash=OTHER), update_password="on_create").steps
 
 
 def test_no_password_refuses_a_new_user() -> None:
     with pytest.raises(SecureFtpError, match="'robin'.*expected password or password_hash"):
-        plan(stored(), Person("joker", password="xxxxxxxxxxxx"), Person("robin"))
+        plan(stored(), User("joker", password="xxxxxxxxxxxx"), User("robin"))
 
 
 def test_absent_sftp_only_and_purged_users_go() -> None:
     there = stored(dict.fromkeys(("batman", "robin", "joker", "alfred"), HASH))
     users = (
-        Person("batman"),
-        Person("robin", present=False),
-        Person("joker", protocols=("sftp",)),
-        Person("nobody1", present=False),
+        User("batman"),
+        User("robin", present=False),
+        User("joker", protocols=("sftp",)),
+        User("nobody1", present=False),
     )
     found = plan(there, *users, purge=True)
     assert found.outcome.removed == ["alfred", "joker", "robin"] and found.outcome.unchanged == ["batman"]
@@ -136,13 +136,13 @@ def test_absent_sftp_only_and_purged_users_go() -> None:
 
 def test_directories_are_deleted_last_and_only_when_asked() -> None:
     there = stored({"batman": HASH, "robin": HASH})
-    found = plan(there, Person("robin", present=False), remove_home=True)
+    found = plan(there, User("robin", present=False), remove_home=True)
     assert found.deletions == (RemoveHome("/home/vftp", "robin"),)
     assert found.outcome.homes_removed == ["/home/vftp/robin"]
     assert "directory /home/vftp/robin\n" in found.outcome.diff()["before"]
-    gone = plan(stored(homes={"robin": ITS_OWN}), Person("robin", present=False), remove_home=True)
+    gone = plan(stored(homes={"robin": ITS_OWN}), User("robin", present=False), remove_home=True)
     assert gone.outcome.changed and gone.deletions, "what an earlier removal left"
-    assert not plan(stored(homes={"robin": None}), Person("robin", present=False), remove_home=True).outcome.changed
+    assert not plan(stored(homes={"robin": None}), User("robin", present=False), remove_home=True).outcome.changed
 
 
 @pytest.mark.parametrize(
@@ -154,32 +154,32 @@ def test_directories_are_deleted_last_and_only_when_asked() -> None:
 )
 def test_what_must_not_be_deleted_refuses_everything(there: Stored, words: str) -> None:
     with pytest.raises(SecureFtpError, match=words):
-        plan(there, Person("robin", present=False), remove_home=True)
-    assert plan(there, Person("robin", present=False)).outcome.removed == ["robin"]
+        plan(there, User("robin", present=False), remove_home=True)
+    assert plan(there, User("robin", present=False)).outcome.removed == ["robin"]
 
 
 def test_a_link_in_the_place_of_a_directory_is_refused() -> None:
     there = stored(homes={"batman": Entry("a symbolic link", *GUEST, 0o700)})
     with pytest.raises(SecureFtpError, match="/home/vftp/batman: expected a directory, found a symbolic link"):
-        plan(there, Person("batman", password_hash=HASH))
-    assert plan(there, Person("batman", password_hash=HASH), create_home=False).outcome.homes == []
+        plan(there, User("batman", password_hash=HASH))
+    assert plan(there, User("batman", password_hash=HASH), create_home=False).outcome.homes == []
 
 
 def test_a_directory_of_the_owner_is_kept_with_its_mode() -> None:
     odd = {"batman": Entry("a directory", GUEST[0], 33, 0o775)}
-    assert not plan(stored({"batman": HASH}, homes=odd), Person("batman")).outcome.changed
+    assert not plan(stored({"batman": HASH}, homes=odd), User("batman")).outcome.changed
     others = {"batman": Entry("a directory", 0, 0, 0o700)}
-    found = plan(stored({"batman": HASH}, homes=others), Person("batman"))
+    found = plan(stored({"batman": HASH}, homes=others), User("batman"))
     assert found.outcome.changed_users == {"batman": ["home"]} and kinds(found) == [MakeHomes]
     assert found.outcome.touched == {"batman"} and found.new_directories == ()
     given_by_hand = Home("/srv/batman", None, own=True)
     there = Stored(at(), {b"batman": HASH.encode()}, guest=GUEST, homes={"batman": given_by_hand})
-    assert not plan(there, Person("batman")).outcome.changed
-    assert plan(there, Person("batman", present=False), remove_home=True).deletions == ()
+    assert not plan(there, User("batman")).outcome.changed
+    assert plan(there, User("batman", present=False), remove_home=True).deletions == ()
 
 
 def test_a_missing_guest_user_is_an_obstacle_and_check_mode_says_what_would_be_done() -> None:
-    found = plan(stored(homes={"batman": None}, guest=None), Person("batman", password_hash=HASH))
+    found = plan(stored(homes={"batman": None}, guest=None), User("batman", password_hash=HASH))
     assert found.outcome.added == ["batman"] and found.outcome.homes == ["/home/vftp/batman"]
     with pytest.raises(SecureFtpError, match="guest_username.*'ftp'"):
         found.expect_ready()
@@ -188,12 +188,12 @@ def test_a_missing_guest_user_is_an_obstacle_and_check_mode_says_what_would_be_d
 def test_homes_inside_a_directory_of_the_user_are_not_deleted() -> None:
     inside = at(Homes("/home/$USER/ftp"))
     with pytest.raises(SecureFtpError, match="by hand"):
-        plan(stored({"batman": HASH}, server=inside), Person("batman", present=False), remove_home=True)
+        plan(stored({"batman": HASH}, server=inside), User("batman", present=False), remove_home=True)
 
 
 def test_the_diff_names_users_but_no_secret() -> None:
     there = stored({"batman": HASH, "robin": HASH})
-    found = plan(there, Person("batman", password="new-secret-1"), Person("robin", present=False))
+    found = plan(there, User("batman", password="new-secret-1"), User("robin", present=False))
     diff = found.outcome.diff()
     assert (diff["before"], diff["after"]) == ("batman\nrobin\n", "batman (password changed)\n")
     assert "secret" not in repr(found.outcome) and HASH not in repr(found.outcome)
@@ -202,14 +202,14 @@ def test_the_diff_names_users_but_no_secret() -> None:
 @pytest.mark.parametrize("misread", [True, False])
 def test_given_hashes_that_old_pam_cannot_verify_are_warned_about(misread: bool) -> None:
     there = stored(homes={"batman": ITS_OWN}, misreads_hashes=misread)
-    warnings = plan(there, Person("batman", password_hash=HASH.replace("50000", "656000"))).outcome.warnings
+    warnings = plan(there, User("batman", password_hash=HASH.replace("50000", "656000"))).outcome.warnings
     assert len(warnings) == misread
     assert all("batman" in one and "1.5.2" in one and HASH[-20:] not in one for one in warnings)
 
 
 def test_unsafe_rounds_are_refused() -> None:
     with pytest.raises(SecureFtpError, match="rounds"):
-        plan(stored(), Person("batman", password="xxxxxxxxxxxx"), rounds=656000)
+        plan(stored(), User("batman", password="xxxxxxxxxxxx"), rounds=656000)
 
 
 # --- plaintext -----------------------------------------------------------------------------------------------------
@@ -218,24 +218,24 @@ def test_unsafe_rounds_are_refused() -> None:
 def test_hashes_are_not_written_where_plaintext_is_compared() -> None:
     there = stored({"batman": "old old old old", "robin": "bird"}, server=at(service=PLAIN_SERVICE))
     for user in (
-        Person("joker", password="xxxxxxxxxxxx"),
-        Person("batman", password_hash=HASH),
-        Person("batman", locked=True),
+        User("joker", password="xxxxxxxxxxxx"),
+        User("batman", password_hash=HASH),
+        User("batman", locked=True),
     ):
         with pytest.raises(SecureFtpError, match="hash_plaintext: true"):
             plan(there, user)
-    assert not plan(there, Person("batman", password="old old old old")).outcome.changed
-    assert plan(there, Person("robin", present=False)).outcome.removed == ["robin"]
+    assert not plan(there, User("batman", password="old old old old")).outcome.changed
+    assert plan(there, User("robin", present=False)).outcome.removed == ["robin"]
 
 
 def test_a_plaintext_database_is_hashed_between_the_two_steps_of_pam() -> None:
     records = {"batman": "bat pass bat pass", "robin": "thirteenchars", "joker": "ha", "ok": HASH, "gone": "x"}
     there = stored(records, server=at(None, PLAIN_SERVICE))
     users = (
-        Person("batman", password="bat pass bat pass"),
-        Person("joker", password="haha haha haha haha"),
-        Person("new", password="nnnnnnnnnnnn"),
-        Person("gone", present=False),
+        User("batman", password="bat pass bat pass"),
+        User("joker", password="haha haha haha haha"),
+        User("new", password="nnnnnnnnnnnn"),
+        User("gone", present=False),
     )
     found = plan(there, *users, hash_plaintext=True)
     assert kinds(found) == [AllowBoth, WriteRecords, AllowHashesOnly, EndSessions] and found.outcome.pam_changed
@@ -257,7 +257,7 @@ def test_the_service_is_switched_even_when_no_record_changes() -> None:
 
 
 def test_plaintext_beside_hashes_is_warned_about() -> None:
-    (warning,) = plan(stored({"batman": "one"}), Person("batman")).outcome.warnings
+    (warning,) = plan(stored({"batman": "one"}), User("batman")).outcome.warnings
     assert "batman" in warning and "hash_plaintext" in warning
 
 
@@ -265,36 +265,36 @@ def test_plaintext_beside_hashes_is_warned_about() -> None:
 
 
 def test_a_locked_user_keeps_the_hash_behind_a_mark() -> None:
-    found = plan(stored({"batman": HASH, "robin": HASH}), Person("batman", locked=True))
+    found = plan(stored({"batman": HASH, "robin": HASH}), User("batman", locked=True))
     assert written(found) == {b"batman": b"!" + HASH.encode()} and EndSessions(("batman",)) in found.steps
     assert found.outcome.changed_users == {"batman": ["locked"]}
     assert "batman (locked)" in found.outcome.diff()["after"]
     there = stored({"batman": HASH}, locked=("batman",))
-    for user in (Person("batman", locked=True), Person("batman")):
+    for user in (User("batman", locked=True), User("batman")):
         assert not plan(there, user).outcome.changed
-    back = plan(there, Person("batman", locked=False))
+    back = plan(there, User("batman", locked=False))
     assert written(back) == {b"batman": HASH.encode()} and back.outcome.changed_users == {"batman": ["unlocked"]}
     assert kinds(back) == [WriteRecords], "nobody is logged in who could be ended"
-    assert not plan(stored({"batman": HASH}), Person("batman", locked=False)).outcome.changed
+    assert not plan(stored({"batman": HASH}), User("batman", locked=False)).outcome.changed
 
 
 def test_a_new_password_or_hash_does_not_unlock() -> None:
     there = stored({"batman": HASH, "robin": HASH}, locked=("batman", "robin"))
-    found = plan(there, Person("batman", password="new new new new"), Person("robin", password_hash=OTHER))
+    found = plan(there, User("batman", password="new new new new"), User("robin", password_hash=OTHER))
     assert written(found) == {b"batman": b"!", b"robin": b"!" + OTHER.encode()}
     assert found.outcome.whose("password") == ["batman", "robin"]
-    assert written(plan(there, Person("robin", password_hash=OTHER, locked=False))) == {b"robin": OTHER.encode()}
+    assert written(plan(there, User("robin", password_hash=OTHER, locked=False))) == {b"robin": OTHER.encode()}
 
 
 def test_a_plaintext_password_is_hashed_when_it_is_locked() -> None:
-    found = plan(stored({"batman": "bat!", "robin": "cave!"}), Person("batman", locked=True))
+    found = plan(stored({"batman": "bat!", "robin": "cave!"}), User("batman", locked=True))
     assert written(found) == {b"batman": b"!"} and found.steps[0].to_hash == {b"batman": "bat!"}  # type: ignore[attr-defined]
 
 
 # --- what it comes to ----------------------------------------------------------------------------------------------
 
 USERS = st.builds(
-    Person,
+    User,
     st.sampled_from(["batman", "robin", "joker"]),
     st.booleans(),
     st.just(None),
@@ -312,7 +312,7 @@ USERS = st.builds(
     st.booleans(),
 )
 def test_what_a_plan_leads_to_needs_no_other_plan(
-    records: dict[str, str], users: list[Person], purge: bool, locked: bool
+    records: dict[str, str], users: list[User], purge: bool, locked: bool
 ) -> None:
     homes = {user.name: None for user in users}
     there = stored(records, tuple(records) if locked else (), homes=homes)
@@ -321,7 +321,7 @@ def test_what_a_plan_leads_to_needs_no_other_plan(
     again = plan(reached, *users, purge=purge)
     assert not again.outcome.changed and written(again) == {}
     for user in users:
-        found = reached.person(user.name)
+        found = reached.user(user.name)
         assert found.present == (user.present and "ftps" in user.protocols)
         if found.present:
             kept = locked and user.name in records

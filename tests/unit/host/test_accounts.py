@@ -170,8 +170,8 @@ def test_sessions_end_before_and_after_the_account_is_deleted(monkeypatch):
     tools = Tools(monkeypatch, [8, 0, 6])
     ended = []
     monkeypatch.setattr(_accounts, "end_sessions", lambda *who: ended.append((*who, len(tools.calls))))
-    people = [Account("ann", 1000, 9, "/h", "/s"), Account("bob", 1001, 9, "/h", "/s")]
-    delete_accounts(people, shared={1001})
+    users = [Account("ann", 1000, 9, "/h", "/s"), Account("bob", 1001, 9, "/h", "/s")]
+    delete_accounts(users, shared={1001})
     assert [command for command, _data in tools.calls] == [
         ["userdel", "--", "ann"],
         ["userdel", "--", "ann"],

@@ -19,7 +19,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._command import 
 from ansible_collections.secure_ftp.server.plugins.module_utils._command import verb_repair
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage import audit, by_module
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.repair import repair
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import Person
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import User
 from ansible_collections.secure_ftp.server.plugins.modules import ftp_users
 from manage.test_manager import Host, host, killed  # noqa: F401  # pylint: disable=unused-import
 
@@ -45,14 +45,14 @@ def type_in(monkeypatch: pytest.MonkeyPatch, host: Host, *words: str, stdin: str
 def test_the_command_logs_what_it_does_and_what_it_refuses(
     host: Host, monkeypatch: pytest.MonkeyPatch, lines: Any, tmp_path: Path
 ) -> None:
-    people = tmp_path / "people.csv"
-    people.write_text(f"name,protocols,password\nrobin,ftps,{PASSWORD}\nbatman,sftp,{PASSWORD}\n")
+    users = tmp_path / "users.csv"
+    users.write_text(f"name,protocols,password\nrobin,ftps,{PASSWORD}\nbatman,sftp,{PASSWORD}\n")
     cases = [
         (("add", "batman", "--protocol", "ftps", "--password-stdin"), "add users='batman' result=added"),
         (("add", "batman", "--password-stdin"), "add users='batman' result=exists message="),
         (("passwd", "joker", "--password-stdin"), "passwd"),
         (("edit", "batman", "--hash-stdin"), "edit users='batman' result=invalid"),
-        (("import", str(people), "--yes"), "import users='robin','batman' result=exists message="),
+        (("import", str(users), "--yes"), "import users='robin','batman' result=exists message="),
         (("lock", "batman"), "lock users='batman' result=changed"),
         (("del", "batman"), "del users='batman' result=removed"),
     ]
@@ -109,5 +109,5 @@ def test_a_damaged_database_that_is_repaired_is_logged(
 
 def test_files_that_a_module_removes_later_are_logged(host: Host, monkeypatch: pytest.MonkeyPatch, lines: Any) -> None:
     (host.homes / "batman").mkdir(parents=True)
-    by_module.change("ftp_user", [Person("batman", present=False)], [host.ftps], False, remove_home=["ftps"])
+    by_module.change("ftp_user", [User("batman", present=False)], [host.ftps], False, remove_home=["ftps"])
     assert lines == [(syslog.LOG_INFO, "by='olivia' with=ftp_user apply users='batman' result=files-removed")]

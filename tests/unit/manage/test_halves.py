@@ -22,7 +22,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors imp
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage import audit, by_module
 from ansible_collections.secure_ftp.server.plugins.module_utils._users import passwords
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import Person
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import User
 from manage.test_manager import KEY, Host, host  # noqa: F401  # pylint: disable=unused-import
 
 OLD, NEW = "the old password", "another long one"
@@ -54,7 +54,7 @@ def ask(host: Host, monkeypatch: pytest.MonkeyPatch) -> Front:
 def there(host: Host) -> dict[str, str]:
     """By protocol, which of the two passwords opens it: "old", "new" or neither; whoever is not there is left out."""
     hashes = {"ftps": dump(host.db).get("batman") if host.db.exists() else None}
-    hashes["sftp"] = host.sftp.people["batman"].password_hash if "batman" in host.sftp.people else None
+    hashes["sftp"] = host.sftp.users["batman"].password_hash if "batman" in host.sftp.users else None
     return {
         protocol: next((what for what, one in (("old", OLD), ("new", NEW)) if passwords.verify(one, stored)), "neither")
         for protocol, stored in hashes.items()
@@ -79,8 +79,8 @@ def test_a_password_for_the_other_protocol_alone_is_refused(
         session = Session({"version": 1, "verb": front.split()[1], **fields}, host.manager)
         status, said = session.status, session.message
     elif front.startswith("import"):
-        (tmp_path / "people.csv").write_text(f"name,protocols,password\nbatman,{wanted},{NEW}\n")
-        status = ask("import", str(tmp_path / "people.csv"), front.partition(" ")[2] or "--yes")
+        (tmp_path / "users.csv").write_text(f"name,protocols,password\nbatman,{wanted},{NEW}\n")
+        status = ask("import", str(tmp_path / "users.csv"), front.partition(" ")[2] or "--yes")
         said = capsys.readouterr().err
     else:
         status = ask(front, "batman", "--protocol", wanted, "--password-stdin", stdin=NEW)
@@ -99,7 +99,7 @@ def test_a_file_that_brings_somebody_to_both_says_what_it_replaces(
 ) -> None:
     host.manager.add("batman", password=OLD, protocols=[has])
     warning = f"warning: user 'batman': has {has.upper()} alone so far; gets both, and what is given replaces"
-    file = tmp_path / "people.csv"
+    file = tmp_path / "users.csv"
     for given, expected in ((OLD, False), (NEW, True)):
         file.write_text(f"name,password\nbatman,{given}\nrobin,{given}\n")
         assert ask("import", str(file), "--dry-run") == 0
@@ -115,7 +115,7 @@ def test_an_export_says_whose_other_hash_it_leaves_out(host: Host, ask: Front, c
     host.manager.add("alfred", protocols=["sftp"], authorized_keys=[KEY])
     host.manager.add("batman", password=OLD)
     assert ask("export", "--hashes") == 0 and capsys.readouterr().err == ""
-    by_module.change("sftp_user", [Person("batman", password=NEW, protocols=("sftp",))], [host.sftp], False)
+    by_module.change("sftp_user", [User("batman", password=NEW, protocols=("sftp",))], [host.sftp], False)
     assert there(host) == {"ftps": "old", "sftp": "new"}
     assert ask("export") == 0 and capsys.readouterr().err == "", "without hashes importing it replaces none"
     assert ask("export", "--hashes") == 0
@@ -131,8 +131,8 @@ MODULES = {"ftps": "ftp_user", "sftp": "sftp_user"}
 
 def module(host: Host, protocol: str, check_mode: bool = False, **fields: Any) -> list[str]:
     """Run the module of one user and ``protocol``; return its warnings."""
-    person = Person("batman", **{"protocols": (protocol,), **fields})
-    outcome = by_module.change_one(MODULES[protocol], person, host.backends[protocol], check_mode)
+    user = User("batman", **{"protocols": (protocol,), **fields})
+    outcome = by_module.change_one(MODULES[protocol], user, host.backends[protocol], check_mode)
     warnings: list[str] = outcome.warnings
     return warnings
 
@@ -146,7 +146,7 @@ def test_a_module_of_one_protocol_names_the_other_password(
 ) -> None:
     other = OTHER[protocol]
     assert module(host, protocol, check_mode, password=OLD) == [], "nobody has the other half"
-    host.manager.apply_list([Person("batman", password=OLD)])
+    host.manager.apply_list([User("batman", password=OLD)])
     assert module(host, protocol, check_mode, password=OLD) == []
     (warning,) = module(host, protocol, check_mode, password=NEW)
     assert warning.startswith(f"user 'batman': has another password by {other.upper()}, which stays: ")
@@ -188,8 +188,8 @@ def test_a_module_goes_on_where_the_other_half_cannot_be_read(
 @pytest.mark.parametrize("protocol", ["ftps", "sftp"])
 def test_a_list_changes_one_half_in_each_task_without_a_warning(host: Host, protocol: str) -> None:
     host.manager.add("batman", password=OLD)
-    people = [Person("batman", password=NEW)]
-    outcome = by_module.change(f"{MODULES[protocol]}s", people, [host.backends[protocol]], False)[protocol]
+    users = [User("batman", password=NEW)]
+    outcome = by_module.change(f"{MODULES[protocol]}s", users, [host.backends[protocol]], False)[protocol]
     assert outcome.warnings == [] and there(host) == {protocol: "new", OTHER[protocol]: "old"}
 
 
@@ -203,9 +203,7 @@ def test_a_remote_edit_locks_with_everything_else_and_is_logged(host: Host, line
         session = Session(asked, manager)
         assert session.answer["ok"] and session.answer["result"]["changed"]
         assert session.answer["result"]["user"]["locked"] is locked
-        assert (
-            dump(host.db)["batman"].startswith("!" if locked else "$") and host.sftp.people["batman"].locked is locked
-        )
+        assert dump(host.db)["batman"].startswith("!" if locked else "$") and host.sftp.users["batman"].locked is locked
         assert session.log == ["client='shop' from=192.0.2.7 edit user='batman' result=ok changed"] and lines == []
     assert there(host) == {"ftps": "new", "sftp": "new"}
     again = Session({"version": 1, "verb": "edit", "name": "batman", "locked": False}, host.manager)

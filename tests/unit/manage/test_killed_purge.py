@@ -18,7 +18,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._manage import a
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.backend import Sftp
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.policy import Rules as SftpRules
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import Plan
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import Person
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import User
 from manage.test_manager import Host, Killed, host  # noqa: F401  # pylint: disable=unused-import
 
 PASSWORD = "geheim geheim"
@@ -48,8 +48,8 @@ def test_a_killed_purge_removes_whom_it_was_to_remove_and_nobody_else(
         patch.setattr(Ftps, "apply", apply)
         patch.setattr(journal, "remove", remove)
         patch.setattr(transaction.Transaction, "_undo", lambda *arguments: None)
-        people = [Person("alfred"), Person("batman", password=PASSWORD)]
-        by_module.change("ftp_users", people, [backend], check_mode=False)
+        users = [User("alfred"), User("batman", password=PASSWORD)]
+        by_module.change("ftp_users", users, [backend], check_mode=False)
     assert set(dump(host.db)) == ({"alfred", "batman"} if behind else {"alfred", "joker"})
     assert host.journal.exists()
 
@@ -57,7 +57,7 @@ def test_a_killed_purge_removes_whom_it_was_to_remove_and_nobody_else(
         return Ftps(host.ftps.server, Rules(**place["rules"]), place["options"])
 
     monkeypatch.setattr(by_module, "reopen", reopen)
-    by_module.change("ftp_user", [Person("robin", password=PASSWORD)], [host.ftps], check_mode=False)
+    by_module.change("ftp_user", [User("robin", password=PASSWORD)], [host.ftps], check_mode=False)
     assert set(dump(host.db)) == {"alfred", "batman", "robin"} and not host.journal.exists()
 
 

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""People of both protocols: a change is whole, undone or finished later. FTPS is a real database, SFTP is in memory."""
+"""Users of both protocols: a change is whole, undone or finished later. FTPS is a real database, SFTP is in memory."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._manage import (
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage import manager as manage
 from ansible_collections.secure_ftp.server.plugins.module_utils._users import passwords
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import Outcome, Plan, Step
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import Person, uses
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import User, uses
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ3EHbivGdQioKPTZaJqdmP/5v/6aTGZuf02gGhXcu83 one"
 OTHER = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICJ3EHbivGdQioKPTZaJqdmP/5v/6aTGZuf02gGhXcu8 two"
@@ -54,7 +54,7 @@ class Killed(BaseException):
 class Put(Step):
     """The whole of a user."""
 
-    person: Person
+    user: User
 
 
 @dataclass(frozen=True)
@@ -64,20 +64,20 @@ class Drop(Step):
 
 @dataclass(frozen=True)
 class SftpStored:
-    people: Mapping[str, Person]
+    users: Mapping[str, User]
     jail: Path
 
-    def person(self, name: str) -> Person:
-        return self.people.get(name, Person(name, present=False))
+    def user(self, name: str) -> User:
+        return self.users.get(name, User(name, present=False))
 
     def described(self, name: str) -> dict[str, Any] | None:
-        person = self.people.get(name)
-        return person and {
-            "name": person.name,
-            "scheme": None if person.password_hash == "*" else "sha512_crypt",
-            "locked": person.locked,
-            "home": str(self.jail / person.name),
-            "keys": len(person.authorized_keys or ()),
+        user = self.users.get(name)
+        return user and {
+            "name": user.name,
+            "scheme": None if user.password_hash == "*" else "sha512_crypt",
+            "locked": user.locked,
+            "home": str(self.jail / user.name),
+            "keys": len(user.authorized_keys or ()),
             "expires": None,
         }
 
@@ -88,52 +88,52 @@ class Sftp:
     protocol, whole, rounds = "sftp", False, 1000
 
     def __init__(self, jail: Path) -> None:
-        self.people: dict[str, Person] = {}
+        self.users: dict[str, User] = {}
         self.jail = jail
         self.ended: list[str] = []
 
     def stored(self, names: Sequence[str], remove_home: bool = False) -> SftpStored:
-        return SftpStored(dict(self.people), self.jail)
+        return SftpStored(dict(self.users), self.jail)
 
     def is_current(self, stored: SftpStored) -> bool:
-        return stored.people == self.people
+        return stored.users == self.users
 
-    def settled(self, stored: SftpStored, users: Sequence[Person]) -> set[str]:
-        there = [user for user in users if user.name in stored.people]
-        pairs = [(user.password or "", stored.people[user.name].password_hash or "") for user in there]
+    def settled(self, stored: SftpStored, users: Sequence[User]) -> set[str]:
+        there = [user for user in users if user.name in stored.users]
+        pairs = [(user.password or "", stored.users[user.name].password_hash or "") for user in there]
         return {user.name for user, fits in zip(there, passwords.verify_many(pairs)) if fits}
 
-    def plan(self, stored: SftpStored, users: Sequence[Person], remove_home: bool = False) -> Plan:
+    def plan(self, stored: SftpStored, users: Sequence[User], remove_home: bool = False) -> Plan:
         outcome, new = Outcome(), []
         steps: list[Step] = []
-        for person in users:
-            found = stored.people.get(person.name)
-            if not uses(person, "sftp"):
+        for user in users:
+            found = stored.users.get(user.name)
+            if not uses(user, "sftp"):
                 if found:
-                    outcome.removed.append(person.name)
-                    steps.append(Drop(person.name))
+                    outcome.removed.append(user.name)
+                    steps.append(Drop(user.name))
                 continue
-            wanted = found or Person(person.name, password_hash="*", authorized_keys=(), locked=False)
+            wanted = found or User(user.name, password_hash="*", authorized_keys=(), locked=False)
             for what in ("password_hash", "authorized_keys", "locked"):
-                if getattr(person, what) is not None:
-                    wanted = wanted._replace(**{what: getattr(person, what)})
+                if getattr(user, what) is not None:
+                    wanted = wanted._replace(**{what: getattr(user, what)})
             if wanted != found:
                 if found:
-                    outcome.changed_users[person.name] = ["something"]
+                    outcome.changed_users[user.name] = ["something"]
                 else:
-                    outcome.added.append(person.name)
-                    new.append(str(self.jail / person.name))
+                    outcome.added.append(user.name)
+                    new.append(str(self.jail / user.name))
                 steps.append(Put(wanted))
         return Plan(users, stored, tuple(steps), (), outcome, tuple(new))
 
     def after(self, plan: Plan) -> SftpStored:
-        people = dict(plan.stored.people)
+        users = dict(plan.stored.users)
         for step in plan.steps:
             if isinstance(step, Put):
-                people[step.person.name] = step.person
+                users[step.user.name] = step.user
             elif isinstance(step, Drop):
-                del people[step.name]
-        return SftpStored(people, self.jail)
+                del users[step.name]
+        return SftpStored(users, self.jail)
 
     def expect_ready(self, plan: Plan) -> None:
         plan.expect_ready()
@@ -141,13 +141,13 @@ class Sftp:
     def apply(self, plan: Plan) -> Plan:
         for name in plan.outcome.added:
             (self.jail / name).mkdir(exist_ok=True)
-        self.people = dict(self.after(plan).people)
+        self.users = dict(self.after(plan).users)
         return plan
 
     def delete(self, plan: Plan) -> list[str]:
         return []
 
-    def restore(self, before: Mapping[str, Person]) -> None:
+    def restore(self, before: Mapping[str, User]) -> None:
         self.apply(self.plan(self.stored([]), list(before.values())))
 
     def directory(self, name: str) -> str | None:
@@ -162,7 +162,7 @@ class Sftp:
 
     def describe(self, name: str | None = None) -> list[dict[str, Any]]:
         stored = self.stored([])
-        return [found for found in map(stored.described, self.people) if found and name in (None, found["name"])]
+        return [found for found in map(stored.described, self.users) if found and name in (None, found["name"])]
 
 
 class Host:
@@ -189,7 +189,7 @@ class Host:
         return manage.Manager(1000, str(self.journal), backends=list(self.backends.values()))
 
     def state(self) -> tuple[Any, ...]:
-        return dump(self.db) if self.db.exists() else {}, dict(self.sftp.people)
+        return dump(self.db) if self.db.exists() else {}, dict(self.sftp.users)
 
 
 @pytest.fixture
@@ -224,7 +224,7 @@ def test_a_user_has_one_hash_for_both_protocols(host: Host) -> None:
     answer = host.manager.add("batman", password="geheim geheim", authorized_keys=[KEY])
     assert answer["changed"] and answer["user"] == host.manager.show("batman")
     stored = dump(host.db)["batman"]
-    assert passwords.verify("geheim geheim", stored) and host.sftp.people["batman"].password_hash == stored
+    assert passwords.verify("geheim geheim", stored) and host.sftp.users["batman"].password_hash == stored
     assert answer["user"]["protocols"] == ["ftps", "sftp"] and answer["user"]["sftp"]["keys"] == 1
     assert not host.manager.edit("batman", password="geheim geheim")["changed"]
     assert dump(host.db)["batman"] == stored
@@ -242,7 +242,7 @@ def test_who_is_there_is_not_added_and_who_is_not_is_not_changed(host: Host) -> 
     assert host.state() == before
     host.manager.add("batman", protocols=["sftp"])
     assert host.manager.show("batman")["protocols"] == ["ftps", "sftp"]
-    assert host.sftp.people["batman"].password_hash == dump(host.db)["batman"]
+    assert host.sftp.users["batman"].password_hash == dump(host.db)["batman"]
     for call in (host.manager.edit, host.manager.delete, host.manager.lock, host.manager.unlock, host.manager.keys):
         with pytest.raises(NoSuchUser, match="'joker': no such user"):
             call("joker")
@@ -261,7 +261,7 @@ def test_a_password_that_is_not_wanted_is_not_taken_from_the_other_protocol(host
     host.manager.add("batman", password="geheim geheim", protocols=["ftps"])
     before = dump(host.db)
     host.manager.add("batman", no_password=True, protocols=["sftp"], authorized_keys=[KEY])
-    assert host.sftp.people["batman"].password_hash == "*" and host.sftp.people["batman"].authorized_keys == (KEY,)
+    assert host.sftp.users["batman"].password_hash == "*" and host.sftp.users["batman"].authorized_keys == (KEY,)
     assert dump(host.db) == before
     host.manager.add("robin", password="geheim geheim", protocols=["sftp"])
     with pytest.raises(SecureFtpError, match="'robin'.*expected password or password_hash"):
@@ -273,7 +273,7 @@ def test_locks_are_kept_by_other_changes(host: Host) -> None:
     host.manager.add("batman", password="old old old old")
     before = host.state()
     assert host.manager.lock("batman")["user"]["locked"]
-    assert dump(host.db)["batman"].startswith("!") and host.sftp.people["batman"].locked
+    assert dump(host.db)["batman"].startswith("!") and host.sftp.users["batman"].locked
     host.manager.edit("batman", authorized_keys=[KEY])
     assert host.manager.show("batman")["locked"]
     host.manager.edit("batman", authorized_keys=[])
@@ -400,7 +400,7 @@ def test_a_module_waits_for_the_change_before_it_and_finishes_a_killed_one(
 ) -> None:
     monkeypatch.setattr(transaction, "LOCK_SECONDS", 0.0)
     monkeypatch.setattr(audit, "write", lambda *_line: None)
-    robin = [Person("robin", password="robins-password", protocols=("ftps",))]
+    robin = [User("robin", password="robins-password", protocols=("ftps",))]
     with killed(monkeypatch):
         host.manager.add("batman", password="geheim geheim")
     with accounts_lock(transaction.LOCK_FILE):
@@ -426,12 +426,12 @@ def test_a_module_that_was_killed_is_finished_by_the_command(
         calls.append(plan.outcome.added)
         raise Killed
 
-    people = [Person("robin", password="robins-password", protocols=(protocol,))]
+    users = [User("robin", password="robins-password", protocols=(protocol,))]
     with monkeypatch.context() as patch, contextlib.suppress(Killed):
         patch.setattr(type(backend), "apply", broken)
         patch.setattr(journal, "remove", lambda path: None)
         patch.setattr(transaction.Transaction, "_undo", lambda *arguments: None)
-        by_module.change(front, people, [backend], check_mode=False)
+        by_module.change(front, users, [backend], check_mode=False)
     assert calls == [["robin"]] and "robins-password" not in host.journal.read_text()
     assert list(json.loads(host.journal.read_text())["places"]) == [protocol]
     answer = host.manager.add("joker", password="xxxxxxxxxxxx")
@@ -450,17 +450,17 @@ def test_a_module_that_fails_takes_back_what_it_did(host: Host, monkeypatch: pyt
         raise SecureFtpError("no space")
 
     monkeypatch.setattr(Sftp, "apply", broken)
-    people = [Person("batman", present=False), Person("robin", password="robins-password", protocols=("sftp",))]
+    users = [User("batman", present=False), User("robin", password="robins-password", protocols=("sftp",))]
     with pytest.raises(SecureFtpError, match="no space"):
-        by_module.change("sftp_users", people, [host.sftp], check_mode=False)
+        by_module.change("sftp_users", users, [host.sftp], check_mode=False)
     assert host.state() == before and not host.journal.exists() and not (host.jail / "robin").exists()
 
 
 def test_nothing_to_do_writes_no_journal(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     host.manager.add("batman", password="geheim geheim")
     monkeypatch.setattr(journal, "write", lambda *_arguments: pytest.fail("a journal for nothing"))
-    people = [Person("batman", password="geheim geheim", protocols=("ftps",))]
-    assert not by_module.change("ftp_users", people, [host.ftps], check_mode=False)["ftps"].changed
+    users = [User("batman", password="geheim geheim", protocols=("ftps",))]
+    assert not by_module.change("ftp_users", users, [host.ftps], check_mode=False)["ftps"].changed
     assert not host.manager.edit("batman", password="geheim geheim")["changed"]
 
 
@@ -473,7 +473,7 @@ def test_what_somebody_else_has_changed_since_is_left_alone(host: Host, monkeypa
     assert dump(host.db)["batman"] == HASH
 
 
-@pytest.mark.parametrize("content", ["", "{", '{"people": [{"nome": 1}], "records": {}}', json.dumps([])])
+@pytest.mark.parametrize("content", ["", "{", '{"users": [{"nome": 1}], "records": {}}', json.dumps([])])
 def test_a_journal_nobody_can_read_does_not_stop_the_next_change(host: Host, content: str) -> None:
     host.journal.parent.mkdir()
     host.journal.write_text(content)
@@ -482,15 +482,15 @@ def test_a_journal_nobody_can_read_does_not_stop_the_next_change(host: Host, con
 
 def test_a_list_goes_in_whole_or_not_at_all(host: Host) -> None:
     host.manager.add("batman", password="geheim geheim")
-    people = [Person("batman", password="geheim geheim"), Person("robin", password="xxxxxxxxxxxx"), Person("oracle")]
+    users = [User("batman", password="geheim geheim"), User("robin", password="xxxxxxxxxxxx"), User("oracle")]
     before = host.state()
     with pytest.raises(SecureFtpError, match="'oracle'"):
-        host.manager.apply_list(people)
+        host.manager.apply_list(users)
     assert host.state() == before
-    plan = host.manager.apply_list(people[:2], dry_run=True)
+    plan = host.manager.apply_list(users[:2], dry_run=True)
     assert (plan.added, plan.unchanged) == (["robin"], ["batman"]) and host.state() == before
-    assert replace(host.manager.apply_list(people[:2])) == plan
-    assert host.manager.apply_list(people[:2]).unchanged == ["batman", "robin"]
+    assert replace(host.manager.apply_list(users[:2])) == plan
+    assert host.manager.apply_list(users[:2]).unchanged == ["batman", "robin"]
 
 
 def test_a_host_without_vsftpd_has_users_of_sftp(host: Host, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -573,7 +573,7 @@ def test_a_disk_that_fails_while_a_killed_change_is_finished_loses_nothing(
     said = "'batman' that was interrupted has to be finished first"
     with ftps_breaks(monkeypatch, full), pytest.raises(SecureFtpError, match=said):
         host.manager.add("robin", password="xxxxxxxxxxxx")
-    assert host.journal.exists() and "robin" not in host.sftp.people
+    assert host.journal.exists() and "robin" not in host.sftp.users
     host.manager.add("robin", password="xxxxxxxxxxxx")
     assert host.manager.show("batman")["protocols"] == ["ftps", "sftp"]
 

@@ -58,7 +58,7 @@ def test_a_killed_change_is_finished_by_what_repairs_the_database(host: Host, mo
     done = repair(str(host.db))
     assert done.warnings == ["user 'batman': an interrupted change was finished first"] and done.users == 501
     stored = dump(host.db)
-    assert stored["batman"] == host.sftp.people["batman"].password_hash and len(stored) == 501
+    assert stored["batman"] == host.sftp.users["batman"].password_hash and len(stored) == 501
     assert not host.journal.exists()
 
 

@@ -16,7 +16,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.policy imp
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.stored import is_stored
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.backend import Sftp
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.policy import Rules as SftpRules
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import people_from_list
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import users_from_list
 
 MD5 = "$1$abcdefgh$F.Kfn8/W.yLCwlYtUc80H/"
 OTHER = "$1$abcdefgh$F.Kfn8/W.yLCwlYtUc80H."
@@ -70,10 +70,10 @@ def test_what_is_stored_by_each_protocol_is_new_to_none(host, records, shadow, p
 def test_a_list_may_repeat_the_hash_that_is_there_and_bring_no_other(host):
     known = host({"ann": MD5}, {"ann": MD5})
     entry = {"name": "ann", "password_hash": MD5}
-    assert people_from_list([entry], is_taken=known)[0].password_hash == MD5
+    assert users_from_list([entry], is_taken=known)[0].password_hash == MD5
     for changed in ({"password_hash": OTHER}, {"name": "bob"}):
         with pytest.raises(InvalidInput, match="expected a strong crypt.3. hash, found MD5"):
-            people_from_list([{**entry, **changed}], is_taken=known)
+            users_from_list([{**entry, **changed}], is_taken=known)
 
 
 def test_without_a_server_nothing_is_stored(tmp_path):

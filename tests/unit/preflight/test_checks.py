@@ -278,10 +278,10 @@ def test_any_value_gives_sentences_never_a_traceback(variables, users):
     secrets_of(users)
 
 
-PERSON = st.fixed_dictionaries({}, optional={key: VALUES for key in fields.NAMES})
+ENTRY = st.fixed_dictionaries({}, optional={key: VALUES for key in fields.NAMES})
 
 
-@given(st.lists(PERSON, max_size=3))
+@given(st.lists(ENTRY, max_size=3))
 def test_any_person_gives_sentences_never_a_traceback(users):
     for problem in problems(GOOD, users, DEBIAN):
         assert isinstance(problem, str) and problem
@@ -307,7 +307,7 @@ def test_this_host_knows_who_logged_in(monkeypatch):
     host = _preflight.this_host("bruce", [22])
     assert host.login_users == {"alfred", "bruce"} and host.ssh_ports == (22,)
     monkeypatch.setenv("DOAS_USER", "selina")
-    # The same people as those whom a change of accounts spares: it knows the user of the audit session, too.
+    # The same accounts as those that a change of accounts spares: it knows the user of the audit session, too.
     assert _preflight.this_host("", []).login_users == accounts.login_names() - {"root"} >= {"alfred", "selina"}
     monkeypatch.setattr(_preflight, "login_names", lambda: {"root"})
     assert _preflight.this_host("", []).login_users == frozenset()

@@ -56,7 +56,7 @@ def test_what_looks_like_ours_and_is_none_is_a_problem(name: str, meant: str) ->
     assert f"did you mean {meant}" in problem if meant else "did you mean" not in problem
 
 
-# Of widely used roles and of people's own.
+# Of widely used roles and of nobody's.
 ELSEWHERE = ("firewall_allowed_tcp_ports", "firewall_state", "firewall_log_dropped_packets", "ftp_server", "ftp_root")
 
 
@@ -171,8 +171,8 @@ def test_a_role_alone_looks_at_what_is_there_before_it_changes_anything(role: st
 
 @needs_ansible
 def test_the_playbook_of_users_looks_at_names_and_people_first(tmp_path: Path) -> None:
-    people = [{"name": "batman", "pasword": "x"}, {"name": "robin", "password": "Gotham-City!"}]
-    given = json.dumps({"ftp_users": people, "ftp_user_purge": True, "ansible_become": False})
+    users = [{"name": "batman", "pasword": "x"}, {"name": "robin", "password": "Gotham-City!"}]
+    given = json.dumps({"ftp_users": users, "ftp_user_purge": True, "ansible_become": False})
     refused = playbook(tmp_path, "users.yml", "ftp", "-e", given)
     assert refused.returncode != 0 and "ok=0" in refused.stdout, refused.stdout
     assert "did you mean ftp_users_purge?" in refused.stdout and "unknown key pasword" in refused.stdout

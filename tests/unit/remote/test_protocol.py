@@ -28,7 +28,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._manage.manager 
 from ansible_collections.secure_ftp.server.plugins.module_utils._remote import protocol as _remote
 from ansible_collections.secure_ftp.server.plugins.module_utils._remote.protocol import MAX_REQUEST, parse, serve
 from ansible_collections.secure_ftp.server.plugins.module_utils._remote.schema import VERBS
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import Person
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import User
 
 ROOT = Path(__file__).resolve().parents[3]
 DOCUMENT = (ROOT / "docs" / "remote-control.md").read_text(encoding="utf-8")
@@ -36,7 +36,7 @@ SECRET = "bat-Cave!1 pass"
 HERE = {"SSH_CONNECTION": "192.0.2.7 40000 192.0.2.1 22"}
 
 
-class People:
+class Users:
     """The methods of Manager over a dictionary."""
 
     def __init__(self, **known):
@@ -68,7 +68,7 @@ class Session:
     """One request over real pipes."""
 
     def __init__(self, request, manager=None, **environment):
-        self.manager = People(batman={}) if manager is None else manager
+        self.manager = Users(batman={}) if manager is None else manager
         self.log = []
         data = request if isinstance(request, bytes) else json.dumps(request).encode()
         reading, writing = os.pipe()
@@ -144,15 +144,15 @@ def test_changes(verb, method, fields):
 
 
 def test_every_verb_is_a_method_of_the_manager_and_every_field_one_of_its_arguments():
-    person = set(Person._fields)
+    user = set(User._fields)
     for name, verb in VERBS.items():
-        people = People(x={})
+        users = Users(x={})
         if name == "add":
-            people.known.clear()
-        verb.call(people, dict.fromkeys(verb.fields, "x"))
-        method, given = people.calls[0]
+            users.known.clear()
+        verb.call(users, dict.fromkeys(verb.fields, "x"))
+        method, given = users.calls[0]
         accepted = inspect.signature(getattr(Manager, method)).parameters
-        assert set(given) <= set(accepted) | (person if "options" in accepted else set()), method
+        assert set(given) <= set(accepted) | (user if "options" in accepted else set()), method
 
 
 NOT_JSON = {
@@ -351,7 +351,7 @@ def test_a_client_that_has_gone_costs_nothing():
     reading, writing = os.pipe()
     os.close(reading)
     with open("/dev/null", "rb") as stdin, open(writing, "w", encoding="utf-8") as stdout:
-        assert serve("shop", stdin, stdout, People(), HERE, lambda *_: None) == EXIT_CODES["invalid"]
+        assert serve("shop", stdin, stdout, Users(), HERE, lambda *_: None) == EXIT_CODES["invalid"]
 
 
 @pytest.mark.parametrize(
@@ -371,7 +371,7 @@ def test_the_log_goes_to_syslog_as_a_value(monkeypatch):
     sent = []
     monkeypatch.setattr(_remote.syslog, "syslog", lambda priority, message: sent.append((priority, message)))
     with open("/dev/null", "rb") as stdin, open("/dev/null", "w", encoding="utf-8") as stdout:
-        serve("shop", stdin, stdout, People(), HERE)
+        serve("shop", stdin, stdout, Users(), HERE)
     assert sent == [(_remote.syslog.LOG_WARNING, "client='shop' from=192.0.2.7 request result=invalid")]
 
 

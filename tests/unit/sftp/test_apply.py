@@ -18,7 +18,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._sftp import sta
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.backend import Sftp
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.policy import Rules
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import Jail, with_jail
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import Person
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import User
 
 KEY = "ssh-ed25519 AAAA"
 HASH = "$6$rounds=5000$abcdefghijklmnop$" + "h" * 86
@@ -140,10 +140,10 @@ class Host:
         for name in names:
             (self.jail / name).mkdir(exist_ok=True)
 
-    def run(self, people, check_mode=False, remove_home=False, **rules):
+    def run(self, users, check_mode=False, remove_home=False, **rules):
         self.log.clear()
         backend = Sftp(Rules(config=str(self.config), **rules), str(self.etc))
-        plan = backend.plan(backend.stored([one.name for one in people], remove_home), people, remove_home)
+        plan = backend.plan(backend.stored([one.name for one in users], remove_home), users, remove_home)
         if not check_mode:
             plan = backend.apply(plan)
             plan.outcome.homes_removed = backend.delete(plan)
@@ -161,40 +161,40 @@ def host(tmp_path, monkeypatch):
     return Host(tmp_path, monkeypatch)
 
 
-PEOPLE = [
-    Person("ann", password="secret-1"),
-    Person("bob", authorized_keys=(KEY,)),
-    Person("cy", password_hash=HASH, authorized_keys=(KEY, KEY + " 2")),
-    Person("ftp", protocols=("ftps",), password="secret-2"),
+USERS = [
+    User("ann", password="secret-1"),
+    User("bob", authorized_keys=(KEY,)),
+    User("cy", password_hash=HASH, authorized_keys=(KEY, KEY + " 2")),
+    User("ftp", protocols=("ftps",), password="secret-2"),
 ]
 
 
 def test_new_people_get_credentials_last_and_a_second_run_does_nothing(host):
-    outcome = host.run(PEOPLE)
+    outcome = host.run(USERS)
     assert outcome.added == ["ann", "bob", "cy"] and outcome.unchanged == ["ftp"] and outcome.changed
     assert [entry[0] for entry in host.log] == ["create", "judge", "judge", "judge", "homes", "passwords"]
     assert host.shadow["ann"] == "hash-of-secret-1" and host.shadow["bob"] == "*" and host.shadow["cy"] == HASH
     assert host.key_file("cy").splitlines()[1:] == [KEY, KEY + " 2"] and host.key_file("ann") is None
-    again = host.run(PEOPLE)
+    again = host.run(USERS)
     assert not again.changed and again.unchanged == ["ann", "bob", "cy", "ftp"]
     assert {entry[0] for entry in host.log} == {"judge"}
 
 
 def test_check_mode_says_the_same_and_does_nothing(host):
-    said = host.run(PEOPLE, check_mode=True)
+    said = host.run(USERS, check_mode=True)
     assert host.log == [] and not host.keys.exists()
-    done = host.run(PEOPLE)
+    done = host.run(USERS)
     assert (said.added, said.homes, said.diff()) == (done.added, done.homes, done.diff())
 
 
 def test_check_mode_works_on_a_bare_host(host):
     host.config.unlink()
     host.jail.rmdir()
-    assert host.run(PEOPLE, check_mode=True).added == ["ann", "bob", "cy"]
+    assert host.run(USERS, check_mode=True).added == ["ann", "bob", "cy"]
 
 
 def test_no_secret_is_in_the_outcome(host):
-    text = repr(host.run(PEOPLE)) + repr(host.run([Person("ann", password="other-3")]))
+    text = repr(host.run(USERS)) + repr(host.run([User("ann", password="other-3")]))
     assert "secret-1" not in text and "other-3" not in text and "AAAA" not in text and "$6$" not in text
 
 
@@ -203,67 +203,67 @@ def test_a_run_killed_at_any_step_is_finished_by_the_next(host, kill_at):
     host.add("old", 1500, stored="hash-of-x")
     host.kill_at = kill_at
     with contextlib.suppress(Killed):
-        host.run(PEOPLE, purge=True)
+        host.run(USERS, purge=True)
     host.kill_at = None
-    host.run(PEOPLE, purge=True, update_password="on_create")
+    host.run(USERS, purge=True, update_password="on_create")
     assert host.shadow["ann"] == "hash-of-secret-1" and host.shadow["bob"] == "*" and host.shadow["cy"] == HASH
     assert "old" not in host.users and (host.jail / "bob").is_dir() and host.key_file("bob")
-    assert not host.run(PEOPLE, purge=True).changed
+    assert not host.run(USERS, purge=True).changed
 
 
 def test_passwords_change_or_stay(host):
-    host.run(PEOPLE)
-    changed = [Person("ann", password="new-pass"), Person("cy", password_hash=HASH[:-1] + "x")]
+    host.run(USERS)
+    changed = [User("ann", password="new-pass"), User("cy", password_hash=HASH[:-1] + "x")]
     assert not host.run(changed, update_password="on_create").changed
     assert host.run(changed).changed_users == {"ann": ["password"], "cy": ["password"]}
     assert [entry for entry in host.log if entry[0] == "passwords"] == [("passwords", "cy", "ann")]
-    assert not host.run([Person("ann"), Person("cy")]).changed
+    assert not host.run([User("ann"), User("cy")]).changed
 
 
 def test_a_list_of_keys_is_complete_and_none_leaves_them(host):
-    host.run(PEOPLE)
-    assert not host.run([Person("cy")]).changed and host.key_file("cy")
-    assert host.run([Person("cy", authorized_keys=(KEY,))]).changed_users == {"cy": ["authorized_keys"]}
+    host.run(USERS)
+    assert not host.run([User("cy")]).changed and host.key_file("cy")
+    assert host.run([User("cy", authorized_keys=(KEY,))]).changed_users == {"cy": ["authorized_keys"]}
     assert host.key_file("cy").splitlines()[1:] == [KEY]
-    assert host.run([Person("cy", authorized_keys=())]).changed and host.key_file("cy") is None
+    assert host.run([User("cy", authorized_keys=())]).changed and host.key_file("cy") is None
 
 
 def test_sessions_end_with_the_password_the_lock_or_a_key_that_may_have_opened_them(host):
-    host.run(PEOPLE)
+    host.run(USERS)
 
-    def ended(*people):
-        return [entry[1:] for entry in (host.run(people), host.log)[1] if entry[0] == "end"]
+    def ended(*users):
+        return [entry[1:] for entry in (host.run(users), host.log)[1] if entry[0] == "end"]
 
     uid = host.users["cy"].uid
-    assert ended(Person("cy", password="another-1")) == [(uid,)]
-    assert ended(Person("cy", authorized_keys=(KEY, KEY + " 2", KEY + " 3"))) == []  # one more
-    assert ended(Person("cy", authorized_keys=(KEY,))) == [(uid,)]
-    assert ended(Person("cy", locked=True)) == [(uid,)]
-    assert ended(Person("cy", locked=False)) == []
-    assert ended(Person("cy", authorized_keys=())) == [(uid,)]
+    assert ended(User("cy", password="another-1")) == [(uid,)]
+    assert ended(User("cy", authorized_keys=(KEY, KEY + " 2", KEY + " 3"))) == []  # one more
+    assert ended(User("cy", authorized_keys=(KEY,))) == [(uid,)]
+    assert ended(User("cy", locked=True)) == [(uid,)]
+    assert ended(User("cy", locked=False)) == []
+    assert ended(User("cy", authorized_keys=())) == [(uid,)]
 
 
 def test_whose_user_id_another_account_has_too_is_handed_on(host):
-    host.run(PEOPLE)
+    host.run(USERS)
     host.add("twin", host.users["ann"].uid, gid=1)
-    host.run([Person("ann", locked=True), Person("bob", locked=True)])
+    host.run([User("ann", locked=True), User("bob", locked=True)])
     assert host.users["ann"].uid in host.shared and host.users["bob"].uid not in host.shared
 
 
 def test_sessions_that_outlive_their_end_are_warned_about(host):
-    host.run(PEOPLE)
+    host.run(USERS)
     host.immortal = ("ann", "bob")
-    assert host.run([Person("ann", locked=True)]).warnings == ["ann is still there"]
-    assert host.run([Person("bob", present=False)]).warnings == ["bob is still there"]
+    assert host.run([User("ann", locked=True)]).warnings == ["ann is still there"]
+    assert host.run([User("bob", present=False)]).warnings == ["bob is still there"]
 
 
 def test_what_was_done_before_something_went_wrong_is_said(host, monkeypatch):
-    host.run(PEOPLE)
+    host.run(USERS)
 
     def fail(*_arguments, **_rules):
         raise SecureFtpError("chpasswd: expected success, found exit status 1")
 
-    changes = [Person("dora", password="secret-1"), Person("ann", authorized_keys=(KEY,)), Person("bob", present=False)]
+    changes = [User("dora", password="secret-1"), User("ann", authorized_keys=(KEY,)), User("bob", present=False)]
     monkeypatch.setattr(_apply, "hash_many", fail)
     with pytest.raises(SecureFtpError) as caught:
         host.run(changes)
@@ -273,12 +273,12 @@ def test_what_was_done_before_something_went_wrong_is_said(host, monkeypatch):
     )
     monkeypatch.setattr(_apply, "set_passwords", fail)
     with pytest.raises(SecureFtpError) as caught:
-        host.run([Person("ann", password="another-2", locked=False)])
+        host.run([User("ann", password="another-2", locked=False)])
     assert not caught.value.state
 
 
 def test_a_home_that_cannot_be_deleted_does_not_hide_that_its_user_is_gone(host, monkeypatch):
-    host.run(PEOPLE)
+    host.run(USERS)
 
     def remove(root, name, check_mode=False):
         if not check_mode:
@@ -287,54 +287,54 @@ def test_a_home_that_cannot_be_deleted_does_not_hide_that_its_user_is_gone(host,
 
     monkeypatch.setattr(_apply, "remove_home", remove)
     with pytest.raises(SecureFtpError, match="error; done already: removed bob$") as caught:
-        host.run([Person("bob", present=False)], remove_home=True)
+        host.run([User("bob", present=False)], remove_home=True)
     assert caught.value.state
 
 
 def test_a_key_file_others_can_write_is_corrected(host):
-    host.run(PEOPLE)
+    host.run(USERS)
     (host.keys / "bob").chmod(0o666)
-    assert host.run(PEOPLE).changed_users == {"bob": ["authorized_keys"]}
+    assert host.run(USERS).changed_users == {"bob": ["authorized_keys"]}
     assert (host.keys / "bob").stat().st_mode & 0o777 == 0o644
 
 
 def test_a_new_account_does_not_inherit_an_old_key_file(host):
     host.keys.mkdir()
     (host.keys / "ann").write_text("someone else's key\n")
-    host.run(PEOPLE)
+    host.run(USERS)
     assert host.key_file("ann") is None
 
 
 def test_removal_takes_credentials_first_and_keeps_the_home(host):
-    host.run(PEOPLE)
-    outcome = host.run([Person("bob", present=False), Person("cy", protocols=("ftps",))])
+    host.run(USERS)
+    outcome = host.run([User("bob", present=False), User("cy", protocols=("ftps",))])
     assert outcome.removed == ["bob", "cy"]
     assert host.log == [("passwords", "bob", "cy"), ("delete", "bob"), ("delete", "cy")]
     assert host.key_file("bob") is None and "ann" in host.users
     assert [(host.jail / name).stat().st_mode & 0o7777 for name in ("ann", "bob", "cy")] == [0o755, 0o700, 0o700]
-    assert not host.run([Person("bob", present=False)]).changed
+    assert not host.run([User("bob", present=False)]).changed
 
 
 def test_remove_home_takes_what_an_earlier_removal_left(host):
-    host.run(PEOPLE)
-    host.run([Person("bob", present=False)])
-    outcome = host.run([Person("bob", present=False)], remove_home=True)
+    host.run(USERS)
+    host.run([User("bob", present=False)])
+    outcome = host.run([User("bob", present=False)], remove_home=True)
     assert outcome.homes_removed == [str(host.jail / "bob")] and outcome.changed
     assert not (host.jail / "bob").exists()
 
 
 def test_purge_removes_members_only(host):
-    host.run(PEOPLE)
+    host.run(USERS)
     host.add("hand", 1100, stored=HASH)
-    assert not host.run(PEOPLE).changed
-    assert host.run(PEOPLE[:1], purge=True).removed == ["bob", "cy", "hand"]
+    assert not host.run(USERS).changed
+    assert host.run(USERS[:1], purge=True).removed == ["bob", "cy", "hand"]
     assert {"root", "olivia", "ann"} == set(host.users)
 
 
 def test_another_account_is_refused_when_present_and_untouched_when_absent(host):
     with pytest.raises(SecureFtpError, match="user 'olivia': expected a new name or a member of the group sftponly"):
-        host.run([Person("olivia", password="x")])
-    outcome = host.run([Person("olivia", present=False)], remove_home=True, purge=True)
+        host.run([User("olivia", password="x")])
+    outcome = host.run([User("olivia", present=False)], remove_home=True, purge=True)
     assert not outcome.changed and host.log == []
 
 
@@ -348,53 +348,53 @@ def test_the_operator_is_never_a_member(host, name):
 
 def test_a_user_cannot_have_the_groups_name(host):
     with pytest.raises(SecureFtpError, match="name of the SFTP group"):
-        host.run([Person("sftponly")])
+        host.run([User("sftponly")])
 
 
 def test_no_credentials_where_sshd_would_not_jail(host):
     host.problems = [Problem("chrootdirectory", "/home/sftp", "none")]
     with pytest.raises(SecureFtpError, match="No password or key was stored"):
-        host.run(PEOPLE)
+        host.run(USERS)
     assert host.shadow["ann"] == "!*" and not host.keys.exists()
-    assert host.run(PEOPLE, jail_check="none").changed_users["ann"] == ["password", "home"]
+    assert host.run(USERS, jail_check="none").changed_users["ann"] == ["password", "home"]
 
 
 def test_an_open_door_is_a_warning_or_with_full_an_error(host):
     host.doors = True
-    assert any("x11forwarding" in warning for warning in host.run(PEOPLE).warnings)
+    assert any("x11forwarding" in warning for warning in host.run(USERS).warnings)
     with pytest.raises(SecureFtpError, match="x11forwarding: expected no"):
-        host.run(PEOPLE, jail_check="full")
+        host.run(USERS, jail_check="full")
 
 
 @pytest.mark.parametrize(
-    ("text", "people", "words"),
+    ("text", "users", "words"),
     [
-        ("UsePAM yes\n", PEOPLE, "expected a block 'Match Group sftponly' with ChrootDirectory, found none"),
-        ("Match Group sftponly\n ChrootDirectory JAIL\n", PEOPLE, "expected AuthorizedKeysFile with one directory"),
+        ("UsePAM yes\n", USERS, "expected a block 'Match Group sftponly' with ChrootDirectory, found none"),
+        ("Match Group sftponly\n ChrootDirectory JAIL\n", USERS, "expected AuthorizedKeysFile with one directory"),
     ],
 )
-def test_a_server_that_is_not_ready_is_refused_before_anything_is_made(host, text, people, words):
+def test_a_server_that_is_not_ready_is_refused_before_anything_is_made(host, text, users, words):
     host.config.write_text(text.replace("JAIL", str(host.jail)))
     with pytest.raises(SecureFtpError) as caught:
-        host.run(people, directory=str(host.jail))
+        host.run(users, directory=str(host.jail))
     assert words in str(caught.value) and host.log == []
 
 
 def test_the_articles_server_takes_password_users(host):
     host.config.write_text(f"Match Group sftponly\n ChrootDirectory {host.jail}\n ForceCommand internal-sftp\n")
-    assert host.run([Person("ann", password="x")]).homes == [str(host.jail / "ann")]
+    assert host.run([User("ann", password="x")]).homes == [str(host.jail / "ann")]
 
 
 def test_a_shell_is_taken_away_and_bin_false_is_fine(host):
     host.add("ann", 1000, stored="*", shell="/bin/bash")
     host.add("bob", 1001, stored="*", shell="/bin/false")
-    outcome = host.run([Person("ann"), Person("bob")])
+    outcome = host.run([User("ann"), User("bob")])
     assert outcome.changed_users == {"ann": ["shell", "home"], "bob": ["home"]}
     assert ("shell", "ann") in host.log
 
 
 def test_someone_without_any_credential_is_pointed_out(host):
-    assert any("neither a password nor authorized_keys" in warning for warning in host.run([Person("ann")]).warnings)
+    assert any("neither a password nor authorized_keys" in warning for warning in host.run([User("ann")]).warnings)
 
 
 # --- locks ---------------------------------------------------------------------------------------------------------
@@ -406,43 +406,43 @@ def shadow_of(host, name):
 
 @pytest.mark.parametrize("before", [("hash-of-secret-1", ""), ("hash-of-secret-1", "20900"), ("*", ""), ("*", "20900")])
 def test_a_lock_shuts_password_and_key_and_unlocking_restores_exactly_what_was(host, before):
-    host.run(PEOPLE)
+    host.run(USERS)
     host.shadow["ann"], host.expires["ann"] = before
-    outcome = host.run([Person("ann", locked=True)])
+    outcome = host.run([User("ann", locked=True)])
     assert outcome.changed_users == {"ann": ["locked"]} and "ann: present, changed: locked\n" in outcome.diff()["after"]
     stored, expires = shadow_of(host, "ann")
     assert stored.startswith("!") and expires == "1", "the expiry shuts out keys, the mark says so to every tool"
     assert ("end", host.users["ann"].uid) in host.log
-    assert not host.run([Person("ann", locked=True)]).changed
-    assert not host.run([Person("ann")]).changed, "who does not speak of the lock does not change it"
-    assert host.run([Person("ann", locked=False)]).changed_users == {"ann": ["unlocked"]}
+    assert not host.run([User("ann", locked=True)]).changed
+    assert not host.run([User("ann")]).changed, "who does not speak of the lock does not change it"
+    assert host.run([User("ann", locked=False)]).changed_users == {"ann": ["unlocked"]}
     assert shadow_of(host, "ann") == before
-    assert not host.run([Person("ann", locked=False)]).changed
+    assert not host.run([User("ann", locked=False)]).changed
 
 
 def test_a_new_password_does_not_unlock(host):
-    host.run(PEOPLE)
-    host.run([Person("ann", locked=True)])
-    assert not host.run(PEOPLE).changed, "the password behind the mark is the right one"
-    assert host.run([Person("ann", password="other")]).changed_users == {"ann": ["password"]}
+    host.run(USERS)
+    host.run([User("ann", locked=True)])
+    assert not host.run(USERS).changed, "the password behind the mark is the right one"
+    assert host.run([User("ann", password="other")]).changed_users == {"ann": ["password"]}
     assert shadow_of(host, "ann") == ("!hash-of-other", "1")
-    assert host.run([Person("ann", password="third", locked=False)]).changed_users == {"ann": ["password", "unlocked"]}
+    assert host.run([User("ann", password="third", locked=False)]).changed_users == {"ann": ["password", "unlocked"]}
     assert shadow_of(host, "ann") == ("hash-of-third", "")
 
 
 def test_a_new_account_can_be_locked_from_the_start(host):
-    outcome = host.run([Person("ann", password="secret-1", locked=True), Person("bob", locked=True)])
+    outcome = host.run([User("ann", password="secret-1", locked=True), User("bob", locked=True)])
     assert outcome.added == ["ann", "bob"] and "ann: present, password, keys: 0, locked\n" in outcome.diff()["after"]
     assert shadow_of(host, "ann") == ("!hash-of-secret-1", "1") and shadow_of(host, "bob") == ("!*", "1")
     assert host.log.index(("expiry", "ann", "1")) < host.log.index(("passwords", "bob", "ann"))
-    assert not host.run([Person("ann", password="secret-1"), Person("bob")]).changed, "!* is no half-made account here"
-    host.run([Person("bob", locked=False)])
+    assert not host.run([User("ann", password="secret-1"), User("bob")]).changed, "!* is no half-made account here"
+    host.run([User("bob", locked=False)])
     assert shadow_of(host, "bob") == ("*", "")
 
 
 def test_a_user_with_the_name_of_a_group_is_no_member_of_it(host):
     host.other_groups = {"sudo": Group("sudo", 27, frozenset())}
-    host.run([Person("sudo", password="secret-1")])
+    host.run([User("sudo", password="secret-1")])
     assert host.users["sudo"].gid == 997
 
 
@@ -455,21 +455,21 @@ def test_a_line_left_in_shadow_gives_nothing_to_the_next_of_that_name(host, stor
         host.expires["ann"] = day
     host.kill_at = 1
     with pytest.raises(Killed):
-        host.run([Person("ann", password="secret-1")])
+        host.run([User("ann", password="secret-1")])
     assert (host.shadow["ann"], host.expires.get("ann")) == ("!*", None)
     host.kill_at = None
-    host.run([Person("ann", password="secret-1")])
+    host.run([User("ann", password="secret-1")])
     assert (host.shadow["ann"], host.expires.get("ann")) == ("hash-of-secret-1", None)
 
 
 def test_the_lock_of_passwd_is_kept_completed_and_undone(host):
-    host.run(PEOPLE)
+    host.run(USERS)
     host.shadow["ann"] = "!hash-of-secret-1"
-    assert not host.run(PEOPLE).changed, "what an administrator has locked stays locked"
-    assert host.run([Person("ann", locked=True)]).changed_users == {"ann": ["locked"]}
+    assert not host.run(USERS).changed, "what an administrator has locked stays locked"
+    assert host.run([User("ann", locked=True)]).changed_users == {"ann": ["locked"]}
     assert shadow_of(host, "ann") == ("!hash-of-secret-1", "1")
     host.expires["ann"] = ""
-    assert host.run([Person("ann", locked=False)]).changed_users == {"ann": ["unlocked"]}
+    assert host.run([User("ann", locked=False)]).changed_users == {"ann": ["unlocked"]}
     assert shadow_of(host, "ann") == ("hash-of-secret-1", "")
 
 
@@ -478,11 +478,11 @@ def test_a_home_that_its_user_can_write_is_taken_away(host):
     inside = str(host.jail / "ann")
     host.add("ann", 1003, stored=HASH, home=inside)
     (host.jail / "ann").mkdir()
-    said = host.run([Person("ann")], check_mode=True)
+    said = host.run([User("ann")], check_mode=True)
     assert said.changed_users == {"ann": ["passwd home"]} and host.log == []
-    done = host.run([Person("ann", password_hash=HASH)])
+    done = host.run([User("ann", password_hash=HASH)])
     assert done.changed_users == {"ann": ["passwd home"]} and ("home", "ann") in host.log
-    assert not host.run([Person("ann")]).changed
+    assert not host.run([User("ann")]).changed
 
 
 def test_which_homes_obey_their_user(tmp_path):
@@ -511,20 +511,18 @@ def test_which_homes_obey_their_user(tmp_path):
         assert _state.obeys_its_user(account, str(tmp_path / "jail")) is obeys, home
 
 
-@pytest.mark.parametrize(
-    "person", [Person("ann", password="x"), Person("ann", locked=True), Person("ann", present=False)]
-)
-def test_an_administrator_in_the_group_is_left_alone(host, person):
+@pytest.mark.parametrize("user", [User("ann", password="x"), User("ann", locked=True), User("ann", present=False)])
+def test_an_administrator_in_the_group_is_left_alone(host, user):
     host.add("ann", 1003, stored=HASH)
     host.other_groups = {"sudo": Group("sudo", 27, frozenset({"ann"}))}
     with pytest.raises(
         SecureFtpError, match="'ann': expected an account without rights on the host, found a member of sudo"
     ):
-        host.run([person])
+        host.run([user])
     with pytest.raises(SecureFtpError, match="member of sudo"):
         host.run([], purge=True)
     assert host.log == [] and host.shadow["ann"] == HASH
-    assert host.run([Person("bob", password="y")]).added == ["bob"]
+    assert host.run([User("bob", password="y")]).added == ["bob"]
 
 
 FLUSHED = ["etc/passwd", "etc/shadow", "etc/group", "etc/gshadow", "etc", "jail", "keys"]
@@ -544,30 +542,30 @@ def flushed(host, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "change", [Person("ann", password="secret-2"), Person("ann", present=False), Person("ann", locked=True)]
+    "change", [User("ann", password="secret-2"), User("ann", present=False), User("ann", locked=True)]
 )
 def test_what_is_done_is_flushed_behind_the_last_step(host, flushed, change):
-    host.run(PEOPLE)
+    host.run(USERS)
     flushed.clear()
     host.run([change])
     assert flushed[-len(FLUSHED) :] == [(path, len(host.log)) for path in FLUSHED] and host.log
 
 
 def test_a_run_that_finds_all_of_it_done_by_a_killed_one_flushes_too(host, flushed):
-    host.run(PEOPLE)
+    host.run(USERS)
     flushed.clear()
-    assert not host.run(PEOPLE).changed
+    assert not host.run(USERS).changed
     assert [path for path, _steps in flushed] == FLUSHED
 
 
 def test_check_mode_flushes_nothing(host, flushed):
-    host.run(PEOPLE, check_mode=True)
+    host.run(USERS, check_mode=True)
     assert not flushed
 
 
 @pytest.mark.parametrize("path", FLUSHED)
 def test_what_cannot_be_flushed_is_no_success(host, monkeypatch, path):
-    host.run(PEOPLE)
+    host.run(USERS)
     fsync = os.fsync
 
     def refuse(fd):
@@ -577,4 +575,4 @@ def test_what_cannot_be_flushed_is_no_success(host, monkeypatch, path):
 
     monkeypatch.setattr(os, "fsync", refuse)
     with pytest.raises(NotDurable, match=f"{host.root / path}: cannot flush it to disk, .*input/output error"):
-        host.run([Person("ann", password="secret-2")])
+        host.run([User("ann", password="secret-2")])

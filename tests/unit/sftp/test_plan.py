@@ -36,7 +36,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.steps impo
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import Jail, find_jail, parse, with_jail
 from ansible_collections.secure_ftp.server.plugins.module_utils._users import passwords
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import CloseHomes, Plan, RemoveHome
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import Person
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import User
 
 KEY = "ssh-ed25519 AAAA"
 OTHER = HASH[:-1] + "i"
@@ -79,7 +79,7 @@ def stored(
     return Stored(known, JAIL, **more)
 
 
-def plan(there: Stored, *users: Person, remove_home: bool = False, **rules: Any) -> Plan:
+def plan(there: Stored, *users: User, remove_home: bool = False, **rules: Any) -> Plan:
     return make_plan(there, users, Rules(**{"rounds": 1000, **rules}), remove_home)
 
 
@@ -94,10 +94,10 @@ def step(found: Plan, kind: type) -> Any:
 
 def test_new_users_get_credentials_last() -> None:
     users = (
-        Person("ann", password="secret-1"),
-        Person("bob", authorized_keys=(KEY,)),
-        Person("cy", password_hash=HASH, authorized_keys=(KEY, KEY + " 2")),
-        Person("ftp", protocols=("ftps",), password="secret-2"),
+        User("ann", password="secret-1"),
+        User("bob", authorized_keys=(KEY,)),
+        User("cy", password_hash=HASH, authorized_keys=(KEY, KEY + " 2")),
+        User("ftp", protocols=("ftps",), password="secret-2"),
     )
     found = plan(stored(), *users)
     assert kinds(found) == [CreateAccounts, AssertJail, MakeHomes, WriteKeys, WriteKeys, SetHashes]
@@ -117,7 +117,7 @@ def test_new_users_get_credentials_last() -> None:
 def test_who_is_right_already_is_no_step_but_the_question_to_sshd() -> None:
     hashed = passwords.hash_password("secret-1", 1000)
     there = stored({"ann": hashed, "bob": "*"}, keys={"bob": key_file(KEY)})
-    users = (Person("ann", password="secret-1"), Person("bob", authorized_keys=(KEY,)))
+    users = (User("ann", password="secret-1"), User("bob", authorized_keys=(KEY,)))
     found = plan(there, *users)
     assert not found.outcome.changed and found.outcome.unchanged == ["ann", "bob"]
     assert kinds(found) == [AssertJail]
@@ -131,32 +131,32 @@ def test_who_is_right_already_is_no_step_but_the_question_to_sshd() -> None:
 def test_passwords_change_or_stay() -> None:
     hashed = passwords.hash_password("secret-1", 1000)
     there = stored({"ann": hashed, "cy": HASH})
-    users = (Person("ann", password="new-pass"), Person("cy", password_hash=OTHER))
-    assert settled(there, [Person("ann", password="secret-1"), users[0]], Rules()) == {"ann"}
+    users = (User("ann", password="new-pass"), User("cy", password_hash=OTHER))
+    assert settled(there, [User("ann", password="secret-1"), users[0]], Rules()) == {"ann"}
     assert settled(there, users, Rules(update_password="on_create")) == {"ann"}
     assert not plan(there, *users, update_password="on_create").outcome.changed
     found = plan(there, *users)
     assert found.outcome.changed_users == {"ann": ["password"], "cy": ["password"]}
     assert step(found, SetHashes).hashes == {"cy": OTHER, "ann": ""}
     assert step(found, EndSessions).uids == {"ann": 1001, "cy": 1002}
-    assert not plan(there, Person("ann"), Person("cy")).outcome.changed
+    assert not plan(there, User("ann"), User("cy")).outcome.changed
 
 
 def test_an_account_that_never_got_its_password_gets_it_whatever_the_rule() -> None:
     for pending in ("!*", "!", "!!"):
-        found = plan(stored({"ann": pending}), Person("ann", password_hash=HASH), update_password="on_create")
+        found = plan(stored({"ann": pending}), User("ann", password_hash=HASH), update_password="on_create")
         assert step(found, SetHashes).hashes == {"ann": HASH}, pending
 
 
 def test_a_list_of_keys_is_complete_and_none_leaves_them() -> None:
     there = stored({"cy": HASH}, keys={"cy": key_file(KEY, KEY + " 2")})
-    assert not plan(there, Person("cy")).outcome.changed
-    fewer = plan(there, Person("cy", authorized_keys=(KEY,)))
+    assert not plan(there, User("cy")).outcome.changed
+    fewer = plan(there, User("cy", authorized_keys=(KEY,)))
     assert fewer.outcome.changed_users == {"cy": ["authorized_keys"]}
     assert step(fewer, WriteKeys).data == key_file(KEY).data and step(fewer, EndSessions).uids == {"cy": 1001}
-    more = plan(there, Person("cy", authorized_keys=(KEY, KEY + " 2", KEY + " 3")))
+    more = plan(there, User("cy", authorized_keys=(KEY, KEY + " 2", KEY + " 3")))
     assert EndSessions not in kinds(more)
-    none = plan(there, Person("cy", authorized_keys=()))
+    none = plan(there, User("cy", authorized_keys=()))
     assert step(none, DropKeys).names == ("cy",) and step(none, EndSessions).uids == {"cy": 1001}
 
 
@@ -164,19 +164,19 @@ def test_a_list_of_keys_is_complete_and_none_leaves_them() -> None:
     "file", [key_file(KEY)._replace(mode=0o666), key_file(KEY)._replace(uid=1001), KeyFile(None, problem="a link")]
 )
 def test_a_key_file_that_is_not_ours_alone_is_written_anew(file: KeyFile) -> None:
-    found = plan(stored({"bob": "*"}, keys={"bob": file}), Person("bob", authorized_keys=(KEY,)))
+    found = plan(stored({"bob": "*"}, keys={"bob": file}), User("bob", authorized_keys=(KEY,)))
     assert found.outcome.changed_users == {"bob": ["authorized_keys"]} and step(found, WriteKeys).name == "bob"
 
 
 def test_a_new_account_does_not_inherit_an_old_key_file() -> None:
-    found = plan(stored(keys={"ann": key_file(KEY)}), Person("ann", password_hash=HASH))
+    found = plan(stored(keys={"ann": key_file(KEY)}), User("ann", password_hash=HASH))
     assert kinds(found)[:2] == [DropKeys, CreateAccounts]
     assert step(found, AssertJail).classes == (JailClass("ann", ("sftponly",), True, False),)
 
 
 def test_removal_takes_credentials_first_and_closes_the_home_before_the_id_is_free() -> None:
     there = stored({"bob": HASH, "cy": HASH}, keys={"bob": key_file(KEY)})
-    found = plan(there, Person("bob", present=False), Person("cy", protocols=("ftps",)))
+    found = plan(there, User("bob", present=False), User("cy", protocols=("ftps",)))
     assert kinds(found) == [TakePasswords, DropKeys, CloseHomes, RemoveAccounts] and found.deletions == ()
     assert found.outcome.removed == ["bob", "cy"]
     assert [one.name for one in step(found, RemoveAccounts).accounts] == ["bob", "cy"]
@@ -184,10 +184,10 @@ def test_removal_takes_credentials_first_and_closes_the_home_before_the_id_is_fr
 
 
 def test_a_key_file_without_an_account_goes_with_who_is_absent() -> None:
-    found = plan(stored(keys={"bob": key_file(KEY)}), Person("bob", present=False))
+    found = plan(stored(keys={"bob": key_file(KEY)}), User("bob", present=False))
     assert kinds(found) == [DropKeys] and found.outcome.removed == ["bob"]
     assert "bob: key file without an account\n" in found.outcome.diff()["before"]
-    other = plan(stored(keys={"olivia": key_file(KEY)}), Person("olivia", present=False))
+    other = plan(stored(keys={"olivia": key_file(KEY)}), User("olivia", present=False))
     assert other.steps == () and not other.outcome.changed
 
 
@@ -203,7 +203,7 @@ def test_a_key_file_without_an_account_goes_with_who_is_absent() -> None:
     ids=["closed", "of a free id", "of somebody else", "of root", "none"],
 )
 def test_remove_home_takes_what_an_earlier_removal_left_and_nothing_else(home: Home, goes: bool) -> None:
-    found = plan(stored(homes={"bob": home}), Person("bob", present=False), remove_home=True)
+    found = plan(stored(homes={"bob": home}), User("bob", present=False), remove_home=True)
     assert found.outcome.homes_removed == (["/home/sftp/bob"] if goes else [])
     assert found.deletions == ((RemoveHome("/home/sftp", "bob"),) if goes else ())
 
@@ -211,21 +211,21 @@ def test_remove_home_takes_what_an_earlier_removal_left_and_nothing_else(home: H
 def test_a_mount_in_a_home_refuses_its_deletion_before_anything_else() -> None:
     there = stored({"bob": HASH}, mounts=["/", "/home/sftp/bob/data"])
     with pytest.raises(SecureFtpError, match="expected no file system mounted"):
-        plan(there, Person("bob", present=False), remove_home=True)
+        plan(there, User("bob", present=False), remove_home=True)
 
 
 def test_purge_removes_members_only() -> None:
     there = stored({"ann": HASH, "hand": HASH})
-    assert not plan(there, Person("ann")).outcome.changed
-    assert plan(there, Person("ann"), purge=True).outcome.removed == ["hand"]
+    assert not plan(there, User("ann")).outcome.changed
+    assert plan(there, User("ann"), purge=True).outcome.removed == ["hand"]
 
 
 def test_who_comes_back_gets_the_files_whatever_the_id() -> None:
     left = {"ann": Home(CLOSED, 1400)}
-    same = plan(stored(homes=left, strays={"ann": 1400}), Person("ann", password_hash=HASH))
+    same = plan(stored(homes=left, strays={"ann": 1400}), User("ann", password_hash=HASH))
     assert step(same, CreateAccounts).uids == {"ann": 1400} and HandOver not in kinds(same)
     taken = stored({"zed": HASH}, homes=left, strays={"ann": 1001})
-    found = plan(taken, Person("ann", password_hash=HASH))
+    found = plan(taken, User("ann", password_hash=HASH))
     assert step(found, CreateAccounts).uids == {"ann": 1002}
     assert step(found, HandOver) == HandOver("/home/sftp", "ann", 1400, 1002, 997)
     assert kinds(found).index(HandOver) < kinds(found).index(MakeHomes) < kinds(found).index(SetHashes)
@@ -234,7 +234,7 @@ def test_who_comes_back_gets_the_files_whatever_the_id() -> None:
 def test_a_name_that_shadow_or_group_has_already_is_told() -> None:
     there = stored(groups=(GROUP, Group("sudo", 27, frozenset())))
     there.accounts.passwords["left"] = "!*"  # type: ignore[index]
-    found = plan(there, *(Person(name, password_hash=HASH) for name in ("sudo", "left", "ann")))
+    found = plan(there, *(User(name, password_hash=HASH) for name in ("sudo", "left", "ann")))
     assert step(found, CreateAccounts).taken == ("sudo", "left")
 
 
@@ -243,8 +243,8 @@ def test_a_name_that_shadow_or_group_has_already_is_told() -> None:
 
 def test_another_account_is_refused_when_present_and_untouched_when_absent() -> None:
     with pytest.raises(SecureFtpError, match="user 'olivia': expected a new name or a member of the group sftponly"):
-        plan(stored(), Person("olivia", password="x"))
-    found = plan(stored(), Person("olivia", present=False), remove_home=True, purge=True)
+        plan(stored(), User("olivia", password="x"))
+    found = plan(stored(), User("olivia", present=False), remove_home=True, purge=True)
     assert not found.outcome.changed and found.steps == ()
 
 
@@ -257,15 +257,13 @@ def test_the_operator_is_never_a_member(name: str) -> None:
 
 def test_a_user_cannot_have_the_groups_name_or_that_of_a_directory_service() -> None:
     with pytest.raises(SecureFtpError, match="name of the SFTP group"):
-        plan(stored(), Person("sftponly"))
+        plan(stored(), User("sftponly"))
     with pytest.raises(SecureFtpError, match="'ann'.*directory service"):
-        plan(stored(elsewhere=frozenset(("ann",))), Person("ann", password_hash=HASH))
+        plan(stored(elsewhere=frozenset(("ann",))), User("ann", password_hash=HASH))
 
 
-@pytest.mark.parametrize(
-    "user", [Person("ann", password="x"), Person("ann", locked=True), Person("ann", present=False)]
-)
-def test_an_administrator_in_the_group_is_left_alone(user: Person) -> None:
+@pytest.mark.parametrize("user", [User("ann", password="x"), User("ann", locked=True), User("ann", present=False)])
+def test_an_administrator_in_the_group_is_left_alone(user: User) -> None:
     there = stored({"ann": HASH}, groups=(GROUP, Group("sudo", 27, frozenset({"ann"}))))
     with pytest.raises(
         SecureFtpError, match="'ann': expected an account without rights on the host, found a member of"
@@ -273,7 +271,7 @@ def test_an_administrator_in_the_group_is_left_alone(user: Person) -> None:
         plan(there, user)
     with pytest.raises(SecureFtpError, match="member of sudo"):
         plan(there, purge=True)
-    assert plan(there, Person("bob", password="y")).outcome.added == ["bob"]
+    assert plan(there, User("bob", password="y")).outcome.added == ["bob"]
 
 
 @pytest.mark.parametrize(
@@ -285,11 +283,11 @@ def test_an_administrator_in_the_group_is_left_alone(user: Person) -> None:
 )
 def test_a_server_that_is_not_ready_is_an_obstacle(text: str, words: str) -> None:
     there = stored(settings=parse(text), block=find_jail(parse(text), "sftponly"))
-    found = plan(there, Person("ann", password_hash=HASH, authorized_keys=(KEY,)))
+    found = plan(there, User("ann", password_hash=HASH, authorized_keys=(KEY,)))
     assert found.outcome.added == ["ann"], "check mode says what would be done all the same"
     with pytest.raises(SecureFtpError, match=words):
         found.expect_ready()
-    plan(there, Person("ann", present=False)).expect_ready()
+    plan(there, User("ann", present=False)).expect_ready()
 
 
 def test_a_bare_host_is_an_obstacle() -> None:
@@ -297,7 +295,7 @@ def test_a_bare_host_is_an_obstacle() -> None:
         (stored(jail_is_there=False), "/home/sftp: expected the directory of the jail"),
         (stored(groups=()), "group 'sftponly': expected it to exist"),
     ):
-        found = plan(there, Person("ann", password_hash=HASH))
+        found = plan(there, User("ann", password_hash=HASH))
         assert found.outcome.added == ["ann"] and found.steps == ()
         with pytest.raises(SecureFtpError, match=words):
             found.expect_ready()
@@ -306,8 +304,8 @@ def test_a_bare_host_is_an_obstacle() -> None:
 def test_homes_that_nobody_can_look_at_stop_who_needs_them() -> None:
     there = stored(homes_problem="/home/sftp: planted")
     with pytest.raises(SecureFtpError, match="planted"):
-        plan(there, Person("ann", password_hash=HASH))
-    assert not plan(there, Person("ann", protocols=("ftps",))).outcome.changed
+        plan(there, User("ann", password_hash=HASH))
+    assert not plan(there, User("ann", protocols=("ftps",))).outcome.changed
 
 
 # --- what else of an account ---------------------------------------------------------------------------------------
@@ -315,14 +313,14 @@ def test_homes_that_nobody_can_look_at_stop_who_needs_them() -> None:
 
 def test_a_shell_is_taken_away_and_bin_false_is_fine() -> None:
     accounts = (account("ann", 1001, shell="/bin/bash"), account("bob", 1002, shell="/bin/false"))
-    found = plan(stored({"ann": "*", "bob": "*"}, accounts=accounts), Person("ann"), Person("bob"))
+    found = plan(stored({"ann": "*", "bob": "*"}, accounts=accounts), User("ann"), User("bob"))
     assert found.outcome.changed_users == {"ann": ["shell"]}
     assert step(found, SetShell) == SetShell("ann", "/usr/sbin/nologin")
 
 
 def test_a_passwd_home_that_its_user_can_write_is_taken_away() -> None:
     ann = account("ann", 1001, home="/home/sftp/ann")
-    found = plan(stored({"ann": HASH}, accounts=(ann,), obeying=frozenset(("ann",))), Person("ann"))
+    found = plan(stored({"ann": HASH}, accounts=(ann,), obeying=frozenset(("ann",))), User("ann"))
     assert found.outcome.changed_users == {"ann": ["passwd home"]}
     assert step(found, NoHome) == NoHome(ann, frozenset((0, 500)))
     assert kinds(found) == [AssertJail, NoHome]
@@ -330,23 +328,23 @@ def test_a_passwd_home_that_its_user_can_write_is_taken_away() -> None:
 
 def test_a_home_that_is_missing_or_another_ones_is_made_right() -> None:
     for home in (Home(None), Home(CLOSED), Home(Entry("a directory", 1001, 997, 0o755))):
-        found = plan(stored({"ann": HASH}, homes={"ann": home}), Person("ann"))
+        found = plan(stored({"ann": HASH}, homes={"ann": home}), User("ann"))
         assert found.outcome.changed_users == {"ann": ["home"]}
         assert step(found, MakeHomes).owners == {"ann": (1001, 997)}
         assert found.new_directories == (("/home/sftp/ann",) if home.found is None else ())
     for there in ({"ann": HASH}, {}):
         with pytest.raises(SecureFtpError, match="/home/sftp/ann: expected a directory, found a symbolic link"):
-            plan(stored(there, homes={"ann": Home(Entry("a symbolic link", 0, 0, 0o777))}), Person("ann"))
+            plan(stored(there, homes={"ann": Home(Entry("a symbolic link", 0, 0, 0o777))}), User("ann"))
 
 
 def test_whose_user_id_another_account_has_too_is_handed_on() -> None:
     there = stored({"ann": HASH, "bob": HASH}, accounts=(account("twin", 1001, 1),))
-    ending = step(plan(there, Person("ann", locked=True), Person("bob", locked=True)), EndSessions)
+    ending = step(plan(there, User("ann", locked=True), User("bob", locked=True)), EndSessions)
     assert ending.uids == {"ann": 1001, "bob": 1002} and 1001 in ending.shared and 1002 not in ending.shared
 
 
 def test_someone_without_any_credential_is_pointed_out() -> None:
-    (warning,) = plan(stored(), Person("ann")).outcome.warnings
+    (warning,) = plan(stored(), User("ann")).outcome.warnings
     assert "neither a password nor authorized_keys" in warning
 
 
@@ -357,54 +355,54 @@ def test_someone_without_any_credential_is_pointed_out() -> None:
 def test_a_lock_shuts_password_and_key_and_unlocking_restores_exactly_what_was(before: tuple[str, str]) -> None:
     hash_, day = before
     there = stored({"ann": hash_}, expires={"ann": day})
-    locking = plan(there, Person("ann", locked=True))
+    locking = plan(there, User("ann", locked=True))
     assert locking.outcome.changed_users == {"ann": ["locked"]}
     assert "ann: present, changed: locked\n" in locking.outcome.diff()["after"]
     assert kinds(locking) == [AssertJail, SetExpiry, SetHashes, EndSessions], "the day first, the mark before the hash"
     locked = after(locking)
     assert locked.accounts.passwords["ann"].startswith("!") and locked.accounts.expires["ann"] == "1"
-    for user in (Person("ann", locked=True), Person("ann")):
+    for user in (User("ann", locked=True), User("ann")):
         assert not plan(locked, user).outcome.changed
-    opening = plan(locked, Person("ann", locked=False))
+    opening = plan(locked, User("ann", locked=False))
     assert opening.outcome.changed_users == {"ann": ["unlocked"]}
     back = after(opening)
     assert (back.accounts.passwords["ann"], back.accounts.expires["ann"]) == before
-    assert not plan(back, Person("ann", locked=False)).outcome.changed
+    assert not plan(back, User("ann", locked=False)).outcome.changed
 
 
 def test_a_new_password_does_not_unlock() -> None:
     there = stored({"ann": "!" + HASH}, expires={"ann": "1"})
-    assert not plan(there, Person("ann", password_hash=HASH)).outcome.changed
-    found = plan(there, Person("ann", password_hash=OTHER))
+    assert not plan(there, User("ann", password_hash=HASH)).outcome.changed
+    found = plan(there, User("ann", password_hash=OTHER))
     assert step(found, SetHashes).hashes == {"ann": "!" + OTHER} and SetExpiry not in kinds(found)
-    both = plan(there, Person("ann", password_hash=OTHER, locked=False))
+    both = plan(there, User("ann", password_hash=OTHER, locked=False))
     assert both.outcome.changed_users == {"ann": ["password", "unlocked"]}
     assert step(both, SetHashes).hashes == {"ann": OTHER} and step(both, SetExpiry) == SetExpiry("ann", "", False)
 
 
 def test_a_new_account_can_be_locked_from_the_start() -> None:
-    found = plan(stored(), Person("ann", password="secret-1", locked=True), Person("bob", locked=True))
+    found = plan(stored(), User("ann", password="secret-1", locked=True), User("bob", locked=True))
     assert step(found, SetHashes).hashes == {"bob": "!*", "ann": "!"}
     assert [one.day for one in found.steps if isinstance(one, SetExpiry)] == ["1", "1"]
     assert "ann: present, password, keys: 0, locked\n" in found.outcome.diff()["after"]
-    assert not plan(after(found), Person("bob")).outcome.changed, "!* is no half-made account here"
-    assert after(plan(after(found), Person("bob", locked=False))).accounts.passwords["bob"] == "*"
+    assert not plan(after(found), User("bob")).outcome.changed, "!* is no half-made account here"
+    assert after(plan(after(found), User("bob", locked=False))).accounts.passwords["bob"] == "*"
 
 
 def test_unlocking_who_never_got_a_password_leaves_nothing_to_the_next_run() -> None:
     for pending in ("!", "!*", "!!"):
         there = stored({"ann": pending}, expires={"ann": "1"})
-        unlocked = after(plan(there, Person("ann", locked=False)))
+        unlocked = after(plan(there, User("ann", locked=False)))
         assert (unlocked.accounts.passwords["ann"], unlocked.accounts.expires["ann"]) == ("*", ""), pending
-        assert not plan(unlocked, Person("ann", locked=False)).outcome.changed, pending
+        assert not plan(unlocked, User("ann", locked=False)).outcome.changed, pending
 
 
 def test_the_lock_of_passwd_is_kept_completed_and_undone() -> None:
     there = stored({"ann": "!" + HASH})
-    assert not plan(there, Person("ann", password_hash=HASH)).outcome.changed
-    locking = plan(there, Person("ann", locked=True))
+    assert not plan(there, User("ann", password_hash=HASH)).outcome.changed
+    locking = plan(there, User("ann", locked=True))
     assert locking.outcome.changed_users == {"ann": ["locked"]} and step(locking, SetExpiry).day == "1"
-    opening = plan(there, Person("ann", locked=False))
+    opening = plan(there, User("ann", locked=False))
     assert opening.outcome.changed_users == {"ann": ["unlocked"]}
     assert step(opening, SetHashes).hashes == {"ann": HASH} and SetExpiry not in kinds(opening)
 
@@ -412,7 +410,7 @@ def test_the_lock_of_passwd_is_kept_completed_and_undone() -> None:
 # --- what it comes to ----------------------------------------------------------------------------------------------
 
 USERS = st.builds(
-    Person,
+    User,
     st.sampled_from(["ann", "bob", "cy"]),
     st.booleans(),
     st.just(None),
@@ -430,7 +428,7 @@ USERS = st.builds(
     st.booleans(),
 )
 def test_what_a_plan_leads_to_needs_no_other_plan(
-    shadow: dict[str, str], day: str, users: list[Person], purge: bool
+    shadow: dict[str, str], day: str, users: list[User], purge: bool
 ) -> None:
     there = stored(shadow, expires=dict.fromkeys(shadow, day), keys={name: key_file(KEY) for name in shadow})
     first = plan(there, *users, purge=purge)
@@ -438,7 +436,7 @@ def test_what_a_plan_leads_to_needs_no_other_plan(
     again = plan(reached, *users, purge=purge)
     assert not again.outcome.changed and set(kinds(again)) <= {AssertJail}
     for user in users:
-        found = reached.person(user.name)
+        found = reached.user(user.name)
         assert found.present == (user.present and "sftp" in user.protocols)
         if found.present:
             assert user.password_hash in (None, found.password_hash)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.secure_ftp.server.plugins.doc_fragments.person import ModuleDocFragment
+from ansible_collections.secure_ftp.server.plugins.doc_fragments.user import ModuleDocFragment
 from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.options import person_options
 from ansible_collections.secure_ftp.server.plugins.module_utils._command import main as command
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.settings import Settings
@@ -21,7 +21,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._preflight impor
 from ansible_collections.secure_ftp.server.plugins.module_utils._remote import protocol, schema
 from ansible_collections.secure_ftp.server.plugins.module_utils._users import fields as _fields
 from ansible_collections.secure_ftp.server.plugins.module_utils._users import formats
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import Person, person_from_options
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import User, user_from_options
 
 ROOT = Path(__file__).resolve().parents[3]
 ALL = set(_fields.NAMES)
@@ -42,7 +42,7 @@ def role_options(role: str) -> dict[str, Any]:
 
 
 def test_the_table_is_what_a_user_is() -> None:
-    assert {"state" if name == "present" else name for name in Person._fields} == ALL
+    assert {"state" if name == "present" else name for name in User._fields} == ALL
 
 
 def test_the_check_before_a_run_knows_every_field() -> None:
@@ -127,5 +127,5 @@ def test_the_example_and_the_manual_page_know_every_field() -> None:
 
 
 def test_a_field_of_every_kind_reaches_the_user() -> None:
-    person = person_from_options(VALUES)
-    assert person == Person("batman", True, "Gotham-City!", None, ("ftps",), (), True)
+    user = user_from_options(VALUES)
+    assert user == User("batman", True, "Gotham-City!", None, ("ftps",), (), True)

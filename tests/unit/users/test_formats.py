@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Lists of people in files."""
+"""Lists of users in files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from conftest import HASH
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import InvalidInput
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.formats import entries, to_csv
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.passwords import is_hash
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import people_from_list
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import users_from_list
 
 KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ3EHbivGdQioKPTZaJqdmP/5v/6aTGZuf02gGhXcu83 one, "two"'
 
@@ -21,7 +21,7 @@ def test_csv_gives_the_options_of_a_person() -> None:
         "batman,,,geheim geheim,\r\n"
         f'robin,"ftps\nsftp",yes,"comma, and ""quote""","{KEY.replace(chr(34), chr(34) * 2)}"\r\n'
     )
-    found, skipped = entries(text, None, "people.csv")
+    found, skipped = entries(text, None, "users.csv")
     assert skipped == {}
     assert found[0] == {
         "name": "batman",
@@ -33,7 +33,7 @@ def test_csv_gives_the_options_of_a_person() -> None:
     }
     assert found[1]["password"] == 'comma, and "quote"' and found[1]["authorized_keys"] == [KEY]
     assert found[1]["protocols"] == ["ftps", "sftp"] and found[1]["locked"] is True
-    assert [person.name for person in people_from_list(found)] == ["batman", "robin"]
+    assert [user.name for user in users_from_list(found)] == ["batman", "robin"]
 
 
 def test_a_byte_order_mark_of_a_spreadsheet_is_no_part_of_a_column() -> None:
@@ -124,7 +124,7 @@ def test_hashes_that_cannot_be_used_are_named_and_the_others_imported(stored: st
     assert [entry["name"] for entry in found] == ["h-bc"] and found[0]["password_hash"] == BCRYPT
     assert set(skipped) == {"h-bad"} and skipped["h-bad"].startswith(reason)
     assert stored[-12:] not in skipped["h-bad"] or stored == "*"
-    assert [person.name for person in people_from_list(found)] == ["h-bc"]
+    assert [user.name for user in users_from_list(found)] == ["h-bc"]
 
 
 @pytest.mark.parametrize("kind", ["csv", "colon", "pairs"])
@@ -143,7 +143,7 @@ def test_weak_hashes_are_taken_where_somebody_says_so_and_worse_ones_never(kind:
     found, skipped = entries(texts[kind], kind, "f", is_taken)
     assert [entry["name"] for entry in found] == ["h-md5", "h-bc"] and "h-md5" not in skipped
     assert asked == [("h-md5", MD5, ["ftps"] if kind == "csv" else ("ftps", "sftp"))]
-    assert [one.password_hash for one in people_from_list(found, is_taken=is_taken)] == [MD5, BCRYPT]
+    assert [one.password_hash for one in users_from_list(found, is_taken=is_taken)] == [MD5, BCRYPT]
     with pytest.raises(InvalidInput, match="found MD5"):
-        people_from_list(found)
+        users_from_list(found)
     assert entries(texts[kind], kind, "f")[1]["h-md5"].endswith("which is weak; --allow-weak-hashes takes it")

@@ -1,12 +1,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One user, and the list of people: what the FTPS and the SFTP modules share."""
+"""One user, and the list of users: what the FTPS and the SFTP modules share."""
 
 from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Options that describe people."""
+    """Options that describe users."""
 
     DOCUMENTATION = r"""
 options:

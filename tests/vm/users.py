@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a machine says of people after a power cut: by its files, by its check, and by real log-ins."""
+"""What a machine says of users after a power cut: by its files, by its check, and by real log-ins."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Collection, Iterable
 from conftest import PASSWORDS
 
 EVERYBODY = {"batman": (True,) * 3, "robin": (True,) * 3, "alfred": (False,) * 3}
-"""What ``logs_in`` says of the people of the conftest."""
+"""What ``logs_in`` says of the users of the conftest."""
 
 
 def logs_in(machine) -> dict[str, tuple[bool, bool, bool]]:

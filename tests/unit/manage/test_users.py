@@ -21,7 +21,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._manage.together
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import Jail, with_jail
 from ansible_collections.secure_ftp.server.plugins.module_utils._users import passwords
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import Outcome
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import Person
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import User
 from ansible_collections.secure_ftp.server.plugins.modules import ftp_user, ftp_user_info, ftp_users
 from manage.test_manager import KEY, Host, ftps_breaks, host  # noqa: F401  # pylint: disable=unused-import
 
@@ -66,22 +66,22 @@ def both(host: Host) -> list[Any]:
 
 
 def test_a_list_is_one_change_of_both_protocols(host: Host, lines: list[str]) -> None:
-    users = [Person("batman", password=PASSWORD, authorized_keys=(KEY,)), Person("alfred", protocols=("sftp",))]
+    users = [User("batman", password=PASSWORD, authorized_keys=(KEY,)), User("alfred", protocols=("sftp",))]
     said = by_module.change("ftp_users", users, both(host), check_mode=True)
     assert said["ftps"].added == ["batman"] and said["sftp"].added == ["batman", "alfred"]
     assert host.state() == ({}, {}) and lines == []
     by_module.change("ftp_users", users, both(host), check_mode=False)
     stored = dump(host.db)
-    assert passwords.verify(PASSWORD, stored["batman"]) and host.sftp.people["batman"].password_hash == stored["batman"]
+    assert passwords.verify(PASSWORD, stored["batman"]) and host.sftp.users["batman"].password_hash == stored["batman"]
     assert list(stored) == ["batman"] and lines == ["ftp_users apply users='alfred','batman' result=added"]
     again = by_module.change("ftp_users", users, both(host), check_mode=False)
     assert not any(outcome.changed for outcome in again.values()) and len(lines) == 1
 
 
 def test_a_half_that_fails_takes_the_other_one_back(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    by_module.change("ftp_users", [Person("batman", password=PASSWORD)], both(host), check_mode=False)
+    by_module.change("ftp_users", [User("batman", password=PASSWORD)], both(host), check_mode=False)
     before = host.state()
-    users = [Person("batman", present=False), Person("robin", password=PASSWORD)]
+    users = [User("batman", present=False), User("robin", password=PASSWORD)]
     with ftps_breaks(monkeypatch, SecureFtpError("no space")), pytest.raises(
         SecureFtpError, match="nothing was change"
     ):
@@ -101,14 +101,14 @@ def test_a_python_that_cannot_write_the_database_is_found_before_anything_is_don
     monkeypatch.setattr(host.sftp, "apply", lambda _plan: pytest.fail("accounts were made"))
     monkeypatch.setattr(journal, "write", lambda *_arguments: pytest.fail("a journal for nothing"))
     with pytest.raises(MissingDriver):
-        by_module.change("ftp_users", [Person("batman", password=PASSWORD)], both(host), check_mode=False)
+        by_module.change("ftp_users", [User("batman", password=PASSWORD)], both(host), check_mode=False)
 
 
 def test_directories_go_by_the_protocols_that_say_so(host: Host) -> None:
-    users = [Person("batman", password=PASSWORD), Person("robin", password=PASSWORD)]
+    users = [User("batman", password=PASSWORD), User("robin", password=PASSWORD)]
     by_module.change("ftp_users", users, both(host), check_mode=False)
     for name, removing, left in (("batman", ["sftp"], True), ("robin", ["ftps", "sftp"], False)):
-        gone = by_module.change("ftp_users", [Person(name, present=False)], both(host), False, removing)
+        gone = by_module.change("ftp_users", [User(name, present=False)], both(host), False, removing)
         assert (host.homes / name).exists() is left
         assert gone["ftps"].homes_removed == ([] if left else [str(host.homes / name)])
 
@@ -117,23 +117,23 @@ def test_directories_go_by_the_protocols_that_say_so(host: Host) -> None:
 def test_who_gets_one_more_protocol_is_told_whose_password_is_replaced(host: Host, has: str) -> None:
     host.manager.add("batman", password=PASSWORD, protocols=[has])
     for given, warned in ((PASSWORD, 0), ("another long one", 1)):
-        outcomes = by_module.change("ftp_users", [Person("batman", password=given)], both(host), check_mode=True)
+        outcomes = by_module.change("ftp_users", [User("batman", password=given)], both(host), check_mode=True)
         warnings = together([], outcomes).warnings
         assert len(warnings) == warned and all(f"has {has.upper()} alone so far" in one for one in warnings)
 
 
 def test_who_is_there_keeps_the_protocols_when_asked_and_who_is_new_gets_all(host: Host) -> None:
     host.manager.add("batman", password=PASSWORD, protocols=["ftps"])
-    users = [Person("batman", locked=True), Person("robin", password=PASSWORD)]
+    users = [User("batman", locked=True), User("robin", password=PASSWORD)]
     by_module.change("ftp_user", users, both(host), check_mode=False, keep_halves=True)
-    assert dump(host.db)["batman"].startswith("!") and set(host.sftp.people) == {"robin"}
+    assert dump(host.db)["batman"].startswith("!") and set(host.sftp.users) == {"robin"}
     assert set(dump(host.db)) == {"batman", "robin"}
 
 
 def test_outcomes_of_both_protocols_are_one() -> None:
     ftps = Outcome("db", ["new"], {"ann": ["password"], "bob": ["locked"]}, ["cid", "dan"], homes=["/f/new"])
     sftp = Outcome("group", ["new", "eve"], {"ann": ["password", "shell"]}, ["dan"], homes=["/s/new"], warnings=["w"])
-    users = [Person(name) for name in ("new", "ann", "bob", "cid", "eve", "same")] + [Person("dan", present=False)]
+    users = [User(name) for name in ("new", "ann", "bob", "cid", "eve", "same")] + [User("dan", present=False)]
     whole = together(users, {"sftp": sftp, "ftps": ftps})
     assert (whole.added, whole.removed, whole.unchanged) == (["eve", "new"], ["dan"], ["same"])
     assert whole.changed_users == {"ann": ["password", "shell"], "bob": ["locked"], "cid": ["no ftps any more"]}
@@ -210,12 +210,12 @@ def test_the_list_reports_who_by_both_protocols(run: Run, host: Host) -> None:
         result = run(ftp_users, check=check, users=users)
         assert (result["added"], result["removed"], result["unchanged"]) == (["key", "new"], ["old"], [])
         assert result["locked"] == ["lock"] and result["protocols"] == ["sftp", "ftps"]
-    assert set(dump(host.db)) == {"lock", "new"} and set(host.sftp.people) == {"lock", "new", "key"}
+    assert set(dump(host.db)) == {"lock", "new"} and set(host.sftp.users) == {"lock", "new", "key"}
     again = run(ftp_users, users=users)
     assert not again["changed"] and again["unchanged"] == ["old", "lock", "new", "key"]
     alone = run(ftp_users, users=[{"name": "new", "password": "another long one"}], protocols=["ftps"])
     assert alone["changed_users"] == ["new"] and alone["protocols"] == ["ftps"] and "diff" in alone
-    assert host.sftp.people["new"].password_hash != dump(host.db)["new"]
+    assert host.sftp.users["new"].password_hash != dump(host.db)["new"]
 
 
 def test_info_tells_of_both_protocols_and_no_secret(run: Run, host: Host) -> None:
