@@ -150,12 +150,10 @@ def _logic(module: AnsibleModule) -> dict[str, Any]:
     accounts = read_accounts()
     text = read_config(config)
     if text is None and not check:
-        raise SecureFtpError(
-            f"{config}: expected the file of the Debian package openssh-server, found none; install it"
-        )
+        raise SecureFtpError(config, "the file of the Debian package openssh-server", found="none", remedy="install it")
     problems = takeover_problems(unmarked(text or "", config), jail)
     if problems:
-        raise SecureFtpError("nothing was changed: " + "; ".join(map(str, problems)))
+        raise SecureFtpError("nothing was changed", found="; ".join(map(str, problems)))
     wanted = with_jail(text or "", jail, config)
     result: dict[str, Any] = {"changes": [], "diff": {}}
     if jail.group not in accounts.groups:

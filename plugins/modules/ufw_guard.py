@@ -74,7 +74,7 @@ if TYPE_CHECKING:
 def guard(module: AnsibleModule) -> dict[str, Any]:
     state, timeout = module.params["state"], module.params["timeout"]
     if timeout < 1:
-        raise InvalidInput(f"timeout: expected seconds from 1 on, found {timeout}")
+        raise InvalidInput("timeout", "seconds from 1 on", found=timeout)
     active = ufw.is_active(ufw.program())
     if module.check_mode:
         return {"changed": True, "active": active}

@@ -159,7 +159,7 @@ def configure(module: AnsibleModule) -> dict[str, Any]:
     """Bring the file to what the parameters say, unless a check fails."""
     path, binary = module.params["path"], module.params["vsftpd"]
     if not re.match(r"0?[0-7]{3}\Z", module.params["mode"]):
-        raise SecureFtpError(f"mode: expected octal permission bits such as '0644', found {module.params['mode']!r}")
+        raise SecureFtpError("mode", "octal permission bits such as '0644'", found=repr(module.params["mode"]))
     mode = int(module.params["mode"], 8)
     text = HEADER + render(module.params["options"])
     wanted = parse(text)

@@ -53,7 +53,7 @@ def with_program_failing(step: str, number: int, fault: str) -> dict[str, Any]:
         failed = command[0]
         if fault == "is cut off":
             real(command, *arguments, **options)
-        raise SecureFtpError(f"{failed}: made to fail")
+        raise SecureFtpError(failed, found="made to fail")
 
     accounts.run_command = run
     return {"said": done(step), "hit": bool(failed), "what": failed}

@@ -65,6 +65,6 @@ def read(path: str) -> str:
         with open(path, encoding="utf-8", newline="") as file:
             return file.read()
     except UnicodeDecodeError:
-        raise InvalidInput(f"{path}: expected text in UTF-8, found something else") from None
+        raise InvalidInput(path, "text in UTF-8", found="something else") from None
     except OSError as error:
-        raise InvalidInput(f"{path}: expected to read it, found: {error.strerror}") from None
+        raise InvalidInput(path, found=f"cannot read it: {error.strerror}") from None

@@ -112,15 +112,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        return _report(SecureFtpError(f"{where}the system refused: {error.strerror or error}"), as_json)
+        said = f"the system refused: {error.strerror or error}"
+        return _report(SecureFtpError(str(error.filename or ""), found=said), as_json)
 
 
 def _expect_text(name: str) -> None:
     try:
         name.encode("utf-8")
     except UnicodeEncodeError:
-        raise InvalidInput(f"user name {name!r}: expected UTF-8, found other bytes") from None
+        raise InvalidInput(f"user name {name!r}", "UTF-8", found="other bytes") from None
 
 
 def _report(error: SecureFtpError, as_json: bool) -> int:

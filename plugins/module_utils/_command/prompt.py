@@ -37,10 +37,10 @@ def from_stream(stream: TextIO, name: str, min_length: int = DEFAULT_MIN_LENGTH)
     """
     text = stream.read(4 * LONGEST)
     if not text:
-        raise InvalidInput(f"user {name!r}: password: expected one line on standard input, found none")
+        raise InvalidInput(f"user {name!r}: password", "one line on standard input", found="none")
     line, _end, rest = text.partition("\n")
     if rest:
-        raise InvalidInput(f"user {name!r}: password: expected one line on standard input, found more")
+        raise InvalidInput(f"user {name!r}: password", "one line on standard input", found="more")
     password = line[:-1] if line.endswith("\r") else line
     validate_password(password, name, ("sftp",), min_length)
     return password
@@ -53,7 +53,10 @@ def from_terminal(name: str, ask: Callable[[str], str] = getpass.getpass, min_le
     """
     if not sys.stdin.isatty():
         raise InvalidInput(
-            f"user {name!r}: password: expected a terminal to ask on, found none; use --password-stdin or --generate"
+            f"user {name!r}: password",
+            "a terminal to ask on",
+            found="none",
+            remedy="use --password-stdin or --generate",
         )
     for attempt in range(_ATTEMPTS):
         password = ask(f"New password for {name}: ")
@@ -62,4 +65,4 @@ def from_terminal(name: str, ask: Callable[[str], str] = getpass.getpass, min_le
             return password
         if attempt + 1 < _ATTEMPTS:
             sys.stderr.write("They differ; once more.\n")
-    raise InvalidInput(f"user {name!r}: password: expected the same twice, found two different ones")
+    raise InvalidInput(f"user {name!r}: password", "the same twice", found="two different ones")

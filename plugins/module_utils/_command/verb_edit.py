@@ -31,7 +31,9 @@ def run(arguments: argparse.Namespace, manager: Manager) -> int:
     options = {**user_fields(arguments), **password(arguments)}
     if not options:
         raise InvalidInput(
-            "edit: expected something to change, found nothing; see: ftp-users edit --help (the password alone:"
-            f" ftp-users passwd {arguments.name})"
+            "edit",
+            "something to change",
+            found="nothing",
+            remedy=f"see: ftp-users edit --help (the password alone: ftp-users passwd {arguments.name})",
         )
     return answer(arguments, manager.edit(arguments.name, **options), "changed", options)

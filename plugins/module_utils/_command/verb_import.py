@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace, manager: Manager) -> int:
         print_result(arguments, plan, skipped, "would be " if arguments.dry_run else "")
         return 0
     if arguments.json or arguments.file == "-" or not sys.stdin.isatty():
-        raise InvalidInput("import: expected --dry-run or --yes where nobody can be asked, found neither")
+        raise InvalidInput("import", "--dry-run or --yes where nobody can be asked", found="neither")
     print_result(arguments, plan, skipped, "would be ")
     if input("Do it? [y/N] ").strip().lower() not in ("y", "yes"):
         sys.stdout.write("nothing was changed\n")

@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace, manager: Manager) -> int:
             sys.stdout.write("".join(f"{visible(key)}\n" for key in keys))
         return 0
     if not arguments.key:
-        raise InvalidInput(f"keys {arguments.name} {arguments.action}: expected a key, found none")
+        raise InvalidInput(f"keys {arguments.name} {arguments.action}", "a key", found="none")
     if arguments.action == "add":
         return answer(arguments, manager.add_key(arguments.name, public_key(arguments.key)), "key added")
     return answer(arguments, manager.delete_key(arguments.name, arguments.key), "key removed")

@@ -19,7 +19,7 @@ class Parser(argparse.ArgumentParser):
     """Raises InvalidInput for words it does not understand."""
 
     def error(self, message: str) -> NoReturn:
-        raise InvalidInput(f"{message}; see: {self.prog} --help")
+        raise InvalidInput("", found=message, remedy=f"see: {self.prog} --help")
 
 
 class Verbs:

@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Sequence
+from dataclasses import dataclass, replace
+from typing import Sequence, TypeVar
 
 NOTHING = "nothing was changed"
+
+_Kind = TypeVar("_Kind", bound="SecureFtpError")
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,14 @@ class Problem:
     found: str = ""
     remedy: str = ""
 
+    def about(self, whole: str) -> Problem:
+        """The same of the subject as a part of ``whole``."""
+        return replace(self, subject=f"{whole}: {self.subject}" if self.subject else whole)
+
+    def also(self, remedy: str) -> Problem:
+        """The same with one more remedy."""
+        return replace(self, remedy=f"{self.remedy}; {remedy}" if self.remedy else remedy)
+
     def __str__(self) -> str:
         words = f"expected {self.expected}, found {self.found}" if self.expected else self.found
         start = f"{self.subject}: " if self.subject else ""
@@ -31,21 +41,26 @@ class Problem:
 
 
 class SecureFtpError(Exception):
-    """Bad input or an unusable host.
+    """Bad input or an unusable host: a Problem that is raised.
 
-    The message names the thing, what was expected, what was found and the remedy, and never
-    contains a password or a hash. Nothing has been changed when it is raised, unless ``state`` says so.
+    Nothing has been changed when it is raised, unless ``state`` says so.
 
     ``code`` is the kind of error, one of EXIT_CODES, for programs. ``state`` says what has been changed by then;
-    whoever passes the error on and knows better sets it. ``problem`` is the message as data.
+    whoever passes the error on and knows better sets it.
     """
 
     code = "failed"
 
-    def __init__(self, problem: str | Problem, state: str = "") -> None:
-        super().__init__(str(problem))
-        self.problem = problem if isinstance(problem, Problem) else Problem("", found=problem)
+    def __init__(self, subject: str, expected: str = "", *, found: str, remedy: str = "", state: str = "") -> None:
+        # The parts have to be named, so that nobody raises a sentence made by hand.
+        self.problem = Problem(subject, expected, found, remedy)
+        super().__init__(str(self.problem))
         self.state = state
+
+    @classmethod
+    def of(cls: type[_Kind], problem: Problem) -> _Kind:
+        """The error that says ``problem``."""
+        return cls(problem.subject, problem.expected, found=problem.found, remedy=problem.remedy)
 
     @property
     def changed(self) -> bool:
@@ -53,7 +68,7 @@ class SecureFtpError(Exception):
         return bool(self.state) and not self.state.endswith(NOTHING)
 
     def __str__(self) -> str:
-        return f"{self.args[0]}; {self.state}" if self.state else str(self.args[0])
+        return f"{self.problem}; {self.state}" if self.state else str(self.problem)
 
 
 class InvalidInput(SecureFtpError):
@@ -105,9 +120,8 @@ class TooManyRequests(SecureFtpError):
 class MissingDriver(SecureFtpError):
     """This Python has none of the ``bindings`` of Berkeley DB; ``interpreter`` of the host may have one."""
 
-    def __init__(self, message: str, bindings: Sequence[str] = (), interpreter: str = "") -> None:
-        super().__init__(message)
-        self.bindings, self.interpreter = bindings, interpreter
+    bindings: Sequence[str] = ()
+    interpreter = ""
 
 
 EXIT_CODES = {

@@ -63,7 +63,8 @@ found = Reporter(KINDS)
 def examine() -> list[Finding]:
     """Examine this host; return what is wrong, errors first. Raises NotPermitted unless run by root."""
     if os.geteuid() != 0:
-        raise NotPermitted("check: expected root, who alone may read what is to be examined; run: sudo ftp-users check")
+        expected = "root, who alone may read what is to be examined"
+        raise NotPermitted("check", expected, found="another user", remedy="run: sudo ftp-users check")
     run, findings = run_command, []
     instances: list[Instance] = []
     sftp: Sftp | None = None

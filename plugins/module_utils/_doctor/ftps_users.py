@@ -11,6 +11,7 @@ import os
 import pwd
 import re
 import stat
+from dataclasses import replace
 from typing import Any, Collection, Iterator, Mapping, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
@@ -166,8 +167,8 @@ def server_findings(server: Server) -> Iterator[Finding]:
         view = read(path)
         records = view.all()
     except SecureFtpError as error:
-        what = f"{error}. The fix keeps what is readable of it; a backup put in its place keeps everybody"
-        yield found("database-damaged", what, path, path=path)
+        remedy = "the fix keeps what is readable of it; a backup put in its place keeps everybody"
+        yield found("database-damaged", str(replace(error.problem, remedy=remedy)), path, path=path)
         return
     if view.file is None:
         if server.homes and server.homes.root and _names_in(server.homes.root):

@@ -209,7 +209,7 @@ def clock_findings(run: Run) -> Iterator[Finding]:
         return
     answer = run(["timedatectl", "show"])
     if answer.rc:
-        raise SecureFtpError(f"timedatectl show: {(answer.err or answer.out).strip()}")
+        raise SecureFtpError("timedatectl show", found=(answer.err or answer.out).strip())
     shown = dict(line.partition("=")[::2] for line in answer.out.splitlines())
     if shown.get("NTPSynchronized") == "yes":
         return

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Collection, Iterable, Iterator, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import listed, quoted
@@ -136,7 +137,7 @@ def privileged_findings(accounts: Accounts, group: str, etc: str = "/etc") -> It
     for name in accounts.members(group):
         why = unsuitable(accounts.users[name], accounts.groups_of(name), accounts.groups[group], low)
         if why:
-            yield found("account-privileged", f"{name}: {why}", name, _apart(accounts, name, group))
+            yield found("account-privileged", str(replace(why, subject=name)), name, _apart(accounts, name, group))
 
 
 def _apart(accounts: Accounts, name: str, group: str) -> str:

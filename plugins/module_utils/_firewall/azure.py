@@ -53,8 +53,10 @@ def nsg_plan(rules: Iterable[PortRule], found: Sequence[Mapping[str, Any]], base
     for other in foreign:
         if str(other["name"]).lower() in names:
             raise SecureFtpError(
-                f"the network security group has a rule {other['name']} that is not from this collection (its"
-                f" description does not start with {OWNER}); rename or delete it"
+                f"rule {other['name']} of the network security group",
+                f"one from this collection, whose description starts with {OWNER}",
+                found="somebody else's",
+                remedy="rename or delete it",
             )
     taken = {int(rule["priority"]) for rule in found if rule.get("direction") == "Inbound"}
     for rule in wanted:
@@ -78,8 +80,10 @@ def _free(taken: set[int], base: int) -> int:
         if priority not in taken:
             return priority
     raise SecureFtpError(
-        f"the network security group has no free priority from {base} to {AZURE_PRIORITIES[1]}; lower"
-        " firewall_azure_priority"
+        "the network security group",
+        f"a free priority from {base} to {AZURE_PRIORITIES[1]}",
+        found="none",
+        remedy="lower firewall_azure_priority",
     )
 
 
@@ -155,9 +159,10 @@ def _refuse_shut(rule: Mapping[str, Any], foreign: Iterable[Mapping[str, Any]]) 
             )
         ):
             raise SecureFtpError(
-                f"port {ports} ({rule['description']}) is needed, but the rule {other['name']} of the network security"
-                f" group comes first (priority {other['priority']}) and shuts it; delete that rule, or set"
-                f" firewall_azure_priority below {other['priority']}"
+                f"port {ports} ({rule['description']})",
+                found=f"is needed, but the rule {other['name']} of the network security group comes first (priority"
+                f" {other['priority']}) and shuts it",
+                remedy=f"delete that rule, or set firewall_azure_priority below {other['priority']}",
             )
 
 

@@ -100,7 +100,7 @@ def port_plan(settings: Settings, ssh_ports: Iterable[int] = (22,)) -> list[Port
     ssh_ports = sorted(set(ssh_ports))
     found = service_problems(settings, ssh_ports) + firewall_problems(settings, ssh_ports)
     if found:
-        raise InvalidInput("; ".join(map(str, found)))
+        raise InvalidInput("the port plan", found="; ".join(map(str, found)))
     return _rules(settings, ssh_ports)
 
 
@@ -319,7 +319,7 @@ def parse_ports(value: object, name: str) -> str:
     match = _PORTS.match(str(value)) if isinstance(value, (int, str)) and not isinstance(value, bool) else None
     low, high = (int(match.group(1)), int(match.group(2) or match.group(1))) if match else (0, 0)
     if not 1 <= low <= high <= 65535:
-        raise InvalidInput(Problem(name, "a port from 1 to 65535 or a range LOW:HIGH", repr(value)))
+        raise InvalidInput(name, "a port from 1 to 65535 or a range LOW:HIGH", found=repr(value))
     return str(low) if low == high else f"{low}:{high}"
 
 
@@ -332,17 +332,17 @@ def parse_source(value: object, name: str) -> str:
             raise ValueError
         network = ipaddress.ip_network(value.strip(), strict=False)
     except ValueError:
-        raise InvalidInput(Problem(name, _NETWORK, repr(value))) from None
+        raise InvalidInput(name, _NETWORK, found=repr(value)) from None
     if network.prefixlen == 0:
         remedy = "write any to allow every address, IPv4 and IPv6"
-        raise InvalidInput(Problem(name, found=f"found {value!r}", remedy=remedy))
+        raise InvalidInput(name, found=f"found {value!r}", remedy=remedy)
     return str(network.network_address) if network.prefixlen == network.max_prefixlen else str(network)
 
 
 def parse_sources(values: object, name: str) -> tuple[str, ...]:
     """Every source of a list, in its order; an empty list means anywhere."""
     if not isinstance(values, (list, tuple)):
-        raise InvalidInput(Problem(name, "a list of addresses and networks", repr(values)))
+        raise InvalidInput(name, "a list of addresses and networks", found=repr(values))
     sources = tuple(dict.fromkeys(parse_source(value, f"{name}[{index}]") for index, value in enumerate(values)))
     return (ANYWHERE,) if not sources or ANYWHERE in sources else sources
 
@@ -350,20 +350,20 @@ def parse_sources(values: object, name: str) -> tuple[str, ...]:
 def parse_extra_rule(entry: object, name: str) -> PortRule:
     """One entry of ``firewall_extra_rules``; its comment becomes the name of the rule."""
     if not isinstance(entry, Mapping):
-        raise InvalidInput(Problem(name, "a mapping with port, proto, source, rule and comment", repr(entry)))
+        raise InvalidInput(name, "a mapping with port, proto, source, rule and comment", found=repr(entry))
     unknown = sorted(set(map(str, entry)) - set(EXTRA_KEYS))
     if unknown:
         expected = "only port, proto, source, rule and comment"
-        raise InvalidInput(Problem(name, expected, f"also {', '.join(unknown)}"))
+        raise InvalidInput(name, expected, found=f"also {', '.join(unknown)}")
     action, proto = entry.get("rule") or "allow", entry.get("proto") or "tcp"
     if action not in ACTIONS:
-        raise InvalidInput(Problem(f"{name}: rule", f"one of {', '.join(ACTIONS)}", repr(action)))
+        raise InvalidInput(f"{name}: rule", f"one of {', '.join(ACTIONS)}", found=repr(action))
     if proto not in PROTOCOLS:
-        raise InvalidInput(Problem(f"{name}: proto", f"one of {', '.join(PROTOCOLS)}", repr(proto)))
+        raise InvalidInput(f"{name}: proto", f"one of {', '.join(PROTOCOLS)}", found=repr(proto))
     comment = str(entry.get("comment") or "extra")
     if not _COMMENT.match(comment):
         expected = "only letters, digits, blanks and _ . , : + ( ) / @ -"
-        raise InvalidInput(Problem(f"{name}: comment", expected, repr(comment)))
+        raise InvalidInput(f"{name}: comment", expected, found=repr(comment))
     return PortRule(
         name=comment,
         action=action,

@@ -24,7 +24,7 @@ def program() -> str:
     """The path of ufw. Raises SecureFtpError when it is not installed."""
     path = find()
     if path is None:
-        raise SecureFtpError("ufw: is not installed on this host; install the package ufw")
+        raise SecureFtpError("ufw", found="is not installed on this host", remedy="install the package ufw")
     return path
 
 
@@ -32,11 +32,9 @@ def ask(path: str, *arguments: str, run: Run = run_command) -> str:
     """The output of ``ufw ARGUMENTS``. Raises SecureFtpError with UFW's own words when it fails."""
     done = run([path, *arguments])
     if done.rc != 0:
-        reason = (done.err or done.out).strip()
-        raise SecureFtpError(
-            f"'ufw {' '.join(arguments)}' fails with: {reason}; UFW needs root and the capability NET_ADMIN, and"
-            f" 'ufw reload' after a change of IPV6 in {SETTINGS}"
-        )
+        said = f"fails with: {(done.err or done.out).strip()}"
+        remedy = f"UFW needs root and the capability NET_ADMIN, and 'ufw reload' after a change of IPV6 in {SETTINGS}"
+        raise SecureFtpError(f"'ufw {' '.join(arguments)}'", found=said, remedy=remedy)
     return done.out
 
 
@@ -50,7 +48,9 @@ def settings() -> str:
         with open(SETTINGS, encoding="utf-8", errors="replace") as stream:
             return stream.read()
     except OSError as error:
-        raise SecureFtpError(f"{SETTINGS}: {error.strerror}; reinstall the package ufw") from error
+        raise SecureFtpError(
+            SETTINGS, found=f"cannot read it: {error.strerror}", remedy="reinstall the package ufw"
+        ) from error
 
 
 def rule_files(ipv6: bool) -> list[str]:

@@ -28,7 +28,7 @@ import os
 import shutil
 from typing import Iterator
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import NOTHING, SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.programs import Run, run_command
 
 FOLDER = "/var/lib/secure_ftp.server/ufw-guard"
@@ -131,12 +131,15 @@ def arm(active: bool, seconds: int, run: Run = run_command, root: str = "/") -> 
     run(["/bin/sh", os.path.join(folder, "revert")])
     if is_unsettled(root):
         raise SecureFtpError(
-            f"{folder}: UFW is to be put back from these copies, as it was before a change that nobody confirmed, and"
-            " that fails; free some space on the disk, see what it says when run by hand: sh " + folder + "/revert"
+            folder,
+            found="UFW cannot be put back from these copies, as it was before a change that nobody confirmed",
+            remedy=f"free some space on the disk, see what it says when run by hand: sh {folder}/revert",
         )
     raise SecureFtpError(
-        "this host had not yet put UFW back as it was before a change that nobody confirmed; it has now, and nothing"
-        " else was changed; run it again"
+        folder,
+        found="this host had not yet put UFW back as it was before a change that nobody confirmed; it has now",
+        remedy="run it again",
+        state="nothing else was changed",
     )
 
 
@@ -178,8 +181,10 @@ def _writing(path: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise SecureFtpError(
-            f"{error.filename or path}: cannot write it: {error.strerror}; the firewall is left as it is, and put back"
-            " in time if a change was to be confirmed; free some space, or see what is wrong with the disk"
+            error.filename or path,
+            found=f"cannot write it: {error.strerror}",
+            remedy="the firewall is left as it is, and put back in time if a change was to be confirmed; free some"
+            " space, or see what is wrong with the disk",
         ) from error
 
 
@@ -265,8 +270,9 @@ def _flush(path: str) -> None:
 
 def _gone_off() -> SecureFtpError:
     return SecureFtpError(
-        "the change of the firewall was not confirmed in time, this host has put UFW back as it was before"
-        f" (journalctl -u '{UNIT}*'); raise firewall_confirm_timeout if the connection is only slow"
+        "the change of the firewall",
+        found=f"was not confirmed in time, this host has put UFW back as it was before (journalctl -u '{UNIT}*')",
+        remedy="raise firewall_confirm_timeout if the connection is only slow",
     )
 
 
@@ -295,8 +301,9 @@ def _start(seconds: int, run: Run, root: str) -> None:
     )
     if done.rc != 0:
         raise SecureFtpError(
-            "the timer that would put UFW back cannot be started, so nothing was changed: systemd-run fails with: "
-            + done.said
+            "the timer that would put UFW back",
+            found=f"cannot be started: systemd-run fails with: {done.said}",
+            state=NOTHING,
         )
     with open(_at(root, _TIMER), "w", encoding="utf-8") as stream:
         stream.write(unit)

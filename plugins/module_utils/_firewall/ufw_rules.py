@@ -159,7 +159,8 @@ def plan(wanted: Sequence[Rule], found: Sequence[Rule | None], halves: Iterable[
             if rule.place == other.place and (rule.action in ("deny", "reject")) != (
                 other.action in ("deny", "reject")
             ):
-                raise SecureFtpError(f"'{rule}' would replace the rule '{other}' that is there; delete one of the two")
+                said = f"would replace the rule '{other}' that is there"
+                raise SecureFtpError(f"'{rule}'", found=said, remedy="delete one of the two")
     present = {(rule.place, rule.action) for rule in own} - {(rule.place, rule.action) for rule in halves}
     add = tuple(
         rule
@@ -188,8 +189,9 @@ def _refuse_shut(rule: Rule, found: Sequence[Rule | None]) -> None:
             return
         if not other.own and other.action in ("deny", "reject") and other.covers(port):
             raise SecureFtpError(
-                f"port {rule.ports}/{rule.proto} ({rule.comment}) is needed, but the rule '{other}' comes first and"
-                f" shuts it; delete that rule (ufw delete {str(other)[4:]}) or give the service another port"
+                f"port {rule.ports}/{rule.proto} ({rule.comment})",
+                found=f"is needed, but the rule '{other}' comes first and shuts it",
+                remedy=f"delete that rule (ufw delete {str(other)[4:]}) or give the service another port",
             )
 
 
@@ -202,8 +204,9 @@ def refuse_lockout(client: str, ssh_sources: Sequence[str]) -> None:
         address = address.ipv4_mapped
     if not any(address in ipaddress.ip_network(source) for source in ssh_sources):
         raise SecureFtpError(
-            f"firewall_ssh_allowed_sources: this connection comes from {client}, which none of {', '.join(ssh_sources)}"
-            " contains; add it, or the firewall would lock you out"
+            "firewall_ssh_allowed_sources",
+            found=f"this connection comes from {client}, which none of {', '.join(ssh_sources)} contains",
+            remedy="add it, or the firewall would lock you out",
         )
 
 

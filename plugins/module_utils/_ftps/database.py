@@ -20,6 +20,7 @@ import time
 from typing import Any, Callable, Iterator, Mapping
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import (
+    NOTHING,
     Busy,
     MissingDriver,
     NotDurable,
@@ -62,7 +63,7 @@ _MAX_LIBDB = (6, 0)
 def database_path(path: str) -> str:
     """Return the file of a database named with or without ``.db``, as pam_userdb's ``db=`` names it without."""
     if not os.path.isabs(path) or "\0" in path or path.endswith("/"):
-        raise SecureFtpError(f"db: expected the absolute path of a file, found {path!r}")
+        raise SecureFtpError("db", "the absolute path of a file", found=repr(path))
     return path if path.endswith(_SUFFIX) else path + _SUFFIX
 
 
@@ -129,7 +130,9 @@ def update(
             if _replace(path, view, changes, driver):
                 return changes
         view = None
-    raise SecureFtpError(f"{path}: another program keeps writing it without the lock; stop that program and try again")
+    raise SecureFtpError(
+        path, found="another program keeps writing it without the lock", remedy="stop that program and try again"
+    )
 
 
 def salvage_database(path: str, check_mode: bool = False, lock_timeout: float = LOCK_TIMEOUT) -> tuple[int, str | None]:
@@ -195,18 +198,21 @@ def load_driver() -> Any:
         version = tuple(driver.version()[:2])
         if version >= _MAX_LIBDB:
             raise SecureFtpError(
-                f"the Python module {name} uses libdb {version[0]}.{version[1]}, whose files pam_userdb (libdb 5.3)"
-                f" cannot read; install the distribution's package {PACKAGE} instead"
+                f"the Python module {name}",
+                "libdb 5.3, whose files pam_userdb can read",
+                found=f"libdb {version[0]}.{version[1]}",
+                remedy=f"install the distribution's package {PACKAGE} instead",
             )
         return driver
     system = os.path.realpath(sys.executable) == os.path.realpath(SYSTEM_PYTHON) and sys.prefix == sys.base_prefix
     another = "" if system else f", and set ansible_python_interpreter={SYSTEM_PYTHON}"
-    raise MissingDriver(
-        f"the Python module berkeleydb (or bsddb3) is missing for {sys.executable};"
-        f" install the package {PACKAGE} on the host{another}",
-        DRIVERS,
-        SYSTEM_PYTHON,
+    error = MissingDriver(
+        "the Python module berkeleydb (or bsddb3)",
+        found=f"is missing for {sys.executable}",
+        remedy=f"install the package {PACKAGE} on the host{another}",
     )
+    error.bindings, error.interpreter = DRIVERS, SYSTEM_PYTHON
+    raise error
 
 
 @contextlib.contextmanager
@@ -226,8 +232,9 @@ def _lock(path: str, timeout: float) -> Iterator[None]:
             except BlockingIOError:
                 if time.monotonic() >= deadline:
                     raise Busy(
-                        f"{path}: another writer{_holder(fd)} has held {lock} for {timeout:g} seconds;"
-                        " wait for it or end it, then try again"
+                        path,
+                        found=f"another writer{_holder(fd)} has held {lock} for {timeout:g} seconds",
+                        remedy="wait for it or end it, then try again",
                     ) from None
                 time.sleep(_POLL)
             except OSError as error:
@@ -281,8 +288,9 @@ def _replace(path: str, view: View | None, changes: Changes, driver: Any, owner:
         fsync_directory(directory)
     except OSError as error:
         raise NotDurable(
-            f"{path}: the new database is in place, but the directory could not be flushed to disk:"
-            f" {error.strerror}; check the disk, then run again"
+            path,
+            found=f"the new database is in place, but the directory could not be flushed to disk: {error.strerror}",
+            remedy="check the disk, then run again",
         ) from error
     return True
 
@@ -350,4 +358,4 @@ def _database_error(path: str, error: Exception) -> SecureFtpError:
     number = error.args[0] if error.args and isinstance(error.args[0], int) else 0
     if number in errno.errorcode:
         return file_error(path, "write", OSError(number, os.strerror(number)))
-    return SecureFtpError(f"{path}: libdb could not write the new database: {error}; nothing was changed")
+    return SecureFtpError(path, found=f"libdb could not write the new database: {error}", state=NOTHING)

@@ -20,7 +20,10 @@ from dataclasses import dataclass
 from operator import gt
 from typing import Callable, Collection, Dict, Iterable, Iterator, NoReturn, Tuple
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import DamagedStore, SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import (
+    DamagedStore,
+    SecureFtpError,
+)
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.files import file_error
 
 MAX_SIZE = 1 << 30
@@ -250,7 +253,7 @@ def salvage(path: str) -> dict[bytes, bytes]:
     """
     opened = _read(path, _SALVAGE_SIZE, salvaging=True)
     if opened is None:
-        raise DamagedStore(f"{path}: expected a database to salvage, found nothing")
+        raise DamagedStore(path, "a database to salvage", found="nothing")
     data, _found = opened
     best: dict[bytes, bytes] = {}
     for order in "<>":
@@ -280,7 +283,7 @@ def _read(path: str, limit: int, salvaging: bool = False) -> tuple[mmap.mmap, os
         else:
             _check_header(path, head, found.st_size)
             if found.st_size > limit:
-                raise DamagedStore(f"{path}: {found.st_size} bytes are no list of users; expected at most {limit}")
+                raise DamagedStore(path, f"a list of users, of at most {limit} bytes", found=f"{found.st_size} bytes")
         size = min(found.st_size, limit)
         return _load(path, fd, size), found
     except OSError as error:
@@ -300,7 +303,9 @@ def _load(path: str, fd: int, size: int) -> mmap.mmap:
             with view[done:] as rest:
                 count = os.preadv(fd, [rest], done)
             if not count:
-                raise DamagedStore(f"{path}: another program truncated it just now; stop that program and try again")
+                raise DamagedStore(
+                    path, found="another program truncated it just now", remedy="stop that program and try again"
+                )
             done += count
     return data
 
@@ -310,8 +315,11 @@ def _check_kind(path: str, found: os.stat_result) -> None:
         return
     if stat.S_ISLNK(found.st_mode):
         raise SecureFtpError(
-            f"{path}: expected a Berkeley DB hash file, found a symbolic link; log-ins follow it, changes cannot: name"
-            f" the real file, {os.path.realpath(path)}, in db= of the PAM service and in pam_userdb_db"
+            path,
+            "a Berkeley DB hash file",
+            found="a symbolic link",
+            remedy=f"log-ins follow it, changes cannot: name the real file, {os.path.realpath(path)}, in db= of the PAM"
+            " service and in pam_userdb_db",
         )
     for test, kind, remedy in (
         (stat.S_ISDIR, "a directory", "name the file in it"),
@@ -319,14 +327,15 @@ def _check_kind(path: str, found: os.stat_result) -> None:
         (stat.S_ISSOCK, "a socket", "remove it"),
     ):
         if test(found.st_mode):
-            raise DamagedStore(f"{path}: expected a Berkeley DB hash file, found {kind}; {remedy}")
-    raise DamagedStore(f"{path}: expected a Berkeley DB hash file, found a device; name a file")
+            raise DamagedStore(path, "a Berkeley DB hash file", found=kind, remedy=remedy)
+    raise DamagedStore(path, "a Berkeley DB hash file", found="a device", remedy="name a file")
 
 
 def _raise_damaged(path: str, what: str) -> NoReturn:
     raise DamagedStore(
-        f"{path}: the Berkeley DB file is damaged: {what}; restore a backup, or let ftp_users keep what is readable"
-        " with salvage: true"
+        path,
+        found=f"the Berkeley DB file is damaged: {what}",
+        remedy="restore a backup, or let ftp_users keep what is readable with salvage: true",
     )
 
 
@@ -340,7 +349,7 @@ def _refuse_other_formats(path: str, head: bytes, size: int) -> None:
     """Refuse what never was a Berkeley DB hash file; let pass what may be a damaged one."""
 
     def refuse(kind: str, remedy: str = "name another file or move this one away") -> NoReturn:
-        raise DamagedStore(f"{path}: expected a Berkeley DB hash file, found {kind}; {remedy}")
+        raise DamagedStore(path, "a Berkeley DB hash file", found=kind, remedy=remedy)
 
     if size == 0:
         refuse("an empty file", "remove it, a new database will be made")
@@ -368,11 +377,9 @@ def _check_header(path: str, head: bytes, size: int) -> tuple[str, int, int]:
     _refuse_other_formats(path, head, size)
     little, big = _magic(head, 12)
     if _HASH_MAGIC not in (little, big):
-        zero = " (only zero bytes)" if not any(head) else ""
-        raise DamagedStore(
-            f"{path}: expected a Berkeley DB hash file, found unknown content{zero}; move it away, or if it is a"
-            " damaged database let ftp_users keep what is readable with salvage: true"
-        )
+        said = "unknown content" + (" (only zero bytes)" if not any(head) else "")
+        remedy = "move it away, or if it is a damaged database let ftp_users keep what is readable with salvage: true"
+        raise DamagedStore(path, "a Berkeley DB hash file", found=said, remedy=remedy)
     if len(head) < _META_SIZE:
         _raise_damaged(path, f"truncated to {size} bytes")
     order = "<" if little == _HASH_MAGIC else ">"
@@ -381,17 +388,22 @@ def _check_header(path: str, head: bytes, size: int) -> tuple[str, int, int]:
     last_page, partitions, method_flags = struct.unpack_from(f"{order}32xII8xI", head)
     if not _MIN_VERSION <= version <= _MAX_VERSION:
         raise DamagedStore(
-            f"{path}: expected Berkeley DB hash version {_MIN_VERSION} to {_MAX_VERSION}, found {version}, which"
-            " pam_userdb (libdb 5.3) cannot read; dump it with the db_dump that made it and load it with db_load"
+            path,
+            f"Berkeley DB hash version {_MIN_VERSION} to {_MAX_VERSION}",
+            found=f"{version}, which pam_userdb (libdb 5.3) cannot read",
+            remedy="dump it with the db_dump that made it and load it with db_load",
         )
     if page_size not in _PAGE_SIZES or kind != _HASH_META or page_number != 0:
         _raise_damaged(path, "its first page makes no sense")
     if encryption:
-        raise DamagedStore(f"{path}: the database is encrypted, which pam_userdb cannot read; dump and load it plain")
+        raise DamagedStore(
+            path, found="the database is encrypted, which pam_userdb cannot read", remedy="dump and load it plain"
+        )
     if method_flags & _SUBDATABASE_OR_DUPLICATES or partitions:
         raise DamagedStore(
-            f"{path}: the database is partitioned or allows duplicate keys, which pam_userdb cannot use;"
-            " dump it with db_dump and load it with 'db_load -T -t hash'"
+            path,
+            found="the database is partitioned or allows duplicate keys, which pam_userdb cannot use",
+            remedy="dump it with db_dump and load it with 'db_load -T -t hash'",
         )
     expected = (last_page + 1) * page_size
     if size < expected:

@@ -47,7 +47,7 @@ def find_userdb(service: str, directory: str = PAM_DIRECTORY) -> UserdbService |
     Raises SecureFtpError when a file of it cannot be read.
     """
     if not service or "/" in service or service.startswith("."):
-        raise SecureFtpError(f"PAM service {service!r}: expected the name of a file in {directory}")
+        raise SecureFtpError("PAM service", f"the name of a file in {directory}", found=repr(service))
     return _find(os.path.join(directory, service), directory, 0)
 
 

@@ -11,7 +11,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any, Mapping, Sequence
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import InvalidInput, SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import (
+    InvalidInput,
+    Problem,
+    SecureFtpError,
+)
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import listed, visible
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.policy import HOME_MODE, Rules
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.state import Home, Stored, text, without_locks
@@ -149,11 +153,12 @@ def make_plan(stored: Stored, users: Sequence[User], rules: Rules, remove_home: 
     outcome.homes_removed = sorted(step.path for step in deletions)
     outcome.before += [f"directory {path}" for path in outcome.homes_removed]
     outcome.warnings = _warnings(stored, wishes, write)
-    obstacle = ""
+    obstacle = None
     if missing and stored.guest is None:
-        obstacle = (
-            f"guest_username: the system user {stored.server.guest!r} who owns the directories does not exist; install"
-            " vsftpd, name another user, or set create_home: false"
+        obstacle = Problem(
+            "guest_username",
+            found=f"the system user {stored.server.guest!r} who owns the directories does not exist",
+            remedy="install vsftpd, name another user, or set create_home: false",
         )
     new = tuple(stored.homes[name].path for name in missing if stored.homes[name].found is None)
     steps = _steps(stored, outcome, write, gone)
@@ -192,8 +197,10 @@ def _records(stored: Stored, wishes: _Wishes, rules: Rules) -> WriteRecords:
     for key in wishes.without:
         if key not in current:
             raise InvalidInput(
-                f"user {text(key)!r}: not in {stored.server.database} yet, so expected password or password_hash, found"
-                " neither; give one (or protocols: [sftp] for a user of SFTP alone)"
+                f"user {text(key)!r}",
+                f"password or password_hash, as the user is not in {stored.server.database} yet",
+                found="neither",
+                remedy="give one (or protocols: [sftp] for a user of SFTP alone)",
             )
     changes: dict[bytes, bytes | None] = {key: None for key in wishes.gone if key in current}
     if rules.purge:
@@ -230,9 +237,10 @@ def _refuse_hashes_for_plaintext_service(
         return
     if to_hash or any(value is not None for value in changes.values()):
         raise SecureFtpError(
-            f"{service.path}: pam_userdb compares plaintext passwords (no crypt=crypt on its auth line), so a"
-            " stored hash would lock its user out; run ftp_users with hash_plaintext: true to hash the database"
-            " and switch the service over"
+            service.path,
+            found="pam_userdb compares plaintext passwords (no crypt=crypt on its auth line), so a stored hash would"
+            " lock its user out",
+            remedy="run ftp_users with hash_plaintext: true to hash the database and switch the service over",
         )
 
 
@@ -300,8 +308,9 @@ def _deletions(stored: Stored, gone: Sequence[str]) -> tuple[RemoveHome, ...]:
         return ()
     if homes.root is None:
         raise SecureFtpError(
-            f"remove_home: {homes.pattern!r} does not end in {homes.token!r}, so what else is in it is unknown;"
-            " remove the directories by hand"
+            "remove_home",
+            found=f"{homes.pattern!r} does not end in {homes.token!r}, so what else is in it is unknown",
+            remedy="remove the directories by hand",
         )
     known = ((name, stored.homes[name]) for name in gone if name in stored.homes)
     return tuple(

@@ -131,14 +131,14 @@ def discover(
     service = find_userdb(service_name, pam_directory) if service_name else None
     if db is None:
         if service is None:
-            raise SecureFtpError(_no_database(path, service_name, pam_directory))
+            raise _no_database(path, service_name, pam_directory)
         db = service.database
     database = database_path(db)
     if service is not None and database_path(service.database) != database:
         service = None
     root = local_root or options.get("local_root")
     if local_root is not None and not os.path.isabs(local_root):
-        raise SecureFtpError(f"local_root: expected an absolute path, found {local_root!r}")
+        raise SecureFtpError("local_root", "an absolute path", found=repr(local_root))
     token = options.get("user_sub_token", "" if local_root is None else DEFAULT_TOKEN)
     return Server(
         database=database,
@@ -164,14 +164,16 @@ def _options(config: str | None) -> tuple[str | None, dict[str, str]]:
         except OSError as error:
             raise file_error(path, "read", error) from error
     if config is not None:
-        raise SecureFtpError(f"config: expected vsftpd's configuration at {config}, found nothing; correct the path")
+        raise SecureFtpError(
+            "config", f"vsftpd's configuration at {config}", found="nothing", remedy="correct the path"
+        )
     return None, {}
 
 
-def _no_database(path: str | None, service: str | None, pam_directory: str) -> str:
+def _no_database(path: str | None, service: str | None, pam_directory: str) -> SecureFtpError:
     if service is None:
         found = f"no vsftpd configuration at {' or '.join(CONFIGS)}"
     else:
         source = f" (pam_service_name of {path})" if path else ""
         found = f"no pam_userdb line with db= in {os.path.join(pam_directory, service)}{source}"
-    return f"db: not given, and found {found}; give db, or set the server up first"
+    return SecureFtpError("db", found=f"not given, and found {found}", remedy="give db, or set the server up first")

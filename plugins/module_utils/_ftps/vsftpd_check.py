@@ -87,7 +87,7 @@ def ask_vsftpd(binary: str, options: Mapping[str, str], text: str, check_mode: b
     """
     said = refusal(binary, options, text, check_mode, timeout)
     if said is not None:
-        raise SecureFtpError(f"vsftpd refuses the new configuration: {said}; the old one stays in place")
+        raise SecureFtpError("vsftpd refuses the new configuration", found=said, remedy="the old one stays in place")
 
 
 def refusal(
@@ -110,7 +110,7 @@ def refusal(
 
 def _raise_for(findings: list[Problem]) -> None:
     if findings:
-        raise SecureFtpError("vsftpd configuration: " + "; ".join(map(str, findings)))
+        raise SecureFtpError("vsftpd configuration", found="; ".join(map(str, findings)))
 
 
 def _is_yes(options: Mapping[str, str], name: str) -> bool:

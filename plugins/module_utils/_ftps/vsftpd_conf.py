@@ -47,7 +47,7 @@ def render(options: Mapping[str, object]) -> str:
 def _valid_name(name: object) -> str:
     if not isinstance(name, str) or not _NAME.match(name):
         raise SecureFtpError(
-            f"vsftpd option {name!r}: expected a name of lower-case letters, digits and '_', as in vsftpd.conf(5)"
+            "vsftpd option", "a name of lower-case letters, digits and '_', as in vsftpd.conf(5)", found=repr(name)
         )
     return name
 
@@ -56,14 +56,15 @@ def _value_text(name: str, value: object) -> str:
     if isinstance(value, bool):
         return "YES" if value else "NO"
     if not isinstance(value, (int, str)):
-        raise SecureFtpError(
-            f"vsftpd option {name}: expected a string, a number or a boolean, found {type(value).__name__}"
-        )
+        raise SecureFtpError(f"vsftpd option {name}", "a string, a number or a boolean", found=type(value).__name__)
     text = str(value)
     if _CONTROL.search(text):
-        raise SecureFtpError(f"vsftpd option {name}: expected one line of text, found a control character in {text!r}")
+        raise SecureFtpError(f"vsftpd option {name}", "one line of text", found=f"a control character in {text!r}")
     if text != text.strip():
         raise SecureFtpError(
-            f"vsftpd option {name}: found blanks around {text!r}; vsftpd reads them as part of the value: remove them"
+            f"vsftpd option {name}",
+            "no blanks around the value",
+            found=repr(text),
+            remedy="vsftpd reads them as part of the value: remove them",
         )
     return text

@@ -25,7 +25,12 @@ import time
 from dataclasses import dataclass, field
 from typing import Any, Callable, Collection, Iterable, Iterator, Mapping, NamedTuple, Sequence, TypeVar
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import Busy, NotPermitted, SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import (
+    Busy,
+    NotPermitted,
+    Problem,
+    SecureFtpError,
+)
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.files import flush
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.programs import (
     Output,
@@ -148,7 +153,7 @@ def _parsed(path: str, parse: Callable[[Iterable[str]], _T], only: Collection[st
         return parse(())
     except OSError as error:
         kind = NotPermitted if isinstance(error, PermissionError) else SecureFtpError
-        raise kind(f"{path}: expected to read it, found: {error.strerror}; run as root (become: true)") from error
+        raise kind(path, found=f"cannot read it: {error.strerror}", remedy="run as root (become: true)") from error
     if only is not None:
         return parse(_lines_of(text, only))
     before = _parsed_before.get(path)
@@ -242,8 +247,10 @@ def accounts_lock(path: str = LOCK_FILE, seconds: float = 60.0) -> Iterator[None
                     raise
             if time.monotonic() > deadline:
                 raise Busy(
-                    f"{path}: expected the lock within {seconds:.0f} s, found another run changing accounts;"
-                    " wait for it to end and try again"
+                    path,
+                    f"the lock within {seconds:.0f} s",
+                    found="another run changing accounts",
+                    remedy="wait for it to end and try again",
                 )
             time.sleep(0.02)
         _held.add(descriptor)
@@ -331,28 +338,29 @@ def choose_uids(
             uid = next(gaps, None)
         if uid is None:
             raise SecureFtpError(
-                f"user {name!r}: no free user id between {low} and {high}; raise UID_MAX in /etc/login.defs"
+                f"user {name!r}",
+                found=f"no free user id between {low} and {high}",
+                remedy="raise UID_MAX in /etc/login.defs",
             )
         chosen[name] = uid
         taken.add(uid)
     return chosen
 
 
-def unsuitable(account: Account, groups: Collection[str], group: Group, uid_min: int) -> str | None:
+def unsuitable(account: Account, groups: Collection[str], group: Group, uid_min: int) -> Problem | None:
     """Why ``account``, a member of ``groups``, must not be managed as a user of ``group``; None when it may be.
 
     Managing it would change, lock or delete an account that is there for something else.
     """
+    who = f"user {account.name!r}"
     privileged = sorted(PRIVILEGED_GROUPS.intersection(groups))
     if account.uid < uid_min:
-        return f"expected a user id of at least {uid_min} (UID_MIN of /etc/login.defs), found {account.uid}"
+        return Problem(who, f"a user id of at least {uid_min} (UID_MIN of /etc/login.defs)", str(account.uid))
     if privileged:
-        return f"expected an account without rights on the host, found a member of {', '.join(privileged)}"
+        return Problem(who, "an account without rights on the host", f"a member of {', '.join(privileged)}")
     if account.gid != group.gid:
-        return (
-            f"expected the primary group {group.name}, found group id {account.gid}; if it really is to be a user of"
-            f" that group alone, run: usermod -g {group.name} {account.name}"
-        )
+        alone = f"if it really is to be a user of that group alone, run: usermod -g {group.name} {account.name}"
+        return Problem(who, f"the primary group {group.name}", f"group id {account.gid}", alone)
     return None
 
 
@@ -470,4 +478,4 @@ def _run(command: Sequence[str], data: str = "") -> None:
 
 
 def _failure(command: Sequence[str], result: Output) -> SecureFtpError:
-    return SecureFtpError(f"{' '.join(command)}: expected success, found exit status {result.rc}: {result.said}")
+    return SecureFtpError(" ".join(command), "success", found=f"exit status {result.rc}: {result.said}")

@@ -64,7 +64,7 @@ def ensure_homes(
         if fd is None:
             if check_mode:
                 return list(names)
-            raise SecureFtpError(f"{root}: expected the directory of the users' homes, found nothing; create it first")
+            raise SecureFtpError(root, "the directory of the users' homes", found="nothing", remedy="create it first")
         changed = [
             name
             for name in names
@@ -107,7 +107,7 @@ def remove_home(root: str, name: str, check_mode: bool = False) -> bool:
         try:
             found = os.stat(name, dir_fd=fd, follow_symlinks=False)
             if not stat.S_ISDIR(found.st_mode):
-                raise SecureFtpError(f"{path}: expected the user's directory, found {kind(found)}; remove it by hand")
+                raise SecureFtpError(path, "the user's directory", found=kind(found), remedy="remove it by hand")
             refuse_mounts([path])
             if not check_mode:
                 _delete(fd, name, path)
@@ -141,8 +141,10 @@ def _delete(parent: int, name: str, path: str) -> None:
     finally:
         os.close(home)
     raise SecureFtpError(
-        f"{path}: expected it to be empty once everything in it was deleted, found new files ({left}); end what writes"
-        " there and delete it again"
+        path,
+        "it to be empty once everything in it was deleted",
+        found=f"new files ({left})",
+        remedy="end what writes there and delete it again",
     )
 
 
@@ -257,7 +259,9 @@ def hand_over(root: str, name: str, former: int, uid: int, gid: int) -> int:
                     if levels:
                         fd = _moved(fd, "..")
                         if _identity(fd) != levels[-1][0]:
-                            raise SecureFtpError(f"{path}: a directory was moved while it was handed over; try again")
+                            raise SecureFtpError(
+                                path, found="a directory was moved while it was handed over", remedy="try again"
+                            )
                     continue
                 entry = levels[-1][1].pop()
                 found = os.stat(entry, dir_fd=fd, follow_symlinks=False)
@@ -297,13 +301,13 @@ def absolute(path: str) -> str:
     """Return ``path`` without ``..``. Raises SecureFtpError unless it is absolute and below ``/``."""
     normal = os.path.normpath(path)
     if not os.path.isabs(path) or normal == "/" or "\0" in path:
-        raise SecureFtpError(f"directory {path!r}: expected an absolute path below /")
+        raise SecureFtpError("directory", "an absolute path below /", found=repr(path))
     return normal
 
 
 def _one_component(name: str) -> str:
     if not name or name in (".", "..") or "/" in name or "\0" in name:
-        raise SecureFtpError(f"directory name {name!r}: expected one path component")
+        raise SecureFtpError("directory name", "one path component", found=repr(name))
     return name
 
 
@@ -349,15 +353,16 @@ def _trusted_link(fd: int, part: str, path: str, links: int) -> str:
     """Return the target of link ``part`` when only the administrator can have made it."""
     found = os.stat(part, dir_fd=fd, follow_symlinks=False)
     if not stat.S_ISLNK(found.st_mode):
-        raise SecureFtpError(f"{path}: expected a directory at {part!r}, found {kind(found)}")
+        raise SecureFtpError(path, f"a directory at {part!r}", found=kind(found))
     directory = os.fstat(fd)
     if directory.st_uid not in (0, os.geteuid()) or directory.st_mode & 0o022:
         raise SecureFtpError(
-            f"{path}: {part!r} is a symbolic link in a directory others can write to, so anybody may have planted it;"
-            " give the real path"
+            path,
+            found=f"{part!r} is a symbolic link in a directory others can write to, so anybody may have planted it",
+            remedy="give the real path",
         )
     if links > _MAX_LINKS:
-        raise SecureFtpError(f"{path}: more than {_MAX_LINKS} symbolic links; give the real path")
+        raise SecureFtpError(path, found=f"more than {_MAX_LINKS} symbolic links", remedy="give the real path")
     return os.readlink(part, dir_fd=fd)
 
 
@@ -376,7 +381,7 @@ def _ensure_entry(
             os.mkdir(name, 0o700, dir_fd=parent)
         else:
             if not stat.S_ISDIR(found.st_mode):
-                raise SecureFtpError(f"{path}: expected a directory, found {kind(found)}; remove or rename it")
+                raise SecureFtpError(path, "a directory", found=kind(found), remedy="remove or rename it")
             if _matches(found, uid, gid, mode):
                 return False
             if check_mode:
@@ -392,7 +397,9 @@ def _ensure_entry(
     except FileNotFoundError:
         if not make:
             raise
-        raise SecureFtpError(f"{path}: vanished while it was made; something else removes it; try again") from None
+        raise SecureFtpError(
+            path, found="vanished while it was made", remedy="something else removes it; try again"
+        ) from None
     except OSError as error:
         raise file_error(path, "make the directory", error) from error
     return True
@@ -460,5 +467,5 @@ def _remove_plain(fd: int, name: str) -> bool:
 
 def _mounted_meanwhile(path: str) -> SecureFtpError:
     return SecureFtpError(
-        f"{path}: a file system was mounted there meanwhile; unmount it and delete what is left again"
+        path, found="a file system was mounted there meanwhile", remedy="unmount it and delete what is left again"
     )

@@ -41,7 +41,7 @@ def file_error(path: str, doing: str, error: OSError, state: str = NOTHING) -> S
     """
     meaning = _MEANING.get(error.errno or 0) or error.strerror or str(error)
     kind = NotPermitted if error.errno in (errno.EACCES, errno.EPERM) else SecureFtpError
-    return kind(f"{path}: cannot {doing} it: {meaning}", state)
+    return kind(path, found=f"cannot {doing} it: {meaning}", state=state)
 
 
 def fsync_directory(path: str) -> None:
@@ -86,7 +86,7 @@ def flush_opened(fd: int, path: str) -> None:
 def not_durable(path: str, error: OSError) -> NotDurable:
     """The error of what could not be flushed; whoever takes the change back says so in its ``state``."""
     meaning = _MEANING.get(error.errno or 0) or error.strerror or str(error)
-    return NotDurable(f"{path}: cannot flush it to disk, so a change would not outlast a loss of power: {meaning}")
+    return NotDurable(path, found=f"cannot flush it to disk, so a change would not outlast a loss of power: {meaning}")
 
 
 def write_all(fd: int, data: bytes | mmap.mmap) -> None:
@@ -131,7 +131,7 @@ def replace_file(path: str, data: bytes, mode: int, uid: int, gid: int) -> None:
         kind = os.lstat(path).st_mode
         if not stat.S_ISREG(kind):
             what = "a symbolic link" if stat.S_ISLNK(kind) else "something else"
-            raise SecureFtpError(f"{path}: expected a regular file, found {what}; name the real file")
+            raise SecureFtpError(path, "a regular file", found=what, remedy="name the real file")
     temporary = os.path.join(directory, f".{os.path.basename(path)}.{os.urandom(6).hex()}.new")
     try:
         fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)

@@ -67,7 +67,7 @@ def differs(path: str, found: Entry | None, uid: int, gid: int, mode: int) -> bo
     if found is None:
         return True
     if not found.is_directory:
-        raise SecureFtpError(f"{path}: expected a directory, found {found.kind}; remove or rename it")
+        raise SecureFtpError(path, "a directory", found=found.kind, remedy="remove or rename it")
     return (found.uid, found.gid, found.mode) != (uid, gid, mode)
 
 
@@ -76,8 +76,8 @@ def is_to_be_deleted(path: str, found: Entry | None, mounts: Iterable[str]) -> b
     if found is None:
         return False
     if not found.is_directory:
-        raise SecureFtpError(f"{path}: expected the user's directory, found {found.kind}; remove it by hand")
-    refused = refusal(path, mounts)
-    if refused:
-        raise SecureFtpError(refused)
+        raise SecureFtpError(path, "the user's directory", found=found.kind, remedy="remove it by hand")
+    problem = refusal(path, mounts)
+    if problem:
+        raise SecureFtpError.of(problem)
     return True

@@ -68,7 +68,7 @@ def library_files(entry: str) -> dict[str, str]:
         spec = _spec(name)
         source = spec.loader.get_source(spec.name) if spec and spec.loader else None  # type: ignore[attr-defined]
         if source is None:
-            raise SecureFtpError(f"{PACKAGE}.{name}: expected the source of this part of the library, found none")
+            raise SecureFtpError(f"{PACKAGE}.{name}", "the source of this part of the library", found="none")
         found[name] = source
         todo += _imported(source)
     return {f"{name.replace('.', '/')}.py": source for name, source in found.items()}
@@ -156,7 +156,7 @@ def _write_version(directory: str, files: dict[str, str]) -> None:
 def _link(link: str, command: str) -> None:
     """Make ``link`` point to the command; of a file of that name, such as a script, a dated copy stays (keep_copy)."""
     if os.path.isdir(link) and not os.path.islink(link):
-        raise SecureFtpError(f"{link}: expected to make it a second name of {command}, found a directory; move it away")
+        raise SecureFtpError(link, f"to make it a second name of {command}", found="a directory", remedy="move it away")
     os.makedirs(os.path.dirname(link), mode=0o700, exist_ok=True)
     _keep_theirs(link)
     temporary = f"{link}.new"

@@ -13,7 +13,7 @@ import os
 import re
 from typing import Iterable
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import Problem, SecureFtpError
 
 MOUNTINFO = "/proc/self/mountinfo"
 
@@ -36,20 +36,18 @@ def refuse_mounts(paths: Iterable[str], mountinfo: str = MOUNTINFO) -> None:
     """Raise SecureFtpError when something is mounted at or below one of ``paths``, which are to be deleted."""
     points = mount_points(mountinfo)
     for path in paths:
-        why = refusal(path, points)
-        if why:
-            raise SecureFtpError(why)
+        problem = refusal(path, points)
+        if problem:
+            raise SecureFtpError.of(problem)
 
 
-def refusal(path: str, points: Iterable[str]) -> str:
-    """Why ``path`` must not be deleted while ``points`` are mounted; empty when it may be."""
+def refusal(path: str, points: Iterable[str]) -> Problem | None:
+    """Why ``path`` must not be deleted while ``points`` are mounted; None when it may be."""
     found = mounts_at(path, points)
     if not found:
-        return ""
-    return (
-        f"{path}: expected no file system mounted at or below what is to be deleted, found"
-        f" {', '.join(found[:3])}; unmount it first: umount {found[-1]}"
-    )
+        return None
+    expected = "no file system mounted at or below what is to be deleted"
+    return Problem(path, expected, ", ".join(found[:3]), f"unmount it first: umount {found[-1]}")
 
 
 def mount_id(descriptor: int) -> int:
@@ -58,4 +56,4 @@ def mount_id(descriptor: int) -> int:
         for line in lines:
             if line.startswith("mnt_id:"):
                 return int(line.split()[1])
-    raise SecureFtpError(f"/proc/self/fdinfo/{descriptor}: expected a line mnt_id, found none; is /proc mounted?")
+    raise SecureFtpError(f"/proc/self/fdinfo/{descriptor}", "a line mnt_id", found="none", remedy="is /proc mounted?")

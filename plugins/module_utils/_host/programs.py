@@ -110,9 +110,9 @@ def _run(
         )
     except FileNotFoundError:
         package = PACKAGES.get(os.path.basename(name), os.path.basename(name))
-        raise MissingProgram(f"{name}: expected this program, found none; install the package {package}") from None
+        raise MissingProgram(name, "this program", found="none", remedy=f"install the package {package}") from None
     except OSError as error:
-        raise SecureFtpError(f"{name}: expected to run this program, found: {error.strerror}") from error
+        raise SecureFtpError(name, found=f"cannot be run: {error.strerror}") from error
     with process:
         try:
             out, err = process.communicate(timeout=seconds)
@@ -120,8 +120,10 @@ def _run(
             _end(process)
             if isinstance(error, subprocess.TimeoutExpired):
                 raise SecureFtpError(
-                    f"{' '.join(command)}: expected it to end within {seconds:g} s, found it still running; it was"
-                    " ended; run it by hand"
+                    " ".join(command),
+                    f"it to end within {seconds:g} s",
+                    found="it still running",
+                    remedy="it was ended; run it by hand",
                 ) from None
             raise
     return Output(process.returncode, (out or b"").decode("utf-8", "replace"), (err or b"").decode("utf-8", "replace"))

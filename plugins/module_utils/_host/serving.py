@@ -43,7 +43,9 @@ def wait_until_served(ask: Callable[[], T], unit: str, port: int, timeout: float
             return ask()
         except OSError as error:
             if time.monotonic() >= deadline:
-                raise SecureFtpError(f"{unit} does not serve on port {port}: {error}; {_known(unit)}") from error
+                raise SecureFtpError(
+                    f"{unit} does not serve on port {port}", found=str(error), remedy=_known(unit)
+                ) from error
         time.sleep(0.2)
 
 

@@ -50,7 +50,7 @@ def octal(value: object, what: str) -> int:
     except ValueError:
         mode = -1
     if not 0 <= mode <= 0o7777:
-        raise SecureFtpError(f"{what}: expected an octal mode in quotes such as '0644', found {value!r}")
+        raise SecureFtpError(what, "an octal mode in quotes such as '0644'", found=repr(value))
     return mode
 
 

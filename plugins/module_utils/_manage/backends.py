@@ -34,7 +34,7 @@ def reopen(protocol: str, place: Mapping[str, Any]) -> Backend | None:
     try:
         found: Backend | None = _KINDS[protocol].at(place)
     except (KeyError, TypeError) as error:
-        raise SecureFtpError(f"the journal: expected a place of this version, found another: {error}") from error
+        raise SecureFtpError("the journal", "a place of this version", found=f"another: {error}") from error
     return found
 
 

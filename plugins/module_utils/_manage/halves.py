@@ -25,9 +25,10 @@ def expect_no_silent_change(user: User, has: Sequence[str]) -> None:
     if has and _gives_password(user) and len(new) == len(user.protocols):
         name, there = user.name, " and ".join(has)
         raise UserExists(
-            f"user {name!r}: has {there} already, whose password the new one would replace; to add {' and '.join(new)}"
-            f" with the password there is: ftp-users edit {name} --protocol both; to change both: ftp-users passwd"
-            f" {name}, or name both protocols"
+            f"user {name!r}",
+            found=f"has {there} already, whose password the new one would replace",
+            remedy=f"to add {' and '.join(new)} with the password there is: ftp-users edit {name} --protocol both; to"
+            f" change both: ftp-users passwd {name}, or name both protocols",
         )
 
 

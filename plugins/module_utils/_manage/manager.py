@@ -62,7 +62,7 @@ class Result:
 def expect_root() -> None:
     """Raise NotPermitted unless this process may change users."""
     if os.geteuid() != 0:
-        raise NotPermitted("changing users: expected to run as root, found another user; use sudo")
+        raise NotPermitted("changing users", "to run as root", found="another user", remedy="use sudo")
 
 
 class Manager:
@@ -104,7 +104,9 @@ class Manager:
         """
         found = self.users(name)
         if not found:
-            raise NoSuchUser(f"user {name!r}: no such user by FTPS or SFTP; see who there is: ftp-users list")
+            raise NoSuchUser(
+                f"user {name!r}", found="no such user by FTPS or SFTP", remedy="see who there is: ftp-users list"
+            )
         return found[0]
 
     @staticmethod
@@ -167,7 +169,9 @@ class Manager:
             taken = [protocol for protocol in user.protocols if protocol in there["protocols"]]
             if taken:
                 raise UserExists(
-                    f"user {name!r}: exists already ({', '.join(taken)}); change it with: ftp-users edit {name}"
+                    f"user {name!r}",
+                    found=f"exists already ({', '.join(taken)})",
+                    remedy=f"change it with: ftp-users edit {name}",
                 )
             halves.expect_no_silent_change(user, there["protocols"])
             user = user._replace(protocols=tuple(dict.fromkeys((*there["protocols"], *user.protocols))))
@@ -221,7 +225,7 @@ class Manager:
             user = self.show(name)
             keys = self._keys_of(user)
             if any(names_key(line, known) for known in keys):
-                raise UserExists(f"user {name!r}: has this key already")
+                raise UserExists(f"user {name!r}", found="has this key already")
             return self._set_keys(user, (*keys, line), warnings)
 
     def delete_key(self, name: str, key: str) -> dict[str, Any]:
@@ -235,8 +239,10 @@ class Manager:
             kept = tuple(line for line in keys if not names_key(key, line))
             if len(kept) == len(keys):
                 raise InvalidInput(
-                    f"user {name!r}: expected a key this user has, by line, base64 part, comment or fingerprint, found"
-                    f" none that matches; see them: ftp-users keys {name} list"
+                    f"user {name!r}",
+                    "a key this user has, by line, base64 part, comment or fingerprint",
+                    found="none that matches",
+                    remedy=f"see them: ftp-users keys {name} list",
                 )
             return self._set_keys(user, kept, warnings)
 
@@ -333,7 +339,10 @@ class Manager:
         user = user_from_options({"name": name, **options}, min_length(), existing)
         if not user.protocols:
             raise InvalidInput(
-                f"user {name!r}: protocols: expected ftps, sftp or both, found none; to remove the user: ftp-users del"
+                f"user {name!r}: protocols",
+                "ftps, sftp or both",
+                found="none",
+                remedy="to remove the user: ftp-users del",
             )
         return user
 
@@ -363,7 +372,7 @@ class Manager:
     def _expect_ftps(self) -> None:
         if "ftps" not in self._backends:
             discover()  # raises, and says what is missing
-            raise SecureFtpError(f"FTPS: expected vsftpd's configuration at {' or '.join(CONFIGS)}, found none")
+            raise SecureFtpError("FTPS", f"vsftpd's configuration at {' or '.join(CONFIGS)}", found="none")
 
 
 def _known_hash(user: User, before: Users) -> str | None:
@@ -409,6 +418,7 @@ def _side(found: Mapping[str, Any] | None, **names: str) -> dict[str, Any] | Non
 def _expect_sftp(user: Mapping[str, Any]) -> None:
     if user["sftp"] is None:
         raise InvalidInput(
-            f"user {user['name']!r}: keys are for SFTP, which this user does not have; add it:"
-            f" ftp-users edit {user['name']} --protocol both"
+            f"user {user['name']!r}",
+            found="keys are for SFTP, which this user does not have",
+            remedy=f"add it: ftp-users edit {user['name']} --protocol both",
         )

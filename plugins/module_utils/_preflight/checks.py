@@ -17,7 +17,7 @@ import os
 import posixpath
 import pwd
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Callable, Iterable, Mapping, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core import releases
@@ -124,12 +124,6 @@ def problems(settings: Settings, users: object, host: Host, control: Control = C
     return list(dict.fromkeys(found))
 
 
-def _about(where: str, error: SecureFtpError) -> Problem:
-    """What ``error`` says, said of the entry ``where``."""
-    problem = error.problem
-    return replace(problem, subject=f"{where}: {problem.subject}" if problem.subject else where)
-
-
 def _names(users: object) -> set[object]:
     entries = users if isinstance(users, (list, tuple)) else []
     names = [entry.get("name") for entry in entries if isinstance(entry, Mapping) and entry.get("state") != "absent"]
@@ -215,7 +209,7 @@ def check_users(users: object, settings: Settings, host: Host) -> list[Problem]:
         try:
             user = user_from_options(_as_modules_read(entry), least, is_taken=host.is_stored)
         except SecureFtpError as error:
-            found.append(_about(where, error))
+            found.append(error.problem.about(where))
             continue
         count[user.name] = count.get(user.name, 0) + 1
         found += _check_user(user, where, settings, host)

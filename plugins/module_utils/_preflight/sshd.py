@@ -111,7 +111,7 @@ def _account_problems(
     group, low = accounts.groups.get(jail.group), uid_range(etc)[0]
     members = accounts.members(jail.group)
     found = [
-        Problem(f"ftp_users: user {name!r}", found=stranger(name, jail.group))
+        stranger(name, jail.group).about("ftp_users")
         for name in names
         if name in accounts.users and name not in members
     ]
@@ -119,7 +119,7 @@ def _account_problems(
         why = unsuitable(accounts.users[name], accounts.groups_of(name), accounts.groups[jail.group], low)
         if why and (touched is None or name in touched):
             out = f"take the account out of the group {jail.group}: gpasswd -d {name} {jail.group}"
-            found.append(Problem(f"ftp_users: user {name!r}", found=why, remedy=f"choose another name, or {out}"))
+            found.append(why.also(f"choose another name, or {out}").about("ftp_users"))
     return found
 
 

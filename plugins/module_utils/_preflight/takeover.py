@@ -133,7 +133,7 @@ def _mask_problems(
 def _configuration_problems(instance: Instance, wanted: Mapping[str, Any]) -> Iterator[Problem]:
     if instance.options is None:
         if os.path.lexists(instance.path):
-            said = f"expected to read vsftpd's configuration, found: {instance.problem}"
+            said = f"cannot be read: {instance.problem}"
             yield Problem(instance.path, found=said, remedy="repair it")
         return
     if is_ours(instance.text) or is_stock(instance.path):
@@ -238,8 +238,8 @@ def _database_problems(where: str, old: str, settings: Settings, users: object) 
     try:
         names = {key.decode("utf-8", "backslashreplace") for key in read(os.path.realpath(old)).all()}
     except SecureFtpError as error:
-        said = f"reads the database {old}, which cannot be looked into ({error})"
-        yield Problem(where, found=said, remedy=f"{keep}, or {_GO_ON}")
+        whole = f"{where}: reads the database {old}, which cannot be looked into"
+        yield error.problem.about(whole).also(f"{keep}, or {_GO_ON}")
         return
     out = sorted(names - _wanted_names(users))
     if out:

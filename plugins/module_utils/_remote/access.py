@@ -76,8 +76,10 @@ def validate_user(user: object) -> str:
     """Return ``user`` when it can be the name of the account; InvalidInput otherwise."""
     if not isinstance(user, str) or not _USER.match(user) or user in RESERVED:
         raise InvalidInput(
-            f"remote_control_user: expected the name of an account of its own, of lower-case letters, digits, '_' and"
-            f" '-', found {user!r}; choose another name"
+            "remote_control_user",
+            "the name of an account of its own, of lower-case letters, digits, '_' and '-'",
+            found=repr(user),
+            remedy="choose another name",
         )
     return user
 
@@ -89,21 +91,26 @@ def clients_from_options(entries: object, program: str = COMMAND) -> list[Client
     """
     if not isinstance(program, str) or not _PROGRAM.match(program) or posixpath.normpath(program) != program:
         raise InvalidInput(
-            f"user_command_path: expected an absolute path of letters, digits and . _ + @ - without '..', found"
-            f" {program!r}; choose another one"
+            "user_command_path",
+            "an absolute path of letters, digits and . _ + @ - without '..'",
+            found=repr(program),
+            remedy="choose another one",
         )
     if not isinstance(entries, (list, tuple)):
-        raise InvalidInput(f"remote_control_clients: expected a list of mappings, found {type(entries).__name__}")
+        raise InvalidInput("remote_control_clients", "a list of mappings", found=type(entries).__name__)
     clients: list[Client] = []
     for index, entry in enumerate(entries):
         client = _client(entry, f"remote_control_clients[{index}]", program)
         for other in clients:
             if other.name == client.name:
-                raise InvalidInput(f"remote_control_clients: client {client.name!r} is listed twice; rename one")
+                raise InvalidInput(
+                    "remote_control_clients", found=f"client {client.name!r} is listed twice", remedy="rename one"
+                )
             if other.key.split()[1] == client.key.split()[1]:
                 raise InvalidInput(
-                    f"remote_control_clients: {other.name!r} and {client.name!r} have the same key; the log could not"
-                    " tell them apart, give each its own"
+                    "remote_control_clients",
+                    found=f"{other.name!r} and {client.name!r} have the same key",
+                    remedy="the log could not tell them apart, give each its own",
                 )
         clients.append(client)
     return clients
@@ -111,20 +118,24 @@ def clients_from_options(entries: object, program: str = COMMAND) -> list[Client
 
 def _client(entry: object, where: str, program: str) -> Client:
     if not isinstance(entry, Mapping) or not {"name", "key"} <= set(entry) <= {"name", "key", "from"}:
-        raise InvalidInput(f"{where}: expected a mapping of name, key and, if wanted, from")
+        found = ", ".join(map(str, entry)) or "nothing" if isinstance(entry, Mapping) else type(entry).__name__
+        raise InvalidInput(where, "a mapping of name, key and, if wanted, from", found=found)
     name, key, sources = entry["name"], entry["key"], entry.get("from")
     if not isinstance(name, str) or not LABEL.match(name):
         raise InvalidInput(
-            f"{where}: name: expected a label of at most 32 letters, digits, '.', '_' and '-' that starts with a"
-            f" letter or digit, found {name!r}"
+            f"{where}: name",
+            "a label of at most 32 letters, digits, '.', '_' and '-' that starts with a letter or digit",
+            found=repr(name),
         )
     line = validate_key(key, f"{where}: client {name!r}: key")
     if line.split()[0] not in KEY_TYPES:
-        raise InvalidInput(f"{where}: key: expected a public key without options, found options; use from for networks")
+        raise InvalidInput(
+            f"{where}: key", "a public key without options", found="options", remedy="use from for networks"
+        )
     if sources is None:
         sources = []
     if not isinstance(sources, (list, tuple)):
-        raise InvalidInput(f"{where}: from: expected a list of addresses and networks, found {type(sources).__name__}")
+        raise InvalidInput(f"{where}: from", "a list of addresses and networks", found=type(sources).__name__)
     return Client(name, line, tuple(_network(source, where) for source in sources), program)
 
 
@@ -136,7 +147,7 @@ def _network(source: object, where: str) -> str:
         return str(ipaddress.ip_network(source) if "/" in source else ipaddress.ip_address(source))
     except ValueError:
         raise InvalidInput(
-            f"{where}: from: expected an address or a network such as 192.0.2.0/24, found {source!r}"
+            f"{where}: from", "an address or a network such as 192.0.2.0/24", found=repr(source)
         ) from None
 
 

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import os
 import pwd
+import stat
 import tempfile
 from typing import Callable, Iterable, Sequence
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import NOTHING, Problem, SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import (
     NO_PASSWORD,
     add_account,
@@ -106,8 +107,10 @@ class ControlHost:
                 add_account(self.user, HOME, SHELL, GECOS)
         elif found.pw_gecos != GECOS or found.pw_uid == 0:
             raise SecureFtpError(
-                f"user {self.user!r}: expected an account made for remote control, found another one; choose another"
-                " remote_control_user"
+                f"user {self.user!r}",
+                "an account made for remote control",
+                found="another one",
+                remedy="choose another remote_control_user",
             )
         elif read_accounts().passwords.get(self.user) != NO_PASSWORD:
             self.changes.append("account")
@@ -129,7 +132,7 @@ class ControlHost:
         text = read_config(self.config)
         if text is None and not self.check and wanted:
             raise SecureFtpError(
-                f"{self.config}: expected the file of the Debian package openssh-server, found none; install it"
+                self.config, "the file of the Debian package openssh-server", found="none", remedy="install it"
             )
         if wanted == (text or ""):
             return
@@ -169,7 +172,7 @@ class ControlHost:
         validate_sudoers(rules)
         problem = None if self.check else command_problem(program)
         if problem:
-            raise SecureFtpError(problem)
+            raise SecureFtpError.of(problem)
 
     def _expect_closed(self, clients: Sequence[Client]) -> None:
         groups = read_accounts().groups_of(self.user)
@@ -177,14 +180,16 @@ class ControlHost:
         if problems:
             says = "; ".join(map(str, problems))
             raise SecureFtpError(
-                f"{self.config}: sshd -T -C user={self.user} says {says}; correct what is set above the"
-                f" block or in the included files; no key was stored"
+                self.config,
+                found=f"sshd -T -C user={self.user} says {says}",
+                remedy="correct what is set above the block or in the included files; no key was stored",
             )
         granted = sudo_problems(self.user, clients, sudo_listing(self.user))
         if granted:
             raise SecureFtpError(
-                f"sudo -l -U {self.user}: {'; '.join(granted)}; correct the other rules in /etc/sudoers and"
-                " /etc/sudoers.d; no key was stored"
+                f"sudo -l -U {self.user}",
+                found="; ".join(granted),
+                remedy="correct the other rules in /etc/sudoers and /etc/sudoers.d; no key was stored",
             )
 
     def _differs(self, what: str, path: str, before: str, after: str) -> None:
@@ -221,18 +226,20 @@ def validate_sudoers(text: str) -> None:
         answer = run_command(["visudo", "--check", "--file", file.name])
         if answer.rc:
             said = answer.said.replace(file.name, SUDOERS)
-            raise SecureFtpError(f"{SUDOERS}: expected visudo to accept it, found: {said}; nothing was changed")
+            raise SecureFtpError(SUDOERS, "visudo to accept it", found=said, state=NOTHING)
 
 
-def command_problem(path: str) -> str | None:
+def command_problem(path: str) -> Problem | None:
     """Why ``path`` must not be run as root for somebody else: missing, or not only root's to change."""
     try:
         path = os.path.realpath(path)
         found = os.stat(path)
     except FileNotFoundError:
-        return f"{path}: expected the command of the role user_command, found none; apply that role first"
+        return Problem(path, "the command of the role user_command", "none", "apply that role first")
     if found.st_uid or found.st_mode & 0o022:
-        return f"{path}: expected owner root and nobody else able to write it; apply the role user_command again"
+        expected = "owner root and nobody else able to write it"
+        said = f"user id {found.st_uid}, mode {stat.S_IMODE(found.st_mode):04o}"
+        return Problem(path, expected, said, "apply the role user_command again")
     return unsafe_component(path)
 
 

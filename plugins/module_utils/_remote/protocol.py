@@ -59,7 +59,10 @@ def receive(descriptor: int, limit: int = MAX_REQUEST, drain: int = DRAIN, secon
         ready = select.select([descriptor], [], [], max(0.0, deadline - time.monotonic()))[0]
         if not ready:
             raise InvalidInput(
-                f"request: expected it to end within {seconds:.0f} s; close your side of the channel behind it"
+                "request",
+                f"it to end within {seconds:.0f} s",
+                found="it still open",
+                remedy="close your side of the channel behind it",
             )
         chunk = os.read(descriptor, 65536)
         if not chunk:
@@ -68,7 +71,7 @@ def receive(descriptor: int, limit: int = MAX_REQUEST, drain: int = DRAIN, secon
         if total <= limit:
             data += chunk
     if total > limit:
-        raise InvalidInput(f"request: expected at most {limit} bytes, found more; send less in one request")
+        raise InvalidInput("request", f"at most {limit} bytes", found="more", remedy="send less in one request")
     return data
 
 
@@ -77,32 +80,34 @@ def parse(data: bytes) -> tuple[str, dict[str, Any]]:
     try:
         document = json.loads(data.decode("utf-8"), object_pairs_hook=_members, parse_constant=_no_constant)
     except UnicodeDecodeError as error:
-        raise InvalidInput(f"request: expected UTF-8, found something else at byte {error.start}") from None
+        raise InvalidInput("request", "UTF-8", found=f"something else at byte {error.start}") from None
     except RecursionError:
-        raise InvalidInput("request: expected one flat JSON object, found one nested too deeply") from None
+        raise InvalidInput("request", "one flat JSON object", found="one nested too deeply") from None
     except ValueError as error:
-        raise InvalidInput(f"request: expected one JSON object, found: {_safe(str(error), 200)}") from None
+        raise InvalidInput("request", "one JSON object", found=_safe(str(error), 200)) from None
     if not isinstance(document, dict):
-        raise InvalidInput(f"request: expected one JSON object, found {_kind_of(document)}")
+        raise InvalidInput("request", "one JSON object", found=_kind_of(document))
     version = document.pop("version", None)
     # JSON's true and 1.0 are equal to 1 in Python.
     if version != VERSION or not isinstance(version, int) or isinstance(version, bool):
         found = _kind_of(version).replace("a number", "another number")
-        raise InvalidInput(f'request: version: expected the number {VERSION}, found {found}; send "version": {VERSION}')
+        raise InvalidInput(
+            "request: version", f"the number {VERSION}", found=found, remedy=f'send "version": {VERSION}'
+        )
     name = document.pop("verb", None)
     verb = VERBS.get(name) if isinstance(name, str) else None
     if verb is None:
         found = _quoted(name) if isinstance(name, str) else _kind_of(name)
-        raise InvalidInput(f"request: verb: expected one of {', '.join(VERBS)}, found {found}")
+        raise InvalidInput("request: verb", f"one of {', '.join(VERBS)}", found=found)
     for key in document:
         if key not in verb.fields:
             allowed = ", ".join(verb.fields) or "none"
-            raise InvalidInput(f"request: {name}: expected no fields but these: {allowed}; found {_quoted(key)}")
+            raise InvalidInput(f"request: {name}", f"no fields but these: {allowed}", found=_quoted(key))
     for key, wanted in verb.fields.items():
         if key in document:
             _check(document[key], wanted, f"request: {name}: {key}")
         elif wanted.required:
-            raise InvalidInput(f"request: {name}: {key}: expected {wanted.kind}, found nothing; it is required")
+            raise InvalidInput(f"request: {name}: {key}", wanted.kind, found="nothing", remedy="it is required")
     return str(name), document
 
 
@@ -123,21 +128,22 @@ def _check(value: object, wanted: Field, where: str) -> None:
     items = [value]
     if wanted.kind == "list of strings":
         if not isinstance(value, list):
-            raise InvalidInput(f"{where}: expected a list of strings, found {_kind_of(value)}")
+            raise InvalidInput(where, "a list of strings", found=_kind_of(value))
         items = value
     elif wanted.kind == "boolean":
         if not isinstance(value, bool):
-            raise InvalidInput(f"{where}: expected true or false, found {_kind_of(value)}")
+            raise InvalidInput(where, "true or false", found=_kind_of(value))
         return
     for item in items:
         if not isinstance(item, str):
-            raise InvalidInput(f"{where}: expected a {wanted.kind}, found {_kind_of(item)}")
+            raise InvalidInput(where, f"a {wanted.kind}", found=_kind_of(item))
         if re.search("[\ud800-\udfff]", item):
-            raise InvalidInput(f"{where}: expected text, found half of a surrogate pair")
+            raise InvalidInput(where, "text", found="half of a surrogate pair")
         if wanted.choices and item not in wanted.choices:
-            raise InvalidInput(f"{where}: expected {' or '.join(wanted.choices)}, found {_quoted(item)}")
+            raise InvalidInput(where, " or ".join(wanted.choices), found=_quoted(item))
     if wanted.choices and (not items or len(set(items)) != len(items)):
-        raise InvalidInput(f"{where}: expected {' and/or '.join(wanted.choices)}, each at most once, at least one")
+        expected = f"{' and/or '.join(wanted.choices)}, each at most once, at least one"
+        raise InvalidInput(where, expected, found="one twice" if items else "none")
 
 
 def _kind_of(value: object) -> str:
@@ -209,7 +215,7 @@ def _permitted(command: str) -> None:
     """Refuse what a client asked sshd to run: a command, a copy, SFTP (the command of that subsystem)."""
     if command not in ("", SUBJECT):
         raise NotPermitted(
-            f"session: expected no command or {SUBJECT}, found {_quoted(command)}; send the request on standard input"
+            "session", f"no command or {SUBJECT}", found=_quoted(command), remedy="send the request on standard input"
         )
 
 

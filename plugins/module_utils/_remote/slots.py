@@ -34,5 +34,8 @@ def slot(files: str = FILES, most: int = MOST) -> Iterator[None]:
         finally:
             os.close(descriptor)
     raise TooManyRequests(
-        f"remote control: expected at most {most} requests at once, found more; nothing was done, try again in a moment"
+        "remote control",
+        f"at most {most} requests at once",
+        found="more",
+        remedy="nothing was done, try again in a moment",
     )

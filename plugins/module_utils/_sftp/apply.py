@@ -88,8 +88,10 @@ def _create(step: steps.CreateAccounts) -> None:
         if found is None or (found.uid, found.gid) != (uid, step.group.gid):
             what = f"{found.uid} and {found.gid}" if found else "no account"
             raise SecureFtpError(
-                f"user {name!r}: expected the new account to have {wanted}, found {what}; another program makes"
-                " accounts at the same time; try again"
+                f"user {name!r}",
+                f"the new account to have {wanted}",
+                found=what,
+                remedy="another program makes accounts at the same time; try again",
             )
 
 
@@ -98,17 +100,19 @@ def _assert_jail(step: steps.AssertJail) -> list[str]:
     prepare_host()
     warnings = []
     for one in step.classes:
-        values = effective(one.name, step.config)
+        where, values = f"sshd, for user {one.name!r}", effective(one.name, step.config)
         fatal, open_doors = jail_problems(one.name, list(one.groups), values, step.jail, one.by_password, one.by_key)
         if step.full:
             fatal += open_doors
         if fatal:
             said = [f"{problem}{where_set(problem.subject, step.settings, step.jail.group)}" for problem in fatal]
             raise SecureFtpError(
-                f"sshd, for user {one.name!r}: {'; '.join(said)}. Correct that line (an earlier Match block or a"
-                " global line wins over the block of the role sshd_chroot). No password or key was stored"
+                where,
+                found="; ".join(said),
+                remedy="correct that line (an earlier Match block or a global line wins over the block of the role"
+                " sshd_chroot); no password or key was stored",
             )
-        warnings += [f"sshd, for user {one.name!r}: {problem}; apply the role sshd_chroot" for problem in open_doors]
+        warnings += [str(problem.about(where).also("apply the role sshd_chroot")) for problem in open_doors]
     return warnings
 
 

@@ -118,7 +118,7 @@ def make_plan(stored: Stored, users: Sequence[User], rules: Rules, remove_home: 
     refuse_strangers(stored, users, rules)
     changes = _changes(stored, users, rules)
     if stored.homes_problem and (changes.add or changes.keep or (remove_home and changes.gone)):
-        raise SecureFtpError(stored.homes_problem)
+        raise SecureFtpError.of(stored.homes_problem)
     taken = {account.uid for account in stored.accounts.users.values()}
     left = [name for name in changes.gone if is_left(stored, name, taken)]
     deletions = _deletions(stored, changes, left) if remove_home else ()

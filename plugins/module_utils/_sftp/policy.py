@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any, Mapping
 
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import Problem
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import CONFIG, DEFAULT_GROUP
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.passwords import DEFAULT_ROUNDS
 
@@ -43,11 +44,14 @@ def is_no_shell(found: str, wanted: str) -> bool:
     return found == wanted or (wanted in NO_SHELLS and found in NO_SHELLS)
 
 
-def stranger(name: str, group: str) -> str:
+def stranger(name: str, group: str) -> Problem:
     """Why ``name``, an account outside of ``group``, is not made an SFTP user."""
-    return (
-        f"expected a new name or a member of the group {group}, found another system account of this name; choose"
-        f" another name, or, when it really is to become an SFTP-only user, run: usermod -g {group} {name}"
+    become = f"when it really is to become an SFTP-only user, run: usermod -g {group} {name}"
+    return Problem(
+        f"user {name!r}",
+        f"a new name or a member of the group {group}",
+        "another system account of this name",
+        f"choose another name, or, {become}",
     )
 
 

@@ -10,6 +10,7 @@ from typing import Sequence
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import (
     InvalidInput,
     NotPermitted,
+    Problem,
     SecureFtpError,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import unsuitable
@@ -28,47 +29,48 @@ def refuse_strangers(stored: Stored, users: Sequence[User], rules: Rules) -> Non
     wanted = [user.name for user in users if uses(user, "sftp")]
     for name in wanted:
         if name == group:
-            raise InvalidInput(f"user {name!r}: is the name of the SFTP group too; choose another name")
+            raise InvalidInput(
+                f"user {name!r}", found="is the name of the SFTP group too", remedy="choose another name"
+            )
         if name in accounts.users and name not in inside:
-            raise NotPermitted(f"user {name!r}: {stranger(name, group)}")
+            raise NotPermitted.of(stranger(name, group))
     roots = {user.name for user in accounts.users.values() if user.uid == 0}
     for name in sorted(inside & (stored.operator | roots)):
         raise SecureFtpError(
-            f"user {name!r}: expected only SFTP users in the group {group}, found"
-            f" {'an account with user id 0' if name in roots else 'the account you log in with'};"
-            f" take it out first: gpasswd -d {name} {group}"
+            f"user {name!r}",
+            f"only SFTP users in the group {group}",
+            found="an account with user id 0" if name in roots else "the account you log in with",
+            remedy=f"take it out first: gpasswd -d {name} {group}",
         )
     touched = {user.name for user in users} & inside if not rules.purge else inside
     for name in sorted(touched):
         why = unsuitable(accounts.users[name], accounts.groups_of(name), accounts.groups[group], stored.uids[0])
         if why:
-            raise NotPermitted(f"user {name!r}: {why}; or take it out of the group {group}: gpasswd -d {name} {group}")
+            raise NotPermitted.of(why.also(f"or take it out of the group {group}: gpasswd -d {name} {group}"))
     for name in wanted:
         if name in stored.elsewhere and name not in accounts.users:
             raise SecureFtpError(
-                f"user {name!r}: expected a new name, found an account of this name in a directory service of"
-                " /etc/nsswitch.conf; choose another name"
+                f"user {name!r}",
+                "a new name",
+                found="an account of this name in a directory service of /etc/nsswitch.conf",
+                remedy="choose another name",
             )
 
 
-def obstacle(stored: Stored, rules: Rules, adds: bool, has_users: bool, writes_keys: bool) -> str:
-    """Why the host is not ready for users who are there or are added; empty when it is."""
-    jail = stored.jail
+def obstacle(stored: Stored, rules: Rules, adds: bool, has_users: bool, writes_keys: bool) -> Problem | None:
+    """Why the host is not ready for users who are there or are added; None when it is."""
+    jail, remedy = stored.jail, "apply the role sshd_chroot first"
     if not has_users:
-        return ""
+        return None
     if not stored.jail_is_there:
-        return f"{jail.directory}: expected the directory of the jail, found none; apply the role sshd_chroot first"
+        return Problem(jail.directory, "the directory of the jail", "none", remedy)
     if jail.group not in stored.accounts.groups:
-        return f"group {jail.group!r}: expected it to exist, found none; apply the role sshd_chroot first"
+        return Problem(f"group {jail.group!r}", "it to exist", "none", remedy)
     if rules.jail_check != "none" and "chrootdirectory" not in stored.block and adds:
-        return (
-            f"{rules.config}: expected a block 'Match Group {jail.group}' with ChrootDirectory, found none, so new"
-            " accounts would not be jailed; apply the role sshd_chroot first"
-        )
+        expected = f"a block 'Match Group {jail.group}' with ChrootDirectory"
+        return Problem(rules.config, expected, "none, so new accounts would not be jailed", remedy)
     if writes_keys and not rules.keys_directory and discovered_keys_directory(stored.block) is None:
-        return (
-            f"{rules.config}: group {jail.group!r}: expected AuthorizedKeysFile with one directory for all users and"
-            f" %u, such as {DEFAULT_KEYS_DIRECTORY}/%u, found none, so sshd would not read the keys; apply the role"
-            " sshd_chroot first"
-        )
-    return ""
+        where = f"{rules.config}: group {jail.group!r}"
+        expected = f"AuthorizedKeysFile with one directory for all users and %u, such as {DEFAULT_KEYS_DIRECTORY}/%u"
+        return Problem(where, expected, "none, so sshd would not read the keys", remedy)
+    return None

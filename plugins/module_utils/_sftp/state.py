@@ -11,7 +11,7 @@ import stat
 from dataclasses import dataclass, field
 from typing import Any, Collection, Iterable, Mapping, NamedTuple, Sequence
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import Problem, SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import (
     NO_HOME,
     Account,
@@ -52,7 +52,7 @@ class KeyFile(NamedTuple):
     uid: int = 0
     gid: int = 0
     mode: int = 0o644
-    problem: str = ""
+    problem: Problem | None = None
 
     @property
     def keys(self) -> tuple[str, ...] | None:
@@ -86,7 +86,7 @@ class Stored:
     settings: Sequence[Setting] = ()
     keys: Mapping[str, KeyFile] = field(default_factory=dict, repr=False)
     homes: Mapping[str, Home] = field(default_factory=dict)
-    homes_problem: str = ""
+    homes_problem: Problem | None = None
     strays: Mapping[str, int] = field(default_factory=dict)
     obeying: frozenset[str] = frozenset()
     operator: frozenset[str] = frozenset()
@@ -111,8 +111,8 @@ class Stored:
         if not self.is_member(name):
             return User(name, present=False)
         state, file = lock_state(self.accounts, name), self.keys.get(name)
-        if file is not None and file.keys is None:
-            raise SecureFtpError(file.problem)
+        if file is not None and file.problem:
+            raise SecureFtpError.of(file.problem)
         locked = None if state.mark and not state.full else state.full
         return User(name, True, None, state.stored, ("sftp",), (file.keys or ()) if file else (), locked)
 
@@ -183,13 +183,13 @@ def is_current(stored: Stored) -> bool:
     return bool(stored.versions) and all(identity_of(path) == known for path, known in stored.versions.items())
 
 
-def _homes(directory: str, names: Sequence[str], users: Collection[str]) -> tuple[dict[str, Home], str]:
+def _homes(directory: str, names: Sequence[str], users: Collection[str]) -> tuple[dict[str, Home], Problem | None]:
     """The homes of ``names``, and why they cannot be looked at; ``users`` have an account."""
     try:
         found = look(directory, names)
     except SecureFtpError as error:
-        return {}, str(error)
-    return {name: Home(entry, _former(directory, name, entry, name in users)) for name, entry in found.items()}, ""
+        return {}, error.problem
+    return {name: Home(entry, _former(directory, name, entry, name in users)) for name, entry in found.items()}, None
 
 
 def _former(directory: str, name: str, entry: Entry | None, has_account: bool) -> int | None:
@@ -245,11 +245,11 @@ def read_key_file(keys_directory: str, name: str) -> KeyFile | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        return KeyFile(None, problem=str(file_error(path, "read", error)))
+        return KeyFile(None, problem=file_error(path, "read", error).problem)
     with open(fd, "rb") as file:
         found = os.fstat(fd)
         if not stat.S_ISREG(found.st_mode):
-            return KeyFile(None, problem=f"{path}: expected a file of keys, found something else; remove it")
+            return KeyFile(None, problem=Problem(path, "a file of keys", "something else", "remove it"))
         return KeyFile(file.read(), found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode))
 
 

@@ -152,7 +152,7 @@ def read_config(path: str = CONFIG) -> str | None:
         return None
     except OSError as error:
         raise SecureFtpError(
-            f"{path}: expected to read it, found: {error.strerror}; run as root (become: true)"
+            path, found=f"cannot read it: {error.strerror}", remedy="run as root (become: true)"
         ) from error
 
 
@@ -200,8 +200,10 @@ def discovered_directory(jail: Mapping[str, Setting], group: str) -> str | None:
     directory = setting.value.strip('"').rstrip("/") or "/"
     if "%" in directory:
         raise SecureFtpError(
-            f"{setting.where}: ChrootDirectory of group {group!r}: expected one directory for all users, found"
-            f" {directory}; apply the role sshd_chroot or give another group"
+            f"{setting.where}: ChrootDirectory of group {group!r}",
+            "one directory for all users",
+            found=directory,
+            remedy="apply the role sshd_chroot or give another group",
         )
     return directory
 
@@ -389,11 +391,12 @@ def _with_subsystem(text: str, path: str) -> str:
 def validate_jail(jail: Jail) -> Jail:
     """Return ``jail`` when sshd can use it as it stands; the directories' names go into the file unquoted."""
     if not re.match(r"[A-Za-z_][A-Za-z0-9_-]{0,31}\Z", jail.group):
-        raise SecureFtpError(f"group {jail.group!r}: expected a group name of letters, digits, '_' and '-'")
+        raise SecureFtpError("group", "a group name of letters, digits, '_' and '-'", found=repr(jail.group))
     if not re.match(r"/(?:[A-Za-z0-9._+@:,/-]|%u)*\Z", jail.start_directory) or ".." in jail.start_directory.split("/"):
         raise SecureFtpError(
-            f"start_directory {jail.start_directory!r}: expected an absolute path of letters, digits, %u and"
-            " . _ + @ : , -; such as /%u"
+            "start_directory",
+            "an absolute path of letters, digits, %u and . _ + @ : , - such as /%u",
+            found=repr(jail.start_directory),
         )
     for what, path in (("directory", jail.directory), ("keys_directory", jail.keys_directory)):
         validate_directory(what, path)
@@ -404,12 +407,14 @@ def validate_directory(what: str, path: str) -> str:
     """Return ``path`` when sshd can use it unquoted, and nobody but root can change it; ``what`` is its option."""
     if not re.match(r"(/[A-Za-z0-9._+@:,-]+)+\Z", path) or os.path.normpath(path) != path:
         raise SecureFtpError(
-            f"{what} {path!r}: expected an absolute path of letters, digits and . _ + @ : , - without '..';"
-            " choose another one"
+            what,
+            "an absolute path of letters, digits and . _ + @ : , - without '..'",
+            found=repr(path),
+            remedy="choose another one",
         )
     problem = unsafe_component(path)
     if problem:
-        raise SecureFtpError(problem)
+        raise SecureFtpError.of(problem)
     return path
 
 
@@ -432,7 +437,7 @@ def replace_config(
         if result.rc:
             said = result.said.replace(candidate, path)
             raise SecureFtpError(
-                f"{path}: expected sshd -t to accept the new configuration, found: {said}; the old one is untouched"
+                path, "sshd -t to accept the new configuration", found=said, remedy="the old one is untouched"
             )
         # A configuration that sshd refuses already has no settings to compare with.
         comparable = ask_sshd(["-t", "-f", path]).rc == 0
@@ -442,8 +447,10 @@ def replace_config(
             changed = sorted(word for word in {*before, *after} - {"subsystem"} if before.get(word) != after.get(word))
             if changed:
                 raise SecureFtpError(
-                    f"{path}: expected the settings of user {user!r} to stay, found {', '.join(changed)} would change;"
-                    " the old configuration is untouched; take that user out of the group of the SFTP users"
+                    path,
+                    f"the settings of user {user!r} to stay",
+                    found=f"{', '.join(changed)} would change",
+                    remedy="the old configuration is untouched; take that user out of the group of the SFTP users",
                 )
     finally:
         os.unlink(candidate)
@@ -460,7 +467,7 @@ def effective(user: str, path: str = CONFIG) -> dict[str, list[str]]:
     """What ``sshd -T -C user=...`` says: values by lower-case keyword."""
     result = ask_sshd(["-T", "-f", path, "-C", f"user={user},host=localhost,addr=127.0.0.1,laddr=127.0.0.1,lport=22"])
     if result.rc:
-        raise SecureFtpError(f"sshd -T -C user={user}: expected its settings, found: {result.said}")
+        raise SecureFtpError(f"sshd -T -C user={user}", "its settings", found=result.said)
     values: dict[str, list[str]] = {}
     for line in result.out.splitlines():
         keyword, _blank, value = line.partition(" ")
@@ -549,15 +556,13 @@ def where_set(keyword: str, settings: Iterable[Setting], group: str) -> str:
     return f" (set at {', '.join(places[:3])})" if places else ""
 
 
-def unsafe_component(directory: str) -> str | None:
+def unsafe_component(directory: str) -> Problem | None:
     """Why sshd would refuse ``directory``: a component above it that others than root could change."""
     for path, found in unsafe_components(os.path.dirname(directory.rstrip("/")) or "/"):
         if found.st_uid != 0:
-            return f"{path}: expected owner root, found user id {found.st_uid}; chown it, or choose another directory"
-        return (
-            f"{path}: expected to be writable by root only, found mode {found.st_mode & 0o7777:04o}; chmod it, or"
-            " choose another directory"
-        )
+            return Problem(path, "owner root", f"user id {found.st_uid}", "chown it, or choose another directory")
+        mode = f"mode {found.st_mode & 0o7777:04o}"
+        return Problem(path, "to be writable by root only", mode, "chmod it, or choose another directory")
     return None
 
 

@@ -107,9 +107,9 @@ def listening_ports(run: Run = run_command) -> set[int]:
         return ports | configured_ports(configured.out)
     if not ports:
         raise SecureFtpError(
-            "the SSH port cannot be found: 'sshd -T' fails with: "
-            + (configured.err.strip() or f"exit status {configured.rc}")
-            + "; put that right, or set firewall_ssh_port"
+            "the SSH port cannot be found",
+            found=f"'sshd -T' fails with: {configured.err.strip() or configured.rc}",
+            remedy="put that right, or set firewall_ssh_port",
         )
     return ports
 

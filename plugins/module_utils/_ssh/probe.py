@@ -29,10 +29,10 @@ def endpoints(run: Run = run_command) -> list[tuple[str, int]]:
             found = re.findall(r"^Listen=(?:(.*):)?([0-9]+) \(Stream\)$", shown, re.MULTILINE)
             return sorted({(_reachable(host), int(port)) for host, port in found})
     if not find_program("sshd"):
-        raise SecureFtpError("sshd: expected OpenSSH's server, found none; install openssh-server")
+        raise SecureFtpError("sshd", "OpenSSH's server", found="none", remedy="install openssh-server")
     answer = ask_sshd(["-T"], run)
     if answer.rc:
-        raise SecureFtpError(f"sshd -T: expected its settings, found: {answer.said}")
+        raise SecureFtpError("sshd -T", "its settings", found=answer.said)
     found = re.findall(r"^listenaddress (.*):([0-9]+)$", answer.out, re.MULTILINE)
     return sorted({(_reachable(host), int(port)) for host, port in found})
 

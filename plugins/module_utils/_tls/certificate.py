@@ -14,7 +14,10 @@ import time
 from dataclasses import dataclass
 from typing import Sequence
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import InvalidInput, SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import (
+    InvalidInput,
+    SecureFtpError,
+)
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.files import file_error
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.programs import run_command
 
@@ -44,17 +47,18 @@ def validate(wish: Wish) -> Wish:
     """Return ``wish`` when openssl can be told of it. Raises InvalidInput naming what it cannot."""
     for path in (wish.certificate, wish.key):
         if not os.path.isabs(path) or not os.path.basename(path):
-            raise InvalidInput(f"path {path!r}: expected the absolute path of a file")
+            raise InvalidInput("path", "the absolute path of a file", found=repr(path))
     if os.path.realpath(wish.certificate) == os.path.realpath(wish.key):
-        raise InvalidInput(f"path {wish.certificate}: expected one file for the certificate and another for the key")
+        expected = "one file for the certificate and another for the key"
+        raise InvalidInput(f"path {wish.certificate}", expected, found="it for both")
     if not _NAME.match(wish.common_name) or len(wish.common_name) > MAX_COMMON_NAME:
         raise InvalidInput(
-            f"common_name {wish.common_name!r}: expected a host name, up to {MAX_COMMON_NAME} characters"
+            "common_name", f"a host name, up to {MAX_COMMON_NAME} characters", found=repr(wish.common_name)
         )
     for name in wish.names:
         normal(name)
     if not 0 <= wish.renew_days < wish.days:
-        raise InvalidInput(f"renew_days: expected 0 to less than days ({wish.days}), found {wish.renew_days}")
+        raise InvalidInput("renew_days", f"0 to less than days ({wish.days})", found=str(wish.renew_days))
     return wish
 
 
@@ -68,7 +72,7 @@ def normal(name: str) -> str:
             return f"IP:{ipaddress.ip_address(value)}"
         except ValueError:
             pass
-    raise InvalidInput(f"subject_alt_name {name!r}: expected DNS: with a host name, or IP: with an address")
+    raise InvalidInput("subject_alt_name", "DNS: with a host name, or IP: with an address", found=repr(name))
 
 
 def reasons(wish: Wish) -> list[str]:
@@ -81,9 +85,7 @@ def reasons(wish: Wish) -> list[str]:
         return ["there is no key"]
     key = run_command(["openssl", "pkey", "-pubout", "-passin", "pass:", "-in", wish.key])
     if key.rc:
-        raise SecureFtpError(
-            f"{wish.key}: expected a private key without a pass phrase, found: {key.said}; move it away"
-        )
+        raise SecureFtpError(wish.key, "a private key without a pass phrase", found=key.said, remedy="move it away")
     if not certificate_there:
         return ["there is no certificate"]
     public = run_command(["openssl", "x509", "-noout", "-pubkey", "-in", wish.certificate])
@@ -103,11 +105,13 @@ def _is_there(path: str) -> bool:
         raise file_error(path, "read", error) from error
     if stat.S_ISLNK(kind):
         raise SecureFtpError(
-            f"{path}: expected a file, found a symbolic link: somebody else's certificate; set"
-            " vsftpd_certificate_source: files"
+            path,
+            "a file",
+            found="a symbolic link: somebody else's certificate",
+            remedy="set vsftpd_certificate_source: files",
         )
     if not stat.S_ISREG(kind):
-        raise SecureFtpError(f"{path}: expected a file, found something else; move it away")
+        raise SecureFtpError(path, "a file", found="something else", remedy="move it away")
     return True
 
 

@@ -20,7 +20,7 @@ import time
 from dataclasses import dataclass
 from typing import Any, Iterator, Sequence
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import NOTHING, SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.files import file_error, replace_file
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.programs import Output, run_command
 from ansible_collections.secure_ftp.server.plugins.module_utils._tls.certificate import (
@@ -197,5 +197,5 @@ subjectKeyIdentifier = hash
 def _openssl(command: Sequence[str], data: str = "") -> Output:
     answer = run_command(command, data)
     if answer.rc or "-----BEGIN" not in answer.out:
-        raise SecureFtpError(f"openssl {command[1]}: expected PEM, found: {answer.said}; nothing was changed")
+        raise SecureFtpError(f"openssl {command[1]}", "PEM", found=answer.said, state=NOTHING)
     return answer

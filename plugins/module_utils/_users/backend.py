@@ -12,7 +12,7 @@ import os
 from dataclasses import dataclass, field
 from typing import Any, Callable, Iterable, Mapping, Protocol, Sequence
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import Problem, SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import User
 
 PASSWORD, HASHED, LOCKED, UNLOCKED, HOME = "password", "hashed", "locked", "unlocked", "home"
@@ -132,7 +132,7 @@ class Plan:
     """What is to be done, in order, to bring what is ``stored`` to what ``users`` are wished to be.
 
     ``deletions`` come when all else is safe: nothing brings files back. ``new_directories`` are not there yet.
-    ``obstacle`` is why this host is not ready for it, empty when it is: check mode says what would be done anyway.
+    ``obstacle`` is why this host is not ready for it, None when it is: check mode says what would be done anyway.
     """
 
     users: Sequence[User]
@@ -141,13 +141,13 @@ class Plan:
     deletions: tuple[RemoveHome, ...] = ()
     outcome: Outcome = field(default_factory=Outcome)
     new_directories: tuple[str, ...] = ()
-    obstacle: str = ""
+    obstacle: Problem | None = None
     remove_home: bool = False
 
     def expect_ready(self) -> None:
         """Raise SecureFtpError when the host is not ready for it."""
         if self.obstacle:
-            raise SecureFtpError(self.obstacle)
+            raise SecureFtpError.of(self.obstacle)
 
 
 def run_steps(steps: Iterable[Step], do: Callable[[Any], None], done: list[str] | None = None) -> None:

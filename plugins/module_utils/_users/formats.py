@@ -56,7 +56,7 @@ def entries(text: str, kind: str | None, source: str, is_taken: IsTaken = never)
     """
     text = text[1:] if text.startswith("\ufeff") else text
     if "\0" in text:
-        raise InvalidInput(f"{source}: expected text, found a NUL character; is it a database? name a text file")
+        raise InvalidInput(source, "text", found="a NUL character", remedy="is it a database? name a text file")
     found, skipped = [], {}
     for entry in FORMATS[kind or _kind(text, source)](text, source):
         taken = functools.partial(
@@ -95,8 +95,10 @@ def _kind(text: str, source: str) -> str:
     if lines and all(":" in line for line in lines):
         return "colon"
     raise InvalidInput(
-        f"{source}: expected CSV whose first line names the columns ({', '.join(COLUMNS)}), or lines NAME:HASH, found"
-        f" {'something else' if lines else 'nothing'}; for a file of db_load use --format pairs"
+        source,
+        f"CSV whose first line names the columns ({', '.join(COLUMNS)}), or lines NAME:HASH",
+        found="something else" if lines else "nothing",
+        remedy="for a file of db_load use --format pairs",
     )
 
 
@@ -105,16 +107,16 @@ def _csv(text: str, source: str) -> Entries:
     unknown = sorted(set(rows.fieldnames or ()) - set(COLUMNS))
     if unknown or "name" not in (rows.fieldnames or ()):
         problem = f"the unknown column {unknown[0]!r}" if unknown else "no column name"
-        raise InvalidInput(f"{source}: expected the columns {', '.join(COLUMNS)}, found {problem}")
+        raise InvalidInput(source, f"the columns {', '.join(COLUMNS)}", found=problem)
     found = []
     try:
         for row in rows:
             where = f"{source}:{rows.line_num}"
             if None in row or None in row.values():
-                raise InvalidInput(f"{where}: expected {len(rows.fieldnames or ())} fields, found more or fewer")
+                raise InvalidInput(where, f"{len(rows.fieldnames or ())} fields", found="more or fewer")
             found.append(_row(row, where))
     except csv.Error as error:
-        raise InvalidInput(f"{source}:{rows.line_num}: expected CSV, found: {error}") from None
+        raise InvalidInput(f"{source}:{rows.line_num}", "CSV", found=str(error)) from None
     return found
 
 
@@ -127,7 +129,7 @@ def _value(field: Field, row: Mapping[str, str], where: str) -> Any:
     text = row.get(field.name, "")
     if field.kind == SWITCH:
         if text.strip().lower() not in _TRUTH:
-            raise InvalidInput(f"{where}: {field.name}: expected yes or no, found {text!r}")
+            raise InvalidInput(f"{where}: {field.name}", "yes or no", found=repr(text))
         return _TRUTH[text.strip().lower()]
     if field.kind == LIST and field.choices:
         return text.replace(",", " ").replace("+", " ").split() or None
@@ -145,8 +147,10 @@ def _colon(text: str, source: str) -> Entries:
         stored = rest.partition(":")[0]
         if not is_hash(stored) and not _unusable(stored):
             raise InvalidInput(
-                f"{source}:{number}: user {name!r}: expected a crypt(3) hash that starts with '$' after the colon,"
-                " found something else; put passwords in a CSV file"
+                f"{source}:{number}: user {name!r}",
+                "a crypt(3) hash that starts with '$' after the colon",
+                found="something else",
+                remedy="put passwords in a CSV file",
             )
         found.append({"name": name, "password_hash": stored})
     return found
@@ -155,7 +159,7 @@ def _colon(text: str, source: str) -> Entries:
 def _pairs(text: str, source: str) -> Entries:
     lines = text.splitlines()
     if len(lines) % 2:
-        raise InvalidInput(f"{source}: expected pairs of lines, a name and a password, found {len(lines)} lines")
+        raise InvalidInput(source, "pairs of lines, a name and a password", found=f"{len(lines)} lines")
     return [
         {"name": name, "password_hash" if is_hash(stored) else "password": stored}
         for name, stored in zip(lines[::2], lines[1::2])

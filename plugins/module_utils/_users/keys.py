@@ -15,7 +15,10 @@ import re
 import struct
 from typing import Iterator
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import InvalidInput, SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import (
+    InvalidInput,
+    SecureFtpError,
+)
 
 # Number of length-prefixed fields behind the type name in a key blob.
 _FIELDS = {
@@ -67,9 +70,7 @@ def validate_authorized_keys(keys: object, name: str) -> tuple[str, ...]:
     key's position and the broken rule; a message never repeats a key.
     """
     if not isinstance(keys, (list, tuple)):
-        raise InvalidInput(
-            f"user {name!r}: authorized_keys: expected a list of public keys, found {type(keys).__name__}"
-        )
+        raise InvalidInput(f"user {name!r}: authorized_keys", "a list of public keys", found=type(keys).__name__)
     lines = [validate_key(key, f"user {name!r}: authorized_keys[{index}]") for index, key in enumerate(keys)]
     return tuple(dict.fromkeys(lines))
 
@@ -104,33 +105,37 @@ def _split(key: str) -> tuple[str, str, str]:
     if not words or words[0] not in _FIELDS:
         words = _skip_options(key, "key").split(None, 2)
     if len(words) < 2 or words[0] not in _FIELDS:
-        raise InvalidInput(f"key: expected a key of type {', '.join(KEY_TYPES)}, found something else")
+        raise InvalidInput("key", f"a key of type {', '.join(KEY_TYPES)}", found="something else")
     return words[0], words[1], words[2] if len(words) > 2 else ""
 
 
 def validate_key(key: object, where: str) -> str:
     """Return the public key ``key`` as a line of an authorized_keys file; InvalidInput begins with ``where``."""
     if not isinstance(key, str):
-        raise InvalidInput(f"{where}: expected a public key as a string, found {type(key).__name__}")
+        raise InvalidInput(where, "a public key as a string", found=type(key).__name__)
     line = key.strip()
     if not line:
-        raise InvalidInput(f"{where}: expected a public key, found an empty string; remove the entry")
+        raise InvalidInput(where, "a public key", found="an empty string", remedy="remove the entry")
     if "PRIVATE KEY" in line or line.startswith("PuTTY-User-Key-File"):
         raise InvalidInput(
-            f"{where}: expected a public key, found a private key; treat that private key as disclosed, make a new"
-            " pair and give the content of its .pub file"
+            where,
+            "a public key",
+            found="a private key",
+            remedy="treat that private key as disclosed, make a new pair and give the content of its .pub file",
         )
     if line.startswith("---- BEGIN SSH2 PUBLIC KEY"):
         raise InvalidInput(
-            f"{where}: expected the one-line OpenSSH format, found RFC 4716; convert the file with ssh-keygen -i"
+            where, "the one-line OpenSSH format", found="RFC 4716", remedy="convert the file with ssh-keygen -i"
         )
     if _CONTROL.search(line):
         raise InvalidInput(
-            f"{where}: expected one key on one line, found a line break or control character; give one list entry"
-            " per key"
+            where,
+            "one key on one line",
+            found="a line break or control character",
+            remedy="give one list entry per key",
         )
     if line.startswith("#"):
-        raise InvalidInput(f"{where}: expected a public key, found a comment; remove the entry")
+        raise InvalidInput(where, "a public key", found="a comment", remedy="remove the entry")
     words = line.split(None, 2)
     if words[0] not in _FIELDS:
         rest = _skip_options(line, where)
@@ -138,9 +143,9 @@ def validate_key(key: object, where: str) -> str:
     key_type = words[0] if words else ""
     if key_type not in _FIELDS:
         shown = repr(key_type[:40]) if re.match(r"[a-z][a-z0-9@.-]{2,60}\Z", key_type) else "something else"
-        raise InvalidInput(f"{where}: expected a key of type {', '.join(KEY_TYPES)}, found {shown}")
+        raise InvalidInput(where, f"a key of type {', '.join(KEY_TYPES)}", found=shown)
     if len(words) < 2:
-        raise InvalidInput(f"{where}: expected the base64 key after {key_type}, found nothing; the key is cut off")
+        raise InvalidInput(where, f"the base64 key after {key_type}", found="nothing", remedy="the key is cut off")
     _check_blob(key_type, words[1], where)
     return line
 
@@ -152,17 +157,20 @@ def _skip_options(line: str, where: str) -> str:
         match = _OPTION.match(line, position)
         if not match:
             raise InvalidInput(
-                f'{where}: expected a key type or options such as restrict or from="10.0.0.0/8", found neither;'
-                " check the quotes"
+                where,
+                'a key type or options such as restrict or from="10.0.0.0/8"',
+                found="neither",
+                remedy="check the quotes",
             )
         word, value = match.group(1).lower(), match.group(2)
         position = match.end()
         if not (word in _VALUED if value else word in _FLAGS):
             if word in _VALUED:
-                raise InvalidInput(f'{where}: option {word}: expected {word}="...", found no quoted value')
+                raise InvalidInput(f"{where}: option {word}", f'{word}="..."', found="no quoted value")
             raise InvalidInput(
-                f"{where}: expected a key type ({', '.join(KEY_TYPES)}) or an option that sshd(8) lists, found"
-                f" {match.group(1)[:40]!r}"
+                where,
+                f"a key type ({', '.join(KEY_TYPES)}) or an option that sshd(8) lists",
+                found=repr(match.group(1)[:40]),
             )
         following = line[position : position + 1]
         if following == ",":
@@ -171,8 +179,9 @@ def _skip_options(line: str, where: str) -> str:
             return line[position:].lstrip()
         else:
             raise InvalidInput(
-                f"{where}: expected a comma, or a blank and the key, after option {word}, found"
-                f" {'the end' if not following else repr(following)}"
+                where,
+                f"a comma, or a blank and the key, after option {word}",
+                found="the end" if not following else repr(following),
             )
 
 
@@ -182,24 +191,28 @@ def _check_blob(key_type: str, encoded: str, where: str) -> None:
         fields = list(_blob_fields(blob))
     except (binascii.Error, UnicodeEncodeError, ValueError):
         raise InvalidInput(
-            f"{where}: expected a whole base64-encoded {key_type} key, found damaged text; copy the .pub file again"
+            where, f"a whole base64-encoded {key_type} key", found="damaged text", remedy="copy the .pub file again"
         ) from None
     inner = fields[0].decode("ascii", "replace") if fields else ""
     if inner != key_type:
         raise InvalidInput(
-            f"{where}: expected the encoded key to be {key_type} as its first word says, found"
-            f" {inner if inner in _FIELDS else 'another type'}; copy the .pub file again"
+            where,
+            f"the encoded key to be {key_type} as its first word says",
+            found=inner if inner in _FIELDS else "another type",
+            remedy="copy the .pub file again",
         )
     if len(fields) - 1 != _FIELDS[key_type] or not all(fields) or ("ed25519" in key_type and len(fields[1]) != 32):
         raise InvalidInput(
-            f"{where}: expected a whole {key_type} key, found one that is cut off or too long; copy the .pub file again"
+            where, f"a whole {key_type} key", found="one that is cut off or too long", remedy="copy the .pub file again"
         )
     if key_type == "ssh-rsa":
         bits = int.from_bytes(fields[2], "big").bit_length()
         if bits < MIN_RSA_BITS:
             raise InvalidInput(
-                f"{where}: expected an RSA key of at least {MIN_RSA_BITS} bits, found {bits}; sshd refuses it, make a"
-                " new one with ssh-keygen -t ed25519"
+                where,
+                f"an RSA key of at least {MIN_RSA_BITS} bits",
+                found=str(bits),
+                remedy="sshd refuses it, make a new one with ssh-keygen -t ed25519",
             )
 
 

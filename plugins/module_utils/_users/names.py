@@ -39,24 +39,31 @@ def validate_user_name(name: object) -> str:
     """
     if not isinstance(name, str):
         shown = shortened(repr(name))
-        raise InvalidInput(f"user name {shown}: expected a string, found {type(name).__name__}; quote it in YAML")
+        raise InvalidInput(f"user name {shown}", "a string", found=type(name).__name__, remedy="quote it in YAML")
     if _USABLE.match(name) and name.lower() not in RESERVED:
         return name
     shown = repr(shortened(name))
     if not name:
-        raise InvalidInput("user name '': expected at least one character; give the user a name")
+        raise InvalidInput("user name ''", "at least one character", found="none", remedy="give the user a name")
     if len(name) > MAX_LENGTH:
         raise InvalidInput(
-            f"user name {shown}: expected at most {MAX_LENGTH} characters, found {len(name)}; choose a shorter name"
+            f"user name {shown}",
+            f"at most {MAX_LENGTH} characters",
+            found=str(len(name)),
+            remedy="choose a shorter name",
         )
     if not _PORTABLE.match(name):
         raise InvalidInput(
-            f"user name {shown}: expected only letters A-Z a-z, digits, '.', '_' and '-', starting with a letter,"
-            " a digit or '_'; choose another name"
+            "user name",
+            "only letters A-Z a-z, digits, '.', '_' and '-', starting with a letter, a digit or '_'",
+            found=shown,
+            remedy="choose another name",
         )
     if name.isdigit():
-        raise InvalidInput(f"user name {shown}: a name of digits only is read as a user id; add a letter")
-    raise InvalidInput(f"user name {shown}: reserved for the system; choose another name")
+        raise InvalidInput(
+            f"user name {shown}", found="a name of digits only is read as a user id", remedy="add a letter"
+        )
+    raise InvalidInput(f"user name {shown}", found="reserved for the system", remedy="choose another name")
 
 
 def is_component(name: str) -> bool:

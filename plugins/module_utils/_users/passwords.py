@@ -15,7 +15,10 @@ import re
 import threading
 from typing import Any, Callable, Iterable, Sequence, TypeVar
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import InvalidInput, SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import (
+    InvalidInput,
+    SecureFtpError,
+)
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import listed
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields import PROTOCOLS
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.hash_strength import MAX_ROUNDS, weakness
@@ -73,29 +76,33 @@ def validate_password(
     """
     where = f"user {name!r}: password"
     if not isinstance(password, str):
-        raise InvalidInput(f"{where}: expected a string, found {type(password).__name__}; quote it in YAML")
+        raise InvalidInput(where, "a string", found=type(password).__name__, remedy="quote it in YAML")
     if not password:
-        raise InvalidInput(f"{where}: expected at least one character, found none")
+        raise InvalidInput(where, "at least one character", found="none")
     try:
         size = len(password.encode("utf-8"))
     except UnicodeEncodeError:
-        raise InvalidInput(f"{where}: expected text, found bytes that are not UTF-8") from None
+        raise InvalidInput(where, "text", found="bytes that are not UTF-8") from None
     limits = [(MAX_BYTES[protocol], protocol) for protocol in protocols]
     most, protocol = min(limits) if limits else (max(MAX_BYTES.values()), "sftp")
     if size > most:
         raise InvalidInput(
-            f"{where}: expected at most {most} bytes ({protocol.upper()}), found {size}; choose a shorter one"
+            where, f"at most {most} bytes ({protocol.upper()})", found=str(size), remedy="choose a shorter one"
         )
     for position, character in enumerate(password, 1):
         if ord(character) < 0x20 or 0x7F <= ord(character) < 0xA0:
             raise InvalidInput(
-                f"{where}: expected printable characters, found control character U+{ord(character):04X}"
-                f" at position {position}; remove it (a trailing newline often comes from a file)"
+                where,
+                "printable characters",
+                found=f"control character U+{ord(character):04X} at position {position}",
+                remedy="remove it (a trailing newline often comes from a file)",
             )
     if len(password) < min_length:
         raise InvalidInput(
-            f"{where}: expected at least {min_length} characters (ftp_users_password_min_length), found fewer;"
-            " choose a longer one"
+            where,
+            f"at least {min_length} characters (ftp_users_password_min_length)",
+            found="fewer",
+            remedy="choose a longer one",
         )
 
 
@@ -113,30 +120,32 @@ def validate_hash(hash: object, name: str, is_taken: Callable[[], bool] = lambda
             found = weakness(method, hash)
             if found is None or is_taken():
                 return
-            raise InvalidInput(f"{where}: expected a strong crypt(3) hash, found {found}; {remedy}")
+            raise InvalidInput(where, "a strong crypt(3) hash", found=found, remedy=remedy)
     if not isinstance(hash, str):
-        raise InvalidInput(f"{where}: expected a string, found {type(hash).__name__}; {remedy}")
+        raise InvalidInput(where, "a string", found=type(hash).__name__, remedy=remedy)
     if not hash:
-        raise InvalidInput(f"{where}: expected a crypt(3) hash, found an empty string; {remedy}")
+        raise InvalidInput(where, "a crypt(3) hash", found="an empty string", remedy=remedy)
     if hash[0] in "!*":
-        raise InvalidInput(f"{where}: expected a crypt(3) hash, found a locked-account mark; use state: absent")
+        raise InvalidInput(where, "a crypt(3) hash", found="a locked-account mark", remedy="use state: absent")
     if scheme(hash) in AMBIGUOUS:
         raise InvalidInput(
-            f"{where}: expected a crypt(3) hash that starts with '$', found a plaintext password or DES; {remedy}"
+            where, "a crypt(3) hash that starts with '$'", found="a plaintext password or DES", remedy=remedy
         )
     prefix = re.match(r"\$[0-9a-z]{1,4}\$", hash)
     what = f"a damaged or unknown {prefix.group()} hash of {len(hash)} characters" if prefix else "something else"
-    raise InvalidInput(f"{where}: expected a crypt(3) hash such as $6$SALT$HASH, found {what}; {remedy}")
+    raise InvalidInput(where, "a crypt(3) hash such as $6$SALT$HASH", found=what, remedy=remedy)
 
 
 def validate_rounds(rounds: int) -> None:
     """Raise InvalidInput when hashes of that many rounds would be refused or not verify everywhere."""
     if not MIN_ROUNDS <= rounds <= MAX_ROUNDS:
-        raise InvalidInput(f"rounds: expected {MIN_ROUNDS} to {MAX_ROUNDS}, found {rounds}")
+        raise InvalidInput("rounds", f"{MIN_ROUNDS} to {MAX_ROUNDS}", found=str(rounds))
     if has_unsafe_length(f"$6$rounds={rounds}$" + "s" * _SALT_LENGTH + "$" + "h" * 86):
         raise InvalidInput(
-            f"rounds: {rounds} gives a hash whose length is 8 modulo 16, which Linux-PAM before 1.5.2 (Ubuntu 22.04)"
-            " cannot verify; use four or five digits, e.g. 50000"
+            "rounds",
+            "a hash that Linux-PAM before 1.5.2 (Ubuntu 22.04) can verify",
+            found=f"{rounds}, which gives one whose length is 8 modulo 16",
+            remedy="use four or five digits, e.g. 50000",
         )
 
 
@@ -189,7 +198,8 @@ def hash_password(password: str, rounds: int = DEFAULT_ROUNDS) -> str:
     salt = "".join(_ALPHABET[byte % len(_ALPHABET)] for byte in os.urandom(_SALT_LENGTH))  # 256 is a multiple of 64
     result = _crypt(password, f"$6$rounds={rounds}${salt}")
     if result is None or not result.startswith("$6$"):
-        raise SecureFtpError("libcrypt refused to make a sha512_crypt hash; install python3-passlib on the host")
+        said = "refused to make a sha512_crypt hash"
+        raise SecureFtpError("libcrypt", found=said, remedy="install python3-passlib on the host")
     return result
 
 
@@ -267,8 +277,10 @@ def _passlib_crypt(password: str, setting: str, required: bool) -> str | None:
     except ImportError:
         if required:
             raise SecureFtpError(
-                "neither libcrypt.so.1 nor the Python module passlib is there to hash passwords;"
-                " install the package python3-passlib on the host"
+                "hashing passwords",
+                "libcrypt.so.1 or the Python module passlib",
+                found="neither",
+                remedy="install the package python3-passlib on the host",
             ) from None
         return None
     if setting.startswith("$6$rounds=") and setting.count("$") == 3:

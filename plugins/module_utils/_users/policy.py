@@ -35,9 +35,9 @@ def min_length(path: str = PATH) -> int:
     except FileNotFoundError:
         return DEFAULT_MIN_LENGTH
     except OSError as error:
-        raise SecureFtpError(f"{path}: expected to read it, found: {error.strerror}") from None
+        raise SecureFtpError(path, found=f"cannot read it: {error.strerror}") from None
     if found.st_uid not in (0, os.geteuid()) or stat.S_IMODE(found.st_mode) & 0o022:
-        raise SecureFtpError(f"{path}: expected that only root can change it, found otherwise; chown root, chmod 644")
+        raise SecureFtpError(path, "that only root can change it", found="otherwise", remedy="chown root, chmod 644")
     settings = dict(re.findall(r"^[ \t]*(\w+)[ \t]*=[ \t]*(.*?)[ \t]*$", text, re.MULTILINE))
     value = settings.get(MIN_LENGTH, str(DEFAULT_MIN_LENGTH))
     return valid_min_length(int(value) if re.fullmatch("[0-9]{1,3}", value) else value, f"{path}: {MIN_LENGTH}")
@@ -46,5 +46,5 @@ def min_length(path: str = PATH) -> int:
 def valid_min_length(value: object, where: str = MIN_LENGTH) -> int:
     """Return ``value`` when it is one; SecureFtpError, saying ``where``, otherwise."""
     if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= GREATEST_MIN_LENGTH:
-        raise SecureFtpError(f"{where}: expected a number from 1 to {GREATEST_MIN_LENGTH}, found {value!r}")
+        raise SecureFtpError(where, f"a number from 1 to {GREATEST_MIN_LENGTH}", found=repr(value))
     return value

@@ -64,7 +64,7 @@ def user_from_options(
     name = validate_existing_name(get("name")) if existing else validate_user_name(get("name"))
     password, password_hash = get("password"), get("password_hash")
     if password is not None and password_hash is not None:
-        raise InvalidInput(f"user {name!r}: give password or password_hash, not both")
+        raise InvalidInput(f"user {name!r}", found="give password or password_hash, not both")
     protocols = get("protocols")
     protocols = PROTOCOLS if protocols is None else _valid_protocols(protocols, name)
     if password_hash is not None:
@@ -73,12 +73,12 @@ def user_from_options(
         validate_password(password, name, protocols, min_length)
     state = get("state") or "present"
     if state != "present" and state != "absent":
-        raise InvalidInput(f"user {name!r}: state: expected present or absent, found {state!r}")
+        raise InvalidInput(f"user {name!r}: state", "present or absent", found=repr(state))
     keys = get("authorized_keys")
     authorized_keys = None if keys is None else validate_authorized_keys(keys, name)
     locked = get("locked")
     if locked is not None and not isinstance(locked, bool):
-        raise InvalidInput(f"user {name!r}: locked: expected true or false, found {locked!r}")
+        raise InvalidInput(f"user {name!r}: locked", "true or false", found=repr(locked))
     return User(name, state == "present", password, password_hash, protocols, authorized_keys, locked)
 
 
@@ -86,7 +86,7 @@ def _valid_protocols(protocols: Iterable[str], name: str) -> tuple[str, ...]:
     given = tuple(protocols)
     unknown = sorted(set(given) - set(PROTOCOLS))
     if unknown:
-        raise InvalidInput(f"user {name!r}: protocols: expected ftps and/or sftp, found {', '.join(unknown)}")
+        raise InvalidInput(f"user {name!r}: protocols", "ftps and/or sftp", found=", ".join(unknown))
     return given
 
 
@@ -101,7 +101,7 @@ def users_from_list(
     seen: set[str] = set()
     for user in users:
         if user.name in seen:
-            raise InvalidInput(f"user {user.name!r}: listed twice in users; merge the two entries")
+            raise InvalidInput(f"user {user.name!r}", found="listed twice in users", remedy="merge the two entries")
         seen.add(user.name)
     return users
 

@@ -120,7 +120,7 @@ def test_without_a_terminal_nobody_is_asked(manager: Recorder, monkeypatch: pyte
     "kind", [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, Exception)]
 )
 def test_each_kind_of_error_has_its_status_and_its_line(manager: Recorder, kind: Any, capsys: Any) -> None:
-    manager.errors.append(kind("user 'x': expected a, found b; do c"))
+    manager.errors.append(kind("user 'x'", "a", found="b", remedy="do c"))
     status = command.main(["show", "x"])
     assert status == errors.EXIT_CODES[kind.code] != 0
     assert capsys.readouterr().err == "error: user 'x': expected a, found b; do c\n"

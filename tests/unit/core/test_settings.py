@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import InvalidInput, Problem
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import InvalidInput, NotPermitted, Problem
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.settings import (
     HIDDEN,
     NAMES,
@@ -108,7 +108,19 @@ def test_a_problem_is_a_sentence_only_when_it_is_printed() -> None:
     problem = Problem("vsftpd_port", "a port", "'ftp'", "choose another")
     assert str(problem) == "vsftpd_port: expected a port, found 'ftp'; choose another"
     assert str(Problem("user 'x'", found="is gone")) == "user 'x': is gone"
-    error = InvalidInput(problem, "one user was added")
-    assert (error.problem, str(error)) == (problem, f"{problem}; one user was added")
-    assert InvalidInput("no more than words").problem == Problem("", found="no more than words")
     assert str(Problem("", found="no more than words")) == "no more than words"
+
+
+def test_an_error_is_a_problem_that_is_raised() -> None:
+    problem = Problem("vsftpd_port", "a port", "'ftp'", "choose another")
+    error = InvalidInput("vsftpd_port", "a port", found="'ftp'", remedy="choose another", state="one user was added")
+    assert (error.problem, str(error)) == (problem, f"{problem}; one user was added")
+    again = NotPermitted.of(problem)
+    assert (again.code, again.problem, str(again)) == ("not_permitted", problem, str(problem))
+
+
+def test_a_problem_of_a_part_is_one_of_the_whole_and_may_have_several_remedies() -> None:
+    problem = Problem("user 'x'", found="is gone").about("ftp_users")
+    twice = problem.also("add it").also("or leave it out")
+    assert str(twice) == "ftp_users: user 'x': is gone; add it; or leave it out"
+    assert Problem("", found="is gone").about("ftp_users").subject == "ftp_users"

@@ -47,7 +47,7 @@ class Evil:
         return {"changed": True, "user": USER, "warnings": [f"about {EVIL}"]}
 
     def unlock(self, name: str) -> dict[str, Any]:
-        raise SecureFtpError(f"what the system said: {EVIL}")
+        raise SecureFtpError("what the system said", found=EVIL)
 
     def apply_list(self, users: Any, dry_run: bool = False, weak: Any = ()) -> Result:
         return Result(added=[EVIL], changed=[EVIL], removed=[EVIL], warnings=[EVIL])

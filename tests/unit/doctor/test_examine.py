@@ -98,7 +98,7 @@ def test_long_lists_stay_readable():
     assert chained(["true"] * 60).count("true") == 50
 
 
-@pytest.mark.parametrize("error", [SecureFtpError("no idea"), PermissionError(13, "no", "/x")])
+@pytest.mark.parametrize("error", [SecureFtpError("", found="no idea"), PermissionError(13, "no", "/x")])
 def test_what_cannot_be_examined_is_a_finding_beside_what_was_found_before(error):
     def examination():
         yield BAD
@@ -125,7 +125,7 @@ def test_a_host_that_serves_nothing(monkeypatch):
 
 def test_a_configuration_that_cannot_be_read_at_all(monkeypatch):
     def refuse(*_arguments):
-        raise SecureFtpError("/etc/ssh/sshd_config: expected to read it, found: Input/output error")
+        raise SecureFtpError("/etc/ssh/sshd_config", found="cannot read it: Input/output error")
 
     monkeypatch.setattr(_doctor.os, "geteuid", lambda: 0)
     monkeypatch.setattr(_doctor, "find_instances", lambda run: [])

@@ -150,7 +150,7 @@ def test_the_library(monkeypatch):
     assert list(library_findings()) == []
 
     def refuse():
-        raise SecureFtpError("the Python module berkeleydb (or bsddb3) is missing")
+        raise SecureFtpError("the Python module berkeleydb (or bsddb3)", found="is missing")
 
     monkeypatch.setattr(_doctor_host, "load_driver", refuse)
     assert [finding.subject for finding in library_findings()] == ["library-missing"]

@@ -83,7 +83,7 @@ def test_ways_out_of_the_jail_are_part_of_the_examination(place):
 
 def test_sshd_refuses_its_configuration(place, monkeypatch):
     def refuse(user, path):
-        raise SecureFtpError("line 3: Bad configuration option")
+        raise SecureFtpError("line 3", found="Bad configuration option")
 
     monkeypatch.setattr(_doctor_sftp, "effective", refuse)
     (finding,) = place.findings()

@@ -174,7 +174,7 @@ def test_a_directory_that_stays_does_not_hide_that_its_user_is_gone(
 
     def remove(root: str, name: str, check_mode: bool = False) -> bool:
         if name == "bob" and not check_mode:
-            raise SecureFtpError("bob: expected to remove it, found: Input/output error")
+            raise SecureFtpError("bob", found="cannot remove it: Input/output error")
         return True
 
     monkeypatch.setattr(steps, "remove_home", remove)
@@ -324,7 +324,7 @@ def test_a_failed_write_puts_the_pam_file_back(server: Server, monkeypatch: pyte
     def fail(*arguments: Any, check_mode: bool = False, **options: Any) -> Any:
         if check_mode:
             return real(*arguments, check_mode=True, **options)
-        raise SecureFtpError("disk full")
+        raise SecureFtpError("", found="disk full")
 
     monkeypatch.setattr(steps, "update", fail)
     with pytest.raises(SecureFtpError, match="disk full"):

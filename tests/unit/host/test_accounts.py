@@ -254,4 +254,4 @@ def test_a_file_that_was_replaced_is_read_again(etc):
 )
 def test_an_account_with_rights_is_nobodys_sftp_user(account, groups, words):
     found = unsuitable(account, groups, Group("sftponly", 997, frozenset()), 1000)
-    assert (found is None) == (words is None) and (words is None or words in found)
+    assert (found is None) == (words is None) and (words is None or words in str(found))

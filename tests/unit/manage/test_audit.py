@@ -40,13 +40,15 @@ def test_nothing_changed_is_no_line(lines):
 
 def test_a_refusal_says_who_tried_what(lines):
     with pytest.raises(Busy), audited("command", "del", ["bat\nman x", "\u202ejoker"]):
-        raise Busy("locked by 'another'")
+        raise Busy("", found="locked by 'another'")
     (line,) = lines
     assert line[0] == syslog.LOG_WARNING and "\n" not in line[1] and line[1].isascii()
     assert "users='bat\\nman x','\\u202ejoker' result=locked message=" in line[1]
 
 
-@pytest.mark.parametrize("error", [InvalidInput("geheim"), RuntimeError("geheim"), KeyboardInterrupt("geheim")])
+@pytest.mark.parametrize(
+    "error", [InvalidInput("", found="geheim"), RuntimeError("geheim"), KeyboardInterrupt("geheim")]
+)
 def test_what_may_hold_a_secret_is_not_repeated(lines, error):
     with pytest.raises(type(error)), audited("command", "passwd", ["batman"]):
         raise error

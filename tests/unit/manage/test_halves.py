@@ -176,7 +176,7 @@ def test_a_module_goes_on_where_the_other_half_cannot_be_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def broken(*_arguments: object) -> None:
-        raise SecureFtpError("sshd_config: expected to read it")
+        raise SecureFtpError("sshd_config", found="cannot read it")
 
     host.manager.add("batman", password=OLD)
     monkeypatch.setattr(by_module, "reopen", broken)

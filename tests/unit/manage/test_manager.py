@@ -299,7 +299,7 @@ def test_keys_are_added_and_removed_by_any_of_their_names(host: Host) -> None:
         host.manager.edit("oracle", authorized_keys=[KEY])
 
 
-@pytest.mark.parametrize("error", [SecureFtpError("no space"), KeyboardInterrupt(), OSError("unforeseen")])
+@pytest.mark.parametrize("error", [SecureFtpError("", found="no space"), KeyboardInterrupt(), OSError("unforeseen")])
 @pytest.mark.parametrize("change", ["add", "edit", "lock", "delete"])
 def test_a_half_that_fails_takes_the_other_one_back(
     host: Host, monkeypatch: pytest.MonkeyPatch, change: str, error: BaseException
@@ -388,7 +388,7 @@ def test_a_change_that_was_killed_is_finished_by_the_next_one(
 def test_a_change_that_cannot_be_finished_yet_is_not_forgotten(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     with killed(monkeypatch):
         host.manager.add("batman", password="geheim geheim")
-    with ftps_breaks(monkeypatch, Busy("another writer")), pytest.raises(Busy):
+    with ftps_breaks(monkeypatch, Busy("", found="another writer")), pytest.raises(Busy):
         host.manager.add("robin", password="xxxxxxxxxxxx")
     assert host.journal.exists()
     host.manager.add("robin", password="xxxxxxxxxxxx")
@@ -447,7 +447,7 @@ def test_a_module_that_fails_takes_back_what_it_did(host: Host, monkeypatch: pyt
     def broken(self: Sftp, plan: Plan) -> Plan:
         real(self, plan)
         monkeypatch.setattr(Sftp, "apply", real)
-        raise SecureFtpError("no space")
+        raise SecureFtpError("", found="no space")
 
     monkeypatch.setattr(Sftp, "apply", broken)
     users = [User("batman", present=False), User("robin", password="robins-password", protocols=("sftp",))]
@@ -578,7 +578,7 @@ def test_a_disk_that_fails_while_a_killed_change_is_finished_loses_nothing(
     assert host.manager.show("batman")["protocols"] == ["ftps", "sftp"]
 
 
-UNDURABLE = NotDurable("/etc/shadow: cannot flush it to disk")
+UNDURABLE = NotDurable("/etc/shadow", found="cannot flush it to disk")
 
 
 def sftp_not_durable(host: Host, patch: pytest.MonkeyPatch, times: int) -> None:

@@ -82,7 +82,7 @@ def test_a_half_that_fails_takes_the_other_one_back(host: Host, monkeypatch: pyt
     by_module.change("ftp_users", [User("batman", password=PASSWORD)], both(host), check_mode=False)
     before = host.state()
     users = [User("batman", present=False), User("robin", password=PASSWORD)]
-    with ftps_breaks(monkeypatch, SecureFtpError("no space")), pytest.raises(
+    with ftps_breaks(monkeypatch, SecureFtpError("", found="no space")), pytest.raises(
         SecureFtpError, match="nothing was change"
     ):
         by_module.change("ftp_users", users, both(host), check_mode=False)
@@ -95,7 +95,7 @@ def test_a_python_that_cannot_write_the_database_is_found_before_anything_is_don
     """The module runs again under another Python then: accounts must not come, go and come again meanwhile."""
 
     def missing() -> None:
-        raise MissingDriver("no binding")
+        raise MissingDriver("", found="no binding")
 
     monkeypatch.setattr(ftps_backend, "load_driver", missing)
     monkeypatch.setattr(host.sftp, "apply", lambda _plan: pytest.fail("accounts were made"))

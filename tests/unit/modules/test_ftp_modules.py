@@ -67,7 +67,7 @@ def test_what_others_wrote_is_shown_and_moves_nothing(
 
     def logic(module: AnsibleModule) -> dict[str, Any]:
         warn(module, [EVIL])
-        raise SecureFtpError(EVIL, "removed batman")
+        raise SecureFtpError("", found=EVIL, state="removed batman")
 
     with patch_module_args({}), pytest.raises(SystemExit):
         adapter({"argument_spec": {}}, logic)

@@ -184,9 +184,9 @@ def test_the_preflight_finds_every_problem():
 
 
 def test_a_command_that_others_can_change_is_not_run_as_root(tmp_path):
-    assert "none" in _control_host.command_problem(str(tmp_path / "ftp-users"))
+    assert "none" in str(_control_host.command_problem(str(tmp_path / "ftp-users")))
     command = tmp_path / "ftp-users"
     command.write_text("")
     command.chmod(0o777)
-    assert "nobody else" in _control_host.command_problem(str(command))
+    assert "nobody else" in str(_control_host.command_problem(str(command)))
     assert _control_host.command_problem("/usr/bin/env") is None

@@ -51,10 +51,10 @@ class Users:
                 return [{"name": name} for name in self.known]
             if method == "add":
                 if name in self.known:
-                    raise UserExists(f"user {name!r}: expected nobody of this name, found one")
+                    raise UserExists(f"user {name!r}", "nobody of this name", found="one")
                 self.known[name] = given
             elif name not in self.known:
-                raise NoSuchUser(f"user {name!r}: expected to find it, found nobody")
+                raise NoSuchUser(f"user {name!r}", "to find it", found="nobody")
             if method == "show":
                 return {"name": name}
             if method == "keys":
@@ -324,7 +324,7 @@ def test_secrets_are_neither_logged_nor_answered():
 def test_an_error_of_the_library_is_answered_with_its_code(kind):
     class Failing:
         def show(self, name):
-            raise kind("users.db: expected a database, found none")
+            raise kind("users.db", "a database", found="none")
 
     session = Session(request("show", name="x"), Failing())
     assert session.answer == {

@@ -261,7 +261,7 @@ def test_what_was_done_before_something_went_wrong_is_said(host, monkeypatch):
     host.run(USERS)
 
     def fail(*_arguments, **_rules):
-        raise SecureFtpError("chpasswd: expected success, found exit status 1")
+        raise SecureFtpError("chpasswd", "success", found="exit status 1")
 
     changes = [User("dora", password="secret-1"), User("ann", authorized_keys=(KEY,)), User("bob", present=False)]
     monkeypatch.setattr(_apply, "hash_many", fail)
@@ -282,7 +282,7 @@ def test_a_home_that_cannot_be_deleted_does_not_hide_that_its_user_is_gone(host,
 
     def remove(root, name, check_mode=False):
         if not check_mode:
-            raise SecureFtpError("bob: expected to remove it, found: Input/output error")
+            raise SecureFtpError("bob", found="cannot remove it: Input/output error")
         return True
 
     monkeypatch.setattr(_apply, "remove_home", remove)
@@ -353,7 +353,7 @@ def test_a_user_cannot_have_the_groups_name(host):
 
 def test_no_credentials_where_sshd_would_not_jail(host):
     host.problems = [Problem("chrootdirectory", "/home/sftp", "none")]
-    with pytest.raises(SecureFtpError, match="No password or key was stored"):
+    with pytest.raises(SecureFtpError, match="; no password or key was stored"):
         host.run(USERS)
     assert host.shadow["ann"] == "!*" and not host.keys.exists()
     assert host.run(USERS, jail_check="none").changed_users["ann"] == ["password", "home"]

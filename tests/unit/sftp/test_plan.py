@@ -11,7 +11,7 @@ from conftest import HASH
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import Problem, SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import NO_HOME, Account, Accounts, Group
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.found import Entry
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.plan import after, make_plan, settled
@@ -161,7 +161,12 @@ def test_a_list_of_keys_is_complete_and_none_leaves_them() -> None:
 
 
 @pytest.mark.parametrize(
-    "file", [key_file(KEY)._replace(mode=0o666), key_file(KEY)._replace(uid=1001), KeyFile(None, problem="a link")]
+    "file",
+    [
+        key_file(KEY)._replace(mode=0o666),
+        key_file(KEY)._replace(uid=1001),
+        KeyFile(None, problem=Problem("keys", found="a link")),
+    ],
 )
 def test_a_key_file_that_is_not_ours_alone_is_written_anew(file: KeyFile) -> None:
     found = plan(stored({"bob": "*"}, keys={"bob": file}), User("bob", authorized_keys=(KEY,)))
@@ -302,7 +307,7 @@ def test_a_bare_host_is_an_obstacle() -> None:
 
 
 def test_homes_that_nobody_can_look_at_stop_who_needs_them() -> None:
-    there = stored(homes_problem="/home/sftp: planted")
+    there = stored(homes_problem=Problem("/home/sftp", found="planted"))
     with pytest.raises(SecureFtpError, match="planted"):
         plan(there, User("ann", password_hash=HASH))
     assert not plan(there, User("ann", protocols=("ftps",))).outcome.changed

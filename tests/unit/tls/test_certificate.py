@@ -244,7 +244,7 @@ def test_a_disk_that_refuses_leaves_both_as_they_were(wish: Wish, which: str, mo
 
     def refuse(path: str, *words: Any) -> None:
         if path.endswith(which):
-            raise SecureFtpError("no space")
+            raise SecureFtpError("", found="no space")
         write(path, *words)
 
     write = self_signed.replace_file

@@ -82,7 +82,7 @@ def test_the_text_of_the_article() -> None:
         ("nam,password\nx,y\n", "csv", "found the unknown column 'nam'"),
         ("name,password\nbatman\n", None, "f:2: expected 2 fields, found more or fewer"),
         ("name,password\nbatman,x,y\n", None, "f:2: expected 2 fields, found more or fewer"),
-        ('name,password\nbatman,"x\n', None, "f:.: expected CSV, found: "),
+        ('name,password\nbatman,"x\n', None, "f:.: expected CSV, found unexpected end"),
         ("name,locked\nbatman,perhaps\n", None, "f:2: locked: expected yes or no, found 'perhaps'"),
         ("batman:secret\n", None, "f:1: user 'batman': expected a crypt.3. hash"),
         ("batman\n", "pairs", "expected pairs of lines.* found 1 lines"),
