@@ -37,25 +37,25 @@ KINDS: dict[str, Kind] = {
         ERROR,
         "the certificate or its key is missing, damaged or protected by a pass phrase",
         "vsftpd does not start with it, so its next restart or boot ends FTPS for everybody.",
-        "install -m 0644 CERTIFICATE.pem {certificate} && install -m 0600 KEY.pem {key} && systemctl restart {units}",
+        "install -m 0644 CERTIFICATE.pem {certificate} && install -m 0600 KEY.pem {key} && systemctl restart {unit}",
     ),
     "certificate-key-mismatch": Kind(
         ERROR,
         "the certificate is not the one of the private key",
         "vsftpd does not start with them, so its next restart or boot ends FTPS for everybody.",
-        "install -m 0644 CERTIFICATE.pem {certificate} && systemctl restart {units}",
+        "install -m 0644 CERTIFICATE.pem {certificate} && systemctl restart {unit}",
     ),
     "certificate-expired": Kind(
         ERROR,
         "the certificate has expired",
         "Clients refuse to connect, or users learn to click warnings away.",
-        "install -m 0644 RENEWED.pem {certificate} && systemctl restart {units}",
+        "install -m 0644 RENEWED.pem {certificate} && systemctl restart {unit}",
     ),
     "certificate-expires": Kind(
         WARNING,
         "the certificate expires in less than 30 days, or in the last third of a short life",
         "From that moment clients refuse to connect.",
-        "install -m 0644 RENEWED.pem {certificate} && systemctl restart {units}",
+        "install -m 0644 RENEWED.pem {certificate} && systemctl restart {unit}",
     ),
     "certificate-not-yet-valid": Kind(
         ERROR,
@@ -89,7 +89,7 @@ class Certificate:
 
 def certificate_findings(certificate: str, key: str, units: Sequence[str], now: float) -> Iterator[Finding]:
     """Examine a certificate (with its chain) and its key, used by ``units``."""
-    words: dict[str, Any] = {"certificate": certificate, "key": key, "units": list(units)}
+    words: dict[str, Any] = {"certificate": certificate, "key": key, "restarts": units}
     yield from _key_findings(key)
     try:
         with open(certificate, "rb") as file:
@@ -114,7 +114,7 @@ def certificate_findings(certificate: str, key: str, units: Sequence[str], now: 
                 "certificate-not-yet-valid",
                 f"{whose}: valid from {_day(one.begins)}, and the clock of this host says {_day(now)}",
                 certificate,
-                **words,
+                certificate=certificate,
             )
         elif one.ends <= now + min(SOON, (one.ends - one.begins) / 3):
             days = int(abs(one.ends - now) / 86400)

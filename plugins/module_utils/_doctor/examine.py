@@ -9,7 +9,6 @@ Everything is read from the live configuration, nothing is changed. What an exam
 from __future__ import annotations
 
 import os
-import re
 import time
 from typing import Any, Callable, Iterable, Sequence
 
@@ -38,7 +37,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.instances 
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.pam import PAM_DIRECTORY
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import CONFIGS, discover
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.programs import run_command
-from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.service import apply_verb, with_verb
+from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.service import apply_verb
 
 EXIT_STATUS = {WARNING: 10, ERROR: 11}
 """Exit status of ``ftp-users check`` by the worst severity found; 0 when nothing is."""
@@ -66,18 +65,19 @@ def examine() -> list[Finding]:
         expected = "root, who alone may read what is to be examined"
         raise NotPermitted("check", expected, found="another user", remedy="run: sudo ftp-users check")
     run, findings = run_command, []
+    verb = apply_verb(run)
     instances: list[Instance] = []
     sftp: Sftp | None = None
     try:
         instances = find_instances(run)
-        sftp = find_sftp()
+        sftp = find_sftp(verb=verb)
     except (SecureFtpError, OSError) as error:
         findings.append(found("not-examined", str(error), command="ls -l /etc/vsftpd* /etc/ssh/sshd_config"))
     ports: set[int] = set()
     if sftp is not None and sftp.groups:
         ports = ssh_ports(run)
         findings += examined(lambda: sftp_findings(sftp), "sshd -T")
-        findings += examined(lambda: ssh_findings(ports, run, sftp.paths), "systemctl status ssh")
+        findings += examined(lambda: ssh_findings(ports, run, sftp.paths, verb), "systemctl status ssh")
     elif sftp is not None and not instances:
         return [found("server-missing", f"neither {' nor '.join(CONFIGS)} nor a jail in {sftp.config}")]
     if instances:
@@ -91,8 +91,7 @@ def examine() -> list[Finding]:
     trees, written = places(instances, sftp)
     findings += examined(lambda: disk_findings(["/etc", *trees]), "df -h; df -i")
     findings += examined(lambda: leftover_findings(written), "ls -la /etc/vsftpd")
-    verb = apply_verb(run)
-    return in_order(finding._replace(fix=with_verb(finding.fix, verb)) for finding in findings)
+    return in_order(findings)
 
 
 def examined(examination: Callable[[], Iterable[Finding]], look: str) -> list[Finding]:
@@ -127,13 +126,7 @@ def places(instances: Sequence[Instance], sftp: Sftp | None) -> tuple[list[str],
 def in_order(findings: Iterable[Finding]) -> list[Finding]:
     """Errors first; without the advice to restart a service where the fix of something else does that."""
     findings = list(dict.fromkeys(findings))
-    restarted = {
-        unit
-        for finding in findings
-        if finding.subject != "service-outdated"
-        for units in re.findall(r"systemctl (?:restart|reload) ([^&|;]*)", finding.fix)
-        for unit in units.split()
-    }
+    restarted = {unit for finding in findings if finding.subject != "service-outdated" for unit in finding.restarts}
     kept = [one for one in findings if one.subject != "service-outdated" or one.where not in restarted]
     return sorted(kept, key=lambda finding: finding.severity != ERROR)
 
@@ -145,7 +138,7 @@ def exit_status(findings: Iterable[Finding]) -> int:
 
 def to_json(findings: Iterable[Finding]) -> list[dict[str, Any]]:
     """The findings as json.dumps takes them."""
-    return [finding._asdict() for finding in findings]
+    return [{name: value for name, value in one._asdict().items() if name != "restarts"} for one in findings]
 
 
 def _count(number: int, what: str) -> str:

@@ -12,7 +12,10 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._core.text impor
 ERROR, WARNING = "error", "warning"
 AGAIN = "then run ftp-users check again"
 
-EDIT_SSHD = '"${{EDITOR:-editor}}" {path} && sshd -t && systemctl reload ssh'
+SSH = "ssh"
+"""The unit of sshd, as fixes name it."""
+
+EDIT_SSHD = '"${{EDITOR:-editor}}" {path} && sshd -t && systemctl {verb} ssh'
 """The fix of a Kind where only an administrator can say which line of sshd's configuration is to go."""
 
 _FIXED = 50
@@ -22,7 +25,8 @@ class Finding(NamedTuple):
     """One thing that is wrong on this host.
 
     ``subject`` is stable, for programs: a key of ``KINDS`` in kinds.py. ``where`` is the path, unit, port or user it is
-    about. ``fix`` is a shell command for root on this host; words in capitals are to be replaced.
+    about. ``fix`` is a shell command for root on this host; words in capitals are to be replaced. ``restarts`` are the
+    units that it makes read their files anew, for in_order alone: no user is shown them.
     """
 
     severity: str
@@ -31,6 +35,7 @@ class Finding(NamedTuple):
     why: str
     fix: str
     where: str = ""
+    restarts: tuple[str, ...] = ()
 
 
 class Kind(NamedTuple):
@@ -96,11 +101,27 @@ class Reporter:
     def __init__(self, kinds: Mapping[str, Kind]) -> None:
         self.kinds = {**COMMON, **kinds}
 
-    def __call__(self, subject: str, what: str, where: str = "", fix: str | None = None, **words: object) -> Finding:
-        """Make a finding; ``words`` fill in the fix of its kind, a list as several words, unless ``fix`` is given."""
+    def __call__(
+        self,
+        subject: str,
+        what: str,
+        where: str = "",
+        fix: str | None = None,
+        *,
+        paths: Sequence[str] = (),
+        restarts: Sequence[str] = (),
+        **words: object,
+    ) -> Finding:
+        """Make a finding; ``words`` fill in the fix of its kind, a list as several words, unless ``fix`` is given.
+
+        ``paths`` and ``restarts`` (as ``unit``) are such words too: of many paths the fix names the first, and says so.
+        """
         kind = self.kinds[subject]
-        command = kind.fix.format(**{name: quoted(value) for name, value in words.items()}) if fix is None else fix
-        return Finding(kind.severity, subject, visible(what), kind.why, visible(command), visible(where))
+        if fix is None:
+            named, comment = first(paths)
+            words = {"paths": named, "unit": restarts, **words}
+            fix = kind.fix.format(**{name: quoted(value) for name, value in words.items()}) + comment
+        return Finding(kind.severity, subject, visible(what), kind.why, visible(fix), visible(where), tuple(restarts))
 
 
 def first(items: Sequence[str]) -> tuple[list[str], str]:

@@ -290,9 +290,7 @@ def directory_findings(homes: Homes, guest: str, names: Sequence[str]) -> Iterat
         ("ftps-directory-open", open_, "expected mode 0700"),
     ):
         if paths:
-            named, comment = first(paths)
-            finding = found(subject, f"{listed(paths)}: {what}", paths[0], paths=named, **owner)
-            finding = finding._replace(fix=finding.fix + comment)
+            finding = found(subject, f"{listed(paths)}: {what}", paths[0], paths=paths, **owner)
             yield _kept(finding, paths, subject == "ftps-directory-open" and not _is_our_root(homes.root))
 
 

@@ -15,11 +15,11 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors imp
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import listed, quoted
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.findings import (
     ERROR,
+    SSH,
     WARNING,
     Finding,
     Kind,
     Reporter,
-    first,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.vsftpd import set_options
 from ansible_collections.secure_ftp.server.plugins.module_utils._firewall import ufw
@@ -104,10 +104,12 @@ def ssh_ports(run: Run) -> set[int]:
     return configured_ports(answer.out) if answer is not None and answer.rc == 0 else set()
 
 
-def ssh_findings(ports: Iterable[int], run: Run, paths: Sequence[str] = (CONFIG,)) -> Iterator[Finding]:
+def ssh_findings(
+    ports: Iterable[int], run: Run, paths: Sequence[str] = (CONFIG,), verb: str = "reload"
+) -> Iterator[Finding]:
     """Examine whether sshd, or the socket that starts it, listens on ``ports``, now and after a boot.
 
-    ``paths`` are the files of its configuration, the main one first.
+    ``paths`` are the files of its configuration, the main one first; ``verb`` makes it read them (apply_verb).
     """
     ports = set(ports)
     if not ports:
@@ -118,17 +120,16 @@ def ssh_findings(ports: Iterable[int], run: Run, paths: Sequence[str] = (CONFIG,
         shown[unit] = answer.out
     listening = served_ports() | socket_ports(shown["ssh.socket"])
     if not listening:
-        yield found("service-inactive", "ssh: neither sshd nor ssh.socket listens", "ssh", unit="ssh")
+        yield found("service-inactive", "ssh: neither sshd nor ssh.socket listens", SSH, restarts=[SSH])
     else:
         for port in sorted(ports - listening):
-            yield found(
-                "port-closed", f"port {port} of {paths[0]}: sshd does not listen", str(port), port=port, unit="ssh"
-            )
+            what = f"port {port} of {paths[0]}: sshd does not listen"
+            yield found("port-closed", what, str(port), port=port, restarts=[SSH])
     if all("UnitFileState=enabled" not in text.splitlines() for text in shown.values()) and any(shown.values()):
-        yield found("service-disabled", "ssh: neither ssh.service nor ssh.socket is enabled", "ssh", unit="ssh")
+        yield found("service-disabled", "ssh: neither ssh.service nor ssh.socket is enabled", SSH, unit=SSH)
     if is_outdated(UNIT, paths):
         what = f"ssh: has not read its configuration, {listed(paths)}, since it was last written"
-        yield found("service-outdated", what, "ssh", verb="reload", unit="ssh")
+        yield found("service-outdated", what, SSH, verb=verb, restarts=[SSH])
 
 
 # --- firewall ------------------------------------------------------------------------------------------------------
@@ -154,7 +155,7 @@ def firewall_findings(instances: Sequence[Instance], ports: Iterable[int], run: 
                 what = f"{instance.path}: pasv_min_port and pasv_max_port are not both set"
                 limits = {"pasv_min_port": "50000", "pasv_max_port": "50999"}
                 fix = f"ufw allow 50000:50999/tcp && {set_options(instance, limits)}"
-                yield found("passive-range-unset", what, instance.path, fix)
+                yield found("passive-range-unset", what, instance.path, fix, restarts=[instance.unit])
     for low, high, name in dict.fromkeys(wanted):
         yield from _port_findings(low, high, name, rules)
 
@@ -219,6 +220,7 @@ def clock_findings(run: Run) -> Iterator[Finding]:
             "the time service runs but has not reached a server yet",
             "clock",
             "timedatectl timesync-status; systemctl restart systemd-timesyncd",
+            restarts=["systemd-timesyncd"],
         )
     elif shown.get("CanNTP") == "yes":
         yield found("clock-unsynchronised", "the time service is switched off", "clock", "timedatectl set-ntp true")
@@ -264,9 +266,7 @@ def leftover_findings(directories: Iterable[str]) -> Iterator[Finding]:
                     if now - entry.stat(follow_symlinks=False).st_mtime > _YOUNG:
                         paths.append(entry.path)
     if paths:
-        named, comment = first(sorted(paths))
-        finding = found("leftover-files", listed(sorted(paths)), min(paths), paths=named)
-        yield finding._replace(fix=finding.fix + comment)
+        yield found("leftover-files", listed(sorted(paths)), min(paths), paths=sorted(paths))
 
 
 def library_findings() -> Iterator[Finding]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Iterator, NamedTuple, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.findings import SSH
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import Account, Accounts, read_accounts
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import (
     CONFIG,
@@ -36,11 +37,17 @@ class Member(NamedTuple):
 
 @dataclass(frozen=True)
 class Sftp:
-    """What sshd's configuration and the account files say of SFTP users."""
+    """What sshd's configuration and the account files say of SFTP users; ``verb`` makes sshd read it (apply_verb)."""
 
     config: str
     settings: Sequence[Setting]
     accounts: Accounts
+    verb: str = "reload"
+
+    @property
+    def reload(self) -> str:
+        """The command that makes sshd read its configuration, behind a look at it."""
+        return f"sshd -t && systemctl {self.verb} {SSH}"
 
     @property
     def groups(self) -> list[str]:
@@ -75,6 +82,6 @@ class Sftp:
             yield discovered_keys_directory(find_jail(self.settings, group)) or DEFAULT_KEYS_DIRECTORY
 
 
-def find_sftp(config: str = CONFIG, etc: str = "/etc") -> Sftp:
+def find_sftp(config: str = CONFIG, etc: str = "/etc", verb: str = "reload") -> Sftp:
     """Read sshd's configuration, which may not be there, and the account files."""
-    return Sftp(config, read_settings(config), read_accounts(etc))
+    return Sftp(config, read_settings(config), read_accounts(etc), verb)

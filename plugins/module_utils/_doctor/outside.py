@@ -17,6 +17,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._core.text impor
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.findings import (
     EDIT_SSHD,
     ERROR,
+    SSH,
     WARNING,
     Finding,
     Kind,
@@ -181,4 +182,4 @@ def subsystem_findings(sftp: Sftp) -> Iterator[Finding]:
             f"{lines[0].where}: {listed(sorted(opened))}: no shell, yet SFTP of the whole file system; expected"
             " Subsystem sftp /usr/lib/openssh/sftp-server (the jail does not need this line)"
         )
-        yield found("subsystem-internal", what, lines[0].where, path=lines[0].path)
+        yield found("subsystem-internal", what, lines[0].where, path=lines[0].path, verb=sftp.verb, restarts=[SSH])

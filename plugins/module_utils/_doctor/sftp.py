@@ -15,6 +15,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._core.text impor
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.findings import (
     EDIT_SSHD,
     ERROR,
+    SSH,
     WARNING,
     Finding,
     Kind,
@@ -55,7 +56,6 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config impo
     unsafe_components,
 )
 
-_RELOAD = "sshd -t && systemctl reload ssh"
 _ACCESS = ("allowusers", "denyusers")
 _SUBJECTS = {"chrootdirectory": "jail-open", "forcecommand": "jail-open"}
 
@@ -70,7 +70,7 @@ KINDS: dict[str, Kind] = {
         ERROR,
         "no Match block jails the group of the SFTP users",
         "They can read the whole file system of this host and forward ports into its network.",
-        "printf '%s\\n' {lines} >>{path} && sshd -t && systemctl reload ssh",
+        "printf '%s\\n' {lines} >>{path} && sshd -t && systemctl {verb} ssh",
     ),
     "jail-unsupported": Kind(
         WARNING,
@@ -122,16 +122,18 @@ def sftp_findings(sftp: Sftp) -> Iterator[Finding]:
         yield found("sshd-config", str(error), sftp.config)
         return
     for group in sftp.groups:
-        yield from _group_findings(group, sftp.settings, sftp.accounts, sftp.config)
+        yield from _group_findings(group, sftp)
     yield from subsystem_findings(sftp)
 
 
-def _group_findings(group: str, settings: Sequence[Setting], accounts: Accounts, config: str) -> Iterator[Finding]:
-    block = find_jail(settings, group)
+def _group_findings(group: str, sftp: Sftp) -> Iterator[Finding]:
+    accounts, config = sftp.accounts, sftp.config
+    block = find_jail(sftp.settings, group)
     if "chrootdirectory" not in block:
         lines = [f"Match Group {group}", *(f"    {name} {value}" for name, value in Jail(group).settings().items())]
         what = f"{config}: expected a block 'Match Group {group}' with ChrootDirectory, found none"
-        yield found("jail-missing", what, config, lines=["", *lines, "Match all"], path=config)
+        lines = ["", *lines, "Match all"]
+        yield found("jail-missing", what, config, lines=lines, path=config, verb=sftp.verb, restarts=[SSH])
         return
     try:
         directory = discovered_directory(block, group) or DEFAULT_DIRECTORY
@@ -143,7 +145,7 @@ def _group_findings(group: str, settings: Sequence[Setting], accounts: Accounts,
     yield from _directory_findings(directory)
     key_files = entries_of(keys_directory) if keys_directory else {}
     members = [_member(name, accounts, key_files) for name in accounts.members(group)]
-    yield from _setting_findings(members, settings, jail)
+    yield from _setting_findings(members, sftp, jail)
     yield from account_findings(members, accounts)
     yield from outside_findings([member.account for member in members], accounts.users.values(), directory)
     yield from privileged_findings(accounts, group)
@@ -203,7 +205,8 @@ def _criteria(match: str) -> dict[str, str]:
     return dict(zip((word.lower() for word in words[::2]), words[1::2]))
 
 
-def _setting_findings(members: Sequence[Member], settings: Sequence[Setting], jail: Jail) -> Iterator[Finding]:
+def _setting_findings(members: Sequence[Member], sftp: Sftp, jail: Jail) -> Iterator[Finding]:
+    settings = sftp.settings
     seen: set[tuple[str, str]] = set()
     for member in classes(members, settings):
         name = member.account.name
@@ -215,22 +218,23 @@ def _setting_findings(members: Sequence[Member], settings: Sequence[Setting], ja
         if doors:
             sorted_problems["jail-doors"] = doors
         for subject, problems in sorted_problems.items():
-            fix = _moved(problems, member, values, settings, jail) or _fix(problems, member, settings, jail)
+            fix = _moved(problems, member, values, sftp, jail) or _fix(problems, member, sftp, jail)
             if (subject, fix) in seen:  # another class, the same cause
                 continue
             seen.add((subject, fix))
-            yield found(subject, f"user {name}: {'; '.join(map(str, problems))}", name, fix)
+            yield found(subject, f"user {name}: {'; '.join(map(str, problems))}", name, fix, restarts=[SSH])
 
 
-def _fix(problems: Iterable[Problem], member: Member, settings: Sequence[Setting], jail: Jail) -> str:
+def _fix(problems: Iterable[Problem], member: Member, sftp: Sftp, jail: Jail) -> str:
     """Edit the lines that decide. Each edit names what the line must hold, so a second run of it does no harm."""
+    settings = sftp.settings
     wanted = {keyword.lower(): (keyword, value) for keyword, value in jail.settings().items()}
     edits: dict[str, list[str]] = {}
     for problem in problems:
         word = problem.subject
         if word not in wanted:
             path = next((setting.path for setting in settings if setting.keyword == word), settings[0].path)
-            return f'"${{EDITOR:-editor}}" {quoted(path)} && {_RELOAD}'
+            return f'"${{EDITOR:-editor}}" {quoted(path)} && {sftp.reload}'
         others, own = _setters(settings, word, member, jail.group)
         for setting in others:
             edit = f"{setting.number}s|^[[:space:]]*{word}[[:space:]=]|#&|I"
@@ -246,14 +250,14 @@ def _fix(problems: Iterable[Problem], member: Member, settings: Sequence[Setting
             edit = f"{own.number}s|^[[:space:]]*{word}[[:space:]=].*|{line}|I"
         edits.setdefault(own.path, []).append(edit)
     commands = [f"sed -i {' '.join(f'-e {quoted(edit)}' for edit in edits[path])} {quoted(path)}" for path in edits]
-    return " && ".join([*commands, _RELOAD])
+    return " && ".join([*commands, sftp.reload])
 
 
 def _moved(
     problems: Iterable[Problem],
     member: Member,
     values: Mapping[str, Sequence[str]],
-    settings: Sequence[Setting],
+    sftp: Sftp,
     jail: Jail,
 ) -> str | None:
     """The command that moves the block of the jail to the main file, where sshd ignores what the block says there.
@@ -261,6 +265,7 @@ def _moved(
     None where the block is in the main file, or something else is wrong. OpenSSH 8.2 of Ubuntu 20.04 ignores a Match
     block in a file that it includes.
     """
+    settings = sftp.settings
     main = settings[0].path
     for problem in problems:
         others, own = _setters(settings, problem.subject, member, jail.group)
@@ -272,7 +277,7 @@ def _moved(
         lines = f"{min(block)},{max(block)}"
         return (
             f"{{ echo; sed -n {quoted(lines + 'p')} {quoted(own.path)}; }} >>{quoted(main)} &&"
-            f" sed -i {quoted(lines + 's/^/#/')} {quoted(own.path)} && {_RELOAD}"
+            f" sed -i {quoted(lines + 's/^/#/')} {quoted(own.path)} && {sftp.reload}"
             f" # move the block to {main}: this sshd ignores Match in {own.path}"
         )
     return None

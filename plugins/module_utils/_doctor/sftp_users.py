@@ -18,7 +18,6 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.findings
     Kind,
     Reporter,
     chained,
-    first,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.jails import Member
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import (
@@ -155,9 +154,7 @@ def home_findings(members: Sequence[Member], directory: str) -> Iterator[Finding
         fix = chained(f"chown {quoted(account.name)}:{account.gid} {quoted(path)}" for path, account in foreign)
         yield found("sftp-home-owner", f"{listed(paths)}: expected to belong to the user", paths[0], fix)
     if open_:
-        named, comment = first(open_)
-        finding = found("sftp-home-open", f"{listed(open_)}: expected mode 0700", open_[0], paths=named)
-        yield finding._replace(fix=finding.fix + comment)
+        yield found("sftp-home-open", f"{listed(open_)}: expected mode 0700", open_[0], paths=open_)
 
 
 def left_findings(directory: str, accounts: Accounts) -> Iterator[Finding]:
@@ -168,10 +165,8 @@ def left_findings(directory: str, accounts: Accounts) -> Iterator[Finding]:
         if name not in accounts.users and status.st_uid != 0
     ]
     if left:
-        named, comment = first(left)
         what = f"{listed(left)}: no account of that name; expected root's, mode 0700, until its user comes back"
-        finding = found("sftp-home-left", what, left[0], paths=named)
-        yield finding._replace(fix=finding.fix + comment)
+        yield found("sftp-home-left", what, left[0], paths=left)
 
 
 def key_findings(directory: str, files: Mapping[str, os.stat_result], accounts: Accounts) -> Iterator[Finding]:
@@ -191,6 +186,4 @@ def key_findings(directory: str, files: Mapping[str, os.stat_result], accounts: 
         ("key-file-orphan", orphans, "no account of that name"),
     ):
         if paths:
-            named, comment = first(paths)
-            finding = found(subject, f"{listed(paths)}: {what}", paths[0], paths=named)
-            yield finding._replace(fix=finding.fix + comment)
+            yield found(subject, f"{listed(paths)}: {what}", paths[0], paths=paths)

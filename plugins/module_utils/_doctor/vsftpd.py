@@ -8,7 +8,7 @@ from __future__ import annotations
 import grp
 import os
 import stat
-from typing import Iterator, Mapping, Sequence
+from typing import Any, Iterator, Mapping, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import quoted
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.certificates import certificate_findings
@@ -80,7 +80,7 @@ def vsftpd_findings(instances: Sequence[Instance], now: float) -> Iterator[Findi
     if binary is None:
         for instance in instances[:1]:
             what = f"{instance.path} is there, but no program vsftpd in {PATH}"
-            yield found("vsftpd-missing", what, instance.path, unit=instance.unit)
+            yield found("vsftpd-missing", what, instance.path, restarts=[instance.unit])
         return
     pairs: dict[tuple[str, str], list[str]] = {}
     for instance in instances:
@@ -96,7 +96,7 @@ def instance_findings(instance: Instance, binary: str) -> Iterator[Finding]:
     """Examine one instance but for its certificate."""
     if instance.options is None:
         what = f"{instance.path}: cannot be read: {instance.problem}"
-        yield found("vsftpd-config", what, instance.path, path=instance.path, unit=instance.unit)
+        yield found("vsftpd-config", what, instance.path, path=instance.path, restarts=[instance.unit])
         return
     yield from writable_findings(instance.path)
     yield from _configuration_findings(instance, instance.options, binary)
@@ -125,7 +125,7 @@ def set_options(instance: Instance, options: Mapping[str, str]) -> str:
 
 
 def _configuration_findings(instance: Instance, options: Mapping[str, str], binary: str) -> Iterator[Finding]:
-    words = {"path": instance.path, "unit": instance.unit}
+    words: dict[str, Any] = {"path": instance.path, "restarts": [instance.unit]}
     problems = [*value_findings(options), *(problem for problem, _is_absence in host_findings(options))]
     for problem in problems:
         if problem.subject in _PAIR:
@@ -151,7 +151,7 @@ def _is_group(name: str) -> bool:
 
 
 def _safety_findings(instance: Instance) -> Iterator[Finding]:
-    path = instance.path
+    path, units = instance.path, [instance.unit]
     wrong = {
         name: "YES"
         for name in ("ssl_enable", "force_local_logins_ssl", "force_local_data_ssl")
@@ -160,13 +160,13 @@ def _safety_findings(instance: Instance) -> Iterator[Finding]:
     if wrong:
         set_to = ", ".join(f"{name}={instance.get(name, 'NO')}" for name in wrong)
         what = f"{path}: {set_to}; expected YES"
-        yield found("tls-not-forced", what, path, set_options(instance, wrong))
+        yield found("tls-not-forced", what, path, set_options(instance, wrong), restarts=units)
     if instance.is_yes("anonymous_enable"):
         what = f"{path}: anonymous_enable={instance.get('anonymous_enable', 'YES (the default)')}; expected NO"
-        yield found("anonymous-login", what, path, set_options(instance, {"anonymous_enable": "NO"}))
+        yield found("anonymous-login", what, path, set_options(instance, {"anonymous_enable": "NO"}), restarts=units)
     if not instance.is_yes("chroot_local_user") and not instance.is_yes("chroot_list_enable"):
         what = f"{path}: chroot_local_user={instance.get('chroot_local_user', 'NO (the default)')}; expected YES"
-        yield found("ftps-jail-open", what, path, set_options(instance, {"chroot_local_user": "YES"}))
+        yield found("ftps-jail-open", what, path, set_options(instance, {"chroot_local_user": "YES"}), restarts=units)
 
 
 def _service_findings(instance: Instance) -> Iterator[Finding]:
@@ -174,17 +174,17 @@ def _service_findings(instance: Instance) -> Iterator[Finding]:
     if not instance.enabled:
         yield found("service-disabled", f"{unit}: not enabled", unit, unit=unit)
     if not instance.active:
-        yield found("service-inactive", f"{unit}: not running", unit, unit=unit)
+        yield found("service-inactive", f"{unit}: not running", unit, restarts=[unit])
         return
     program = listener(instance.port)
     if program != "vsftpd":
         what = f"port {instance.port} of {instance.path}: " + (
             f"{program} listens there, not vsftpd" if program else "nothing listens there"
         )
-        yield found("port-closed", what, str(instance.port), port=instance.port, unit=unit)
+        yield found("port-closed", what, str(instance.port), port=instance.port, restarts=[unit])
     elif serves_another_certificate(instance.options or {}):
         what = f"{unit}: serves another certificate than {instance.get('rsa_cert_file')} holds"
-        yield found("service-outdated", what, unit, verb="restart", unit=unit)
+        yield found("service-outdated", what, unit, verb="restart", restarts=[unit])
     elif is_outdated(unit, [instance.path], instance.pair or ()):
         what = f"{unit}: started before its configuration or certificate was last written"
-        yield found("service-outdated", what, unit, verb="restart", unit=unit)
+        yield found("service-outdated", what, unit, verb="restart", restarts=[unit])

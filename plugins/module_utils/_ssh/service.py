@@ -30,8 +30,3 @@ def apply_verb(run: Run) -> str:
     address"). Sessions survive a restart: KillMode=process in ssh.service of Debian and Ubuntu.
     """
     return "restart" if _is_active(run, SOCKET) else "reload"
-
-
-def with_verb(fix: str, verb: str) -> str:
-    """The command ``fix`` with ``verb`` where it reloads ssh."""
-    return fix.replace("systemctl reload ssh", f"systemctl {verb} ssh")

@@ -51,9 +51,11 @@ def test_errors_come_first_and_nothing_twice():
 
 
 def test_a_restart_is_advised_once():
-    outdated = found("service-outdated", "old", "vsftpd", verb="restart", unit="vsftpd")
-    restarts = found("tls-not-forced", "open", "/c", "sed -i x /c && systemctl restart vsftpd vsftpd-implicit")
-    other = found("tls-not-forced", "open", "/c", "sed -i x /c && systemctl restart vsftpd-implicit")
+    outdated = found("service-outdated", "old", "vsftpd", verb="restart", restarts=["vsftpd"])
+    assert outdated.fix == "systemctl daemon-reload && systemctl restart vsftpd"
+    restarts = found("tls-not-forced", "open", "/c", edits="x", path="/c", restarts=["vsftpd", "vsftpd-implicit"])
+    assert restarts.fix == "sed -i x /c && systemctl restart vsftpd vsftpd-implicit"
+    other = found("tls-not-forced", "open", "/c", edits="x", path="/c", restarts=["vsftpd-implicit"])
     assert in_order([outdated, restarts]) == [restarts]
     assert in_order([outdated, other]) == [other, outdated]
 
@@ -96,6 +98,9 @@ def test_long_lists_stay_readable():
     assert some == names[:50] and comment.startswith("  # the first 50 of 200")
     assert chained(["true", "true"]) == "true && true"
     assert chained(["true"] * 60).count("true") == 50
+    fix = found("key-file-orphan", "x", paths=names).fix
+    assert fix == f"rm -f -- {' '.join(some)}{comment}"
+    assert found("key-file-orphan", "x", paths=names[:2]).fix == "rm -f -- user0 user1"
 
 
 @pytest.mark.parametrize("error", [SecureFtpError("", found="no idea"), PermissionError(13, "no", "/x")])
@@ -119,12 +124,12 @@ def test_only_root_may_examine(monkeypatch):
 def test_a_host_that_serves_nothing(monkeypatch):
     monkeypatch.setattr(_doctor.os, "geteuid", lambda: 0)
     monkeypatch.setattr(_doctor, "find_instances", lambda run: [])
-    monkeypatch.setattr(_doctor, "find_sftp", lambda: Sftp("/etc/ssh/sshd_config", [], Accounts({}, {}, {})))
+    monkeypatch.setattr(_doctor, "find_sftp", lambda **_verb: Sftp("/etc/ssh/sshd_config", [], Accounts({}, {}, {})))
     assert [finding.subject for finding in examine()] == ["server-missing"]
 
 
 def test_a_configuration_that_cannot_be_read_at_all(monkeypatch):
-    def refuse(*_arguments):
+    def refuse(**_verb):
         raise SecureFtpError("/etc/ssh/sshd_config", found="cannot read it: Input/output error")
 
     monkeypatch.setattr(_doctor.os, "geteuid", lambda: 0)

@@ -8,6 +8,7 @@ import datetime
 import os
 import re
 import subprocess
+from dataclasses import replace
 
 import pytest
 
@@ -53,9 +54,11 @@ class Place:
         self.settings["pubkeyauthentication"] = ["yes"]
         self.own: dict[str, dict[str, list[str]]] = {}
 
+    def sftp(self) -> Sftp:
+        return Sftp(str(self.config), parse(self.config.read_text(), str(self.config)), self.accounts)
+
     def findings(self) -> list:
-        sftp = Sftp(str(self.config), parse(self.config.read_text(), str(self.config)), self.accounts)
-        return list(sftp_findings(sftp))
+        return list(sftp_findings(self.sftp()))
 
     def subjects(self) -> list[str]:
         return [finding.subject for finding in self.findings()]
@@ -113,6 +116,14 @@ def apply(fix: str) -> None:
     edits, _and, reload = fix.partition(" && sshd -t")
     assert reload.partition(" #")[0] == " && systemctl reload ssh"
     subprocess.run(edits, shell=True, check=True)
+
+
+def test_sshd_is_restarted_where_a_socket_starts_it(place):
+    place.config.write_text("Match User robin\n  ChrootDirectory none\n" + place.config.read_text())
+    place.own["robin"] = {"chrootdirectory": ["none"]}
+    sftp = replace(place.sftp(), verb="restart")
+    fixes = [finding.fix for finding in sftp_findings(sftp) if finding.subject == "jail-open"]
+    assert fixes and all("sshd -t && systemctl restart ssh" in fix for fix in fixes)
 
 
 def block_of(place, user="robin"):
