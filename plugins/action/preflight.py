@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Hand the variables of the roles to the module ``preflight``: all there are, without a list of them in a playbook."""
+"""Pass all variables of the roles to the module ``preflight``, without a list of them in a playbook."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ LOGIN = "ansible_user"
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
-    """What the task says wins over what is found out here."""
+    """Options of the task override the values found here."""
 
     TRANSFERS_FILES = False
 
     def run(self, tmp: str | None = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Run the module with what the task gives and, where it gives no ``variables``, those of the play."""
+        """Run the module with the options of the task and, if it gives no ``variables``, with those of the play."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         arguments = dict(self._task.args)
         if "variables" not in arguments:
@@ -32,7 +32,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         return result
 
     def _found(self, roles: list[str], task_vars: Mapping[str, Any]) -> dict[str, Any]:
-        """The options of the module, as the variables of the play have them."""
+        """The options of the module, from the variables of the play."""
         variables: dict[str, Any] = {}
         unresolved: dict[str, str] = {}
         for name in sorted({USERS, LOGIN} | names_for(roles)):

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One user, and the list of users: what the FTPS and the SFTP modules share."""
+"""One user, and the list of users: options of the FTPS and the SFTP modules."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ options:
     required: true
   state:
     description:
-      - Whether the user exists. V(absent) keeps the user's files unless O(remove_home=true).
+      - Whether the user should exist. V(absent) keeps the user's files unless O(remove_home=true).
     type: str
     choices: [present, absent]
     default: present
   password:
     description:
-      - The password, as a quoted string without control characters, of at most 128 bytes for FTPS and 511 for
-        SFTP alone.
-      - An existing user keeps the stored hash when the password verifies against it.
+      - The password, as a quoted string without control characters, of at most 128 bytes for FTPS and 511 for SFTP
+        only.
+      - The stored hash does not change if this password matches it.
     type: raw
   password_hash:
     description:
-      - The password as a hash of crypt(3), such as C($6$...) or C($y$...). Excludes O(password).
-      - Weak methods and great costs are refused for new hashes.
+      - The password as a hash of crypt(3), such as C($6$...) or C($y$...). Cannot be used with O(password).
+      - Weak methods and very high costs are refused for new hashes.
     type: raw
   locked:
     description:
-      - Whether the user is kept from logging in, by password and by key. Without it, a lock stays as it is.
-      - Password, keys and files are kept, and unlocking restores exactly what was.
+      - Whether the user is locked (no login by password or key). If omitted, a lock stays as it is.
+      - Password, keys and files stay, and unlocking restores exactly the state before.
     type: bool
 """
 
@@ -43,8 +43,8 @@ options:
 options:
   users:
     description:
-      - The users, one list for both protocols, which M(secure_ftp.server.ftp_users) and
-        M(secure_ftp.server.sftp_users) take whole.
+      - The list of users for both protocols. M(secure_ftp.server.ftp_users) and M(secure_ftp.server.sftp_users) accept
+        the same list.
     type: list
     elements: dict
     required: true
@@ -56,36 +56,37 @@ options:
         required: true
       state:
         description:
-          - Whether the user exists. V(absent) keeps the user's files unless the module is told otherwise.
+          - Whether the user should exist. V(absent) keeps the user's files unless an option of the module removes them.
         type: str
         choices: [present, absent]
         default: present
       password:
         description:
           - The password, as a quoted string without control characters, of at most 128 bytes for FTPS and 511 for
-            SFTP alone.
-          - Kept hashed as it is stored when it verifies, so running again changes nothing.
+            SFTP only.
+          - The stored hash does not change if this password matches it, so a second run changes nothing.
         type: raw
       password_hash:
         description:
-          - The password as a hash of crypt(3), such as C($6$...) or C($y$...). Excludes O(users[].password).
-          - Weak methods and great costs are refused for new hashes.
+          - The password as a hash of crypt(3), such as C($6$...) or C($y$...). Cannot be used with
+            O(users[].password).
+          - Weak methods and very high costs are refused for new hashes.
         type: raw
       protocols:
         description:
-          - What the user may use. Without it, both. A user is absent from a protocol that is not listed.
+          - The protocols that the user may use; both if omitted. The user is removed from protocols not listed.
         type: list
         elements: str
         choices: [ftps, sftp]
       authorized_keys:
         description:
-          - The complete list of public keys for SFTP. Without it, keys stay as they are.
+          - The complete list of public keys for SFTP. If omitted, the keys stay as they are.
         type: list
         elements: str
       locked:
         description:
-          - Whether the user is kept from logging in, by password and by key. Without it, a lock stays as it is.
-          - Password, keys and files are kept, and unlocking restores exactly what was.
+          - Whether the user is locked (no login by password or key). If omitted, a lock stays as it is.
+          - Password, keys and files stay, and unlocking restores exactly the state before.
         type: bool
 """
 
@@ -93,13 +94,13 @@ options:
 options:
   update_password:
     description:
-      - V(always) sets the password of an existing user when it differs; V(on_create) sets it for new users only.
+      - V(always) - set the password of an existing user if it differs. V(on_create) - set passwords of new users only.
     type: str
     choices: [always, on_create]
     default: always
   password_min_length:
     description:
-      - The fewest characters of a password, 1 to 64. Hashes are exempt.
+      - The minimum length of a password in characters, 1 to 64. Hashes are exempt.
     type: int
     default: 12
     version_added: 0.2.0

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: default_hosts
-short_description: The hosts a playbook of this collection runs on when it is not told
+short_description: The default hosts of the playbooks of this collection
 version_added: 0.2.0
 description:
-  - The group C(ftp) where the inventory has one, V(all) where it has no groups at all.
-  - An inventory with other groups only is an error. Its hosts may be anything, and the group may be misspelled.
+  - The group C(ftp) if the inventory has one, V(all) if it has no groups.
+  - An inventory with only other groups is an error, because its hosts may serve another purpose, or the group may be
+    misspelled.
 options:
   _input:
     description: The groups of the inventory, the variable C(groups).

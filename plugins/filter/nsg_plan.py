@@ -8,9 +8,9 @@ name: nsg_plan
 short_description: Translate the port plan into rules of an Azure network security group
 version_added: 0.1.0
 description:
-  - The rules M(azure.azcollection.azure_rm_securitygroup) has to see to, and the names of rules of this collection
-    that the plan no longer has.
-  - A rule that is there keeps its priority; a new one gets the first free number from C(firewall_azure_priority) on.
+  - Returns the rules for M(azure.azcollection.azure_rm_securitygroup), and the names of rules of this collection that
+    are no longer in the plan.
+  - An existing rule keeps its priority. A new rule gets the first free number from C(firewall_azure_priority) on.
 positional: found, ssh_ports
 options:
   _input:
@@ -31,7 +31,7 @@ author: secure_ftp.server contributors (@secure_ftp)
 """
 
 EXAMPLES = r"""
-- name: What the group lacks
+- name: Show the wanted and the stale rules of the group
   ansible.builtin.debug:
     msg: "{{ {'vsftpd_tls_modes': ['implicit']} | secure_ftp.server.nsg_plan(group.state.rules) }}"
 """

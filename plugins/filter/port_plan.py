@@ -8,13 +8,13 @@ name: port_plan
 short_description: Work out which ports the server needs
 version_added: 0.1.0
 description:
-  - The rules any firewall in front of the server has to have, from the public variables of the roles
+  - Returns the rules that every firewall in front of the server needs, from the public variables of the roles
     P(secure_ftp.server.vsftpd#role) and P(secure_ftp.server.firewall#role).
-  - No two of them decide about one connection differently, so their order does not matter.
+  - The rules never contradict each other, so their order does not matter.
 positional: ssh_ports
 options:
   _input:
-    description: The variables, by their names. One that is not given has its default.
+    description: The variables, by name. Omitted variables have their defaults.
     type: dict
     required: true
   ssh_ports:
@@ -26,7 +26,7 @@ author: secure_ftp.server contributors (@secure_ftp)
 """
 
 EXAMPLES = r"""
-- name: What to open in the firewall of the building
+- name: Show which ports another firewall must open
   ansible.builtin.debug:
     msg: "{{ {'vsftpd_tls_modes': ['explicit', 'implicit']} | secure_ftp.server.port_plan }}"
 """
@@ -34,8 +34,9 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - The rules. C(action) is V(allow), V(limit), V(deny) or V(reject); C(ports) a port or a range C(LOW:HIGH), empty
-      for any; C(sources) V(any) or addresses and networks; C(families) what V(any) stands for, V(ipv4) and V(ipv6).
+    - The rules. C(action) is V(allow), V(limit), V(deny) or V(reject). C(ports) is a port or a range C(LOW:HIGH), empty
+      for any port. C(sources) is V(any) or addresses and networks. C(families) says what V(any) includes, V(ipv4) and
+      V(ipv6).
   type: list
   elements: dict
   sample:

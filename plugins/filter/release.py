@@ -5,10 +5,10 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: release
-short_description: What a release of Debian or Ubuntu brings
+short_description: The versions in a release of Debian or Ubuntu
 version_added: 0.2.0
 description:
-  - The versions that matter to this collection, of the release that the facts of a host describe.
+  - Returns the versions of programs that this collection uses, for the release in the facts of a host.
 options:
   _input:
     description: The facts of a host; the subset C(distribution) is enough.
@@ -18,7 +18,7 @@ author: secure_ftp.server contributors (@secure_ftp)
 """
 
 EXAMPLES = r"""
-- name: Stop where the release is not supported
+- name: Stop if the release is not supported
   ansible.builtin.assert:
     that: not (ansible_facts | secure_ftp.server.release).problem
     fail_msg: "{{ (ansible_facts | secure_ftp.server.release).problem }}"
@@ -28,7 +28,7 @@ RETURN = r"""
 _value:
   description:
     - The release by C(name), the versions by C(openssh), C(pam), C(libxcrypt), C(systemd), C(vsftpd), C(python3) and
-      C(cryptography); all of them are empty when the release is not supported, and C(problem) says so.
+      C(cryptography); all of them are empty if the release is not supported, and C(problem) says so.
   type: dict
 """
 

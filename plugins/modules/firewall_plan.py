@@ -6,22 +6,23 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: firewall_plan
-short_description: Work out which ports the server needs, and which UFW rules to add and to delete for them
+short_description: Work out which ports the server needs, and which UFW rules to add and delete
 version_added: 0.1.0
 description:
-  - Works out the port plan of the variables. With C(firewall_backend=ufw) compares it with the rules of the host, and
-    returns what M(community.general.ufw) has to add and to delete. Changes nothing.
-  - The SSH ports are found on the host. They are what C(sshd -T) and C(ssh.socket) listen on, and the port of the
-    connection the module came by. Their rules come first.
-  - Rules of this collection are known by their comment, which starts with C(secure_ftp.server). Other rules are left
-    alone. One that already lets the traffic in is not repeated, one that shuts a port that has to be open is an error.
+  - Works out the port plan from the variables. With C(firewall_backend=ufw) it compares the plan with the rules of the
+    host, and returns what M(community.general.ufw) must add and delete. Changes nothing.
+  - The SSH ports are found on the host. They are the ports of C(sshd -T) and C(ssh.socket), and the port of the
+    present connection from Ansible. Their rules are first.
+  - Rules of this collection have a comment that starts with C(secure_ftp.server). Other rules do not change. If another
+    rule already allows the traffic, it is not repeated. If another rule closes a required port, that is an error.
 author: secure_ftp.server contributors (@secure_ftp)
 options:
   variables:
     description:
-      - The public variables the ports follow from, by their names. Those of the role P(secure_ftp.server.vsftpd#role)
-        about TLS modes, ports and active and passive mode, and those of the role P(secure_ftp.server.firewall#role).
-      - A variable that is not given has its default.
+      - The public variables that determine the ports, by name. They are the variables of the role
+        P(secure_ftp.server.vsftpd#role) for TLS modes, ports, active and passive mode, and those of the role
+        P(secure_ftp.server.firewall#role).
+      - Omitted variables have their defaults.
     type: dict
     default: {}
 extends_documentation_fragment:
@@ -29,14 +30,14 @@ extends_documentation_fragment:
 """
 
 EXAMPLES = r"""
-- name: What is to be done
+- name: Find missing and stale rules
   secure_ftp.server.firewall_plan:
     variables:
       vsftpd_tls_modes: [explicit]
       firewall_allowed_sources: [192.0.2.0/24]
   register: plan
 
-- name: Do it
+- name: Add the missing rules
   community.general.ufw:
     rule: "{{ item.rule }}"
     to_port: "{{ item.to_port }}"
@@ -48,23 +49,23 @@ EXAMPLES = r"""
 
 RETURN = r"""
 ssh_ports:
-  description: The ports SSH uses on the host, those of the connection the module came by included.
+  description: The ports that SSH uses on the host, including the port of the present connection.
   returned: always
   type: list
   elements: int
 port_plan:
-  description: The rules of the plan, as the filter P(secure_ftp.server.port_plan#filter) gives them.
+  description: The rules of the plan, as the filter P(secure_ftp.server.port_plan#filter) returns them.
   returned: always
   type: list
   elements: dict
 in_words:
-  description: The same, a line for each.
+  description: The same rules, one line for each.
   returned: always
   type: list
   elements: str
   sample: ["allow in tcp 22 from any (SSH)"]
 installed:
-  description: Whether UFW is installed. When not, everything is to be added.
+  description: Whether UFW is installed. If not, all rules must be added.
   returned: when C(firewall_backend) is V(ufw), like everything below
   type: bool
 active:
@@ -72,11 +73,11 @@ active:
   returned: ufw
   type: bool
 pending:
-  description: Whether anything at all is to be done.
+  description: Whether any change is necessary.
   returned: ufw
   type: bool
 add:
-  description: Options of M(community.general.ufw) for each rule that is missing, SSH first.
+  description: Options of M(community.general.ufw) for each missing rule, SSH first.
   returned: ufw
   type: list
   elements: dict
@@ -87,7 +88,7 @@ delete:
   type: list
   elements: dict
 policies:
-  description: Options of M(community.general.ufw) for each default policy to be changed.
+  description: Options of M(community.general.ufw) for each default policy to change.
   returned: ufw
   type: list
   elements: dict

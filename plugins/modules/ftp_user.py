@@ -10,14 +10,14 @@ module: ftp_user
 short_description: Manage one user of FTPS and SFTP
 version_added: 0.1.0
 description:
-  - Manages one user of this host by both protocols, in one transaction, which is done whole, undone, or finished by the
-    next change of users. The options are those of an entry of the list C(ftp_users).
-  - By FTPS the user is a record of the Berkeley DB database that C(pam_userdb) reads, by SFTP a system account of the
-    group that C(sshd) jails. Where users are is read from the live configuration.
-  - With O(db) it is about that database alone, the record and its directory, and nothing of SFTP. A warning says when
-    that leaves the user with another password, or a way in, by SFTP.
-  - A new user of FTPS needs O(password) or O(password_hash).
-  - Where a playbook has the user in its list, that list wins at its next run.
+  - Manages one user of this host in both protocols, in one transaction. It is done completely, undone if it fails, or
+    finished by the next change of users. The options are those of an entry of the list C(ftp_users).
+  - An FTPS user is a record of the Berkeley DB database that C(pam_userdb) reads. An SFTP user is a system account in
+    the group that C(sshd) jails. The module reads from the live configuration where the users are stored.
+  - With O(db) it changes only the record in that database and its directory, and nothing of SFTP. A warning says if the
+    user then has another password for SFTP, or can still log in by SFTP.
+  - A new FTPS user needs O(password) or O(password_hash).
+  - If the list of a playbook contains the user, the next run of that playbook overrides this change.
   - For a whole list use M(secure_ftp.server.ftp_users), which writes once.
 author: secure_ftp.server contributors (@secure_ftp)
 extends_documentation_fragment:
@@ -31,16 +31,16 @@ extends_documentation_fragment:
 options:
   protocols:
     description:
-      - What the user may use. From a protocol that is not listed the user is removed.
-      - Without it, a user who is there keeps the protocols there are, and a new one gets what this host serves; FTPS
-        where vsftpd has a configuration, SFTP where C(sshd) jails the group. Of no meaning with O(db).
+      - The protocols that the user may use. The user is removed from protocols that are not listed.
+      - If omitted, an existing user keeps the present protocols, and a new user gets those that this host serves - FTPS
+        if vsftpd has a configuration, SFTP if C(sshd) jails the group. Not used with O(db).
     type: list
     elements: str
     choices: [ftps, sftp]
     version_added: 0.2.0
   authorized_keys:
     description:
-      - The complete list of public keys for SFTP. Without it, keys stay as they are.
+      - The complete list of public keys for SFTP. If omitted, the keys stay as they are.
     type: list
     elements: str
     version_added: 0.2.0
@@ -51,25 +51,25 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Let batman in by both protocols; everything else is discovered
+- name: Add batman to both protocols; everything else is read from the live configuration
   secure_ftp.server.ftp_user:
     name: batman
     password: "{{ vault_batman }}"
 
-- name: Let alfred in by SFTP, with a key alone
+- name: Add alfred to SFTP, with a key only
   secure_ftp.server.ftp_user:
     name: alfred
     protocols: [sftp]
     authorized_keys:
       - "{{ lookup('ansible.builtin.file', 'alfred.pub') }}"
 
-- name: Remove robin together with his files
+- name: Remove robin and the files of robin
   secure_ftp.server.ftp_user:
     name: robin
     state: absent
     remove_home: true
 
-- name: Write a database on a host without vsftpd
+- name: Add a user to a database on a host without vsftpd
   secure_ftp.server.ftp_user:
     name: batman
     password_hash: "{{ vault_batman_hash }}"
@@ -79,7 +79,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 name:
-  description: The user.
+  description: The user name.
   returned: success
   type: str
   sample: batman
@@ -89,7 +89,7 @@ state:
   type: str
   sample: present
 changes:
-  description: What changed of a user who was there, such as V(password), V(authorized_keys), V(locked) or V(home).
+  description: What changed for an existing user, such as V(password), V(authorized_keys), V(locked) or V(home).
   returned: success
   type: list
   elements: str
@@ -100,12 +100,12 @@ db:
   type: str
   sample: /etc/vsftpd/users.db
 home:
-  description: The directory the user starts in by FTPS, when it is known, else by SFTP.
+  description: The start directory of the user in FTPS, if it is known, otherwise in SFTP.
   returned: success
   type: str
   sample: /home/vftp/batman
 homes:
-  description: The directory of the user by each protocol the task was about.
+  description: The directory of the user in each protocol of the task.
   returned: success
   type: dict
   sample: {"ftps": "/home/vftp/batman", "sftp": "/home/sftp/batman"}

@@ -10,10 +10,10 @@ module: ftp_user_info
 short_description: List the users of FTPS and SFTP
 version_added: 0.1.0
 description:
-  - Reads who may log in by FTPS and by SFTP, where the live configuration says that they are. Never returns a password
-    or a hash.
-  - With O(db) it reads that database alone.
-  - Needs no Python binding of Berkeley DB.
+  - Lists the users who may log in by FTPS and by SFTP. The live configuration says where they are stored. Never returns
+    a password or a hash.
+  - With O(db) it reads only that database.
+  - It does not need the Python binding of Berkeley DB.
 author: secure_ftp.server contributors (@secure_ftp)
 extends_documentation_fragment:
   - secure_ftp.server.store
@@ -30,7 +30,7 @@ options:
   sftp_group:
     description:
       - The group whose members are the SFTP users.
-      - Without it, that of the C(Match Group) block with C(ChrootDirectory) in C(sshd_config).
+      - If omitted, the group of the C(Match Group) block with C(ChrootDirectory) in C(sshd_config).
     type: str
     version_added: 0.2.0
 seealso:
@@ -39,18 +39,18 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Who may log in
+- name: List all users
   secure_ftp.server.ftp_user_info:
   register: ftp
 
-- name: Nobody has a plaintext password
+- name: Fail if a password is stored as plaintext
   ansible.builtin.assert:
     that: ftp.plaintext | length == 0
 """
 
 RETURN = r"""
 users:
-  description: The users, by name.
+  description: The users, sorted by name.
   returned: success
   type: list
   elements: dict
@@ -59,25 +59,25 @@ users:
       description: Login name.
       type: str
     protocols:
-      description: What the user may use.
+      description: The protocols that the user may use.
       type: list
       elements: str
     locked:
-      description: Whether the user is kept from logging in, by every protocol there is.
+      description: Whether the user is locked in every protocol that the user has.
       type: bool
     scheme:
-      description: The method the stored password is hashed with, or V(plaintext); by FTPS where the user has it.
+      description: The method the stored password is hashed with, or V(plaintext); that of FTPS if the user has FTPS.
       type: str
     home:
-      description: The directory the user starts in, when it is known; by FTPS where the user has it.
+      description: The start directory of the user, if it is known; that of FTPS if the user has FTPS.
       type: str
     ftps:
-      description: RV(users[].scheme), RV(users[].locked) and RV(users[].home) by FTPS; null for who does not have it.
+      description: RV(users[].scheme), RV(users[].locked) and RV(users[].home) for FTPS; null for users without FTPS.
       type: dict
     sftp:
       description:
-        - The same by SFTP, with C(keys), how many public keys there are, and C(expires), the day from which the account
-          has expired; null for who does not have it. The scheme is null without a password.
+        - The same for SFTP, with C(keys), the number of public keys, and C(expires), the day from which the account
+          has expired; null for users without SFTP. The scheme is null without a password.
       type: dict
   sample:
     - name: batman
@@ -98,11 +98,11 @@ db:
   type: str
   sample: /etc/vsftpd/users.db
 exists:
-  description: Whether the database is there.
+  description: Whether the database exists.
   returned: success
   type: bool
 pam_crypt:
-  description: Whether the PAM service that reads the database expects hashes; null when no service is known to read it.
+  description: Whether the PAM service that reads the database expects hashes; null if no such service is known.
   returned: success
   type: bool
 """

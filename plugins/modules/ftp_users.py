@@ -10,12 +10,12 @@ module: ftp_users
 short_description: Manage all users of FTPS and SFTP in one transaction
 version_added: 0.1.0
 description:
-  - Makes the users of this host those of the list, by both protocols in one transaction, which is done whole, undone,
-    or finished by the next change of users.
+  - Adds, changes and removes users of this host as the list says, in both protocols in one transaction. It is done
+    completely, undone if it fails, or finished by the next change of users.
   - FTPS users are records of the Berkeley DB database that C(pam_userdb) reads, all written at once. SFTP users are
-    system accounts of the group that C(sshd) jails. Where users are is read from the live configuration.
-  - With O(db) it is about that database alone, the records and their directories, and nothing of SFTP.
-  - A host that serves one protocol only gets the users of that one.
+    system accounts in the group that C(sshd) jails. The module reads from the live configuration where they are stored.
+  - With O(db) it changes only the records in that database and their directories, and nothing of SFTP.
+  - On a host that serves only one protocol it manages the users of that protocol.
 author: secure_ftp.server contributors (@secure_ftp)
 extends_documentation_fragment:
   - secure_ftp.server.user.users
@@ -28,31 +28,31 @@ extends_documentation_fragment:
 options:
   protocols:
     description:
-      - What this task is about; users of the other protocol stay as they are.
-      - Without it, FTPS alone with O(db), else what this host serves; FTPS where vsftpd has a configuration, SFTP where
-        C(sshd) jails the group.
+      - The protocols that this task changes; users of the other protocol stay as they are.
+      - If omitted, only FTPS with O(db), otherwise the protocols that this host serves - FTPS if vsftpd has a
+        configuration, SFTP if C(sshd) jails the group.
     type: list
     elements: str
     choices: [ftps, sftp]
     version_added: 0.2.0
   purge:
     description:
-      - Remove every user who is not in O(users), records of the database and members of the group.
+      - Remove every user who is not in O(users), from the database and from the group.
     type: bool
     default: false
   hash_plaintext:
     description:
       - Hash every password stored as plaintext, in the same transaction, and give the PAM service C(crypt=crypt).
-      - Log-ins work throughout. First the PAM file accepts hashes beside plaintext, then the database is replaced, then
-        the PAM file accepts hashes only.
+      - Logins work throughout. First the PAM file accepts hashes and plaintext, then the database is replaced, then the
+        PAM file accepts only hashes.
     type: bool
     default: false
   salvage:
     description:
-      - When the database is damaged, keep it as C(<db>.damaged-<time>) and continue with the records that can still
-        be read. A sound database is left alone.
-      - What cannot be read is lost from the database unless it is in O(users). In check mode a damaged database is
-        reported and O(users) is not compared with it.
+      - If the database is damaged, keep it as C(<db>.damaged-<time>) and continue with the records that can still be
+        read. A sound database does not change.
+      - Records that cannot be read are lost unless they are in O(users). In check mode a damaged database is reported,
+        and O(users) is not compared with it.
     type: bool
     default: false
 seealso:
@@ -62,7 +62,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Exactly these users
+- name: Add these users and remove all others
   secure_ftp.server.ftp_users:
     users:
       - name: batman
@@ -72,7 +72,7 @@ EXAMPLES = r"""
         protocols: [ftps]
     purge: true
 
-- name: The users of a database on a host without vsftpd
+- name: Manage the users in a database on a host without vsftpd
   secure_ftp.server.ftp_users:
     users: "{{ ftp_users }}"
     db: /srv/build/users
@@ -84,7 +84,7 @@ EXAMPLES = r"""
     protocols: [ftps]
     hash_plaintext: true
 
-- name: Save what is left of a damaged database
+- name: Keep the readable records of a damaged database
   secure_ftp.server.ftp_users:
     users: "{{ ftp_users }}"
     salvage: true
@@ -98,12 +98,12 @@ added:
   elements: str
   sample: [batman]
 changed_users:
-  description: Names of users of whom the password changed, and, by SFTP, keys, shell or home in passwd.
+  description: Names of users with a changed password or, for SFTP, changed keys, shell or home in passwd.
   returned: success
   type: list
   elements: str
 changes:
-  description: What changed of each user who was there, such as V(password), V(authorized_keys), V(locked) or V(home).
+  description: What changed for each existing user, such as V(password), V(authorized_keys), V(locked) or V(home).
   returned: success
   type: dict
   sample: {"batman": ["password"]}
@@ -113,7 +113,7 @@ removed:
   type: list
   elements: str
 unchanged:
-  description: Names of the given users who were right already.
+  description: Names of the given users without any change.
   returned: success
   type: list
   elements: str
@@ -133,7 +133,7 @@ unlocked:
   type: list
   elements: str
 homes:
-  description: Directories that were made or corrected.
+  description: Directories that were created or corrected.
   returned: success
   type: list
   elements: str
@@ -147,18 +147,18 @@ pam_changed:
   returned: success
   type: bool
 salvaged:
-  description: Number of records read from a damaged database and the file it was kept as.
+  description: The number of records read from a damaged database, and the file that keeps the old database.
   returned: when the database was damaged and O(salvage=true)
   type: dict
   sample: {"records": 41, "kept": "/etc/vsftpd/users.db.damaged-20250101T000000Z"}
 protocols:
-  description: What the task was about.
+  description: The protocols of the task.
   returned: success
   type: list
   elements: str
   sample: [sftp, ftps]
 db:
-  description: The database file of FTPS; null when the task was about SFTP alone.
+  description: The database file of FTPS; null if the task changed only SFTP.
   returned: success
   type: str
   sample: /etc/vsftpd/users.db

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: ftps_probe
-short_description: See whether FTPS servers of this host really serve
+short_description: Verify that the FTPS servers of this host answer
 version_added: 0.1.0
 author: secure_ftp.server contributors (@secure_ftp)
 description:
-  - Connects to each server, reads its greeting and completes a TLS handshake with it. Nobody is logged in.
-  - Waits for a server that is still starting. When one does not serve in time, the error holds what systemd and the
-    journal know of it.
+  - Connects to each server, reads its greeting and completes a TLS handshake. It does not log in.
+  - Waits for a server that is still starting. If a server does not answer in time, the error contains its state in
+    systemd and its last lines in the journal.
   - Changes nothing.
 options:
   instances:
@@ -27,11 +27,11 @@ options:
         type: int
         required: true
       host:
-        description: The address to connect to. Where the host has no V(::1), V(127.0.0.1) is tried instead.
+        description: The address to connect to. If the host has no V(::1), V(127.0.0.1) is used instead.
         type: str
         default: 127.0.0.1
       implicit:
-        description: Whether TLS starts with the first byte, instead of when the client asks for it.
+        description: Whether TLS starts with the first byte, instead of at the request of the client.
         type: bool
         default: false
       unit:
@@ -39,7 +39,7 @@ options:
         type: str
         default: vsftpd
   timeout:
-    description: How many seconds each server has to come up.
+    description: Each server must answer within this many seconds.
     type: int
     default: 10
 attributes:
@@ -52,7 +52,7 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: See that explicit and implicit TLS work
+- name: Verify that explicit and implicit TLS work
   secure_ftp.server.ftps_probe:
     instances:
       - port: 21
@@ -63,7 +63,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 servers:
-  description: What was found, in the order of O(instances).
+  description: The servers, in the order of O(instances).
   returned: success
   type: list
   elements: dict
@@ -73,11 +73,11 @@ servers:
       type: int
       returned: success
     greeting:
-      description: The first line the server sent.
+      description: The first line that the server sent.
       type: str
       returned: success
     tls:
-      description: The TLS version that was agreed on.
+      description: The TLS version of the connection.
       type: str
       returned: success
   sample:

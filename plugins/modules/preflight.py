@@ -6,62 +6,62 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: preflight
-short_description: Find every problem of the variables and the host before anything is touched
+short_description: Check the variables and the host before any change
 version_added: 0.1.0
 description:
   - Checks the operating system, the list of users and the variables of the roles against each other and against the
     host, and fails with B(all) problems in one message.
-  - Changes nothing and needs nothing but Python on the host.
-  - Where a task gives no O(variables), those of the play are handed over, and so are the users (C(ftp_users)), who
-    logs in (C(ansible_user)), the names that are defined and the collections that are missing. A variable that refers
-    to something undefined is one more problem.
+  - Changes nothing, and needs only Python on the host.
+  - If a task omits O(variables), the module gets the variables of the play, the users (C(ftp_users)), the login user
+    (C(ansible_user)), the names of all defined variables and the missing collections. A variable that refers to an
+    undefined variable is a problem too.
 author: secure_ftp.server contributors (@secure_ftp)
 options:
   users:
     description:
       - The list of users, as in the variable C(ftp_users).
-      - Declared as a secret because it holds passwords. Names, protocols, keys and states are still shown in messages.
+      - It is declared secret because it contains passwords. Messages still show names, protocols, keys and states.
     type: raw
     default: []
   roles:
     description:
-      - The roles whose variables are handed over; all of them when left out. With V([]) only the variables that belong
-        to no role.
+      - The roles whose variables are checked; all roles if omitted. With V([]) only the variables that belong to no
+        role.
     type: list
     elements: str
   variables:
     description:
       - The variables of the roles that depend on each other, by their public names.
-      - A variable that is not given is not checked.
+      - Omitted variables are not checked.
     type: dict
     default: {}
   unresolved:
     description:
-      - The variables that could not be worked out, and why.
+      - The variables that could not be evaluated, and why.
     type: dict
     default: {}
   configurations:
     description:
-      - The settings that each configuration file of vsftpd is to have, by its path. They are compared with what is
-        there, and so are the PAM service, the database and the directories of users that are in use. What would be
-        lost or changed of a server that somebody else set up is a problem.
+      - The wanted settings of each configuration file of vsftpd, by path. They are compared with the existing files,
+        and so are the PAM service, the database and the directories of users in use. If a server that somebody else
+        set up would lose or change settings, that is a problem.
     type: dict
     default: {}
   login_user:
     description:
-      - Who Ansible logs in as, a name no entry of O(users) may have.
+      - The user that Ansible logs in as. No entry of O(users) may have this name.
     type: str
     default: ''
   defined:
     description:
-      - The names of the variables that are set. A name that looks like one of this collection's and is none is a
+      - The names of the variables that are set. A name that looks like a variable of this collection but is none is a
         problem, and so is V(ftp_users_purge) without C(ftp_users).
     type: list
     elements: str
     default: []
   missing_collections:
     description:
-      - Collections that roles need and the control machine lacks.
+      - Collections that the roles need and that are missing on the control machine.
     type: list
     elements: str
     default: []
@@ -70,10 +70,10 @@ extends_documentation_fragment:
 """
 
 EXAMPLES = r"""
-- name: Check everything before anything is touched
+- name: Check everything before any change
   secure_ftp.server.preflight:
 
-- name: Check what two roles read
+- name: Check the variables of two roles
   secure_ftp.server.preflight:
     roles: [pam_userdb, sshd_chroot]
 
@@ -89,13 +89,13 @@ EXAMPLES = r"""
 
 RETURN = r"""
 problems:
-  description: The problems one by one. The module fails when there are any.
+  description: The problems, one by one. The module fails if there are any.
   returned: always
   type: list
   elements: str
   sample: ["vsftpd_port: 22 is the port of SSH on this host; choose another"]
 details:
-  description: The same as data.
+  description: The same problems as data.
   returned: always
   type: list
   elements: dict
@@ -104,16 +104,16 @@ details:
       description: The variable, file or user.
       type: str
     expected:
-      description: What it ought to be; empty where RV(details[].found) says all there is to say.
+      description: The expected value; empty if RV(details[].found) says everything.
       type: str
     found:
-      description: What it is.
+      description: The present value.
       type: str
     remedy:
-      description: What puts it right.
+      description: How to fix it.
       type: str
 ssh_ports:
-  description: The ports SSH uses on the host.
+  description: The ports that SSH uses on the host.
   returned: always
   type: list
   elements: int

@@ -1,7 +1,7 @@
 #!/usr/bin/python
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The way in for programs that manage users from elsewhere."""
+"""Remote control: access for programs that manage users from other machines."""
 
 from __future__ import annotations
 
@@ -10,53 +10,53 @@ module: remote_control
 short_description: Let other machines manage the users over SSH
 version_added: 0.1.0
 description:
-  - Makes an account that can do one thing, C(ftp-users remote), and gives it the public keys of the clients.
-  - A key has C(restrict) and a forced command; a marked C(Match User) block in sshd's main configuration file allows
-    neither passwords nor terminals nor forwarding; a sudoers file grants one whole command line per client.
-  - C(sshd -t) and C(visudo --check) accept the files before they replace the old ones, and C(sshd -T -C user=...) and
-    C(sudo -l -U) must agree before any key is stored.
-  - Without clients, it takes away what it has made, and makes nothing.
+  - Creates an account that can run only C(ftp-users remote), and stores the public keys of the clients.
+  - Each key has C(restrict) and a forced command. A marked C(Match User) block in the main configuration file of sshd
+    allows no passwords, no terminals and no forwarding. A sudoers file allows one complete command line per client.
+  - The new files replace the old ones only after C(sshd -t) and C(visudo --check) have accepted them. Keys are stored
+    only after C(sshd -T -C user=...) and C(sudo -l -U) have confirmed the restrictions.
+  - Without clients it creates nothing, and removes what it created before.
   - Does not reload sshd. It reports a change as long as the running daemon has not read the file, so that a handler is
-    notified again when an earlier run was cut short.
+    notified again if an earlier run was interrupted.
 author: secure_ftp.server contributors (@secure_ftp)
 extends_documentation_fragment:
   - secure_ftp.server.attributes
 options:
   user:
     description:
-      - The account. One of this name that this module has not made is refused.
+      - The account. An existing account of this name is refused unless this module created it.
     type: str
     default: ftpcontrol
   clients:
     description:
-      - Who may call.
+      - The clients with access.
     type: list
     elements: dict
     required: true
     suboptions:
       name:
         description:
-          - What the log calls the client. At most 32 letters, digits, C(.), C(_) and C(-).
+          - The name of the client in the log. At most 32 letters, digits, C(.), C(_) and C(-).
         type: str
         required: true
       key:
         description:
-          - Its public key, without options. Each client has its own.
+          - The public key of the client, without options. Each client needs its own key.
         type: str
         required: true
       from:
         description:
-          - Addresses and networks it may come from; everywhere when left out or empty.
+          - Addresses and networks from which the client may connect; any address if omitted or empty.
         type: list
         elements: str
   command:
     description:
-      - Where the role C(user_command) has put C(ftp-users).
+      - The path of C(ftp-users), as installed by the role C(user_command).
     type: path
     default: /usr/local/sbin/ftp-users
   keys_directory:
     description:
-      - The directory of the file with the keys, owned by root with mode 0755.
+      - The directory of the key file, owned by root with mode 0755.
     type: path
     default: /etc/ssh/remote_control_keys
   config:
@@ -66,7 +66,7 @@ options:
     default: /etc/ssh/sshd_config
   backup:
     description:
-      - Keep the old C(sshd_config) beside the new one.
+      - Keep a copy of the old C(sshd_config) beside the new one.
     type: bool
     default: true
 seealso:
@@ -74,7 +74,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Let the shop manage the users
+- name: Allow the client shop to manage the users
   secure_ftp.server.remote_control:
     clients:
       - name: shop
@@ -82,7 +82,7 @@ EXAMPLES = r"""
         from: [192.0.2.10]
   notify: Reload sshd
 
-- name: Let nobody
+- name: Remove the access of all clients
   secure_ftp.server.remote_control:
     clients: []
   notify: Reload sshd
@@ -90,7 +90,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 changes:
-  description: What changed. Any of account, keys_directory, config, sudoers, keys, and reload when only that is due.
+  description: What changed. Any of account, keys_directory, config, sudoers, keys, and reload if only that is needed.
   returned: success
   type: list
   elements: str

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: self_signed_certificate
-short_description: Make and renew a self-signed certificate with openssl
+short_description: Create and renew a self-signed certificate with openssl
 version_added: 0.2.0
 description:
-  - Makes an RSA key of 3072 bits, where there is none, and a certificate that it signs itself.
-  - Renews the certificate with the same key before it ends, when the wished names are others, when it is that of
-    another key, and when it is valid for longer than O(days) from now. A greater O(days) alone does not renew it, that
-    waits until it is due.
-  - A certificate of the wished names that another tool made, such as community.crypto, stays until it is due.
-  - At no moment, even if the run is killed, is a certificate beside the key of another one.
+  - Creates an RSA key of 3072 bits, if there is none, and a self-signed certificate.
+  - Renews the certificate with the same key before it expires, if its names differ from the options, if it belongs to
+    another key, or if it is valid for longer than O(days) from now. A higher O(days) alone does not renew it at once,
+    but takes effect at the next renewal.
+  - A certificate with the right names from another tool, such as community.crypto, stays until its renewal is due.
+  - The certificate always belongs to the key beside it, even if the run is killed.
   - Needs no Python library on the host, only the package C(openssl).
 author: secure_ftp.server contributors (@secure_ftp)
 extends_documentation_fragment:
@@ -23,12 +23,12 @@ extends_documentation_fragment:
 options:
   certificate:
     description:
-      - The file of the certificate, in PEM. It belongs to root, mode 0644; another owner or mode is mended.
+      - The certificate file, in PEM. Root owns it, mode 0644; another owner or mode is corrected.
     type: path
     required: true
   key:
     description:
-      - The file of the private key, in PEM. It belongs to root, mode 0600; another owner or mode is mended.
+      - The private key file, in PEM. Root owns it, mode 0600; another owner or mode is corrected.
     type: path
     required: true
   common_name:
@@ -38,25 +38,25 @@ options:
     required: true
   subject_alt_name:
     description:
-      - Names by which clients call the host, such as V(DNS:ftp.example.net) and V(IP:192.0.2.1).
+      - The names that clients use for the host, such as V(DNS:ftp.example.net) and V(IP:192.0.2.1).
     type: list
     elements: str
     required: true
   days:
     description:
-      - How many days a new certificate is valid. One in place that ends more than a day later than a new one would
-        is renewed.
+      - How many days a new certificate is valid. An existing certificate is renewed if it expires more than a day later
+        than a new one would.
     type: int
     default: 825
   renew_days:
     description:
-      - How many days before its end it is renewed.
+      - The certificate is renewed this many days before it expires.
     type: int
     default: 30
 """
 
 EXAMPLES = r"""
-- name: A certificate for the FTPS server
+- name: Create a certificate for the FTPS server
   secure_ftp.server.self_signed_certificate:
     certificate: /etc/ssl/certs/vsftpd.crt
     key: /etc/ssl/private/vsftpd.key
@@ -67,19 +67,19 @@ EXAMPLES = r"""
 
 RETURN = r"""
 reasons:
-  description: Why the certificate was made or renewed; empty when it stays.
+  description: Why the certificate was created or renewed; empty if it stays.
   returned: success
   type: list
   elements: str
   sample: ["it ends in less than 30 days"]
 mended:
-  description: The files that were there and got another owner or mode.
+  description: Existing files whose owner or mode was corrected.
   returned: success
   type: list
   elements: str
   sample: [/etc/ssl/private/vsftpd.key]
 not_after:
-  description: The last day of the certificate, in UTC. In check mode that of the one that would be made.
+  description: The last day of the certificate, in UTC. In check mode, of the certificate that would be created.
   returned: success
   type: str
   sample: "2028-02-28"

@@ -11,10 +11,10 @@ short_description: Manage one SFTP user
 version_added: 0.1.0
 description:
   - Manages a jailed system account without a shell, its home, its password and its public keys.
-  - Changes the SFTP half of a user alone. Where FTPS has the same name, its password, lock and files stay as they are;
-    a warning says so when this change leaves the two with different passwords, or a way in by FTPS. Both are
-    changed by M(secure_ftp.server.ftp_user), and by the command C(ftp-users).
-  - Where a playbook has the user in its list, that list wins at its next run.
+  - Changes only the SFTP part of a user. If FTPS has a user of the same name, its password, lock and files stay as they
+    are. A warning says if the passwords then differ, or if the user can still log in by FTPS.
+    M(secure_ftp.server.ftp_user) and the command C(ftp-users) change both protocols.
+  - If the list of a playbook contains the user, the next run of that playbook overrides this change.
   - For a whole list use M(secure_ftp.server.sftp_users), which creates all accounts in one pass.
 author: secure_ftp.server contributors (@secure_ftp)
 extends_documentation_fragment:
@@ -26,7 +26,7 @@ extends_documentation_fragment:
 options:
   authorized_keys:
     description:
-      - The complete list of public keys. Without it, keys stay as they are.
+      - The complete list of public keys. If omitted, the keys stay as they are.
     type: list
     elements: str
 seealso:
@@ -35,18 +35,18 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Let batman in; everything else is discovered
+- name: Add batman; everything else is read from the live configuration
   secure_ftp.server.sftp_user:
     name: batman
     password: "{{ vault_batman }}"
 
-- name: Let robin in by key only
+- name: Add robin with a key only
   secure_ftp.server.sftp_user:
     name: robin
     authorized_keys:
       - "{{ lookup('ansible.builtin.file', 'robin.pub') }}"
 
-- name: Remove robin together with his files
+- name: Remove robin and the files of robin
   secure_ftp.server.sftp_user:
     name: robin
     state: absent
@@ -55,7 +55,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 name:
-  description: The user.
+  description: The user name.
   returned: success
   type: str
   sample: batman
@@ -65,12 +65,12 @@ state:
   type: str
   sample: present
 changes:
-  description: What changed of an existing user. Any of password, authorized_keys, locked, unlocked, shell and home.
+  description: What changed for an existing user. Any of password, authorized_keys, locked, unlocked, shell and home.
   returned: success
   type: list
   elements: str
 home:
-  description: The directory the user starts in, as seen on the host.
+  description: The start directory of the user, as a path on the host.
   returned: success
   type: str
   sample: /home/sftp/batman

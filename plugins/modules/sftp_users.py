@@ -10,11 +10,12 @@ module: sftp_users
 short_description: Manage all SFTP users at once
 version_added: 0.1.0
 description:
-  - Makes the members of one group the given users. Each is a system account without a shell, jailed by sshd.
-  - Each user has a home in the jail, owned by the user with mode 0700, and may have a password, public keys or both.
-  - The whole list is created in one pass.
-  - Changes the SFTP half of each user alone. The FTPS half, its password too, stays as it is. Both are changed by
-    M(secure_ftp.server.ftp_users), in one transaction, as the playbook C(users.yml) does.
+  - Adds, changes and removes SFTP users as the list says. Each is a system account without a shell in one group, jailed
+    by sshd.
+  - Each user has a home directory in the jail, owned by the user with mode 0700, and a password, public keys or both.
+  - All accounts are created in one pass.
+  - Changes only the SFTP part of each user. FTPS, including its password, stays as it is.
+    M(secure_ftp.server.ftp_users) changes both protocols in one transaction, and the playbook C(users.yml) uses it.
 author: secure_ftp.server contributors (@secure_ftp)
 extends_documentation_fragment:
   - secure_ftp.server.user.users
@@ -35,7 +36,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Exactly these users
+- name: Add these users and remove all others
   secure_ftp.server.sftp_users:
     users:
       - name: batman
@@ -46,7 +47,7 @@ EXAMPLES = r"""
           - "{{ lookup('ansible.builtin.file', 'robin.pub') }}"
     purge: true
 
-- name: These users go, and so do their files
+- name: Remove these users and their files
   secure_ftp.server.sftp_users:
     users:
       - name: joker
@@ -62,12 +63,12 @@ added:
   elements: str
   sample: [batman]
 changed_users:
-  description: Names of users of whom something changed.
+  description: Names of changed users.
   returned: success
   type: list
   elements: str
 changes:
-  description: What changed, by user. Any of password, authorized_keys, locked, unlocked, shell and home.
+  description: What changed for each user. Any of password, authorized_keys, locked, unlocked, shell and home.
   returned: success
   type: dict
   sample: {"robin": ["authorized_keys"]}
@@ -77,12 +78,12 @@ removed:
   type: list
   elements: str
 unchanged:
-  description: Names of the given users who were right already.
+  description: Names of the given users without any change.
   returned: success
   type: list
   elements: str
 homes:
-  description: Directories that were made or corrected.
+  description: Directories that were created or corrected.
   returned: success
   type: list
   elements: str
@@ -97,7 +98,7 @@ directory:
   type: str
   sample: /home/sftp
 keys_directory:
-  description: Where the public keys are.
+  description: The directory of the public keys.
   returned: success
   type: str
   sample: /etc/ssh/sftponly_keys

@@ -10,28 +10,28 @@ module: sshd_jail
 short_description: Jail the members of a group to SFTP
 version_added: 0.1.0
 description:
-  - Makes the group, the jail and the directory of the public keys.
-  - Writes a marked C(Match Group) block at the end of the main configuration file of sshd, and the distribution's
-    C(Subsystem sftp) line where there is none; one that is there stays as it is. Both go in at once, after C(sshd -t)
-    has accepted the whole file and C(sshd -T -C user=...) has shown that nothing changes for C(root) and for the user
-    who runs this.
-  - A C(Match Group) block made by hand for the same group is replaced when the marked block sets everything it sets to
-    the same values. Where a value differs the module fails, before it changes anything, and names the line, the
-    difference and the variable of the role that keeps it.
+  - Creates the group, the jail and the directory of the public keys.
+  - Writes a marked C(Match Group) block at the end of the main configuration file of sshd. If there is no
+    C(Subsystem sftp) line, it adds that of the distribution; an existing line stays as it is. Both are written at once,
+    after C(sshd -t) has accepted the whole file and C(sshd -T -C user=...) has shown that nothing changes for C(root)
+    and for the user who runs this module.
+  - A C(Match Group) block made by hand for the same group is replaced if the marked block sets all of its options to
+    the same values. If a value differs, the module fails before any change, and names the line, the difference and the
+    variable of the role that keeps the present value.
   - Does not reload sshd. It reports a change as long as the running daemon has not read the file, so that a handler is
-    notified again when an earlier run was cut short.
+    notified again if an earlier run was interrupted.
 author: secure_ftp.server contributors (@secure_ftp)
 extends_documentation_fragment:
   - secure_ftp.server.attributes
 options:
   group:
     description:
-      - The group whose members are jailed. Made as a system group when it is missing.
+      - The group whose members are jailed. It is created as a system group if it is missing.
     type: str
     default: sftponly
   directory:
     description:
-      - The jail, owned by root with mode 0711. Each directory above it must be writable by root only.
+      - The jail, owned by root with mode 0711. Only root may write to the directories above it.
     type: path
     default: /home/sftp
   keys_directory:
@@ -41,23 +41,23 @@ options:
     default: /etc/ssh/sftponly_keys
   password_authentication:
     description:
-      - Whether members may log in with a password. Otherwise only with a key.
+      - Whether members may log in with a password. With V(false) they need a key.
     type: bool
     default: true
   log_level:
     description:
-      - What C(internal-sftp) logs; without it, its default C(ERROR). Members log nothing without a C(/dev/log)
-        in the jail.
+      - The log level of C(internal-sftp); if omitted, its default C(ERROR). Members are logged only if there is a
+        C(/dev/log) in the jail.
     type: str
     choices: [QUIET, FATAL, ERROR, INFO, VERBOSE, DEBUG, DEBUG1, DEBUG2, DEBUG3]
   log_facility:
     description:
-      - The syslog facility of C(internal-sftp); without it, its default C(AUTH).
+      - The syslog facility of C(internal-sftp); if omitted, its default C(AUTH).
     type: str
     choices: [DAEMON, USER, AUTH, LOCAL0, LOCAL1, LOCAL2, LOCAL3, LOCAL4, LOCAL5, LOCAL6, LOCAL7]
   start_directory:
     description:
-      - Where a session starts, as a path in the jail; C(%u) is the user's name.
+      - The directory in which a session starts, as a path in the jail; C(%u) is the user name.
     type: str
     default: /%u
     version_added: 0.2.0
@@ -68,7 +68,7 @@ options:
     default: /etc/ssh/sshd_config
   backup:
     description:
-      - Keep the old configuration file beside the new one.
+      - Keep a copy of the old configuration file beside the new one.
     type: bool
     default: true
 seealso:
@@ -80,7 +80,7 @@ EXAMPLES = r"""
   secure_ftp.server.sshd_jail:
   notify: Reload sshd
 
-- name: Keys only
+- name: Allow login by key only
   secure_ftp.server.sshd_jail:
     password_authentication: false
   notify: Reload sshd
@@ -88,7 +88,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 changes:
-  description: What changed. Any of group, directory, keys_directory, config, and reload when only that is missing.
+  description: What changed. Any of group, directory, keys_directory, config, and reload if only that is needed.
   returned: success
   type: list
   elements: str

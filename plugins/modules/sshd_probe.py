@@ -1,24 +1,24 @@
 #!/usr/bin/python
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""See whether OpenSSH's server of this host really serves."""
+"""Verify that the OpenSSH server of this host answers."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: sshd_probe
-short_description: See whether OpenSSH's server of this host really serves
+short_description: Verify that the OpenSSH server of this host answers
 version_added: 0.2.0
 author: secure_ftp.server contributors (@secure_ftp)
 description:
-  - Connects to every port that sshd, or the socket of systemd that starts it, is to listen on, and reads its greeting.
-    Nobody is logged in.
-  - Waits for a server that is still starting. When one does not serve in time, the error holds what systemd and the
-    journal know of it.
+  - Connects to every port that sshd, or the systemd socket that starts it, is configured for, and reads its greeting.
+    It does not log in.
+  - Waits for a server that is still starting. If the server does not answer in time, the error contains its state in
+    systemd and its last lines in the journal.
   - Changes nothing.
 options:
   timeout:
-    description: How many seconds each port has to answer.
+    description: Each port must answer within this many seconds.
     type: int
     default: 10
 attributes:
@@ -31,19 +31,19 @@ attributes:
 """
 
 EXAMPLES = r"""
-- name: See that sshd answers
+- name: Verify that sshd answers
   secure_ftp.server.sshd_probe:
 """
 
 RETURN = r"""
 servers:
-  description: What was found, one entry for each place.
+  description: The servers, one entry for each address and port.
   returned: success
   type: list
   elements: dict
   contains:
     host:
-      description: The address that was asked.
+      description: The address of the connection.
       type: str
       returned: success
     port:
@@ -51,7 +51,7 @@ servers:
       type: int
       returned: success
     banner:
-      description: What the server says first.
+      description: The first line that the server sent.
       type: str
       returned: success
   sample:
@@ -71,7 +71,7 @@ if TYPE_CHECKING:
 
 
 def wait_for(host: str, port: int, timeout: float) -> dict[str, Any]:
-    """Probe one place until sshd serves there or its time is over."""
+    """Probe one address and port until sshd answers there or the time is over."""
     said = wait_until_served(lambda: banner(host, port), "ssh", port, timeout)
     return {"host": host, "port": port, "banner": said}
 

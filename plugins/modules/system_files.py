@@ -1,33 +1,33 @@
 #!/usr/bin/python
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Several small files of root's in one task."""
+"""Several small files owned by root in one task."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: system_files
-short_description: Write several small files of the system in one task
+short_description: Write several small system files in one task
 version_added: 0.2.0
 description:
-  - Makes directories that are missing, keeps copies of what somebody else wrote, and writes files of root's, in this
+  - Creates missing directories, keeps copies of files that somebody else wrote, and writes files owned by root, in this
     order.
-  - A task costs a connection and a start of Python on the host; a loop over M(ansible.builtin.template) costs two of
-    each for every file.
-  - A file is replaced whole or not at all. A symbolic link in its place is refused.
+  - One task needs one connection and one start of Python on the host. A loop over M(ansible.builtin.template) needs two
+    of each for every file.
+  - A file is replaced completely or not at all. A symbolic link in its place is refused.
 author: secure_ftp.server contributors (@secure_ftp)
 extends_documentation_fragment:
   - secure_ftp.server.attributes
 options:
   directories:
     description:
-      - Directories to make, in this order. One that is there already keeps its owner and its mode.
+      - Directories to create, in this order. Existing directories keep their owner and mode.
     type: list
     elements: dict
     default: []
     suboptions:
       path:
-        description: The directory. Those above it that are missing are made, too.
+        description: The directory. Missing directories above it are created too.
         type: path
         required: true
       mode:
@@ -36,23 +36,23 @@ options:
         default: '0755'
   keep:
     description:
-      - Files beside which a dated copy stays, unless this collection wrote them.
+      - Files to keep a dated copy of, unless this collection wrote them.
     type: list
     elements: path
     default: []
   files:
     description:
-      - The files.
+      - The files to write.
     type: list
     elements: dict
     default: []
     suboptions:
       path:
-        description: The file. Its directory has to be there.
+        description: The file. Its directory must exist.
         type: path
         required: true
       content:
-        description: What is to be in it, to the last byte.
+        description: The exact content of the file.
         type: str
         required: true
       mode:
@@ -60,19 +60,19 @@ options:
         type: str
         default: '0644'
       replace:
-        description: Whether a file that is there is made like that, too. With V(false) it stays as it is.
+        description: Whether to replace an existing file. With V(false) it stays as it is.
         type: bool
         default: true
   look_for:
     description:
-      - Paths to look for, once everything else is done.
+      - Paths to look for, after all other steps.
     type: list
     elements: path
     default: []
 """
 
 EXAMPLES = r"""
-- name: Describe a service and its timer
+- name: Write a service and its timer
   secure_ftp.server.system_files:
     files:
       - path: /etc/systemd/system/report.service
@@ -83,25 +83,25 @@ EXAMPLES = r"""
 
 RETURN = r"""
 paths:
-  description: What was made or replaced.
+  description: The created or replaced paths.
   returned: success
   type: list
   elements: str
   sample: [/etc/systemd/system/report.timer]
 there:
-  description: Those of O(look_for) that are there.
+  description: The paths of O(look_for) that exist.
   returned: success
   type: list
   elements: str
   sample: [/etc/systemd/system/report.service]
 links:
-  description: Those of them that are symbolic links.
+  description: The paths of O(look_for) that are symbolic links.
   returned: success
   type: list
   elements: str
   sample: []
 copies:
-  description: The copies of what somebody else wrote.
+  description: The copies of files that somebody else wrote.
   returned: success
   type: list
   elements: str

@@ -6,28 +6,29 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: ufw_guard
-short_description: Put UFW back as it was unless a change is confirmed in time
+short_description: Undo a change of UFW unless it is confirmed in time
 version_added: 0.1.0
 description:
-  - A change of the firewall can cut the connection it came by. Armed before the change and disarmed over a B(new)
-    connection after it, this guard makes the host undo by itself what nobody can confirm.
-  - Armed, it keeps a copy of UFW's settings and rules and runs a transient systemd timer (C(systemd-run --on-active)).
-    When that elapses, a UFW that was inactive is disabled, one that was active gets its old rules back.
-  - A reboot in that time undoes the change too. The copies are on the disk before anything is changed, and a unit of
-    systemd puts them back before C(ufw.service). Confirmed or undone, copies and unit are gone.
+  - A change of the firewall can cut the connection of Ansible. Arm this guard before the change, and disarm it over a
+    B(new) connection after the change. If it is not disarmed, the host undoes the change by itself.
+  - The armed guard keeps a copy of UFW's settings and rules and runs a transient systemd timer
+    (C(systemd-run --on-active)). When the timer elapses, UFW is disabled if it was inactive before, or gets its old
+    rules back if it was active.
+  - A reboot within that time undoes the change too. The copies are on the disk before any change, and a systemd unit
+    restores them before C(ufw.service) starts. When the change is confirmed or undone, copies and unit are removed.
 author: secure_ftp.server contributors (@secure_ftp)
 options:
   state:
     description:
-      - V(armed) copies the files and starts the time. A guard that a run left armed when it died is kept, with the
-        older copies; its time starts again. An error when an earlier change had to be undone first.
-      - V(renewed) lets the time start again; an error when the guard has gone off.
-      - V(disarmed) keeps the firewall as it is now; an error when the guard has gone off.
+      - V(armed) copies the files and starts the timer. If an earlier run died and left the guard armed, its older
+        copies are kept and the timer starts again. It is an error if an earlier change had to be undone first.
+      - V(renewed) starts the timer again. It is an error if the guard has already undone the change.
+      - V(disarmed) confirms the present firewall. It is an error if the guard has already undone the change.
     type: str
     choices: [armed, renewed, disarmed]
     required: true
   timeout:
-    description: Seconds until the firewall is put back. Not used with O(state=disarmed).
+    description: Seconds until the change is undone. Not used with O(state=disarmed).
     type: int
     default: 60
 attributes:
@@ -38,7 +39,7 @@ extends_documentation_fragment:
 """
 
 EXAMPLES = r"""
-- name: Undo the change in a minute
+- name: Undo the next change after a minute unless it is confirmed
   secure_ftp.server.ufw_guard:
     state: armed
 
@@ -46,7 +47,7 @@ EXAMPLES = r"""
   community.general.ufw:
     state: enabled
 
-- name: Come back over a new connection
+- name: Open a new connection
   ansible.builtin.meta: reset_connection
 
 - name: Confirm the change

@@ -10,16 +10,16 @@ module: user_command
 short_description: Install the command ftp-users
 version_added: 0.1.0
 description:
-  - Installs the command C(ftp-users), which manages the users of both protocols on the host itself, and the part of
-    this collection's library that it is made of.
-  - A new version is complete before the command is switched over to it.
+  - Installs the command C(ftp-users), which manages the users of both protocols on the host, and the part of this
+    collection's library that it needs.
+  - The command switches to a new version only after that is installed completely.
 author: secure_ftp.server contributors (@secure_ftp)
 extends_documentation_fragment:
   - secure_ftp.server.attributes
 options:
   path:
     description:
-      - The command.
+      - The path of the command.
     type: path
     default: /usr/local/sbin/ftp-users
   library:
@@ -29,7 +29,7 @@ options:
     default: /usr/local/lib/secure_ftp.server
   link:
     description:
-      - A second name of the command, a symbolic link. Of a file that is there a dated copy stays beside it.
+      - A symbolic link to the command, as its second name. A dated copy of an existing file is kept beside it.
     type: path
 seealso:
   - module: secure_ftp.server.ftp_users
@@ -44,7 +44,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 paths:
-  description: What was made or replaced.
+  description: The created or replaced paths.
   returned: success
   type: list
   elements: str

@@ -1,21 +1,21 @@
 #!/usr/bin/python
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Write a vsftpd.conf that vsftpd accepts, or nothing."""
+"""Write vsftpd.conf if vsftpd accepts it, or change nothing."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: vsftpd_config
-short_description: Write a vsftpd.conf that vsftpd accepts
+short_description: Write vsftpd.conf if vsftpd accepts it
 version_added: 0.1.0
 author: secure_ftp.server contributors (@secure_ftp)
 description:
   - Writes the complete configuration of one vsftpd instance.
-  - The new configuration is checked before it replaces the old one. vsftpd itself is asked whether it accepts the
-    file and can load the certificates, and the module finds what vsftpd does not report - unknown users, missing
-    directories, numbers that are none, ports that are swapped or collide, addresses nobody can connect to.
-  - When a check fails nothing is changed and the old configuration keeps serving.
+  - The new configuration is checked before it replaces the old one. vsftpd itself must accept the file and load the
+    certificates, and the module finds errors that vsftpd does not report - unknown users, missing directories, invalid
+    numbers, ports that are swapped or conflict, addresses that clients cannot connect to.
+  - If a check fails, nothing is changed and the server keeps running with the old configuration.
 options:
   path:
     description: The configuration file.
@@ -23,8 +23,8 @@ options:
     default: /etc/vsftpd.conf
   options:
     description:
-      - The settings, named as in vsftpd.conf(5). They become the whole content of the file, in this order.
-      - A boolean is written as C(YES) or C(NO). A setting whose value is V(null) is left out.
+      - The settings, named as in vsftpd.conf(5). They become the complete content of the file, in this order.
+      - A boolean is written as C(YES) or C(NO). A setting with the value V(null) is omitted.
       - Quote octal numbers, as in C(local_umask=077), because YAML reads a bare C(077) as the number 63.
     type: dict
     required: true
@@ -33,21 +33,20 @@ options:
     type: str
     default: '0644'
   backup:
-    description: Keep the old file beside the new one, under a name that carries the time.
+    description: Keep a copy of the old file beside the new one, with the time in its name.
     type: bool
     default: false
   validate:
     description:
       - Check the configuration on this host. V(false) checks the values only.
-      - Whether or not it is set, vsftpd is asked only where O(vsftpd) exists.
+      - In either case vsftpd checks the file only if O(vsftpd) exists.
     type: bool
     default: true
   unit:
     description:
-      - The systemd unit that serves with this file. When it started, or was last told to reload, before the file or a
-        certificate it names was written, the module reports a change with RV(restart_required), so that a handler
-        makes up for it.
-      - That is how a renewed certificate, and the work of an earlier run that was cut short, get into use.
+      - The systemd unit that uses this file. If the file, or a certificate that it names, is newer than the last start
+        or reload of the unit, the module reports a change with RV(restart_required), so that a handler restarts it.
+      - In this way a renewed certificate, or a change by an earlier interrupted run, takes effect.
     type: str
   vsftpd:
     description: The vsftpd program.
@@ -58,13 +57,13 @@ attributes:
     description: Can run in check mode and predict what would change.
     support: full
     details:
-      - In check mode what an earlier task of the same run may create (users, directories, certificates) is
-        returned in RV(absent) instead of failing the task.
+      - In check mode the task does not fail if users, directories or certificates are missing that an earlier task of
+        the same run may create. They are returned in RV(absent).
   diff_mode:
     description: Shows the difference between the old and the new file.
     support: full
 notes:
-  - The file must hold no secrets. vsftpd.conf has no setting that is one.
+  - The file must not contain secrets. vsftpd.conf has no setting for a secret.
 """
 
 EXAMPLES = r"""
@@ -92,27 +91,27 @@ path:
   type: str
   sample: /etc/vsftpd.conf
 changed_options:
-  description: Names of the settings that are new, different or gone.
+  description: Names of the settings that were added, changed or removed.
   returned: success
   type: list
   elements: str
   sample: [max_per_ip]
 restart_required:
   description:
-    - Whether one of RV(changed_options) takes effect only when vsftpd is started anew, because it belongs to the
-      listening socket or to TLS, or O(unit) has not read what is there. The others need a reload.
+    - Whether a restart is necessary, because one of RV(changed_options) belongs to the listening socket or to TLS, or
+      because O(unit) has not read the present files. Other changes need only a reload.
   returned: success
   type: bool
   sample: false
 absent:
-  description: In check mode, what the configuration names and this host does not have yet.
+  description: In check mode, items that the configuration names and that do not exist on this host yet.
   returned: check mode
   type: list
   elements: str
   sample: ["rsa_cert_file: /etc/vsftpd/tls/server.crt: No such file or directory"]
 backup_file:
   description: The copy of the old file.
-  returned: changed and O(backup=true) and there was a file
+  returned: changed, with O(backup=true), if the file existed
   type: str
   sample: /etc/vsftpd.conf.12345.2026-01-31@12:00:00~
 """
@@ -156,7 +155,7 @@ def current_file(path: str) -> tuple[str | None, int]:
 
 
 def configure(module: AnsibleModule) -> dict[str, Any]:
-    """Bring the file to what the parameters say, unless a check fails."""
+    """Write the file as the parameters say, unless a check fails."""
     path, binary = module.params["path"], module.params["vsftpd"]
     if not re.match(r"0?[0-7]{3}\Z", module.params["mode"]):
         raise SecureFtpError("mode", "octal permission bits such as '0644'", found=repr(module.params["mode"]))
