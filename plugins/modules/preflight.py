@@ -47,6 +47,18 @@ options:
         set up would lose or change settings, that is a problem.
     type: dict
     default: {}
+  packages:
+    description:
+      - Packages of which RV(installed) is to say whether they are installed.
+    type: list
+    elements: str
+    default: []
+  units:
+    description:
+      - Units of systemd of which RV(units) is to say whether they are active and enabled.
+    type: list
+    elements: str
+    default: []
   login_user:
     description:
       - The user that Ansible logs in as. No entry of O(users) may have this name.
@@ -118,6 +130,17 @@ ssh_ports:
   type: list
   elements: int
   sample: [22]
+installed:
+  description: Those of O(packages) that are installed.
+  returned: success
+  type: list
+  elements: str
+  sample: [logrotate, vsftpd]
+units:
+  description: For each of O(units), whether it is active, and whether it is enabled.
+  returned: success
+  type: dict
+  sample: {"vsftpd": {"active": true, "enabled": true}}
 """
 
 from dataclasses import asdict
@@ -126,6 +149,8 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.module import run, warn
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import Problem, SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.settings import Settings
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.packages import installed
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.units import states
 from ansible_collections.secure_ftp.server.plugins.module_utils._preflight.checks import (
     Control,
     message,
@@ -168,7 +193,12 @@ def check(module: AnsibleModule) -> dict[str, Any]:
     }
     if found:
         module.fail_json(msg=message(found), **told)
-    return {"changed": False, **told}
+    return {
+        "changed": False,
+        **told,
+        "installed": installed(module.params["packages"]),
+        "units": {name: state._asdict() for name, state in states(module.params["units"]).items()},
+    }
 
 
 def main() -> None:
@@ -180,6 +210,8 @@ def main() -> None:
                 "variables": {"type": "dict", "default": {}},
                 "unresolved": {"type": "dict", "default": {}},
                 "configurations": {"type": "dict", "default": {}},
+                "packages": {"type": "list", "elements": "str", "default": []},
+                "units": {"type": "list", "elements": "str", "default": []},
                 "login_user": {"type": "str", "default": ""},
                 "defined": {"type": "list", "elements": "str", "default": []},
                 "missing_collections": {"type": "list", "elements": "str", "default": []},

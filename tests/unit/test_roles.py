@@ -72,10 +72,10 @@ def test_packages_are_installed_in_one_place_and_what_has_to_come_first_does() -
 
 
 def test_the_log_is_rotated_by_its_size_and_holds_no_commands() -> None:
-    assert place("include_tasks", "log_size.yml") and "when" not in TASKS[place("include_tasks", "log_size.yml")]
-    tasks: list[dict[str, Any]] = yaml.safe_load((VSFTPD / "tasks/log_size.yml").read_text())
-    timer = next(task["ansible.builtin.systemd_service"] for task in tasks if "ansible.builtin.systemd_service" in task)
-    assert (timer["name"], timer["enabled"]) == ("secure-ftp-logrotate.timer", True)
+    timer = TASKS[place("systemd_service", "__vsftpd_timer")]["ansible.builtin.systemd_service"]
+    assert timer["enabled"] is True and variables("vsftpd")["__vsftpd_timer"] == "secure-ftp-logrotate.timer"
+    places = next(task for task in TASKS if task.get("register") == "__vsftpd_places")
+    assert "__vsftpd_log_files" in places["secure_ftp.server.system_files"]["files"]
     rules = (VSFTPD / "templates/log_size.conf.j2").read_text()
     assert "{{ vsftpd_log_max_size }}" in rules and "{{ vsftpd_log_file }}" in rules
     defaults = yaml.safe_load((VSFTPD / "defaults/main.yml").read_text())

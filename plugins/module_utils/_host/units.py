@@ -1,15 +1,46 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""Whether a running daemon has read what is on the disk now."""
+"""What systemd says of units: whether they run, start at boot, and have read what is on the disk now."""
 
 from __future__ import annotations
 
 import os
 import time
-from typing import Iterable
+from typing import Iterable, NamedTuple
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._host.programs import MissingProgram, run_command
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.programs import MissingProgram, Run, run_command
+
+
+class State(NamedTuple):
+    """Whether a unit runs now, and whether it is started at boot."""
+
+    active: bool = False
+    enabled: bool = False
+
+
+def states(units: Iterable[str], run: Run = run_command) -> dict[str, State]:
+    """The State of each of ``units``; one that systemd does not know is neither.
+
+    Source: systemctl(1), ``show``: one paragraph for each unit, in the order asked for.
+    """
+    names = list(dict.fromkeys(units))
+    if not names:
+        return {}
+    try:
+        answer = run(["systemctl", "show", "--property=ActiveState,UnitFileState", *names]).out
+    except MissingProgram:
+        answer = ""
+    shown = [dict(line.partition("=")[::2] for line in part.splitlines()) for part in answer.strip().split("\n\n")]
+    known = dict(zip(names, shown))
+    return {
+        name: State(
+            known.get(name, {}).get("ActiveState") in ("active", "reloading"),
+            known.get(name, {}).get("UnitFileState") == "enabled",
+        )
+        for name in names
+    }
+
 
 _PROPERTIES = "ActiveState,NeedDaemonReload,StateChangeTimestampMonotonic"
 

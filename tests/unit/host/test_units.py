@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._host import programs
-from ansible_collections.secure_ftp.server.plugins.module_utils._host.units import is_outdated
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.units import State, is_outdated, states
 
 
 @pytest.fixture
@@ -83,3 +83,27 @@ def test_a_changed_unit_file_is_not_read_yet(shown):
 def test_without_systemd_nothing_is_known(tmp_path, monkeypatch):
     monkeypatch.setattr(programs, "PATH", str(tmp_path))
     assert not is_outdated("vsftpd", [written(tmp_path / "new", 1)])
+
+
+def test_the_states_of_units_come_in_the_order_they_were_asked_for():
+    def run(command):
+        assert command[-3:] == ["vsftpd", "nothing", "late.timer"]
+        return programs.Output(
+            0,
+            "ActiveState=active\nUnitFileState=enabled\n\n"
+            "ActiveState=inactive\nUnitFileState=\n\n"
+            "ActiveState=failed\nUnitFileState=enabled\n",
+        )
+
+    assert states(["vsftpd", "nothing", "late.timer", "vsftpd"], run) == {
+        "vsftpd": State(True, True),
+        "nothing": State(False, False),
+        "late.timer": State(False, True),
+    }
+
+
+def test_a_host_without_systemd_runs_nothing():
+    def run(command):
+        raise programs.MissingProgram("systemctl: not there")
+
+    assert states(["ssh"], run) == {"ssh": State(False, False)} and states([], run) == {}

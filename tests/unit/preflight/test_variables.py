@@ -157,7 +157,7 @@ def test_roles_alone_do_not_purge_without_a_list() -> None:
     assert firsts[0]["when"] == "ftp_users_purge | default(false) | bool"
 
 
-@pytest.mark.parametrize("role", ["vsftpd", "pam_userdb", "sshd_chroot"])
+@pytest.mark.parametrize("role", ["vsftpd", "pam_userdb", "sshd_chroot", "remote_control"])
 def test_a_role_alone_looks_at_what_is_there_before_it_changes_anything(role: str) -> None:
     tasks = yaml.safe_load((ROOT / "roles" / role / "tasks/main.yml").read_text())
     number = next(number for number, task in enumerate(tasks) if "secure_ftp.server.preflight" in task)
@@ -165,7 +165,11 @@ def test_a_role_alone_looks_at_what_is_there_before_it_changes_anything(role: st
     given = tasks[number]["secure_ftp.server.preflight"]
     assert given["roles"] == [role] and ("configurations" in given) == (role == "vsftpd")
     (site,) = yaml.safe_load((ROOT / "playbooks/site.yml").read_text())
-    assert site["pre_tasks"][0]["secure_ftp.server.preflight"] == {"configurations": "{{ __vsftpd_wanted }}"}
+    whole = site["pre_tasks"][0]
+    assert whole["secure_ftp.server.preflight"]["configurations"] == "{{ __vsftpd_wanted }}"
+    assert given["packages"] == f"{{{{ __{role}_packages }}}}"
+    assert f"__{role}_packages" in whole["secure_ftp.server.preflight"]["packages"]
+    assert whole["register"] == "__preflight" and tasks[number]["register"] == f"__{role}_preflight"
     assert site["vars"]["__preflight_done"] is True and "__preflight_done" in tasks[number]["when"]
 
 
