@@ -36,7 +36,7 @@ def site(inventory: Path, plays: Plays) -> Line:
     seconds, changed = run_playbook(inventory, playbook, variables)
     if changed:
         raise PlayError(f"site.yml: expected changed=0 on the second run, found changed={changed}")
-    return in_pings("site.yml that changes nothing, 2 users", seconds, plays.ping(), 45)
+    return in_pings("site.yml that changes nothing, 2 users", seconds, plays.ping(), 25)
 
 
 def in_pings(what: str, seconds: float, ping: float, target: float) -> Line:

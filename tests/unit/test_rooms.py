@@ -18,8 +18,8 @@ PACKAGE = "ansible_collections.secure_ftp.server.plugins.module_utils"
 FLOORS = (
     ("_core",),
     ("_host", "_users"),
-    ("_ssh", "_tls", "_firewall", "_ftps"),
-    ("_sftp",),
+    ("_ssh", "_tls"),
+    ("_ftps", "_sftp", "_firewall"),
     ("_manage", "_doctor"),
     ("_remote",),
     ("_command", "_preflight", "_ansible"),
@@ -78,6 +78,10 @@ def test_imports_lead_downwards(name: str) -> None:
     upwards = [other for other in GRAPH[name] if room(other) != room(name) and FLOOR[room(other)] >= FLOOR[room(name)]]
     assert not upwards, f"{name} is on floor {FLOOR[room(name)]}"
     assert name not in needed(name), "a circle"
+
+
+def test_the_protocols_and_the_firewall_are_strangers() -> None:
+    assert FLOOR["_ftps"] == FLOOR["_sftp"] == FLOOR["_firewall"], "so that no import leads from one to another"
 
 
 def test_the_host_knows_no_word_of_file_transfer() -> None:
