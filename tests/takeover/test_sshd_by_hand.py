@@ -55,7 +55,8 @@ VARIABLES: dict[str, Any] = {
     "ftp_users_password_min_length": 1,
 }
 ROLES = "--tags=vsftpd,pam_userdb,sshd_chroot,user_command"
-RELOAD_WITHOUT_PAM = "sed -i 's/^UsePAM .*/UsePAM no/' /etc/ssh/sshd_config && systemctl reload ssh"
+# A reload returns before sshd listens again; a restart does not.
+RESTART_WITHOUT_PAM = "sed -i 's/^UsePAM .*/UsePAM no/' /etc/ssh/sshd_config && systemctl restart ssh"
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ def server(container) -> Iterator[Server]:
     stopped = container.play({**VARIABLES, **users}, ROLES)
     after = container.sh(STATE).stdout
     assert stopped.returncode != 0, stopped.stdout
-    container.sh(f"sed -i '/^AllowGroups/s/$/ ftpjail/' {DROP_IN}; systemctl reload ssh")
+    container.sh(f"sed -i '/^AllowGroups/s/$/ ftpjail/' {DROP_IN}; systemctl restart ssh")
     key = container.sh("cat /root/key.pub").stdout.strip()
     keyed = {"name": "keyonly", "authorized_keys": [key], "protocols": ["sftp"]}
     users = {"ftp_users": [*VARIABLES["ftp_users"], keyed]}
@@ -128,10 +129,10 @@ def test_nobody_outside_the_group_gets_sftp_and_the_subsystem_line_stays(server)
     assert server.get("sftp://127.0.0.1/etc/passwd", "mailbox1", "Mail-box-1"), "only the shell kept mailbox1 out"
     server.host.sh("usermod -s /usr/sbin/nologin mailbox1")
     assert "subsystem-internal" not in server.host.sh("ftp-users check", check=False).stdout
-    server.host.sh("sed -i 's/^Subsystem.*/Subsystem sftp internal-sftp/' /etc/ssh/sshd_config; systemctl reload ssh")
+    server.host.sh("sed -i 's/^Subsystem.*/Subsystem sftp internal-sftp/' /etc/ssh/sshd_config; systemctl restart ssh")
     said = server.host.sh("ftp-users check", check=False).stdout
     assert server.get("sftp://127.0.0.1/etc/passwd", "mailbox1", "Mail-box-1") and "subsystem-internal" in said
-    server.host.sh(f"sed -i 's|^Subsystem.*|{SUBSYSTEM}|' /etc/ssh/sshd_config; systemctl reload ssh")
+    server.host.sh(f"sed -i 's|^Subsystem.*|{SUBSYSTEM}|' /etc/ssh/sshd_config; systemctl restart ssh")
 
 
 def test_the_jail_of_others_stays_as_it_is_and_the_command_uses_ours(server):
@@ -191,7 +192,7 @@ def test_locked_in_the_list_is_locked_on_both_protocols_until_unlocked(server):
 @pytest.mark.parametrize("without_pam", [False, True])
 def test_a_user_with_a_key_only_can_be_locked_with_and_without_pam(server, without_pam):
     if without_pam:
-        server.host.sh(RELOAD_WITHOUT_PAM)
+        server.host.sh(RESTART_WITHOUT_PAM)
     assert "usepam no" in server.host.sh("sshd -T").stdout or not without_pam
     field = server.host.sh("getent shadow keyonly").stdout.split(":")[1]
     assert re.fullmatch(r"\*", field), f"a mark such as ! would keep the key out without PAM: {field}"

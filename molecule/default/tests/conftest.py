@@ -278,6 +278,8 @@ class Control:
     def at_once(self, calls: list, **connect) -> list[dict]:
         """Make every call [verb, fields] in the same moment, each over a connection of its own."""
         place = {"host": self.server.address, "key_file": self.key_file, "known_hosts": self.server.known_hosts}
+        # So many take minutes on a machine that is busy with other servers, too.
+        place["patience"] = 500
         data = json.dumps({"connect": {**place, **connect}, "calls": calls}).encode()
         answer = self._run(f"python3 {CLIENT_DIRECTORY}/remote.py {CLIENT_DIRECTORY}/python", data, timeout=600)
         assert answer.status == 0, answer.errors

@@ -105,11 +105,11 @@ def option(line: str) -> str:
 def before_block(*lines: str) -> str:
     """Put lines in front of the role's block, where they win over it, and let the daemon read them."""
     text = "\\n".join(lines)
-    return f"sed -i '/^# BEGIN .* sshd_chroot/i {text}' {SSHD} && systemctl reload ssh"
+    return f"sed -i '/^# BEGIN .* sshd_chroot/i {text}' {SSHD} && systemctl restart ssh"
 
 
 def without_block() -> str:
-    return f"sed -i '/^# BEGIN .* sshd_chroot/,/^# END .* sshd_chroot/d' {SSHD} && systemctl reload ssh"
+    return f"sed -i '/^# BEGIN .* sshd_chroot/,/^# END .* sshd_chroot/d' {SSHD} && systemctl restart ssh"
 
 
 CASES = [
@@ -168,14 +168,14 @@ CASES = [
     Case("no block", without_block(), ("jail-missing",), "sftponly"),
     Case("one user out", before_block("Match User robin", "ChrootDirectory none", "ForceCommand /bin/sh"),
          ("jail-open",), "user robin: chrootdirectory"),
-    Case("edited block", f"sed -i 's/^ *ForceCommand .*/    ForceCommand none/' {SSHD} && systemctl reload ssh",
+    Case("edited block", f"sed -i 's/^ *ForceCommand .*/    ForceCommand none/' {SSHD} && systemctl restart ssh",
          ("jail-open",), "forcecommand"),
     Case("forwarding", before_block("Match User robin", "AllowTcpForwarding yes"), ("jail-doors",),
          "allowtcpforwarding"),
-    Case("lines lost", f"sed -i '/^ *PermitTTY/d; /^ *X11Forwarding/d' {SSHD} && systemctl reload ssh",
+    Case("lines lost", f"sed -i '/^ *PermitTTY/d; /^ *X11Forwarding/d' {SSHD} && systemctl restart ssh",
          ("jail-doors",), "permittty"),
     Case("denied", before_block("DenyUsers robin"), ("sftp-login-refused",), "user robin: denyusers", runnable=False),
-    Case("a jail each", f"sed -i 's|ChrootDirectory .*|&/%u|' {SSHD} && systemctl reload ssh", ("jail-unsupported",),
+    Case("a jail each", f"sed -i 's|ChrootDirectory .*|&/%u|' {SSHD} && systemctl restart ssh", ("jail-unsupported",),
          "%u", runnable=False),
     Case("sshd refuses", before_block("NoSuchKeyword yes") + " || true", ("sshd-config",), "NoSuchKeyword",
          runnable=False),
@@ -200,7 +200,7 @@ CASES = [
     Case("an administrator", "gpasswd -a robin adm", ("account-privileged",), "robin: expected an account"),
     Case("an end", "chage --expiredate 2020-01-02 robin", ("account-expires",), "robin on 2020-01-02"),
     Case("a home left", f"mkdir -m 0700 {SFTP_JAIL}/zoe; chown 4242 {SFTP_JAIL}/zoe", ("sftp-home-left",), "zoe"),
-    Case("SFTP for all", f"sed -i 's|^Subsystem.*|Subsystem sftp internal-sftp|' {SSHD}; systemctl reload ssh;"
+    Case("SFTP for all", f"sed -i 's|^Subsystem.*|Subsystem sftp internal-sftp|' {SSHD}; systemctl restart ssh;"
          " useradd --shell /usr/sbin/nologin mailbox; echo mailbox:mail-Box-1234 | chpasswd",
          ("subsystem-internal",), "mailbox", runnable=False),
     Case("own keys", "chown batman /etc/ssh/sftponly_keys/batman", ("key-file-unsafe",), "batman"),

@@ -166,14 +166,14 @@ def test_the_key_and_sshd_keep_the_doors_closed_each_alone(server, control, left
         if left != "sshd":
             block = "/BEGIN secure_ftp.server remote_control/,/END secure_ftp.server remote_control/"
             server.sh(f"sed -i '{block}{{/BEGIN\\|Match\\|AuthorizedKeysFile\\|END/!d}}' {config}")
-        server.sh("sshd -t && systemctl reload ssh.service; sleep 1")
+        server.sh("sshd -t && systemctl restart ssh.service")
         seen = refused(server, control)
     finally:
         server.sh(
             f"cp -p /root/sshd_config-kept {config}; cp -p /root/keys-kept {KEYS}; rm /root/*-kept /tmp/pwned.sock",
             check=False,
         )
-        server.sh("systemctl reload ssh.service; sleep 1")
+        server.sh("systemctl restart ssh.service")
     open_doors = {door for door, closed in seen.items() if not closed}
     # Paramiko does not survive every request that is granted, so that later ones may count as refused.
     sure = {"terminal", "agent", "local_forward"}

@@ -23,7 +23,7 @@ def test_only_what_is_installed_and_not_what_was_removed_or_is_unknown() -> None
 
 def test_a_host_without_dpkg_has_none() -> None:
     def run(command: Sequence[str]) -> Output:
-        raise MissingProgram("dpkg-query: not there")
+        raise MissingProgram("dpkg-query", found="it is missing")
 
     assert installed(["vsftpd"], run) == [] and installed([], run) == []
 

@@ -104,6 +104,6 @@ def test_the_states_of_units_come_in_the_order_they_were_asked_for():
 
 def test_a_host_without_systemd_runs_nothing():
     def run(command):
-        raise programs.MissingProgram("systemctl: not there")
+        raise programs.MissingProgram("systemctl", found="it is missing")
 
     assert states(["ssh"], run) == {"ssh": State(False, False)} and states([], run) == {}
