@@ -15,9 +15,8 @@ from collections import Counter
 from typing import Any, Tuple
 
 from conftest import COMMAND_CUTS, PASSWORDS, dice_of
-from users import evidence, halves, left_in_shadow, new_findings, probe, sides
+from users import JOURNAL, evidence, halves, left_in_shadow, new_findings, probe, sides
 
-JOURNAL = "/var/lib/secure_ftp.server/unfinished.json"
 NAMES = [f"thug{number}" for number in range(6)]
 Change = Tuple[str, str, "str | None"]
 """A verb, a name and the password after it; None for nobody."""
@@ -111,7 +110,7 @@ def judge(machine, town: Town, change: Change, known: list[str]) -> str:
     return outcome + (" with a journal" if left else "") + (f" and found as {at_boot}" if at_boot else "")
 
 
-def test_power_cuts_while_people_change(machine, figure):
+def test_power_cuts_while_users_change(machine, figure):
     town, counts, lost, boots = Town(), {"verbs": Counter(), "outcomes": Counter()}, Counter(), []
     # A machine of an earlier run may have an older command.
     installed = machine.ansible("ansible", "machine", "--become", "-m", "secure_ftp.server.user_command")

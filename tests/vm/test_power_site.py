@@ -15,7 +15,7 @@ import time
 from typing import Any
 
 from conftest import PASSWORDS, SITE_CUTS, USERS, VARIABLES, dice_of, recap, tasks_of
-from users import halves, left_in_shadow, new_findings, probe, sides
+from users import JOURNAL, halves, left_in_shadow, new_findings, probe, sides
 
 CLERKS = {f"clerk{number}": f"Clerk number {number}" for number in range(3)}
 ODD = {
@@ -70,14 +70,15 @@ def run_until_dark(machine, number: int, task: int, after: int) -> str | None:
 def expect_nobody_lost(machine) -> list[str]:
     """After the boot: who was there is there, nobody else got in. Who of the clerks is there by one protocol so far.
 
-    The roles of FTPS and of SFTP are two tasks, FTPS first: between them a run that stops leaves its new users with
-    FTPS and those it removes with SFTP, and the next run finishes them.
+    The users of both protocols are one change, so that can only be while its journal waits for the next one.
     """
     for name in ("batman", "robin"):
         assert probe(machine, name, {PASSWORDS[name]}) == PASSWORDS[name]
     assert probe(machine, "alfred", {PASSWORDS["alfred"]}) is None
     users = machine.users()
-    return [name for name in CLERKS if len(sides(users.get(name))) == 1]
+    half = [name for name in CLERKS if len(sides(users.get(name))) == 1]
+    assert not half or machine.sh(f"ls {JOURNAL}"), half
+    return half
 
 
 def test_power_cuts_during_site_yml(machine, story, figure):

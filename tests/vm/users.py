@@ -8,6 +8,9 @@ from typing import Any, Collection, Iterable
 
 from conftest import PASSWORDS
 
+JOURNAL = "/var/lib/secure_ftp.server/unfinished.json"
+"""What a change that was interrupted is finished by."""
+
 EVERYBODY = {"batman": (True,) * 3, "robin": (True,) * 3, "alfred": (False,) * 3}
 """What ``logs_in`` says of the users of the conftest."""
 
