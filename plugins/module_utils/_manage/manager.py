@@ -25,6 +25,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server imp
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage import halves, journal
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.audit import Report, audited, unheard
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.backends import here, reopen
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage.together import together
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.transaction import (
     Transaction,
     users_of,
@@ -384,18 +385,14 @@ def _known_hash(user: User, before: Users) -> str | None:
 
 
 def _result(users: Sequence[User], plans: Mapping[str, Plan]) -> Result:
-    """What became of each of ``users``, by whatever protocol."""
-    outcomes = {protocol: plan.outcome for protocol, plan in plans.items()}
-    added = {name for outcome in outcomes.values() for name in outcome.added}
-    removed = {name for outcome in outcomes.values() for name in outcome.removed}
-    changed = {name for outcome in outcomes.values() for name in outcome.touched}
-    names, gone = {user.name for user in users}, {user.name for user in users if not user.present}
+    """What became of each of ``users``, by whatever protocol, as the command says it."""
+    whole = together(users, {protocol: plan.outcome for protocol, plan in plans.items()})
     return Result(
-        added=sorted(added),
-        changed=sorted(((changed | removed) & names) - added - gone),
-        removed=sorted(removed & gone),
-        unchanged=sorted(names - added - changed - removed),
-        warnings=[warning for outcome in outcomes.values() for warning in outcome.warnings],
+        added=sorted(whole.added),
+        changed=sorted(whole.changed_users),
+        removed=sorted(whole.removed),
+        unchanged=sorted(whole.unchanged),
+        warnings=list(whole.warnings),
     )
 
 

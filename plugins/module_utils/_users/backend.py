@@ -46,11 +46,6 @@ class Outcome:
         users = self.added or self.changed_users or self.removed
         return bool(users or self.homes or self.homes_removed or self.pam_changed)
 
-    @property
-    def touched(self) -> set[str]:
-        """Who was there before and is there still, and differs."""
-        return set(self.changed_users)
-
     def whose(self, what: str) -> list[str]:
         """Names of those of whom ``what`` changed, sorted."""
         return sorted(name for name, parts in self.changed_users.items() if what in parts)
