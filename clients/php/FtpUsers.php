@@ -270,7 +270,7 @@ final class FtpUsers
         return $this->call('show', ['name' => $name])['user'];
     }
 
-    /** @param array<string, mixed> $fields password or password_hash, protocols, authorized_keys, locked */
+    /** @param array<string, mixed> $fields password, password_hash or no_password, protocols, authorized_keys, locked */
     public function add(string $name, array $fields = []): array
     {
         return $this->call('add', ['name' => $name] + $fields);

@@ -22,6 +22,7 @@ Verbs: list; show, add, edit, del, lock, unlock, keys NAME; keys_add, keys_del N
   --fingerprint=SHA256:... instead: the host key's fingerprint
   --password-stdin         add, edit: read the password from standard input
   --hash-stdin             add, edit: read a crypt(3) hash from standard input
+  --no-password            add: keys only, for SFTP
   --protocol=ftps|sftp     add, edit: repeatable; default both
   --authorized-keys=FILE   add, edit: the complete list of public keys for SFTP
   --locked                 add: locked from the start
@@ -61,7 +62,7 @@ function fields(string $verb, array $options, array $words): array
         $keys = array_filter(array_map('trim', $lines), fn ($line) => $line !== '' && $line[0] !== '#');
         $fields['authorized_keys'] = array_values($keys);
     }
-    foreach (['locked' => 'locked', 'remove-home' => 'remove_home'] as $option => $field) {
+    foreach (['locked' => 'locked', 'remove-home' => 'remove_home', 'no-password' => 'no_password'] as $option => $field) {
         if (isset($options[$option])) {
             $fields[$field] = true;
         }
@@ -72,7 +73,7 @@ function fields(string $verb, array $options, array $words): array
 function main(array $arguments): int
 {
     $known = ['host:', 'port:', 'user:', 'key:', 'known-hosts:', 'fingerprint:', 'protocol:', 'authorized-keys:'];
-    $options = getopt('', [...$known, 'password-stdin', 'hash-stdin', 'locked', 'remove-home', 'help'], $rest);
+    $options = getopt('', [...$known, 'password-stdin', 'hash-stdin', 'no-password', 'locked', 'remove-home', 'help'], $rest);
     $words = array_slice($arguments, $rest);
     if (isset($options['help'])) {
         echo USAGE;

@@ -134,7 +134,7 @@ class FtpUsers:
         return self.call("show", name=name)["user"]
 
     def add(self, name: str, **fields: Any) -> dict[str, Any]:
-        """Make a user. Fields: password or password_hash, protocols, authorized_keys, locked."""
+        """Make a user. Fields: password, password_hash or no_password, protocols, authorized_keys, locked."""
         return self.call("add", name=name, **fields)
 
     def edit(self, name: str, **fields: Any) -> dict[str, Any]:
@@ -392,7 +392,7 @@ def _parser() -> argparse.ArgumentParser:
         password.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
         password.add_argument("--hash-stdin", action="store_true", help="read a crypt(3) hash from standard input")
         if name == "add":
-            password.add_argument("--no-password", action="store_true", help="a user of SFTP alone, with keys")
+            password.add_argument("--no-password", action="store_true", help="keys only, for SFTP")
             user.add_argument("--locked", action="store_true", help="locked from the start")
         else:
             password.add_argument("--password", action="store_true", help="ask for a new password")
@@ -422,7 +422,7 @@ def _fields(options: argparse.Namespace) -> dict[str, Any]:
             with open(options.authorized_keys, encoding="utf-8") as lines:
                 stripped = (line.strip() for line in lines)
                 fields["authorized_keys"] = [line for line in stripped if line and not line.startswith("#")]
-    for key in ("locked", "remove_home"):
+    for key in ("locked", "remove_home", "no_password"):
         if given.get(key):
             fields[key] = True
     return fields

@@ -22,7 +22,7 @@ _NONE = frozenset((None, NO_PASSWORD, *PENDING))
 def expect_no_silent_change(user: User, has: Sequence[str]) -> None:
     """Refuse a password that is given for protocols to be added only, to a user who ``has`` another one already."""
     new = [protocol for protocol in user.protocols if protocol not in has]
-    if has and _gives_password(user) and len(new) == len(user.protocols):
+    if has and gives_password(user) and len(new) == len(user.protocols):
         name, there = user.name, " and ".join(has)
         raise UserExists(
             f"user {name!r}",
@@ -39,7 +39,7 @@ def with_password(users: Users, name: str) -> list[str]:
 
 def other_passwords(users: Sequence[User], backend: Backend, stored: Stored) -> list[str]:
     """Names of those of ``users`` whose password, as ``stored`` at ``backend``, is another than what they are given."""
-    given = [user for user in users if user.present and _gives_password(user)]
+    given = [user for user in users if user.present and gives_password(user)]
     known = {user.name: stored.user(user.name) for user in given}
     there = [user for user in given if with_password({backend.protocol: known}, user.name)]
     plain = [user._replace(protocols=(backend.protocol,)) for user in there if user.password is not None]
@@ -105,7 +105,8 @@ def two_hashes(users: Users, names: Sequence[str]) -> list[str]:
     ]
 
 
-def _gives_password(user: User) -> bool:
+def gives_password(user: User) -> bool:
+    """Whether ``user`` is to get a password, or the hash of one."""
     return user.password is not None or user.password_hash is not None
 
 

@@ -159,6 +159,8 @@ class Manager:
         """
         with self._changing("add", [name]) as warnings:
             user = self.expect_new(name, **options)
+            if no_password and halves.gives_password(user):
+                raise InvalidInput(f"user {name!r}", "a password or no_password", found="both")
             return self._answer(name, *self._apply([user], take_hash=not no_password), warnings)
 
     def expect_new(self, name: str, **options: Any) -> User:

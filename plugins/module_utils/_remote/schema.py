@@ -46,6 +46,7 @@ _USER = {
 }
 _NAME = _USER["name"]
 _KEY = Field("string", "one public key, a line of authorized_keys", required=True)
+_NO_PASSWORD = Field("boolean", "take no password along from a protocol the user has already; default false")
 _CHANGED = "`changed`, `user`, `warnings`"
 
 
@@ -56,7 +57,7 @@ VERBS: Mapping[str, Verb] = {
         "make a user, who must not be there",
         _CHANGED,
         lambda manager, given: manager.add(**given),
-        _USER,
+        {**_USER, "no_password": _NO_PASSWORD},
         changes=True,
     ),
     "edit": Verb(

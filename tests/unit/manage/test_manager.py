@@ -38,6 +38,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._manage import (
     transaction,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage import manager as manage
+from ansible_collections.secure_ftp.server.plugins.module_utils._remote.schema import VERBS
 from ansible_collections.secure_ftp.server.plugins.module_utils._users import passwords
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import Outcome, Plan, Step
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import User, uses
@@ -267,6 +268,22 @@ def test_a_password_that_is_not_wanted_is_not_taken_from_the_other_protocol(host
     with pytest.raises(SecureFtpError, match="'robin'.*expected password or password_hash"):
         host.manager.add("robin", no_password=True, protocols=["ftps"])
     assert "robin" not in dump(host.db)
+
+
+def test_nobody_is_given_a_password_and_none(host: Host) -> None:
+    for secret in ({"password": "geheim geheim"}, {"password_hash": "$6$" + "a" * 16 + "$" + "b" * 86}):
+        with pytest.raises(InvalidInput, match="'batman': expected a password or no_password, found both"):
+            host.manager.add("batman", no_password=True, protocols=["sftp"], **secret)
+    assert host.manager.users() == []
+
+
+def test_remote_control_adds_a_protocol_without_the_password_when_asked_to(host: Host) -> None:
+    host.manager.add("batman", password="geheim geheim", protocols=["ftps"])
+    add = VERBS["add"].call
+    asked = {"name": "batman", "protocols": ["sftp"], "authorized_keys": [KEY]}
+    assert add(host.manager, {**asked, "no_password": True})["user"]["sftp"]["scheme"] is None
+    host.manager.edit("batman", protocols=["ftps"])
+    assert add(host.manager, asked)["user"]["sftp"]["scheme"] == "sha512_crypt"
 
 
 def test_locks_are_kept_by_other_changes(host: Host) -> None:

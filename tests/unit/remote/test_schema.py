@@ -19,6 +19,7 @@ GOOD = [
     {"verb": "list"},
     {"verb": "show", "name": "batman"},
     {"verb": "add", "name": "batman", "password": "x", "protocols": ["ftps", "sftp"], "locked": True},
+    {"verb": "add", "name": "batman", "no_password": True, "protocols": ["sftp"]},
     {"verb": "edit", "name": "batman", "authorized_keys": []},
     {"verb": "del", "name": "batman", "remove_home": False},
     {"verb": "keys_add", "name": "batman", "key": "ssh-ed25519 A"},
@@ -32,6 +33,8 @@ BAD = [
     {"verb": "add", "name": "batman", "protocols": []},
     {"verb": "add", "name": "batman", "protocols": ["ftps", "ftps"]},
     {"verb": "add", "name": "batman", "locked": "yes"},
+    {"verb": "add", "name": "batman", "no_password": "yes"},
+    {"verb": "edit", "name": "batman", "no_password": True},
     {"verb": "add", "name": "batman", "state": "absent"},
     {"verb": "keys_add", "name": "batman"},
 ]

@@ -92,7 +92,8 @@ def test_every_field_is_documented_with_its_choices() -> None:
 
 @pytest.mark.parametrize("verb", ["add", "edit"])
 def test_remote_control_takes_every_field(verb: str) -> None:
-    assert set(schema.VERBS[verb].fields) == ALL - {"state"}
+    wishes = {"no_password"} if verb == "add" else set()
+    assert set(schema.VERBS[verb].fields) == ALL - {"state"} | wishes
     given = {key: value for key, value in VALUES.items() if key != "state"}
     request = {"version": 1, "verb": verb, **given}
     assert protocol.parse(json.dumps(request).encode()) == (verb, given)
@@ -114,9 +115,13 @@ def test_the_command_and_the_clients_know_every_field() -> None:
         if isinstance(action, argparse._SubParsersAction):
             options = {option for one in action.choices["add"]._actions for option in one.option_strings}
     assert {field.name for field in _fields.FIELDS if field.option not in options} == known
+    asked = {name for verb in schema.VERBS.values() for name in verb.fields}
     for client in ("python/ftp_users_client.py", "php/FtpUsers.php"):
         text = (ROOT / "clients" / client).read_text()
-        assert [name for name in ALL - {"state"} if name not in text] == [], client
+        assert [name for name in asked if name not in text] == [], client
+    for client in ("python/ftp_users_client.py", "php/ftp-users.php"):
+        text = (ROOT / "clients" / client).read_text()
+        assert "--no-password" in text and '"no_password"' in text.replace("'", '"'), client
 
 
 def test_the_example_and_the_manual_page_know_every_field() -> None:
