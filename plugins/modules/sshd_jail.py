@@ -105,7 +105,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.backup import keep_old
 from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.module import run
-from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import NOTHING, SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import (
     create_group,
     login_names,
@@ -153,7 +153,7 @@ def _logic(module: AnsibleModule) -> dict[str, Any]:
         raise SecureFtpError(config, "the file of the Debian package openssh-server", found="none", remedy="install it")
     problems = takeover_problems(unmarked(text or "", config), jail)
     if problems:
-        raise SecureFtpError("nothing was changed", found="; ".join(map(str, problems)))
+        raise SecureFtpError(f"group {jail.group!r}", found="; ".join(map(str, problems)), state=NOTHING)
     wanted = with_jail(text or "", jail, config)
     result: dict[str, Any] = {"changes": [], "diff": {}}
     if jail.group not in accounts.groups:

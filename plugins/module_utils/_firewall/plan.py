@@ -244,8 +244,8 @@ def _extra_rules(settings: Settings) -> tuple[list[PortRule], list[Problem]]:
             continue
         found += _family_problems(rule.sources, name, settings)
         if azure and rule.action == "limit":
-            said = "rule: network security groups cannot limit rates, found limit"
-            found.append(Problem(name, found=said, remedy="write allow"))
+            expected = "allow, as network security groups cannot limit rates"
+            found.append(Problem(f"{name}: rule", expected, "limit"))
         for other in rules:
             if (rule.protocol, rule.ports, rule.sources) == (other.protocol, other.ports, other.sources):
                 said = f"is about the same connections as {other.variable}"
@@ -334,8 +334,7 @@ def parse_source(value: object, name: str) -> str:
     except ValueError:
         raise InvalidInput(name, _NETWORK, found=repr(value)) from None
     if network.prefixlen == 0:
-        remedy = "write any to allow every address, IPv4 and IPv6"
-        raise InvalidInput(name, found=f"found {value!r}", remedy=remedy)
+        raise InvalidInput(name, "any, to allow every address, IPv4 and IPv6", found=repr(value))
     return str(network.network_address) if network.prefixlen == network.max_prefixlen else str(network)
 
 

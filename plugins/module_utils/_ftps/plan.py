@@ -198,7 +198,7 @@ def _records(stored: Stored, wishes: _Wishes, rules: Rules) -> WriteRecords:
         if key not in current:
             raise InvalidInput(
                 f"user {text(key)!r}",
-                f"password or password_hash, as the user is not in {stored.server.database} yet",
+                f"password or password_hash, as it is new to FTPS (not in {stored.server.database})",
                 found="neither",
                 remedy="give one (or protocols: [sftp] for a user of SFTP alone)",
             )

@@ -206,7 +206,7 @@ def host_findings(options: Mapping[str, str]) -> Iterator[tuple[Problem, bool]]:
             yield Problem(name, found=f"{path}: {error.strerror}"), isinstance(error, FileNotFoundError)
             continue
         if stat.S_ISDIR(mode) != is_directory:
-            yield Problem(name, found=f"{path}: expected a {'directory' if is_directory else 'file'}"), False
+            yield Problem(name, f"a {'directory' if is_directory else 'file'} at {path}", "something else"), False
         elif name == "rsa_private_key_file" and mode & 0o007:
             said = f"{path}: mode {stat.S_IMODE(mode):04o} lets everybody use the private key"
             yield Problem(name, found=said, remedy="chmod 0600"), False

@@ -229,8 +229,7 @@ def _check_shape(entry: Mapping[str, Any], where: str) -> list[Problem]:
     if isinstance(name, str):
         where = f"{where} ({name[:60]!r})"
     if unknown:
-        said = f"unknown key {', '.join(unknown)}"
-        found.append(Problem(where, found=said, remedy=f"expected only {', '.join(fields.NAMES)}"))
+        found.append(Problem(where, f"only {', '.join(fields.NAMES)}", f"unknown key {', '.join(unknown)}"))
     if "name" not in entry:
         found.append(Problem(where, found="the name is missing"))
     for key in fields.LISTS:
@@ -238,7 +237,7 @@ def _check_shape(entry: Mapping[str, Any], where: str) -> list[Problem]:
         if value is not None and not isinstance(value, (list, tuple)):
             found.append(Problem(f"{where}: {key}", "a list", type(value).__name__, "write it as [...]"))
         elif value is not None and not all(isinstance(item, str) for item in value):
-            found.append(Problem(f"{where}: {key}", found="expected a list of strings"))
+            found.append(Problem(f"{where}: {key}", "a list of strings", "something else in it"))
     return found
 
 
@@ -278,11 +277,11 @@ def _check_new(user: User, where: str, settings: Settings, host: Host) -> Iterab
         database = str(settings.get("pam_userdb_db") or "")
         known = host.ftps_names(database)
         if known is not None and user.name not in known:
-            said = f"is new to FTPS (not in {database or 'the database'}), so expected password or password_hash"
-            yield Problem(who, found=f"{said}, found none", remedy="give one, or protocols: [sftp]")
+            expected = f"password or password_hash, as it is new to FTPS (not in {database or 'the database'})"
+            yield Problem(who, expected, "none", "give one, or protocols: [sftp]")
     if "sftp" in user.protocols and not user.authorized_keys and not host.has_account(user.name):
-        said = "is new to SFTP (there is no such account), so expected password, password_hash or authorized_keys"
-        yield Problem(who, found=f"{said}, found none", remedy="give one, or protocols: [ftps]")
+        expected = "password, password_hash or authorized_keys, as it is new to SFTP (there is no such account)"
+        yield Problem(who, expected, "none", "give one, or protocols: [ftps]")
 
 
 def _check_ports(settings: Settings, host: Host) -> list[Problem]:
