@@ -49,13 +49,13 @@ options:
     default: {}
   packages:
     description:
-      - Packages of which RV(installed) is to say whether they are installed.
+      - Packages to look for. RV(installed) returns those that are installed.
     type: list
     elements: str
     default: []
   units:
     description:
-      - Units of systemd of which RV(units) is to say whether they are active and enabled.
+      - Systemd units to look for. RV(units) returns whether they are active and enabled.
     type: list
     elements: str
     default: []
@@ -131,13 +131,13 @@ ssh_ports:
   elements: int
   sample: [22]
 installed:
-  description: Those of O(packages) that are installed.
+  description: The packages of O(packages) that are installed.
   returned: success
   type: list
   elements: str
   sample: [logrotate, vsftpd]
 units:
-  description: For each of O(units), whether it is active, and whether it is enabled.
+  description: For each unit of O(units), whether it is active and whether it is enabled.
   returned: success
   type: dict
   sample: {"vsftpd": {"active": true, "enabled": true}}
