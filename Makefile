@@ -16,8 +16,9 @@ help: ## list the targets
 
 venv: $(VENV)/.ready ## the pinned control machine in .venv
 
-# What is installed has the hash that the lock names; see requirements/lock.
-INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes --requirement
+# What is installed has the hash that the lock names; see requirements/lock. Python compiles what it imports: of the
+# collections that come with Ansible that is a small part.
+INSTALL := -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes --requirement
 # One environment for all: the checks must see the ansible-core and the collections that the tests run with.
 CHECKED := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
 
@@ -55,10 +56,11 @@ demo-info: ## what the demo is, as JSON
 demo-down: ## remove the demo
 	@python3 tests/demo/demo.py down
 
-BESIDE := lint sanity unit unit-oldest unit-newest package reliability takeover cores-oldest
+PROCESSOR := lint sanity unit unit-oldest unit-newest package reliability
 HOSTS := molecule
-test: $(VENV)/.checks ## what CI runs, in two lanes: as long as the longer one
-	@tests/lanes "$(BESIDE)" "$(HOSTS)"
+BARE_HOSTS := takeover cores-oldest
+test: $(VENV)/.checks ## what CI runs, in three lanes: as long as the longest one
+	@tests/lanes "$(PROCESSOR)" "$(HOSTS)" "$(BARE_HOSTS)"
 
 lint: $(VENV)/.checks ## ruff, mypy, yamllint, ansible-lint, shellcheck, changelog fragments, stale documentation
 	@$(CHECKED) ruff check .

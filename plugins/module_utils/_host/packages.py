@@ -26,4 +26,4 @@ def installed(names: Iterable[str], run: Run = run_command) -> list[str]:
     except MissingProgram:
         return []
     found = (line.partition(" ") for line in answer.out.splitlines())
-    return sorted({name for name, _, status in found if status == "installed"})
+    return sorted({name for name, _space, status in found if status == "installed"})
