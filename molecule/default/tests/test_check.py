@@ -196,7 +196,7 @@ CASES = [
     Case("lingering", f"mkdir -p {LINGER}; touch {LINGER}/robin", ("account-outside",), "robin: lingers"),
     Case("a crontab", "echo '@yearly true' | crontab -u robin -", ("account-outside",), "robin: has a crontab"),
     Case("a job", "echo true | setpriv --reuid robin --regid sftponly --clear-groups at now + 1 day",
-         ("account-outside",), "robin: has a job of at"),
+         ("account-outside",), "robin: has an at job"),
     Case("an administrator", "gpasswd -a robin adm", ("account-privileged",), "robin: expected an account"),
     Case("an end", "chage --expiredate 2020-01-02 robin", ("account-expires",), "robin on 2020-01-02"),
     Case("a home left", f"mkdir -m 0700 {SFTP_JAIL}/zoe; chown 4242 {SFTP_JAIL}/zoe", ("sftp-home-left",), "zoe"),

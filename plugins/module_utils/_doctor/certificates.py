@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""The doctor on certificates: whether they are valid, belong to their key, and the key is private."""
+"""The doctor's checks of certificates: they are valid, belong to their key, and the key is private."""
 
 from __future__ import annotations
 
@@ -24,49 +24,49 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.findings
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.programs import run_command
 
 SOON = 30 * 86400
-"""Seconds before its end from which a certificate should be renewed; less for one of a short life."""
+"""A certificate should be renewed this many seconds before it expires; one with a short life later."""
 
 _BLOCK = re.compile(
     rb"-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----.*?-----END (?:X509 |TRUSTED )?CERTIFICATE-----", re.S
 )
 _SSL_CERT = "ssl-cert"
-"""The group Debian's package ssl-cert lets read private keys, root:ssl-cert 0640."""
+"""The group of Debian's package ssl-cert, which may read private keys (root:ssl-cert 0640)."""
 
 KINDS: dict[str, Kind] = {
     "certificate-unusable": Kind(
         ERROR,
         "the certificate or its key is missing, damaged or protected by a pass phrase",
-        "vsftpd does not start with it, so its next restart or boot ends FTPS for everybody.",
+        "vsftpd does not start with it: after the next restart or boot FTPS does not work.",
         "install -m 0644 CERTIFICATE.pem {certificate} && install -m 0600 KEY.pem {key} && systemctl restart {unit}",
     ),
     "certificate-key-mismatch": Kind(
         ERROR,
-        "the certificate is not the one of the private key",
-        "vsftpd does not start with them, so its next restart or boot ends FTPS for everybody.",
+        "the certificate does not belong to the private key",
+        "vsftpd does not start with them: after the next restart or boot FTPS does not work.",
         "install -m 0644 CERTIFICATE.pem {certificate} && systemctl restart {unit}",
     ),
     "certificate-expired": Kind(
         ERROR,
         "the certificate has expired",
-        "Clients refuse to connect, or users learn to click warnings away.",
+        "Clients refuse to connect, or users learn to ignore the warning.",
         "install -m 0644 RENEWED.pem {certificate} && systemctl restart {unit}",
     ),
     "certificate-expires": Kind(
         WARNING,
-        "the certificate expires in less than 30 days, or in the last third of a short life",
-        "From that moment clients refuse to connect.",
+        "the certificate expires within 30 days, or within the last third of its life if that is shorter",
+        "From then on clients refuse to connect.",
         "install -m 0644 RENEWED.pem {certificate} && systemctl restart {unit}",
     ),
     "certificate-not-yet-valid": Kind(
         ERROR,
-        "the certificate begins in the future: the clock is wrong, or was when it was made",
+        "the certificate is not valid yet: the clock is wrong, or was wrong when the certificate was made",
         "Clients refuse to connect.",
         "date; openssl x509 -noout -dates -in {certificate}",
     ),
     "private-key-exposed": Kind(
         ERROR,
-        "others than root can read or change the private key",
-        "With it anybody can pose as this server and collect passwords.",
+        "users other than root can read or change the private key",
+        "With the key an attacker can pose as this server and collect passwords.",
         "chown root:root {path} && chmod 0600 {path}",
     ),
 }
@@ -75,7 +75,7 @@ found = Reporter(KINDS)
 
 @dataclass(frozen=True)
 class Certificate:
-    """What ``openssl x509`` says of one certificate; times are seconds since the epoch."""
+    """What ``openssl x509`` prints about one certificate; times are seconds since the epoch."""
 
     subject: str
     issuer: str
@@ -112,7 +112,7 @@ def certificate_findings(certificate: str, key: str, units: Sequence[str], now: 
         if one.begins > now:
             yield found(
                 "certificate-not-yet-valid",
-                f"{whose}: valid from {_day(one.begins)}, and the clock of this host says {_day(now)}",
+                f"{whose}: valid from {_day(one.begins)}, but the clock of this host says {_day(now)}",
                 certificate,
                 certificate=certificate,
             )
@@ -141,7 +141,7 @@ def _read(block: bytes) -> Certificate:
 
 def _pair_problem(certificate: str, key: str) -> tuple[str, str] | None:
     try:
-        # An empty answer to the question for a pass phrase: never wait for a terminal.
+        # Answer a question for a pass phrase with nothing, so that this never waits for a terminal.
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password=lambda: "")
     except ssl.SSLError as error:
         if error.reason == "KEY_VALUES_MISMATCH":
@@ -158,7 +158,7 @@ def _key_findings(key: str) -> Iterator[Finding]:
     try:
         status = os.stat(key)
     except OSError:
-        return  # the pair is unusable, which is said elsewhere
+        return  # the pair is unusable; another check reports that
     allowed = 0o040 if status.st_gid == _ssl_cert_group() else 0
     if status.st_uid != 0 or status.st_mode & 0o077 & ~allowed:
         mode = stat.S_IMODE(status.st_mode)
@@ -176,9 +176,9 @@ def _ssl_cert_group() -> int:
 
 
 def _sign_again(one: Certificate, certificate: str, key: str, units: Sequence[str]) -> str | None:
-    """A self-signed certificate is renewed with its own key; None when somebody else has to sign or both share a file.
+    """The command that renews a self-signed certificate with its key; None if a CA must sign or both share a file.
 
-    Source: openssl-x509(1), -signkey: takes the public key over and keeps the extensions.
+    Source: openssl-x509(1), -signkey takes over the public key and keeps the extensions.
     """
     if not one.self_signed or os.path.realpath(certificate) == os.path.realpath(key):
         return None

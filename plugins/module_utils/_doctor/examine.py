@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""``ftp-users check``: everything that is wrong with this server, why it matters, and the command that fixes it.
+"""``ftp-users check``: find what is wrong with this server, why it matters, and the command that fixes it.
 
-Everything is read from the live configuration, nothing is changed. What an examination cannot look at is a finding too.
+It reads the live configuration and changes nothing. If a check cannot read something, that is a finding too.
 """
 
 from __future__ import annotations
@@ -40,19 +40,19 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._host.programs i
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.service import apply_verb
 
 EXIT_STATUS = {WARNING: 10, ERROR: 11}
-"""Exit status of ``ftp-users check`` by the worst severity found; 0 when nothing is."""
+"""Exit status of ``ftp-users check`` by the worst severity found; 0 if there are no findings."""
 
 KINDS: dict[str, Kind] = {
     "server-missing": Kind(
         ERROR,
-        "neither a configuration of vsftpd nor an SFTP jail is there",
+        "the host has neither a configuration of vsftpd nor an SFTP jail",
         "Nobody can transfer files to this host.",
         "ansible-playbook -i INVENTORY secure_ftp.server.site",
     ),
     "not-examined": Kind(
         WARNING,
-        "something could not be looked at",
-        "What cannot be examined may be broken without anybody noticing.",
+        "a check could not read something",
+        "The part that was not checked may be broken.",
         "{command}",
     ),
 }
@@ -62,7 +62,7 @@ found = Reporter(KINDS)
 def examine() -> list[Finding]:
     """Examine this host; return what is wrong, errors first. Raises NotPermitted unless run by root."""
     if os.geteuid() != 0:
-        expected = "root, who alone may read what is to be examined"
+        expected = "to run as root, since only root can read the configuration"
         raise NotPermitted("check", expected, found="another user", remedy="run: sudo ftp-users check")
     run, findings = run_command, []
     verb = apply_verb(run)
@@ -95,7 +95,7 @@ def examine() -> list[Finding]:
 
 
 def examined(examination: Callable[[], Iterable[Finding]], look: str) -> list[Finding]:
-    """What ``examination`` finds, and that it had to give up; ``look`` is a command that shows why."""
+    """The findings of ``examination``, and one more if it had to give up; ``look`` is a command that shows why."""
     findings: list[Finding] = []
     try:
         findings.extend(examination())
@@ -113,7 +113,7 @@ def places(instances: Sequence[Instance], sftp: Sftp | None) -> tuple[list[str],
         try:
             server = discover(config=instance.path)
         except SecureFtpError:
-            continue  # said elsewhere
+            continue  # another check reports this
         written.append(os.path.dirname(server.database))
         if server.homes:
             trees.append(server.homes.above)
@@ -124,7 +124,7 @@ def places(instances: Sequence[Instance], sftp: Sftp | None) -> tuple[list[str],
 
 
 def in_order(findings: Iterable[Finding]) -> list[Finding]:
-    """Errors first; without the advice to restart a service where the fix of something else does that."""
+    """Errors first; without the advice to restart a service if another fix restarts it."""
     findings = list(dict.fromkeys(findings))
     restarted = {unit for finding in findings if finding.subject != "service-outdated" for unit in finding.restarts}
     kept = [one for one in findings if one.subject != "service-outdated" or one.where not in restarted]
@@ -132,7 +132,7 @@ def in_order(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def exit_status(findings: Iterable[Finding]) -> int:
-    """The worst severity as exit status, see EXIT_STATUS."""
+    """The exit status for the worst severity, see EXIT_STATUS."""
     return max((EXIT_STATUS[finding.severity] for finding in findings), default=0)
 
 

@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""What a finding of the doctor is: how bad it is, why it matters, and the command that puts it right."""
+"""A finding of the doctor: how severe it is, why it matters, and the command that fixes it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SSH = "ssh"
 """The unit of sshd, as fixes name it."""
 
 EDIT_SSHD = '"${{EDITOR:-editor}}" {path} && sshd -t && systemctl {verb} ssh'
-"""The fix of a Kind where only an administrator can say which line of sshd's configuration is to go."""
+"""The fix of a Kind where only an administrator can decide which line of sshd's configuration to remove."""
 
 _FIXED = 50
 
@@ -24,9 +24,9 @@ _FIXED = 50
 class Finding(NamedTuple):
     """One thing that is wrong on this host.
 
-    ``subject`` is stable, for programs: a key of ``KINDS`` in kinds.py. ``where`` is the path, unit, port or user it is
-    about. ``fix`` is a shell command for root on this host; words in capitals are to be replaced. ``restarts`` are the
-    units that it makes read their files anew, for in_order alone: no user is shown them.
+    ``subject`` is stable, for programs: a key of ``KINDS`` in kinds.py. ``where`` is the path, unit, port or user that
+    the finding is about. ``fix`` is a shell command for root on this host; the administrator replaces the words in
+    capitals. ``restarts`` are the units that the fix restarts or reloads; only in_order uses them, no user sees them.
     """
 
     severity: str
@@ -50,8 +50,8 @@ class Kind(NamedTuple):
 COMMON: dict[str, Kind] = {
     "config-writable": Kind(
         ERROR,
-        "a file or directory that decides who may log in can be changed by others than root",
-        "Whoever can write it can let anybody in, with any rights.",
+        "users other than root can change a file or directory that controls who may log in",
+        "A user who can write it can give anybody a log-in with any rights.",
         "chown root:root {path} && chmod go-w {path}",
     ),
     "service-inactive": Kind(
@@ -69,7 +69,7 @@ COMMON: dict[str, Kind] = {
     "service-outdated": Kind(
         WARNING,
         "a service has not read its files since they changed",
-        "It works with old settings or an old certificate, and what changes at the next restart comes as a surprise.",
+        "It still uses old settings or an old certificate; the next restart changes that unexpectedly.",
         "systemctl daemon-reload && systemctl {verb} {unit}",
     ),
     "port-closed": Kind(
@@ -81,22 +81,22 @@ COMMON: dict[str, Kind] = {
     "ftps-directory-missing": Kind(
         ERROR,
         "FTPS users have no directory",
-        "Their log-in ends right after the password, which looks like a TLS fault to them.",
+        "Their session ends right after the password, which looks like a TLS error to the user.",
         "install -d -o {guest} -g {group} -m 0700 {paths}",
     ),
     "account-home": Kind(
         ERROR,
-        "an SFTP user, or the system user of FTPS, can write the home that passwd names",
-        "Programs outside the jail obey files of that directory: systemd --user starts units, a mail server pipes,"
-        " cron and sshd read it. The user can run commands on the host.",
+        "an SFTP user, or the system user of FTPS, can write to the home directory that passwd names",
+        "Programs outside the jail obey files in that directory: systemd --user starts units from it, a mail server"
+        " runs commands, cron and sshd read it. So the user can run commands on the host.",
         "usermod --home /nonexistent {user}",
     ),
 }
-"""What several checks report. Every other Kind stands beside the check that reports it; kinds.py has them all."""
+"""Kinds that several checks report. Every other Kind is in the file of its check; kinds.py collects all of them."""
 
 
 class Reporter:
-    """Makes the findings of one file, of its own ``kinds`` and the common ones; another subject is a KeyError."""
+    """Makes the findings of one file, from its own ``kinds`` and the common ones; any other subject is a KeyError."""
 
     def __init__(self, kinds: Mapping[str, Kind]) -> None:
         self.kinds = {**COMMON, **kinds}
@@ -112,9 +112,9 @@ class Reporter:
         restarts: Sequence[str] = (),
         **words: object,
     ) -> Finding:
-        """Make a finding; ``words`` fill in the fix of its kind, a list as several words, unless ``fix`` is given.
+        """Make a finding; ``words`` fill in the fix of its kind (a list as several words) unless ``fix`` is given.
 
-        ``paths`` and ``restarts`` (as ``unit``) are such words too: of many paths the fix names the first, and says so.
+        ``paths`` and ``restarts`` (as ``unit``) are such words too. Of many paths the fix names the first, and says so.
         """
         kind = self.kinds[subject]
         if fix is None:
@@ -125,13 +125,13 @@ class Reporter:
 
 
 def first(items: Sequence[str]) -> tuple[list[str], str]:
-    """So many of ``items`` as a command should name, and a shell comment when that is not all."""
+    """The first of ``items``, as many as one command should name, and a shell comment if there are more."""
     if len(items) <= _FIXED:
         return list(items), ""
     return list(items[:_FIXED]), f"  # the first {_FIXED} of {len(items)}; {AGAIN}"
 
 
 def chained(commands: Iterable[str]) -> str:
-    """One command line that runs each of ``commands`` when those before it succeeded, as far as a line should go."""
+    """One command line that runs ``commands`` until one fails, no more of them than ``first`` gives."""
     shown, comment = first(list(commands))
     return " && ".join(shown) + comment

@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""The doctor on FTPS users: the PAM service, the database, and the directories."""
+"""The doctor's checks of FTPS users: the PAM service, the database, and the directories."""
 
 from __future__ import annotations
 
@@ -47,19 +47,19 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._users.names imp
 
 PAM_MODULES = ("/lib/*/security/pam_userdb.so", "/lib/security/pam_userdb.so", "/usr/lib/*/security/pam_userdb.so")
 DATABASE = "/etc/vsftpd/users"
-"""What a PAM service is told to read when nothing is left that says it."""
+"""The database for a PAM service that does not name one any more."""
 
 KINDS: dict[str, Kind] = {
     "pam-missing": Kind(
         ERROR,
         "the PAM service of vsftpd does not exist",
-        "PAM falls back to its service 'other': FTPS users cannot log in, and system users may try their passwords.",
+        "PAM uses its service 'other' instead: FTPS users cannot log in, but system users may try their passwords.",
         "printf '%s\\n' {lines} >{path} && chmod 0644 {path}",
     ),
     "pam-no-database": Kind(
         ERROR,
-        "the PAM service of vsftpd reads no database of users",
-        "FTPS users cannot log in; with other modules in it, others perhaps can.",
+        "the PAM service of vsftpd does not read a database of users",
+        "FTPS users cannot log in; if the service uses other modules, other users may be able to.",
         "cp -p {path} {path}.$(date -u +%Y%m%dT%H%M%SZ)~ && printf '%s\\n' {lines} >{path} && chmod 0644 {path}",
     ),
     "pam-module-missing": Kind(
@@ -71,7 +71,7 @@ KINDS: dict[str, Kind] = {
     "pam-plaintext": Kind(
         ERROR,
         "PAM compares passwords as plaintext, although hashes are stored",
-        "No FTPS user can log in, and whoever has seen a hash can log in with it.",
+        "No FTPS user can log in with the password, but anybody who has seen a hash can log in with that.",
         "ftp-users hash-plaintext",
     ),
     "database-missing": Kind(
@@ -83,55 +83,55 @@ KINDS: dict[str, Kind] = {
     "database-damaged": Kind(
         ERROR,
         "the database of FTPS users cannot be read",
-        "FTPS users cannot log in, and nobody can be added or changed.",
+        "FTPS users cannot log in, and users cannot be added or changed.",
         "ftp-users repair",
     ),
     "database-link": Kind(
         WARNING,
         "the database of FTPS users is a symbolic link",
-        "Log-ins work, but nobody can be added or changed: a change replaces the file, and must know the real one.",
+        "Log-ins work, but users cannot be added or changed: a change replaces the file and needs its real path.",
         "ls -l {path}",
     ),
     "database-exposed": Kind(
         ERROR,
-        "others than root can read or change the database of FTPS users",
-        "Whoever reads it can try passwords against its hashes; whoever writes it can let anybody in.",
+        "users other than root can read or change the database of FTPS users",
+        "A user who can read it can try passwords against its hashes; a user who can write it can add log-ins.",
         "chown root:root {path} && chmod 0600 {path}",
     ),
     "plaintext-records": Kind(
         ERROR,
         "passwords are stored as plaintext",
-        "Whoever gets at the database or a backup has them, and PAM with crypt=crypt refuses these users.",
+        "A thief of the database or of a backup has them, and PAM with crypt=crypt denies these users the log-in.",
         "ftp-users hash-plaintext",
     ),
     "user-name": Kind(
         ERROR,
-        "a user name in the database points out of the directory of the users",
-        "That user starts in somebody else's directory, or in the system's.",
+        "a user name in the database points to a path outside the directory of the users",
+        "That user starts in a directory of another user or of the system.",
         "ftp-users repair",
     ),
     "ftps-root-unsafe": Kind(
         WARNING,
-        "others than root can change a directory above those of the FTPS users",
-        "Whoever can write it can put links or other directories in the place of the users' own.",
+        "users other than root can change a directory above those of the FTPS users",
+        "A user who can write to it can replace the users' directories with links or other directories.",
         "chown root:root {path} && chmod go-w {path}",
     ),
     "ftps-directory-owner": Kind(
         ERROR,
-        "directories of FTPS users belong to somebody else",
-        "Their users cannot enter or cannot upload, and the owner can read their files.",
+        "directories of FTPS users have another owner",
+        "These users cannot enter them or cannot upload, and the owner can read their files.",
         "chown {guest}:{group} {paths}",
     ),
     "ftps-directory-open": Kind(
         WARNING,
         "directories of FTPS users are open to other users of this host",
-        "Local users may read or change what is in them.",
+        "Local users may read or change the files in them.",
         "chmod 0700 {paths}",
     ),
     "half-locked": Kind(
         ERROR,
         "users are locked on one protocol but not on the other",
-        "Somebody who is to be kept out still gets in: a lock or unlock was cut short, or made by other means.",
+        "A user who should be locked can still log in: a lock or unlock was interrupted, or made by other means.",
         "ftp-users lock {user}",
     ),
 }
@@ -139,7 +139,7 @@ found = Reporter(KINDS)
 
 
 def user_findings(instances: Sequence[Instance], pam_directory: str = PAM_DIRECTORY) -> Iterator[Finding]:
-    """Examine PAM, the database and the directories of every instance with virtual users, each thing once."""
+    """Examine PAM, the database and the directories of every instance with virtual users, each only once."""
     virtual = [instance for instance in instances if instance.options is not None and instance.is_yes("guest_enable")]
     if virtual and not any(glob.glob(pattern) for pattern in PAM_MODULES):
         yield found("pam-module-missing", f"no pam_userdb.so in {PAM_MODULES[0]}", PAM_MODULES[0])
@@ -167,7 +167,7 @@ def server_findings(server: Server) -> Iterator[Finding]:
         view = read(path)
         records = view.all()
     except SecureFtpError as error:
-        remedy = "the fix keeps what is readable of it; a backup put in its place keeps everybody"
+        remedy = "the fix keeps the readable records; if you have a backup, restore that instead"
         yield found("database-damaged", str(replace(error.problem, remedy=remedy)), path, path=path)
         return
     if view.file is None:
@@ -216,7 +216,7 @@ def _record_findings(records: Mapping[bytes, bytes], server: Server) -> Iterator
 
 
 def link_findings(server: Server) -> Iterator[Finding]:
-    """Examine whether the database is a symbolic link. PAM follows it; who replaces files whole must not."""
+    """Examine whether the database is a symbolic link. PAM follows it; a change that replaces the file must not."""
     path = server.database
     if not os.path.islink(path):
         return
@@ -234,13 +234,13 @@ def link_findings(server: Server) -> Iterator[Finding]:
 
 
 def lock_findings(instances: Sequence[Instance], sftp: Sftp) -> Iterator[Finding]:
-    """Examine whether who is locked on one protocol is locked on the other."""
+    """Examine whether users who are locked on one protocol are locked on the other."""
     half: dict[str, str] = {}
     members = {name for group in sftp.groups for name in sftp.accounts.members(group)}
     with_keys = {name for directory in sftp.keys_directories() for name in _names_in(directory)}
     databases = set()
     for instance in instances:
-        with contextlib.suppress(SecureFtpError):  # said by the other examinations
+        with contextlib.suppress(SecureFtpError):  # other checks report this
             databases.add(discover(config=instance.path).database)
     for database in sorted(databases):
         with contextlib.suppress(SecureFtpError):
@@ -252,7 +252,7 @@ def lock_findings(instances: Sequence[Instance], sftp: Sftp) -> Iterator[Finding
     if half:
         what = listed([f"{name}: {how}" for name, how in half.items()])
         fix = chained(f"ftp-users lock {quoted(name)}" for name in half)
-        yield found("half-locked", f"{what}; ftp-users unlock lets the user in again", min(half), fix)
+        yield found("half-locked", f"{what}; ftp-users unlock allows the user to log in again", min(half), fix)
 
 
 def directory_findings(homes: Homes, guest: str, names: Sequence[str]) -> Iterator[Finding]:
@@ -264,7 +264,7 @@ def directory_findings(homes: Homes, guest: str, names: Sequence[str]) -> Iterat
     names = [name for name in names if homes.own(name) is None]
     ids = guest_ids(guest)
     if ids is None:
-        return  # said of the configuration
+        return  # the check of the configuration reports this
     home = os.path.realpath(pwd.getpwnam(guest).pw_dir)
     holders = [path for path in map(homes.of, names) if home == path or home.startswith(path.rstrip("/") + "/")]
     if holders:
@@ -285,7 +285,7 @@ def directory_findings(homes: Homes, guest: str, names: Sequence[str]) -> Iterat
             open_.append(path)
     owner: dict[str, Any] = {"guest": guest, "group": ids[1]}
     for subject, paths, what in (
-        ("ftps-directory-missing", missing, "missing, or no directory"),
+        ("ftps-directory-missing", missing, "missing, or not a directory"),
         ("ftps-directory-owner", foreign, f"expected owner {guest}"),
         ("ftps-directory-open", open_, "expected mode 0700"),
     ):
@@ -295,12 +295,12 @@ def directory_findings(homes: Homes, guest: str, names: Sequence[str]) -> Iterat
 
 
 def _is_meant(found: os.stat_result) -> bool:
-    """Whether an unsafe directory above those of users is so for somebody: its owner, or a group with a name."""
+    """Whether an unsafe directory may be meant so: its owner or the group that can write to it is not root's."""
     return found.st_uid != 0 or (found.st_gid != 0 and bool(found.st_mode & 0o020))
 
 
 def _is_our_root(root: str | None) -> bool:
-    """Whether ``root`` is as this library makes it: its users' directories are nobody else's."""
+    """Whether ``root`` is as this library makes it; then only its users need their directories."""
     try:
         found = os.stat(root or "")
     except OSError:
@@ -309,14 +309,14 @@ def _is_our_root(root: str | None) -> bool:
 
 
 def _kept(finding: Finding, paths: Sequence[str], somebodys: bool) -> Finding:
-    """``finding``, with a fix that only looks where the directories are ``somebodys``, who may live by their modes.
+    """``finding``; if the directories are ``somebodys``, who may need their modes, with a fix that only lists them.
 
-    A run keeps such directories as well (is_kept).
+    A run does not change such directories either (is_kept).
     """
     if not somebodys:
         return finding
     named, comment = first(paths)
-    what = f"{finding.what}; a run keeps it as it is, since somebody else may need it so: that is for you to decide"
+    what = f"{finding.what}; a run does not change this, since others may need it: you have to decide"
     return finding._replace(what=what, fix=f"ls -ld {quoted(named)}{comment}")
 
 

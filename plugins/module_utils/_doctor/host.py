@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""The doctor on the host around the daemons: SSH, firewall, clock, disks, leftovers, libraries."""
+"""The doctor's checks of the host around the daemons: SSH, firewall, clock, disks, leftovers, libraries."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.ports impor
 
 _LEFTOVER = re.compile(r"\..+\.[0-9a-f]{12}\.(?:tmp|new)\Z|\.sshd_config-[a-z0-9_]{8}\Z")
 _YOUNG = 60
-"""Seconds a temporary file may well belong to a run that is under way."""
+"""A temporary file that is younger than this (seconds) may belong to a run that is not over."""
 _SCARCE = 0.01
 
 
@@ -54,37 +54,37 @@ KINDS: dict[str, Kind] = {
     "passive-range-unset": Kind(
         ERROR,
         "passive ports are not limited to a range while UFW is active",
-        "Clients log in, then every listing and transfer hangs: the firewall cannot know which port to let through.",
+        "Clients log in, then every listing and transfer hangs: the firewall cannot know which port to allow.",
         "sed -i {edits} {path} && ufw allow 50000:50999/tcp && systemctl restart {unit}",
     ),
     "library-missing": Kind(
         WARNING,
         "the Python binding of Berkeley DB is missing or too new",
-        "Users log in as before, but nobody can be added, changed or removed.",
+        "Users can log in as before, but they cannot be added, changed or removed.",
         "apt-get install --reinstall python3-bsddb3",
     ),
     "firewall-port-closed": Kind(
         ERROR,
-        "UFW is active and shuts a port that is needed",
-        "Clients cannot connect; with the passive range shut they log in and every listing hangs.",
+        "UFW is active and blocks a port that is needed",
+        "Clients cannot connect; if the passive range is blocked, they log in but every listing hangs.",
         "ufw allow {ports}/tcp",
     ),
     "clock-unsynchronised": Kind(
         WARNING,
         "the clock of the host is not synchronised",
-        "Once it is wrong, certificates look expired or not yet valid, and logs cannot be compared.",
+        "When it is wrong, certificates look expired or not yet valid, and logs cannot be compared.",
         "apt-get install systemd-timesyncd && timedatectl set-ntp true",
     ),
     "disk-full": Kind(
         ERROR,
         "less than one per cent of the space or of the inodes of a file system is left",
-        "Uploads break off, and passwords cannot be changed.",
+        "Uploads fail, and passwords cannot be changed.",
         "du -xh --max-depth=2 {path} | sort -h | tail -20",
     ),
     "leftover-files": Kind(
         WARNING,
-        "temporary files of runs that were killed",
-        "They hold copies of hashes or of settings that no backup or removal knows of.",
+        "killed runs have left temporary files",
+        "They hold copies of hashes or settings that backups and removals do not know about.",
         "rm -f -- {paths}",
     ),
 }
@@ -92,9 +92,9 @@ found = Reporter(KINDS)
 
 
 def ssh_ports(run: Run) -> set[int]:
-    """The ports sshd is configured for; none when it refuses its configuration, which is said elsewhere.
+    """The ports sshd is configured for; none if it refuses its configuration, which another check reports.
 
-    While ssh.socket is active its ports count: sshd gets them from it, whatever its configuration says.
+    While ssh.socket is active its ports count: sshd takes them from the socket, not from its configuration.
     """
     if find_program("systemctl"):
         ports = socket_ports(run(["systemctl", "show", "ssh.socket", "--property=ActiveState,Listen"]).out)
@@ -136,7 +136,7 @@ def ssh_findings(
 
 
 def firewall_findings(instances: Sequence[Instance], ports: Iterable[int], run: Run) -> Iterator[Finding]:
-    """Examine whether an active UFW lets the control ports, the passive range and SSH ``ports`` through."""
+    """Examine whether an active UFW allows the control ports, the passive range and SSH ``ports``."""
     program = ufw.find()
     if program is None or not ufw.is_active(program, run) or accepts_by_default(ufw.settings()):
         return
@@ -162,7 +162,7 @@ def firewall_findings(instances: Sequence[Instance], ports: Iterable[int], run: 
 
 def _port_findings(low: int, high: int, name: str, rules: Sequence[Rule | None]) -> Iterator[Finding]:
     if any(rule is None for rule in rules) and not _deciding(low, rules):
-        return  # an application profile or a rule for an interface may let it through
+        return  # an application profile or a rule for an interface may allow it
     edges = {low} | {edge for rule in rules if rule for edge in _edges(rule) if low <= edge <= high}
     shut = [(port, _deciding(port, rules)) for port in sorted(edges)]
     shut = [(port, rule) for port, rule in shut if rule is None or rule.action not in ("allow", "limit")]
@@ -171,7 +171,7 @@ def _port_findings(low: int, high: int, name: str, rules: Sequence[Rule | None])
     ports = str(low) if low == high else f"{low}:{high}"
     port, rule = shut[0]
     what = f"{ports}/tcp ({name}): "
-    what += f"'{rule}' shuts port {port}" if rule else f"no rule lets port {port} in"
+    what += f"'{rule}' blocks port {port}" if rule else f"no rule allows port {port}"
     deny = {str(rule)[4:] for _port, rule in shut if rule}
     commands = [f"ufw --force delete {words}" for words in sorted(deny)]
     commands.append(f"ufw allow {ports}/tcp comment {quoted(f'{OWNER} {name}')}")
@@ -179,7 +179,7 @@ def _port_findings(low: int, high: int, name: str, rules: Sequence[Rule | None])
 
 
 def _edges(rule: Rule) -> Iterator[int]:
-    """Where the verdict may change: the first port of each part of ``rule``, and the one after its last."""
+    """The ports where the verdict may change: the first of each part of ``rule``, and the one after its last."""
     for part in rule.ports.split(","):
         low, _sep, high = part.partition(":")
         if low.isdigit() and (not high or high.isdigit()):
@@ -188,7 +188,7 @@ def _edges(rule: Rule) -> Iterator[int]:
 
 
 def _deciding(port: int, rules: Sequence[Rule | None]) -> Rule | None:
-    """The first rule about TCP connections to ``port``; letting some sources in counts, barring some does not."""
+    """The first rule about TCP to ``port``. A rule that allows some sources counts, one that denies some does not."""
     for rule in rules:
         if rule is None:
             continue
@@ -202,7 +202,7 @@ def _deciding(port: int, rules: Sequence[Rule | None]) -> Rule | None:
 
 
 def clock_findings(run: Run) -> Iterator[Finding]:
-    """Examine whether the kernel's clock is synchronised, by whatever program; a container's clock is its host's.
+    """Examine whether any program synchronises the kernel's clock, except in a container: its clock is the host's.
 
     Source: org.freedesktop.timedate1(5): NTPSynchronized is what adjtimex(2) says.
     """
@@ -270,7 +270,7 @@ def leftover_findings(directories: Iterable[str]) -> Iterator[Finding]:
 
 
 def library_findings() -> Iterator[Finding]:
-    """Examine whether the database could be written."""
+    """Examine whether this host has the binding to write the database."""
     try:
         load_driver()
     except SecureFtpError as error:

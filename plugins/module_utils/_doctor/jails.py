@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""What sshd's configuration and the account files say of SFTP users."""
+"""What sshd's configuration and the account files say about SFTP users."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config impo
 
 
 class Member(NamedTuple):
-    """An SFTP user, and what decides which of sshd's settings apply."""
+    """An SFTP user, with the facts that decide which of sshd's settings apply."""
 
     account: Account
     groups: tuple[str, ...]
@@ -37,7 +37,7 @@ class Member(NamedTuple):
 
 @dataclass(frozen=True)
 class Sftp:
-    """What sshd's configuration and the account files say of SFTP users; ``verb`` makes sshd read it (apply_verb)."""
+    """What sshd's configuration and the account files say about SFTP users; ``verb`` makes sshd read them."""
 
     config: str
     settings: Sequence[Setting]
@@ -46,12 +46,12 @@ class Sftp:
 
     @property
     def reload(self) -> str:
-        """The command that makes sshd read its configuration, behind a look at it."""
+        """The command that tests sshd's configuration and makes sshd read it."""
         return f"sshd -t && systemctl {self.verb} {SSH}"
 
     @property
     def groups(self) -> list[str]:
-        """The groups some Match block jails, and the role's own group when it has members."""
+        """The groups that a Match block jails, and the role's own group when it has members."""
         groups = {
             pattern
             for setting in self.settings

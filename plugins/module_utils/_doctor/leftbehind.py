@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""The doctor on passwords that were left lying beside the database of FTPS users."""
+"""The doctor's check for passwords that were left in files beside the database of FTPS users."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ KINDS: dict[str, Kind] = {
     "plaintext-file": Kind(
         ERROR,
         "a text file beside the database holds names and passwords of its users",
-        "Whoever gets at the file or a backup has the passwords; the database does not need it.",
+        "A thief of the file or of a backup has the passwords; the database does not need the file.",
         "shred -u -- {paths}",
     ),
 }
@@ -31,8 +31,8 @@ found = Reporter(KINDS)
 def plaintext_findings(directory: str, records: Mapping[bytes, bytes]) -> Iterator[Finding]:
     """Look in ``directory`` for the input of ``db_load -T``: a name on one line, the password on the next.
 
-    Names are those of ``records``, and of every other database there: of a server that was taken over, the old one
-    may be what knows them.
+    The names are those of ``records`` and of every other database there: after a takeover perhaps only the old database
+    has them.
     """
     names = sorted(_names_in(directory))
     known = {*records, *_other_users(directory, names)}

@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""The doctor on ways out of the SFTP jail: what outside it obeys a user's files, or runs for a user.
+"""The doctor's checks for ways out of the SFTP jail: programs outside it that obey a user's files or run for a user.
 
 Sources: systemd-logind.service(8) (lingering), crontab(1), at(1) of Debian, sshd_config(5) Subsystem.
 """
@@ -49,14 +49,14 @@ AT_JOBS = "/var/spool/cron/atjobs"
 KINDS: dict[str, Kind] = {
     "account-outside": Kind(
         ERROR,
-        "something runs outside the jail for an SFTP user: lingering, a crontab or a job of at",
-        "SFTP users are to transfer files and nothing else.",
+        "something runs outside the jail for an SFTP user: lingering, a crontab or an at job",
+        "SFTP users should transfer files and nothing else.",
         "loginctl disable-linger {user}",
     ),
     "account-privileged": Kind(
         ERROR,
         "an account with rights on the host is a member of the SFTP group",
-        "It is not managed, and its keys and password open more than the jail.",
+        "It is not managed, and its keys and password give access to more than the jail.",
         "gpasswd -d {user} {group}",
     ),
     "subsystem-internal": Kind(
@@ -75,7 +75,7 @@ def outside_findings(
 ) -> Iterator[Finding]:
     """Examine the accounts of SFTP users whose jail is ``directory``; ``root`` is where the host's files are.
 
-    ``everybody`` are all accounts of the host: what runs or waits for a user id that another one has too, stays.
+    ``everybody`` are all accounts of the host: processes and jobs of a user id that another account has too, stay.
     """
     names = {account.name for account in accounts}
     shared = {account.uid for account in everybody if account.name not in names}
@@ -99,7 +99,7 @@ def outside_findings(
     by_uid = {account.uid: account.name for account in accounts}
     for path, uid in _jobs(os.path.join(root, AT_JOBS[1:])):
         if uid in by_uid:
-            running.append((by_uid[uid], "has a job of at"))
+            running.append((by_uid[uid], "has an at job"))
             if uid not in shared:
                 commands.append(f"rm -f -- {quoted(path)}")
     if running:
@@ -108,9 +108,9 @@ def outside_findings(
 
 
 def _end_processes(account: Account, shared: Collection[int]) -> str:
-    """The command that lets usermod(8) change ``account``: it refuses while a process of the user id runs.
+    """The command that ends the processes of ``account``: while one of them runs, usermod(8) refuses to change it.
 
-    One is the systemd --user in question. Containers have process namespaces, and users, of their own.
+    One is the systemd --user in question. Containers have their own process namespaces and users, so they are spared.
     """
     if account.uid in shared:
         return ""
@@ -131,7 +131,7 @@ def _jobs(directory: str) -> list[tuple[str, int]]:
 
 
 def privileged_findings(accounts: Accounts, group: str, etc: str = "/etc") -> Iterator[Finding]:
-    """Examine whether a member of ``group`` is an account that is there for something else."""
+    """Examine whether a member of ``group`` is an account with another purpose."""
     if group not in accounts.groups:
         return
     low = uid_range(etc)[0]
@@ -142,7 +142,7 @@ def privileged_findings(accounts: Accounts, group: str, etc: str = "/etc") -> It
 
 
 def _apart(accounts: Accounts, name: str, group: str) -> str:
-    """The command that takes account ``name`` out of ``group``, or where that is its own, out of the others."""
+    """The command that removes account ``name`` from ``group``; if that is its primary one, from privileged groups."""
     if accounts.users[name].gid != accounts.groups[group].gid:
         return f"gpasswd -d {quoted(name)} {quoted(group)}"
     rights = sorted(PRIVILEGED_GROUPS.intersection(accounts.groups_of(name)))
@@ -150,10 +150,10 @@ def _apart(accounts: Accounts, name: str, group: str) -> str:
 
 
 def _has_key_file(account: Account, config: str) -> bool:
-    """Whether one of the files in which sshd looks for keys of ``account`` is there; see TOKENS of sshd_config(5)."""
+    """Whether a file exists in which sshd looks for keys of ``account``; see TOKENS of sshd_config(5)."""
     values = effective(account.name, config)
     if " ".join(values.get("authorizedkeyscommand", ["none"])) != "none":
-        return True  # its program may answer for anybody
+        return True  # that program may have keys for any user
     tokens = {"%": "%", "h": account.home, "u": account.name, "U": str(account.uid)}
     for pattern in " ".join(values.get("authorizedkeysfile", [])).split():
         path = re.sub("%([%huU])", lambda token: tokens[token.group(1)], pattern)
@@ -174,12 +174,12 @@ def subsystem_findings(sftp: Sftp) -> Iterator[Finding]:
             continue
         state = lock_state(sftp.accounts, name)
         by_password = not state.mark and state.stored not in PENDING and state.stored not in (NO_PASSWORD, "")
-        # sshd is asked last: whoever is locked, or has a password, is judged without it.
+        # Ask sshd last: a locked account, or one with a password, is decided without it.
         if not state.full and (by_password or _has_key_file(account, sftp.config)):
             opened.append(name)
     if opened:
         what = (
-            f"{lines[0].where}: {listed(sorted(opened))}: no shell, yet SFTP of the whole file system; expected"
+            f"{lines[0].where}: {listed(sorted(opened))}: no shell, but SFTP access to the whole file system; expected"
             " Subsystem sftp /usr/lib/openssh/sftp-server (the jail does not need this line)"
         )
         yield found("subsystem-internal", what, lines[0].where, path=lines[0].path, verb=sftp.verb, restarts=[SSH])

@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""The doctor on ``user_config_dir``: the files that give single FTPS users other rights and directories."""
+"""The doctor's checks of ``user_config_dir``: the files that give some FTPS users other rights and directories."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server imp
 KINDS: dict[str, Kind] = {
     "user-file-unusable": Kind(
         ERROR,
-        "the file with the settings of one FTPS user is no regular file",
-        "vsftpd refuses the log-in of that user.",
+        "the file with the settings of one FTPS user is not a regular file",
+        "vsftpd denies that user the log-in.",
         "ls -l {path}",
     ),
 }
@@ -28,8 +28,8 @@ found = Reporter(KINDS)
 def personal_findings(homes: Homes, names: Sequence[str]) -> Iterator[Finding]:
     """Examine the files of users ``names`` and the directories they give.
 
-    vsftpd refuses a log-in when the file is not root's or no regular file (parseconf.c); it does not mind when others
-    can write it. The directories are the administrator's, so only that they are there is asked.
+    vsftpd denies the log-in if the file does not belong to root or is not a regular file (parseconf.c); it does not
+    mind if others can write it. The directories belong to the administrator: this checks only that they exist.
     """
     if not homes.config_directory:
         return
@@ -47,5 +47,5 @@ def personal_findings(homes: Homes, names: Sequence[str]) -> Iterator[Finding]:
         root = homes.own(name)
         if root and not os.path.isdir(root):
             fix = f"install -d {quoted(root)} || ls -l {quoted(path)}"
-            what = f"{root}: missing, or no directory; {path} gives it to user {name}"
+            what = f"{root}: missing, or not a directory; {path} gives it to user {name}"
             yield found("ftps-directory-missing", what, root, fix)

@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""The doctor on SFTP: sshd's effective settings and the jail; sftp_users.py has the accounts in it."""
+"""The doctor's checks of SFTP: sshd's effective settings and the jail; sftp_users.py checks the accounts in it."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ KINDS: dict[str, Kind] = {
     "sshd-config": Kind(
         ERROR,
         "sshd refuses its configuration",
-        "At its next restart or boot nobody can log in over SSH or SFTP, you included. Keep this session open.",
+        "After its next restart or boot nobody can log in over SSH or SFTP, not even you. Keep this session open.",
         "sshd -t",
     ),
     "jail-missing": Kind(
@@ -74,13 +74,13 @@ KINDS: dict[str, Kind] = {
     ),
     "jail-unsupported": Kind(
         WARNING,
-        "the jail has another directory for each user",
-        "sshd may be content, but ftp-users cannot manage such accounts and their directories were not examined.",
+        "the jail has a different directory for each user",
+        "sshd may accept that, but ftp-users cannot manage such accounts, and their directories were not checked.",
         "ansible-playbook -i INVENTORY secure_ftp.server.site --tags sshd_chroot",
     ),
     "jail-unsafe": Kind(
         ERROR,
-        "the jail, or a directory above it, can be changed by others than root",
+        "users other than root can change the jail or a directory above it",
         "sshd closes every SFTP session right after the log-in (Broken pipe).",
         "chown root:root {path} && chmod go-w {path}",
     ),
@@ -98,14 +98,14 @@ KINDS: dict[str, Kind] = {
     ),
     "sftp-login-refused": Kind(
         ERROR,
-        "sshd refuses an SFTP user in spite of a password or key",
+        "sshd denies an SFTP user the log-in in spite of a password or key",
         "The user cannot log in over SFTP.",
         EDIT_SSHD,
     ),
     "jail-doors": Kind(
         WARNING,
         "an SFTP user may do more than transfer files",
-        "Forwarded ports reach the network behind this host with its address.",
+        "By forwarding ports the user reaches the network behind this host with its address.",
         EDIT_SSHD,
     ),
 }
@@ -168,8 +168,8 @@ def _directory_findings(directory: str) -> Iterator[Finding]:
         yield found("jail-directory-missing", f"{directory}: missing", directory, path=directory)
     for path, status in unsafe_components(directory):
         what = (
-            f"{path}: owner {status.st_uid}, mode {stat.S_IMODE(status.st_mode):04o}; expected root, and nobody else"
-            " may write"
+            f"{path}: owner {status.st_uid}, mode {stat.S_IMODE(status.st_mode):04o}; expected owner root, and no"
+            " other user able to write"
         )
         yield found("jail-unsafe", what, path, path=path)
 
@@ -178,7 +178,7 @@ def _directory_findings(directory: str) -> Iterator[Finding]:
 
 
 def classes(members: Iterable[Member], settings: Sequence[Setting]) -> list[Member]:
-    """One member of each class that sshd may treat differently: thousands of users are a few questions."""
+    """One member of each class that sshd may treat differently: thousands of users need only a few questions."""
     patterns = _user_patterns(settings)
     found_classes: dict[tuple[object, ...], Member] = {}
     for member in members:
@@ -226,7 +226,7 @@ def _setting_findings(members: Sequence[Member], sftp: Sftp, jail: Jail) -> Iter
 
 
 def _fix(problems: Iterable[Problem], member: Member, sftp: Sftp, jail: Jail) -> str:
-    """Edit the lines that decide. Each edit names what the line must hold, so a second run of it does no harm."""
+    """The command that edits the deciding lines. Each edit names what the line must hold, so it may run twice."""
     settings = sftp.settings
     wanted = {keyword.lower(): (keyword, value) for keyword, value in jail.settings().items()}
     edits: dict[str, list[str]] = {}
@@ -260,10 +260,10 @@ def _moved(
     sftp: Sftp,
     jail: Jail,
 ) -> str | None:
-    """The command that moves the block of the jail to the main file, where sshd ignores what the block says there.
+    """The command that moves the block of the jail to the main file if sshd ignores it in its present file.
 
-    None where the block is in the main file, or something else is wrong. OpenSSH 8.2 of Ubuntu 20.04 ignores a Match
-    block in a file that it includes.
+    None if the block is there already, or something else is wrong. OpenSSH 8.2 of Ubuntu 20.04 ignores a Match block in
+    a file that it includes.
     """
     settings = sftp.settings
     main = settings[0].path
@@ -272,7 +272,7 @@ def _moved(
         if others or own is None or own.path == main:
             return None
         if own.value.split()[:1] == [word for value in values.get(own.keyword, ()) for word in value.split()][:1]:
-            return None  # sshd does what the block says; it says the wrong thing
+            return None  # sshd obeys the block; the block is wrong
         block = [one.number for one in settings if one.path == own.path and one.match == own.match]
         lines = f"{min(block)},{max(block)}"
         return (

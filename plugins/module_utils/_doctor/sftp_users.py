@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""The doctor on SFTP users: their accounts, homes and key files."""
+"""The doctor's checks of SFTP users: their accounts, homes and key files."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config impo
 )
 
 SOON = 14
-"""Days before its end from which an account is pointed out."""
+"""An account is reported this many days before it expires."""
 
 KINDS: dict[str, Kind] = {
     "sftp-home-missing": Kind(
         ERROR,
         "SFTP users have no home",
-        "They log in to the top of the jail, where they can store nothing.",
+        "Their sessions start at the top of the jail, where they cannot store files.",
         "install -d -o {user} -g {group} -m 0700 {path}",
     ),
     "sftp-home-owner": Kind(
         ERROR,
-        "homes of SFTP users belong to somebody else",
-        "Their users cannot upload, and the owner can read their files.",
+        "homes of SFTP users have another owner",
+        "These users cannot upload, and the owner can read their files.",
         "chown {user}:{group} {path}",
     ),
     "sftp-home-open": Kind(
@@ -54,38 +54,38 @@ KINDS: dict[str, Kind] = {
     ),
     "sftp-home-left": Kind(
         ERROR,
-        "the home of a user who is gone is still open to a user id",
-        "Whoever gets the user id next, by useradd or any package, reads the files.",
+        "the home of a removed user still belongs to a user id",
+        "The next account with this user id, made by useradd or a package, can read the files.",
         "chown root:root {paths} && chmod 0700 {paths}",
     ),
     "account-pending": Kind(
         ERROR,
-        "accounts were made but never got their password",
-        "Their users cannot log in: the run that made them was cut short.",
+        "accounts were made but never got a password",
+        "These users cannot log in: the run that made the accounts was interrupted.",
         "ftp-users passwd {user}",
     ),
     "account-expires": Kind(
         WARNING,
-        "the account of an SFTP user has expired, or does so within 14 days",
-        "From that day on sshd refuses the user's password and keys; FTPS does not look at it.",
+        "the account of an SFTP user has expired, or expires within 14 days",
+        "From that day on sshd refuses the user's password and keys; FTPS ignores the expiry.",
         "chage --expiredate -1 {user}",
     ),
     "account-shell": Kind(
         WARNING,
         "SFTP users have a log-in shell",
-        "On the console, by su or where a service asks for system passwords they are ordinary users.",
+        "On the console, with su, and in services that use system passwords they are ordinary users.",
         "usermod --shell /usr/sbin/nologin {user}",
     ),
     "key-file-unsafe": Kind(
         ERROR,
         "files of public keys have a wrong owner or mode",
-        "sshd ignores keys it cannot read or others can write; whoever owns the file can add keys.",
+        "sshd ignores a file that it cannot read or that others can write; the owner of the file can add keys.",
         "chown root:root {paths} && chmod 0644 {paths}",
     ),
     "key-file-orphan": Kind(
         WARNING,
-        "files of public keys without an account",
-        "Whoever holds such a key gets in as soon as an account of that name is made by other means than ftp-users.",
+        "there are files of public keys without an account",
+        "The holder of such a key can log in as soon as other means than ftp-users make an account of that name.",
         "rm -f -- {paths}",
     ),
 }
@@ -93,7 +93,7 @@ found = Reporter(KINDS)
 
 
 def entries_of(directory: str) -> dict[str, os.stat_result]:
-    """What is in ``directory``, but for hidden files."""
+    """The entries of ``directory`` except hidden ones."""
     try:
         with os.scandir(directory) as entries:
             return {
@@ -106,7 +106,7 @@ def entries_of(directory: str) -> dict[str, os.stat_result]:
 def account_findings(members: Sequence[Member], accounts: Accounts) -> Iterator[Finding]:
     states = {member.account.name: lock_state(accounts, member.account.name) for member in members}
     with_key = {member.account.name for member in members if member.by_key}
-    # Tools of others leave accounts that log in by key with "!"; the first mark is that of create_accounts.
+    # Other tools leave "!" in accounts that log in by key; "!*" is the mark of create_accounts.
     pending = [
         name
         for name, state in states.items()
@@ -120,7 +120,7 @@ def account_findings(members: Sequence[Member], accounts: Accounts) -> Iterator[
     ending = [name for name, end in sorted(ends.items()) if end <= soon]
     if ending:
         dates = listed([f"{name} on {ends[name].isoformat()}" for name in ending])
-        yield found("account-expires", f"{dates}: the account ends", ending[0], user=ending[0])
+        yield found("account-expires", f"{dates}: the account expires", ending[0], user=ending[0])
     shells = [member.account.name for member in members if member.account.shell not in NO_SHELLS]
     if shells:
         fix = chained(f"usermod --shell {NO_SHELLS[0]} {quoted(name)}" for name in shells)
@@ -148,7 +148,7 @@ def home_findings(members: Sequence[Member], directory: str) -> Iterator[Finding
         fix = chained(
             f"install -d -o {quoted(account.name)} -g {account.gid} -m 0700 {quoted(path)}" for path, account in missing
         )
-        yield found("sftp-home-missing", f"{listed(paths)}: missing, or no directory", paths[0], fix)
+        yield found("sftp-home-missing", f"{listed(paths)}: missing, or not a directory", paths[0], fix)
     if foreign:
         paths = [path for path, _account in foreign]
         fix = chained(f"chown {quoted(account.name)}:{account.gid} {quoted(path)}" for path, account in foreign)
@@ -158,14 +158,14 @@ def home_findings(members: Sequence[Member], directory: str) -> Iterator[Finding
 
 
 def left_findings(directory: str, accounts: Accounts) -> Iterator[Finding]:
-    """Look for homes that other tools than ours have left, or an older version of this library."""
+    """Look for homes that other tools, or an older version of this library, have left."""
     left = [
         os.path.join(directory, name)
         for name, status in sorted(entries_of(directory).items())
         if name not in accounts.users and status.st_uid != 0
     ]
     if left:
-        what = f"{listed(left)}: no account of that name; expected root's, mode 0700, until its user comes back"
+        what = f"{listed(left)}: no account of that name; expected owner root, mode 0700, until the user is added again"
         yield found("sftp-home-left", what, left[0], paths=left)
 
 
@@ -182,7 +182,7 @@ def key_findings(directory: str, files: Mapping[str, os.stat_result], accounts: 
         elif not stat.S_ISREG(mode) or status.st_uid != 0 or mode & 0o022 or not mode & 0o004:
             unsafe.append(path)
     for subject, paths, what in (
-        ("key-file-unsafe", unsafe, "expected a file of root's, mode 0644"),
+        ("key-file-unsafe", unsafe, "expected a file owned by root, mode 0644"),
         ("key-file-orphan", orphans, "no account of that name"),
     ):
         if paths:

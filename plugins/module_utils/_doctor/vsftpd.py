@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""The doctor on vsftpd: its configuration, certificate, services and ports."""
+"""The doctor's checks of vsftpd: its configuration, certificate, services and ports."""
 
 from __future__ import annotations
 
@@ -43,30 +43,30 @@ KINDS: dict[str, Kind] = {
     "vsftpd-config": Kind(
         ERROR,
         "vsftpd does not accept its configuration, or cannot serve with it on this host",
-        "Sessions fail, or the daemon does not come back from its next restart or boot.",
+        "Sessions fail, or the daemon does not start at its next restart or boot.",
         _EDIT_VSFTPD,
     ),
     "guest-user-missing": Kind(
         ERROR,
-        "the system user every FTPS session runs as does not exist",
+        "the system user that every FTPS session runs as does not exist",
         "Every FTPS log-in fails right after the password.",
         "useradd --system --no-create-home --home-dir /srv/ftp --shell /usr/sbin/nologin {group} {user}",
     ),
     "tls-not-forced": Kind(
         ERROR,
         "sessions without TLS are accepted",
-        "Passwords and files cross the network readable by anybody on the way.",
+        "Passwords and files cross the network unencrypted: anybody on the way can read them.",
         "sed -i {edits} {path} && systemctl restart {unit}",
     ),
     "anonymous-login": Kind(
         WARNING,
         "anybody may log in without a password",
-        "Strangers can read, and perhaps write, what is meant for known users.",
+        "Strangers can read, and perhaps write, files that are meant for known users.",
         "sed -i {edits} {path} && systemctl restart {unit}",
     ),
     "ftps-jail-open": Kind(
         ERROR,
-        "FTPS users are not locked into their directories",
+        "FTPS users are not confined to their directories",
         "Every user can read and change the files of all the others: they share one system user.",
         "sed -i {edits} {path} && systemctl restart {unit}",
     ),
@@ -75,11 +75,11 @@ found = Reporter(KINDS)
 
 
 def vsftpd_findings(instances: Sequence[Instance], now: float) -> Iterator[Finding]:
-    """Examine every instance; a certificate that several use once."""
+    """Examine every instance; a certificate that several of them use is examined once."""
     binary = find_program("vsftpd")
     if binary is None:
         for instance in instances[:1]:
-            what = f"{instance.path} is there, but no program vsftpd in {PATH}"
+            what = f"{instance.path} exists, but there is no program vsftpd in {PATH}"
             yield found("vsftpd-missing", what, instance.path, restarts=[instance.unit])
         return
     pairs: dict[tuple[str, str], list[str]] = {}
@@ -93,7 +93,7 @@ def vsftpd_findings(instances: Sequence[Instance], now: float) -> Iterator[Findi
 
 
 def instance_findings(instance: Instance, binary: str) -> Iterator[Finding]:
-    """Examine one instance but for its certificate."""
+    """Examine one instance except its certificate."""
     if instance.options is None:
         what = f"{instance.path}: cannot be read: {instance.problem}"
         yield found("vsftpd-config", what, instance.path, path=instance.path, restarts=[instance.unit])
@@ -112,13 +112,13 @@ def writable_findings(path: str) -> Iterator[Finding]:
     except OSError:
         return
     if status.st_uid != 0 or status.st_mode & 0o022:
-        what = f"{path}: owner {status.st_uid}, mode {stat.S_IMODE(status.st_mode):04o}; expected root and no more"
-        yield found("config-writable", f"{what} than reading for others", path, path=path)
+        what = f"{path}: owner {status.st_uid}, mode {stat.S_IMODE(status.st_mode):04o}; expected owner root;"
+        yield found("config-writable", f"{what} others may only read", path, path=path)
 
 
 def set_options(instance: Instance, options: Mapping[str, str]) -> str:
-    """The command that writes ``options`` into the configuration, in the place of what is there."""
-    # Appending comes before deleting, which ends sed's work on a line.
+    """The command that writes ``options`` into the configuration, in the place of their old lines."""
+    # Append before deleting: d ends sed's work on a line.
     edits = [f"-e {quoted(f'$a {name}={value}')}" for name, value in options.items()]
     edits += [f"-e {quoted(f'/^{name}=/d')}" for name in options]
     return f"sed -i {' '.join(edits)} {quoted(instance.path)} && systemctl restart {quoted(instance.unit)}"
@@ -183,7 +183,7 @@ def _service_findings(instance: Instance) -> Iterator[Finding]:
         )
         yield found("port-closed", what, str(instance.port), port=instance.port, restarts=[unit])
     elif serves_another_certificate(instance.options or {}):
-        what = f"{unit}: serves another certificate than {instance.get('rsa_cert_file')} holds"
+        what = f"{unit}: serves another certificate than the one in {instance.get('rsa_cert_file')}"
         yield found("service-outdated", what, unit, verb="restart", restarts=[unit])
     elif is_outdated(unit, [instance.path], instance.pair or ()):
         what = f"{unit}: started before its configuration or certificate was last written"

@@ -68,11 +68,11 @@ def test_an_open_firewall(ufw, rules):
 @pytest.mark.parametrize(
     ("rules", "where", "says"),
     [
-        (OPEN.replace("ufw allow 22/tcp\n", ""), "22", "no rule lets port 22 in"),
+        (OPEN.replace("ufw allow 22/tcp\n", ""), "22", "no rule allows port 22"),
         (OPEN.replace("21/tcp", "21/udp"), "21", "no rule"),
-        (OPEN.replace("50000:50009", "50000:50008"), "50000:50009", "no rule lets port 50009 in"),
-        ("ufw deny 50003/tcp\n" + OPEN, "50000:50009", "'ufw deny 50003/tcp' shuts port 50003"),
-        ("ufw reject 21\n" + OPEN, "21", "'ufw reject 21' shuts"),
+        (OPEN.replace("50000:50009", "50000:50008"), "50000:50009", "no rule allows port 50009"),
+        ("ufw deny 50003/tcp\n" + OPEN, "50000:50009", "'ufw deny 50003/tcp' blocks port 50003"),
+        ("ufw reject 21\n" + OPEN, "21", "'ufw reject 21' blocks"),
         ("ufw deny 21/tcp\nufw allow OpenSSH\n" + OPEN, "21", "'ufw deny 21/tcp'"),
     ],
 )

@@ -43,7 +43,7 @@ def test_a_fix_touches_nothing_of_another_account_with_the_same_number(tmp_path)
         "usermod --home /nonexistent bob"
         " && { pkill -KILL -U 1009 --ns $$ --nslist pid || true; } && usermod --home /nonexistent cy"
     )
-    assert outside.what == "bob: has a job of at" and outside.fix == "atq"
+    assert outside.what == "bob: has an at job" and outside.fix == "atq"
 
 
 def test_what_runs_outside_is_found(tmp_path):
@@ -53,7 +53,7 @@ def test_what_runs_outside_is_found(tmp_path):
     users = [user(), user("bob", 1004), user("cy", os.geteuid())]
     (finding,) = outside_findings(users, users, "/home/sftp", str(tmp_path))
     assert finding.subject == "account-outside"
-    assert finding.what == "ann: lingers, bob: has a crontab, cy: has a job of at"
+    assert finding.what == "ann: lingers, bob: has a crontab, cy: has an at job"
     assert finding.fix == (
         f"loginctl disable-linger ann && crontab -r -u bob && rm -f -- {tmp_path}/var/spool/cron/atjobs/a0001"
     )
