@@ -45,10 +45,10 @@ def test_the_password_is_asked_for_twice_and_not_shown(server, terminal):
     terminal.sendline(f"ftp-users add {NAME}")
     terminal.expect_exact(f"New password for {NAME}: ")
     terminal.sendline("geheim geheim")
-    terminal.expect_exact("The same again: ")
+    terminal.expect_exact("Repeat the password: ")
     terminal.sendline("anders anders")
-    terminal.expect_exact("They differ; once more.")
-    for question in (f"New password for {NAME}: ", "The same again: "):
+    terminal.expect_exact("The passwords differ; try again.")
+    for question in (f"New password for {NAME}: ", "Repeat the password: "):
         terminal.expect_exact(question)
         terminal.sendline(FIRST)
     said = finish(terminal)

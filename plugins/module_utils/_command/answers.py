@@ -67,14 +67,14 @@ def print_json(content: object) -> None:
 
 
 def state(user: dict[str, Any]) -> str:
-    """In words whether the user gets in."""
+    """The state of a user in words: whether log-ins are allowed."""
     if user["locked"]:
         return "locked"
     # shadow(5) keeps days, of UTC.
     end = (user["sftp"] or {}).get("expires")
     if not end or end > time.strftime("%Y-%m-%d", time.gmtime()):
         return "active"
-    # FTPS does not look at it: who has both still gets in.
+    # FTPS ignores the expiry: a user of both protocols can still log in.
     return "active, SFTP expired" if "ftps" in user["protocols"] else "expired"
 
 

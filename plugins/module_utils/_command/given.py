@@ -16,7 +16,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._users.policy im
 
 
 def user_fields(arguments: argparse.Namespace) -> dict[str, Any]:
-    """The fields of a user, but for the password, as options of Manager; what is not given is left out."""
+    """The fields of a user except the password, as options of Manager; omitted options are left out."""
     options: dict[str, Any] = {}
     if arguments.protocol:
         options["protocols"] = list(PROTOCOLS) if arguments.protocol == "both" else [arguments.protocol]
@@ -28,7 +28,7 @@ def user_fields(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def password(arguments: argparse.Namespace, before_asking: Callable[[], object] | None = None) -> dict[str, str]:
-    """The password or hash as an option of Manager; the terminal is asked only with ``before_asking``, called first."""
+    """The password or hash as an option of Manager. Asks only if there is ``before_asking``, and calls that first."""
     from ansible_collections.secure_ftp.server.plugins.module_utils._command import prompt as source
 
     name = arguments.name
@@ -51,7 +51,7 @@ def password(arguments: argparse.Namespace, before_asking: Callable[[], object] 
 
 
 def public_key(given: str) -> str:
-    """Return a key given itself or as the name of a file that holds it."""
+    """Return a key that is given directly or as the name of a file."""
     if " " in given.strip() or not os.path.exists(given):
         return given
     return read(given).strip()

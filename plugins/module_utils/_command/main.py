@@ -40,20 +40,20 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._manage.manager 
 
 EPILOG = """\
 examples:
-  ftp-users add batman                        ask for the password, FTPS and SFTP
+  ftp-users add batman                        FTPS and SFTP; asks for the password
   ftp-users add robin --protocol ftps --generate
   ftp-users add alfred --protocol sftp --no-password --key "ssh-ed25519 AAAA... alfred"
   pass show ftp/joker | ftp-users edit joker --password-stdin
   ftp-users lock joker                        no log-in by password or key
   ftp-users keys alfred add ~/alfred.pub
-  ftp-users import users.csv                 say what would change, ask, do it
-  ftp-users check                             is everything in order?
+  ftp-users import users.csv                  show the changes, ask, then make them
+  ftp-users check                             check the whole server
 
 exit status:
   0  done            3  no such user       6  not permitted
   1  failed          4  exists already     7  damaged database
   2  invalid input   5  locked: another program is changing the users
-  check: 0 no findings, 10 warnings, 11 errors; remote: 8 busy, as many requests as may are being answered
+  check: 0 no findings, 10 warnings, 11 errors; remote: 8 busy, too many requests at once
 """
 
 INTERRUPTED = 130

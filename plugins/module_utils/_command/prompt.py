@@ -18,11 +18,11 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._users.passwords
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.policy import DEFAULT_MIN_LENGTH
 
 GENERATED_LENGTH = 20
-"""Characters of a generated password; of 54 each, so 115 bits."""
+"""Characters of a generated password; each is one of 56, so it has 116 bits."""
 
-_ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnpqrstuvwxyz23456789"  # none that looks like another
+_ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnpqrstuvwxyz23456789"  # no two that look alike
 _ATTEMPTS = 3
-LONGEST = max(MAX_BYTES.values())  # Manager, which knows the protocols, may take less
+LONGEST = max(MAX_BYTES.values())  # Manager knows the protocols and may accept less
 
 
 def generate(min_length: int = DEFAULT_MIN_LENGTH) -> str:
@@ -61,8 +61,8 @@ def from_terminal(name: str, ask: Callable[[str], str] = getpass.getpass, min_le
     for attempt in range(_ATTEMPTS):
         password = ask(f"New password for {name}: ")
         validate_password(password, name, ("sftp",), min_length)
-        if ask("The same again: ") == password:
+        if ask("Repeat the password: ") == password:
             return password
         if attempt + 1 < _ATTEMPTS:
-            sys.stderr.write("They differ; once more.\n")
+            sys.stderr.write("The passwords differ; try again.\n")
     raise InvalidInput(f"user {name!r}: password", "the same twice", found="two different ones")

@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""``ftp-users edit``: change a user; what is not said stays."""
+"""``ftp-users edit``: change a user; omitted options stay as they are."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._manage.manager 
 
 def register(verbs: Verbs) -> None:
     """Add the verb to the command line."""
-    found = verbs.add("edit", run, "change a user; what is not said stays")
+    found = verbs.add("edit", run, "change a user; omitted options stay as they are")
     password_options(found, asks=False)
     user_options(found, "edit")
 

@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""``ftp-users export``: write everybody as CSV, for import."""
+"""``ftp-users export``: write all users as CSV, for import."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._manage.manager 
 
 def register(verbs: Verbs) -> None:
     """Add the verb to the command line."""
-    found = verbs.add("export", run, "write everybody as CSV, for import", user=False)
-    found.add_argument("--hashes", action="store_true", help="with the stored hashes (FTPS's where there are two)")
+    found = verbs.add("export", run, "write all users as CSV, for import", user=False)
+    found.add_argument("--hashes", action="store_true", help="with the stored hashes (that of FTPS if there are two)")
 
 
 def run(arguments: argparse.Namespace, manager: Manager) -> int:

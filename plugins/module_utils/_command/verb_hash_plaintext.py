@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""``ftp-users hash-plaintext``: hash passwords that a hand-made database stores in the clear."""
+"""``ftp-users hash-plaintext``: hash the plaintext passwords of a database made by hand."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._manage.manager 
 
 def register(verbs: Verbs) -> None:
     """Add the verb to the command line."""
-    verbs.add("hash-plaintext", run, "hash passwords that a hand-made database stores in the clear", user=False)
+    verbs.add("hash-plaintext", run, "hash the plaintext passwords of a database made by hand", user=False)
 
 
 def run(arguments: argparse.Namespace, manager: Manager) -> int:

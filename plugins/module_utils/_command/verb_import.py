@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""``ftp-users import``: add or change everybody in a file."""
+"""``ftp-users import``: add or change all users in a file."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._users.user impo
 
 def register(verbs: Verbs) -> None:
     """Add the verb to the command line."""
-    found = verbs.add("import", run, "add or change everybody in a file", user=False)
+    found = verbs.add("import", run, "add or change all users in a file", user=False)
     found.add_argument("file", metavar="FILE", help="CSV with a header, or lines NAME:HASH; - for standard input")
-    found.add_argument("--format", choices=("csv", "colon", "pairs"), help="instead of telling by the content")
-    found.add_argument(ALLOW, action="store_true", help="take hashes of MD5 ($1$) and NT ($3$) too, which are weak")
-    found.add_argument("--dry-run", action="store_true", help="only say what would change")
-    found.add_argument("--yes", action="store_true", help="do it without asking")
+    found.add_argument("--format", choices=("csv", "colon", "pairs"), help="default: detected from the content")
+    found.add_argument(ALLOW, action="store_true", help="accept also weak hashes: MD5 ($1$) and NT ($3$)")
+    found.add_argument("--dry-run", action="store_true", help="only show what would change")
+    found.add_argument("--yes", action="store_true", help="make the changes without asking")
 
 
 def run(arguments: argparse.Namespace, manager: Manager) -> int:
@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace, manager: Manager) -> int:
     found, skipped = entries(read(arguments.file), arguments.format, source, is_taken)
     users = users_from_list(found, min_length(), is_taken)
     weak = sorted(set(weak))
-    if arguments.yes and not arguments.dry_run:  # also what is refused is one change, for the log
+    if arguments.yes and not arguments.dry_run:  # one change, so that the log shows a refusal too
         print_result(arguments, manager.apply_list(users, weak=weak), skipped, "")
         return 0
     plan = manager.apply_list(users, dry_run=True)
@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace, manager: Manager) -> int:
         print_result(arguments, plan, skipped, "would be " if arguments.dry_run else "")
         return 0
     if arguments.json or arguments.file == "-" or not sys.stdin.isatty():
-        raise InvalidInput("import", "--dry-run or --yes where nobody can be asked", found="neither")
+        raise InvalidInput("import", "--dry-run or --yes when it cannot ask", found="neither")
     print_result(arguments, plan, skipped, "would be ")
     if input("Do it? [y/N] ").strip().lower() not in ("y", "yes"):
         sys.stdout.write("nothing was changed\n")

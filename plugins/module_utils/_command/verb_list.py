@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""``ftp-users list``: list everybody."""
+"""``ftp-users list``: list the users."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields im
 
 def register(verbs: Verbs) -> None:
     """Add the verb to the command line."""
-    found = verbs.add("list", run, "list everybody", user=False)
-    found.add_argument("--protocol", choices=PROTOCOLS, help="only who uses it")
-    found.add_argument("--names", action="store_true", help="names only, one a line")
+    found = verbs.add("list", run, "list the users", user=False)
+    found.add_argument("--protocol", choices=PROTOCOLS, help="only the users of this protocol")
+    found.add_argument("--names", action="store_true", help="only the names, one on each line")
 
 
 def run(arguments: argparse.Namespace, manager: Manager) -> int:

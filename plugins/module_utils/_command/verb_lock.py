@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""``ftp-users lock``: keep a user from logging in, by password and by key."""
+"""``ftp-users lock``: deny a user all log-ins, by password and by key."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._manage.manager 
 
 def register(verbs: Verbs) -> None:
     """Add the verb to the command line."""
-    verbs.add("lock", run, "keep a user from logging in, by password and by key")
+    verbs.add("lock", run, "deny a user all log-ins, by password and by key")
 
 
 def run(arguments: argparse.Namespace, manager: Manager) -> int:

@@ -15,7 +15,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._manage.manager 
 def register(verbs: Verbs) -> None:
     """Add the verb to the command line."""
     found = verbs.add("remote", run, "answer one request of the remote control on standard input", user=False)
-    found.add_argument("--client", required=True, metavar="LABEL", help="whose key it is")
+    found.add_argument("--client", required=True, metavar="LABEL", help="the client that the key belongs to")
 
 
 def run(arguments: argparse.Namespace, manager: Manager) -> int:

@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""``ftp-users repair``: keep what is readable of a damaged database; remove names no user may have."""
+"""``ftp-users repair``: keep the readable records of a damaged database; remove names that are not allowed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._manage.repair i
 
 def register(verbs: Verbs) -> None:
     """Add the verb to the command line."""
-    verbs.add("repair", run, "keep what is readable of a damaged database; remove names no user may have", user=False)
+    verbs.add(
+        "repair", run, "keep the readable records of a damaged database; remove names that are not allowed", user=False
+    )
 
 
 def run(arguments: argparse.Namespace, manager: Manager) -> int:

@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""``ftp-users unlock``: let a locked user in again, exactly as before."""
+"""``ftp-users unlock``: allow a locked user to log in again, exactly as before."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._manage.manager 
 
 def register(verbs: Verbs) -> None:
     """Add the verb to the command line."""
-    verbs.add("unlock", run, "let a locked user in again, exactly as before")
+    verbs.add("unlock", run, "allow a locked user to log in again, exactly as before")
 
 
 def run(arguments: argparse.Namespace, manager: Manager) -> int:

@@ -29,7 +29,7 @@ class Verbs:
         self._parsers = top.add_subparsers(dest="verb", metavar="VERB", required=True)
 
     def add(self, name: str, run: Run, help: str, user: bool = True) -> argparse.ArgumentParser:
-        """Add the verb ``name``, which ``run`` does, of one ``user`` or not; return its parser, for more options."""
+        """Add the verb ``name``, done by ``run``, for one ``user`` or not; return its parser, for more options."""
         found: argparse.ArgumentParser = self._parsers.add_parser(
             name, help=help, description=help[0].upper() + help[1:] + "."
         )
@@ -46,28 +46,28 @@ def user_options(found: argparse.ArgumentParser, verb: str) -> None:
         if field.kind == SWITCH and field.option and verb == "add":
             found.add_argument(field.option, action="store_true", default=None, help=field.meaning)
         elif field.option == "--protocol":
-            default = "both" if verb == "add" else "as it is"
+            default = "both" if verb == "add" else "unchanged"
             choices = (*field.choices, "both")
             found.add_argument(field.option, choices=choices, help=f"{field.meaning}; default: {default}")
         elif field.option == "--key":
-            meaning = "a public key for SFTP or its .pub file; again for more"
+            meaning = "a public key for SFTP or its .pub file; repeatable"
             found.add_argument(field.option, action="append", metavar="KEY", help=meaning)
 
 
 def password_sources(found: argparse.ArgumentParser, word: str | None = None) -> Any:
-    """Add where a password may come from, at most one of them; ``word`` says what a bare word means."""
+    """Add the sources of a password, of which one may be used; ``word`` is the help of a password as an argument."""
     sources = found.add_mutually_exclusive_group()
     if word:
         sources.add_argument("password", metavar="PASSWORD", nargs="?", help=word)
     sources.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
     sources.add_argument("--hash-stdin", action="store_true", help="read a crypt(3) hash from standard input")
-    sources.add_argument("--generate", action="store_true", help="make a password and show it once")
+    sources.add_argument("--generate", action="store_true", help="create a password and show it once")
     return sources
 
 
 def password_options(found: argparse.ArgumentParser, asks: bool) -> None:
-    """Add the sources of a password, the bare word included."""
+    """Add the sources of a password, including an argument."""
     unsafe = "the password; unsafe, since every user of the host can read it in the list of processes"
     sources = password_sources(found, unsafe)
     if asks:
-        sources.add_argument("--no-password", action="store_true", help="keys only")
+        sources.add_argument("--no-password", action="store_true", help="no password: the user logs in with a key")
