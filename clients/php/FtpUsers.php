@@ -25,7 +25,7 @@ use phpseclib3\Crypt\PublicKeyLoader;
 use phpseclib3\Net\SSH2;
 use phpseclib3\System\SSH\Agent;
 
-/** Whatever keeps a call from succeeding. */
+/** A call failed. */
 class FtpUsersException extends \RuntimeException
 {
 }
@@ -58,10 +58,10 @@ final class HostKeyException extends FtpUsersException
 }
 
 /**
- * phpseclib's exec() with something on the command's standard input, which it does not offer itself.
+ * phpseclib's exec() with standard input for the command, which phpseclib does not offer.
  *
- * exec() asks for the next packet of its channel once the server has started the command; there the input goes out,
- * and after it the end of file (RFC 4254, 5.2 and 5.3). Everything else is phpseclib's.
+ * exec() asks for the next packet of its channel once the server has started the command; at that point this sends the
+ * input, then the end of file (RFC 4254, 5.2 and 5.3). Everything else is phpseclib's.
  */
 final class CommandWithInput extends SSH2
 {
@@ -243,8 +243,8 @@ final class FtpUsers
     private float $pause = 0.0;
 
     /**
-     * @param array<string, mixed> $options port; user; key: the file of the private key, without it the SSH agent is
-     *     asked; passphrase of the key; known_hosts: a file, ~/.ssh/known_hosts by default, or instead of it
+     * @param array<string, mixed> $options port; user; key: the file of the private key, by default those of the SSH
+     *     agent; passphrase of the key; known_hosts: a file, by default ~/.ssh/known_hosts, or instead of it
      *     fingerprint: "SHA256:..."; in seconds: timeout for each step of connecting, answer_timeout for the answer,
      *     patience for what a call repeats
      */
@@ -258,7 +258,7 @@ final class FtpUsers
         $this->options = $options + self::DEFAULTS;
     }
 
-    /** @return list<array<string, mixed>> everybody */
+    /** @return list<array<string, mixed>> all users */
     public function list(): array
     {
         return $this->call('list')['users'];
@@ -334,7 +334,7 @@ final class FtpUsers
             if ($answer['ok']) {
                 return $answer['result'];
             }
-            // Another program had the lock, or too many are asking; nothing was done, so that even a change can be asked for again.
+            // Another program had the lock, or there were too many requests. Nothing was done: even a change may be repeated.
             if (!in_array($answer['error']['code'], ['locked', 'busy'], true) || !$this->another()) {
                 throw new RequestException($answer['error']['code'], $answer['error']['message']);
             }
@@ -350,7 +350,7 @@ final class FtpUsers
         }
     }
 
-    /** @return array<string, mixed>|null the answer, or null when it is safe and time to ask again */
+    /** @return array<string, mixed>|null the answer, or null if the request can and should be sent again */
     private function exchange(string $verb, string $request): ?array
     {
         $sent = false;

@@ -17,16 +17,16 @@ Verbs: list; show, add, edit, del, lock, unlock, keys NAME; keys_add, keys_del N
 
   --port=NUMBER            the SSH port (22)
   --user=NAME              the account for remote control (ftpcontrol)
-  --key=FILE               the private key; without it the SSH agent is asked
+  --key=FILE               the private key; default: those of the SSH agent
   --known-hosts=FILE       the host keys (~/.ssh/known_hosts)
   --fingerprint=SHA256:... instead: the host key's fingerprint
   --password-stdin         add, edit: read the password from standard input
   --hash-stdin             add, edit: read a crypt(3) hash from standard input
-  --no-password            add: keys only, for SFTP
+  --no-password            add: only keys, for SFTP
   --protocol=ftps|sftp     add, edit: repeatable; default both
   --authorized-keys=FILE   add, edit: the complete list of public keys for SFTP
   --locked                 add: locked from the start
-  --remove-home            del: with all files
+  --remove-home            del: delete the user's files too
 
 Passwords are never arguments: every local user can read those. The exit status is 0, that of the error's code
 (docs/remote-control.md), 254 when a change was sent and no answer came, or 255 without a connection.
@@ -105,7 +105,7 @@ function main(array $arguments): int
     return $status;
 }
 
-/** What moves a terminal's cursor or cannot be seen, written out: others may have chosen it. */
+/** The text with control and invisible characters written out: others may have chosen it. */
 function visible(string $text): string
 {
     $written = static fn(array $found): string => trim(json_encode($found[0], JSON_THROW_ON_ERROR), '"');

@@ -62,7 +62,7 @@ NO_CONNECTION = 255
 
 
 class FtpUsersError(Exception):
-    """Whatever keeps a call from succeeding."""
+    """A call failed."""
 
 
 class RequestError(FtpUsersError):
@@ -85,8 +85,8 @@ class FtpUsers:
     """A connection to the server, made at the first call and kept; not for several threads at once.
 
     Waits in seconds: ``timeout`` for each step of connecting, ``answer_timeout`` for the answer to begin or go on (the
-    server itself may wait a minute for its turn), ``patience`` for what a call repeats, with growing random pauses
-    between: connecting, reads, and whatever a busy server has not begun.
+    server itself may wait two minutes for its turn), ``patience`` for what a call repeats, with growing random pauses between:
+    connecting, reads, and requests that a busy server has not begun.
     ``host_key`` is a line such as "ssh-ed25519 AAAA..." and replaces the known_hosts files; ``known_hosts`` is one
     file, by default the user's and the system's. Without ``key_file`` the SSH agent is asked.
     """
@@ -126,7 +126,7 @@ class FtpUsers:
     # --- the verbs -------------------------------------------------------------------------------------------------
 
     def list(self) -> Sequence[dict[str, Any]]:
-        """Everybody."""
+        """All users."""
         return self.call("list")["users"]
 
     def show(self, name: str) -> dict[str, Any]:
@@ -134,23 +134,23 @@ class FtpUsers:
         return self.call("show", name=name)["user"]
 
     def add(self, name: str, **fields: Any) -> dict[str, Any]:
-        """Make a user. Fields: password, password_hash or no_password, protocols, authorized_keys, locked."""
+        """Add a user. Fields: password, password_hash or no_password, protocols, authorized_keys, locked."""
         return self.call("add", name=name, **fields)
 
     def edit(self, name: str, **fields: Any) -> dict[str, Any]:
-        """Change what is given. Fields: password or password_hash, protocols, authorized_keys."""
+        """Change the given fields: password or password_hash, protocols, authorized_keys."""
         return self.call("edit", name=name, **fields)
 
     def delete(self, name: str, remove_home: bool = False) -> dict[str, Any]:
-        """Remove a user, and the user's files too if wanted."""
+        """Remove a user, and with ``remove_home`` the user's files too."""
         return self.call("del", name=name, remove_home=remove_home)
 
     def lock(self, name: str) -> dict[str, Any]:
-        """Let a user log in by neither protocol, password nor key."""
+        """Deny a user all log-ins, in both protocols, by password and by key."""
         return self.call("lock", name=name)
 
     def unlock(self, name: str) -> dict[str, Any]:
-        """Give back what ``lock`` took."""
+        """Allow a locked user to log in again, exactly as before."""
         return self.call("unlock", name=name)
 
     def keys(self, name: str) -> Sequence[str]:
@@ -158,11 +158,11 @@ class FtpUsers:
         return self.call("keys", name=name)["keys"]
 
     def add_key(self, name: str, key: str) -> dict[str, Any]:
-        """Authorize one more public key."""
+        """Add a public key."""
         return self.call("keys_add", name=name, key=key)
 
     def delete_key(self, name: str, key: str) -> dict[str, Any]:
-        """Take a key away: its line, base64 part, comment or SHA256 fingerprint."""
+        """Remove a key: its line, base64 part, comment or SHA256 fingerprint."""
         return self.call("keys_del", name=name, key=key)
 
     def call(self, verb: str, **fields: Any) -> dict[str, Any]:
@@ -184,14 +184,14 @@ class FtpUsers:
             if answer["ok"]:
                 return answer["result"]
             code, message = answer["error"]["code"], answer["error"]["message"]
-            # Another program had the lock, or too many ask, and nothing was done: even a change can be asked for again.
+            # Another program had the lock, or there were too many requests. Nothing was done: repeat even a change.
             if code not in ("locked", "busy") or not pauses.another():
                 raise RequestError(code, message)
 
     # --- the connection --------------------------------------------------------------------------------------------
 
     def _channel(self, pauses: _Pauses) -> paramiko.Channel:
-        """A session that runs the command. Whatever fails here fails before anything was asked for."""
+        """A session that runs the command. If this fails, no request has been sent."""
         while True:
             try:
                 if self._ssh is None:
@@ -235,7 +235,7 @@ class FtpUsers:
     def _trust(self, ssh: paramiko.SSHClient) -> Sequence[str]:
         """Tell ``ssh`` the host's keys; return the signature algorithms that do not go with them.
 
-        Without those the server might show a key that is not known here although it has one that is.
+        They are disabled: otherwise the server might show a key that is not known here although it has one that is.
         """
         name = self.host if self.port == 22 else f"[{self.host}]:{self.port}"
         keys = ssh.get_host_keys()
@@ -261,7 +261,7 @@ class FtpUsers:
 
     def _exchange(self, channel: paramiko.Channel, request: bytes) -> bytes:
         channel.settimeout(self.answer_timeout)
-        with contextlib.suppress(OSError):  # who refuses a request early does not read all of it, but answers
+        with contextlib.suppress(OSError):  # a server that refuses a request early answers without reading all of it
             channel.sendall(request)
             channel.shutdown_write()
         parts: list[bytes] = []
@@ -358,7 +358,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _visible(text: str) -> str:
-    """``text`` with what moves a terminal's cursor or cannot be seen written out: others may have chosen it."""
+    """``text`` with control and invisible characters written out: others may have chosen it."""
     return "".join(one if one.isprintable() or one == "\n" else ascii(one)[1:-1] for one in text)
 
 
@@ -368,10 +368,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=int, default=22, help="its SSH port (22)")
     parser.add_argument("--user", default=USER, help=f"the account for remote control ({USER})")
     parser.add_argument(
-        "--key", dest="key_file", metavar="FILE", help="the private key; without it the SSH agent is asked"
+        "--key", dest="key_file", metavar="FILE", help="the private key; default: those of the SSH agent"
     )
     trust = parser.add_mutually_exclusive_group()
-    trust.add_argument("--known-hosts", metavar="FILE", help="the host keys (those of ssh)")
+    trust.add_argument("--known-hosts", metavar="FILE", help="the host keys; default: the files of ssh")
     trust.add_argument("--host-key", metavar="KEY", help="the host key itself, 'ssh-ed25519 AAAA...'")
     parser.add_argument(
         "--timeout", type=float, default=20.0, metavar="SECONDS", help="for each step of connecting (20)"
@@ -384,26 +384,26 @@ def _parser() -> argparse.ArgumentParser:
             added.add_argument("name", help="the user")
         return added
 
-    verb("list", "everybody", named=False)
-    verb("show", "one user")
-    for name, text in (("add", "make a user"), ("edit", "change a user")):
+    verb("list", "list all users", named=False)
+    verb("show", "show one user")
+    for name, text in (("add", "add a user"), ("edit", "change a user")):
         user = verb(name, text)
         password = user.add_mutually_exclusive_group()
         password.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
         password.add_argument("--hash-stdin", action="store_true", help="read a crypt(3) hash from standard input")
         if name == "add":
-            password.add_argument("--no-password", action="store_true", help="keys only, for SFTP")
+            password.add_argument("--no-password", action="store_true", help="only keys, for SFTP")
             user.add_argument("--locked", action="store_true", help="locked from the start")
         else:
             password.add_argument("--password", action="store_true", help="ask for a new password")
         user.add_argument("--protocol", action="append", choices=("ftps", "sftp"), help="default: both; repeatable")
         user.add_argument("--authorized-keys", metavar="FILE", help="the complete list of public keys for SFTP")
-    verb("del", "remove a user").add_argument("--remove-home", action="store_true", help="with all files")
-    verb("lock", "let a user log in no more")
-    verb("unlock", "undo lock")
-    verb("keys", "the public keys of a user")
-    verb("keys_add", "authorize a public key").add_argument("key", help="its line")
-    verb("keys_del", "take a public key away").add_argument("key", help="line, base64, comment or fingerprint")
+    verb("del", "remove a user").add_argument("--remove-home", action="store_true", help="delete the user's files too")
+    verb("lock", "deny a user all log-ins")
+    verb("unlock", "allow a locked user to log in again")
+    verb("keys", "list the public keys of a user")
+    verb("keys_add", "add a public key").add_argument("key", help="the line of the key")
+    verb("keys_del", "remove a public key").add_argument("key", help="line, base64, comment or fingerprint")
     return parser
 
 
@@ -430,7 +430,7 @@ def _fields(options: argparse.Namespace) -> dict[str, Any]:
 
 def _ask(read: Callable[[str], str] = getpass.getpass) -> str:
     if not sys.stdin.isatty():
-        raise ValueError("expected a terminal to ask for the password at; use --password-stdin")
+        raise ValueError("expected a terminal to ask for the password; use --password-stdin")
     password = read("Password: ")
     if read("Again: ") != password:
         raise ValueError("expected the same password twice, found two different ones; try again")

@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""The way in for remote control: one account, its keys, what sudo grants it and what sshd allows it.
+"""The access for remote control: one account, its keys, what sudo grants it and what sshd allows it.
 
-Three layers say the same, each for itself: the key (``restrict`` and a forced command), sshd's own ``Match User``
+Three layers enforce the same independently: the key (``restrict`` and a forced command), sshd's own ``Match User``
 block, and a sudoers file with one whole command line per client. Facts: sshd(8) "AUTHORIZED_KEYS FILE FORMAT",
 sshd_config(5), sudoers(5).
 """
@@ -33,16 +33,16 @@ DEFAULT_KEYS_DIRECTORY = "/etc/ssh/remote_control_keys"
 SUDOERS = "/etc/sudoers.d/secure_ftp_remote_control"
 SUDO = "/usr/bin/sudo"
 OWNER = "remote_control"
-"""Whose marked block it is in sshd_config."""
+"""The owner named in the marks of our block in sshd_config."""
 
 GECOS = "secure_ftp.server remote control"
 """Tells our account from one that happens to have its name (passwd(5), field 5)."""
 
 HOME = "/"
-"""There must be one, or sshd complains to the client; nobody but root can put an authorized_keys file into this one."""
+"""Without a home sshd complains to the client; in this one only root can create an authorized_keys file."""
 
 SHELL = "/bin/sh"
-"""sshd runs the forced command as ``SHELL -c COMMAND``; it is the only thing it ever runs for this account."""
+"""sshd runs the forced command as ``SHELL -c COMMAND``; it runs nothing else for this account."""
 
 _PROGRAM = re.compile(r"(/[A-Za-z0-9._+@-]+)+\Z")
 _USER = re.compile(r"[a-z_][a-z0-9_-]{0,30}\Z")
@@ -50,7 +50,7 @@ _USER = re.compile(r"[a-z_][a-z0-9_-]{0,30}\Z")
 
 @dataclass(frozen=True)
 class Client:
-    """One program or human that may call: ``key`` is a public key without options, ``sources`` what it comes from."""
+    """One program or human that may connect, from ``sources``; ``key`` is a public key without options."""
 
     name: str
     key: str
@@ -73,11 +73,11 @@ class Client:
 
 
 def validate_user(user: object) -> str:
-    """Return ``user`` when it can be the name of the account; InvalidInput otherwise."""
+    """Return ``user`` if it can be the name of the account; InvalidInput otherwise."""
     if not isinstance(user, str) or not _USER.match(user) or user in RESERVED:
         raise InvalidInput(
             "remote_control_user",
-            "the name of an account of its own, of lower-case letters, digits, '_' and '-'",
+            "the name of a separate account, of lower-case letters, digits, '_' and '-'",
             found=repr(user),
             remedy="choose another name",
         )
@@ -110,7 +110,7 @@ def clients_from_options(entries: object, program: str = COMMAND) -> list[Client
                 raise InvalidInput(
                     "remote_control_clients",
                     found=f"{other.name!r} and {client.name!r} have the same key",
-                    remedy="the log could not tell them apart, give each its own",
+                    remedy="give each its own key, or the log cannot tell them apart",
                 )
         clients.append(client)
     return clients
@@ -119,7 +119,7 @@ def clients_from_options(entries: object, program: str = COMMAND) -> list[Client
 def _client(entry: object, where: str, program: str) -> Client:
     if not isinstance(entry, Mapping) or not {"name", "key"} <= set(entry) <= {"name", "key", "from"}:
         found = ", ".join(map(str, entry)) or "nothing" if isinstance(entry, Mapping) else type(entry).__name__
-        raise InvalidInput(where, "a mapping of name, key and, if wanted, from", found=found)
+        raise InvalidInput(where, "a mapping of name, key and optionally from", found=found)
     name, key, sources = entry["name"], entry["key"], entry.get("from")
     if not isinstance(name, str) or not LABEL.match(name):
         raise InvalidInput(
@@ -143,7 +143,7 @@ def _network(source: object, where: str) -> str:
     try:
         if not isinstance(source, str):
             raise ValueError
-        # As a network, an address stays what it is to sshd; host bits that are set make sshd refuse the line.
+        # Keep an address as it is. A network must not have host bits set: sshd would refuse the line.
         return str(ipaddress.ip_network(source) if "/" in source else ipaddress.ip_address(source))
     except ValueError:
         raise InvalidInput(
@@ -162,10 +162,10 @@ def keys_text(clients: Iterable[Client]) -> str:
 
 
 def sudoers_text(user: str, clients: Iterable[Client]) -> str:
-    """The sudoers file: whole command lines only, a clean environment, and who is calling passed through.
+    """The sudoers file: whole command lines only, and a clean environment that still says who is calling.
 
-    ``!use_pty``: since sudo 1.9.14 a terminal is the default, and the request comes through a pipe. Values that begin
-    with ``()`` sudo drops unless they are asked for, and with them what somebody wanted to have run.
+    ``!use_pty``: since sudo 1.9.14 a terminal is the default, but the request comes through a pipe. sudo drops values
+    that begin with ``()`` unless a pattern asks for them; then the command that the client asked for would be lost.
     """
     rules = "".join(f"{user} ALL=(root) NOPASSWD: NOSETENV: {_escaped(client.command)}\n" for client in clients)
     return (
@@ -179,9 +179,9 @@ def _escaped(command: str) -> str:
 
 
 def sshd_settings(keys_directory: str) -> dict[str, str]:
-    """The options of the account's ``Match User`` block; every one is also what ``sshd -T`` must answer.
+    """The options of the account's ``Match User`` block; ``sshd -T`` must answer each of them too.
 
-    There is no ForceCommand: it would replace the one of the key, which says who is calling.
+    There is no ForceCommand: it would replace that of the key, which says who is calling.
     """
     return {
         "AuthenticationMethods": "publickey",
@@ -200,7 +200,7 @@ def sshd_settings(keys_directory: str) -> dict[str, str]:
 def sshd_problems(
     user: str, groups: Sequence[str], values: Mapping[str, Sequence[str]], keys_directory: str
 ) -> list[Problem]:
-    """Compare what ``effective`` says of the account with what is wanted of it."""
+    """Compare the settings of the account from ``effective`` with the wanted ones."""
     wanted = {**sshd_settings(keys_directory), "ForceCommand": "none", "ChrootDirectory": "none"}
     problems = []
     for keyword, expected in wanted.items():
@@ -211,7 +211,7 @@ def sshd_problems(
 
 
 def sudo_problems(user: str, clients: Iterable[Client], listing: str) -> list[str]:
-    """What sudo grants ``user`` beside the command lines of ``clients``, and which of those it does not grant.
+    """What sudo grants ``user`` besides the command lines of ``clients``, and which of those it does not grant.
 
     ``listing`` is what ``sudo -l -U user`` prints in the C locale.
     """

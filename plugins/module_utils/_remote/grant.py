@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""Remote control on a server: made step by step so that access is the last thing given and the first taken away."""
+"""Set up remote control on a server: the last step gives access, and the first step of a removal takes it away."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config impo
 
 
 class ControlHost:
-    """What is on the server, and ``apply`` to change it; with ``check`` nothing is changed."""
+    """The state of the server, and ``apply`` to change it; with ``check`` nothing is changed."""
 
     def __init__(self, user: str, keys_directory: str, config: str = CONFIG, check: bool = False):
         self.user = user
@@ -65,11 +65,11 @@ class ControlHost:
     def apply(
         self, clients: Sequence[Client], unaffected: Iterable[str], before_replacing: Callable[[], None]
     ) -> list[str]:
-        """Give exactly ``clients`` access and nobody else; return what changed of account, keys_directory, config,
-        sudoers and keys.
+        """Give access to ``clients`` and nobody else; return which of account, keys_directory, config, sudoers and
+        keys have changed.
 
-        SecureFtpError when the server would not be safe; then no access has been given. ``unaffected`` and
-        ``before_replacing`` are those of ``_sshd.replace_config``.
+        SecureFtpError if the server would not be safe; then no access has been given. ``unaffected`` and
+        ``before_replacing`` are those of ``replace_config``.
         """
         if not clients:
             self._keys([])
@@ -118,7 +118,7 @@ class ControlHost:
                 set_passwords({self.user: NO_PASSWORD})
 
     def _remove_accounts(self, keep: str | None) -> None:
-        """Remove the accounts this has made, all but ``keep``, with their keys."""
+        """Remove the accounts made by this class, except ``keep``, with their keys."""
         known = read_accounts().users
         for entry in pwd.getpwall():
             if entry.pw_gecos != GECOS or entry.pw_name == keep or entry.pw_name not in known:
@@ -148,11 +148,11 @@ class ControlHost:
         gone = set((before or "").splitlines()) - set((after or "").splitlines())
         entry = self._entry(self.user)
         if gone and entry is not None and entry.pw_gecos == GECOS and not self.check:
-            # A connection that such a key has opened could go on asking.
+            # A connection opened with such a key could send more requests.
             end_sessions({entry.pw_name: entry.pw_uid})
 
     def _file(self, what: str, path: str, text: str | None, mode: int) -> None:
-        """Make ``path`` a file of ``text`` that is root's, or remove it for None."""
+        """Write ``text`` to ``path``, a file owned by root, or remove the file if ``text`` is None."""
         before = self._read(path)
         if before == text and (text is None or self._sound(path, mode)):
             return
@@ -230,7 +230,7 @@ def validate_sudoers(text: str) -> None:
 
 
 def command_problem(path: str) -> Problem | None:
-    """Why ``path`` must not be run as root for somebody else: missing, or not only root's to change."""
+    """Why ``path`` must not be run as root for another user: it is missing, or others can change it."""
     try:
         path = os.path.realpath(path)
         found = os.stat(path)

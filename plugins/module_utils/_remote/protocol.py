@@ -3,8 +3,8 @@
 # PRIVATE: for use inside this collection only; may change without notice.
 """The protocol of remote control: one JSON document in, one JSON document out, one line in the log.
 
-docs/remote-control.md describes it for clients; schema.py says what a request may hold. Nothing of a request
-ever becomes a word of a shell or an argument of a program: it goes to the methods of Manager as values.
+docs/remote-control.md describes it for clients; schema.py says what a request may hold. No part of a
+request becomes a word of a shell or an argument of a program: it goes to the methods of Manager as values.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ MAX_REQUEST = 64 * 1024
 """Longest request in bytes."""
 
 DRAIN = 8 * 1024 * 1024
-"""How much of a longer request is read and thrown away, so that its sender comes to reading the answer."""
+"""How much of a longer request is read and discarded, so that its sender gets to read the answer."""
 
 MAX_MESSAGE = 1000
 """Longest message of an answer in characters."""
@@ -44,14 +44,14 @@ SECONDS = 60.0
 """How long a request may take to arrive."""
 
 SUBJECT = "ftp-users"
-"""The one command a client may name when it opens its session; none at all is as good."""
+"""The only command a client may name when it opens its session; it may also name none."""
 
 
 # --- a request -----------------------------------------------------------------------------------------------------
 
 
 def receive(descriptor: int, limit: int = MAX_REQUEST, drain: int = DRAIN, seconds: float = SECONDS) -> bytes:
-    """Read a request up to its end of file. InvalidInput when it is longer than ``limit`` or does not end in time."""
+    """Read a request up to its end of file. InvalidInput if it is longer than ``limit`` or does not end in time."""
     deadline = time.monotonic() + seconds
     data = b""
     total = 0
@@ -62,7 +62,7 @@ def receive(descriptor: int, limit: int = MAX_REQUEST, drain: int = DRAIN, secon
                 "request",
                 f"it to end within {seconds:.0f} s",
                 found="it still open",
-                remedy="close your side of the channel behind it",
+                remedy="close your side of the channel after it",
             )
         chunk = os.read(descriptor, 65536)
         if not chunk:
@@ -152,7 +152,7 @@ def _kind_of(value: object) -> str:
 
 
 def _safe(text: str, limit: int) -> str:
-    """``text`` on one line of printable ASCII, cut."""
+    """``text`` on one line of printable ASCII, shortened."""
     return ascii(text[:limit])[1:-1] + ("..." if len(text) > limit else "")
 
 
@@ -168,10 +168,10 @@ def serve(
     log: Callable[[int, str], None] | None = None,
     slots: str | None = None,
 ) -> int:
-    """Answer the one request on ``stdin`` of the client ``label``; return the exit status, that of the error's code.
+    """Answer the one request of the client ``label`` on ``stdin``; return the exit status for the error's code.
 
-    Never raises for what a client does. ``manager`` is made when it is needed; ``environment`` is this process's own.
-    ``slots`` is where the slots of _slots are, None for no limit.
+    Nothing that a client does makes it raise. ``manager`` is made when it is needed; ``environment`` is that of this
+    process. ``slots`` is the name of the files of slots.py, None for no limit.
     """
     environment = os.environ if environment is None else environment
     who = f"client={_quoted(label)} from={_address(environment.get('SSH_CONNECTION', ''))}"
@@ -194,11 +194,11 @@ def serve(
                     receive(stdin.fileno(), seconds=2)
             answer = _refusal(error.code, str(error))
             result = error.code
-            # What a client got wrong may hold anything, a password in the wrong place too.
+            # Invalid input may hold anything, even a password in the wrong place.
             if not isinstance(error, InvalidInput):
                 result += f" message={_quoted(str(error), 300)}"
             status = EXIT_CODES[error.code]
-    except Exception as error:  # a bug must not cost the client its answer, nor show it our insides
+    except Exception as error:  # with a bug too the client gets an answer, without internals
         place = error.__traceback__
         while place is not None and place.tb_next is not None:
             place = place.tb_next
@@ -220,7 +220,7 @@ def _permitted(command: str) -> None:
 
 
 def _refusal(code: str, message: str) -> dict[str, Any]:
-    if len(message) > MAX_MESSAGE:  # what was sent, sent back
+    if len(message) > MAX_MESSAGE:  # it may quote the request
         message = message[:MAX_MESSAGE] + "..."
     return {"version": VERSION, "ok": False, "error": {"code": code, "message": message}}
 

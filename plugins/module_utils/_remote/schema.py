@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""What a request of the remote control may hold: requests are checked by it, the JSON schema is made of it."""
+"""What a request of remote control may hold: it is used to check requests and to make the JSON schema."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from typing import Any, Callable, Mapping
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields import GIVEN, LIST, SWITCH, TEXT, WORD
 
 VERSION = 1
-"""Of the protocol; a change that breaks a client raises it."""
+"""The version of the protocol; a change that breaks a client raises it."""
 
 
 LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}\Z")
-"""What a client may be called: no character that means anything to sudoers(5), authorized_keys or a log."""
+"""The name of a client: no character has a meaning in sudoers(5), authorized_keys or a log."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Field:
 
 @dataclass(frozen=True)
 class Verb:
-    """One request: its fields beside version and verb, what it answers, and the call of Manager that does it."""
+    """One request: its fields besides version and verb, its answer, and the call of Manager that does it."""
 
     meaning: str
     result: str
@@ -46,22 +46,22 @@ _USER = {
 }
 _NAME = _USER["name"]
 _KEY = Field("string", "one public key, a line of authorized_keys", required=True)
-_NO_PASSWORD = Field("boolean", "take no password along from a protocol the user has already; default false")
+_NO_PASSWORD = Field("boolean", "do not use the password of a protocol that the user already has; default false")
 _CHANGED = "`changed`, `user`, `warnings`"
 
 
 VERBS: Mapping[str, Verb] = {
-    "list": Verb("everybody", "`users`", lambda manager, given: {"users": manager.users()}),
-    "show": Verb("one user", "`user`", lambda manager, given: {"user": manager.show(**given)}, {"name": _NAME}),
+    "list": Verb("list all users", "`users`", lambda manager, given: {"users": manager.users()}),
+    "show": Verb("show one user", "`user`", lambda manager, given: {"user": manager.show(**given)}, {"name": _NAME}),
     "add": Verb(
-        "make a user, who must not be there",
+        "add a user, or add a protocol to a user",
         _CHANGED,
         lambda manager, given: manager.add(**given),
         {**_USER, "no_password": _NO_PASSWORD},
         changes=True,
     ),
     "edit": Verb(
-        "change what is given of a user, leave the rest",
+        "change a user; omitted fields stay as they are",
         _CHANGED,
         lambda manager, given: manager.edit(**given),
         _USER,
@@ -75,31 +75,34 @@ VERBS: Mapping[str, Verb] = {
         changes=True,
     ),
     "lock": Verb(
-        "let a user log in by neither protocol, password nor key",
+        "deny a user all log-ins, in both protocols, by password and by key",
         _CHANGED,
         lambda manager, given: manager.lock(**given),
         {"name": _NAME},
         changes=True,
     ),
     "unlock": Verb(
-        "give back exactly what lock took",
+        "allow a locked user to log in again, exactly as before",
         _CHANGED,
         lambda manager, given: manager.unlock(**given),
         {"name": _NAME},
         changes=True,
     ),
     "keys": Verb(
-        "the public keys of a user", "`keys`", lambda manager, given: {"keys": manager.keys(**given)}, {"name": _NAME}
+        "list the public keys of a user",
+        "`keys`",
+        lambda manager, given: {"keys": manager.keys(**given)},
+        {"name": _NAME},
     ),
     "keys_add": Verb(
-        "authorize one more public key",
+        "add a public key",
         _CHANGED,
         lambda manager, given: manager.add_key(**given),
         {"name": _NAME, "key": _KEY},
         changes=True,
     ),
     "keys_del": Verb(
-        "take one public key away",
+        "remove a public key",
         _CHANGED,
         lambda manager, given: manager.delete_key(**given),
         {

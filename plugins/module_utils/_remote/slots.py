@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""At most so many requests of remote control at once: each is a process of root, and a client may send any number."""
+"""A limit of requests of remote control at once: each is a process of root, and a client may send any number."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Iterator
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import TooManyRequests
 
 MOST = 8
-"""Requests at once, of all clients together."""
+"""The most requests at once, of all clients together."""
 
 FILES = "/run/secure_ftp.server-remote-{}.lock"
 
