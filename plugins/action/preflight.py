@@ -39,7 +39,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             if name not in task_vars:
                 continue
             try:
-                # Each for itself: one that refers to something undefined must not keep the others from being checked.
+                # One by one: if one refers to something undefined, the others must still be checked.
                 variables[name] = self._templar.template(task_vars[name])
             except AnsibleError as error:
                 unresolved[name] = getattr(error, "message", "") or str(error)

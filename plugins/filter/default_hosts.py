@@ -38,7 +38,7 @@ GROUP = "ftp"
 
 
 def filter_default_hosts(groups: Mapping[str, Any]) -> str:
-    """The pattern; AnsibleFilterError when no host can be meant for certain."""
+    """The pattern; AnsibleFilterError if it is not certain which hosts are meant."""
     others = sorted(set(groups) - {"all", "ungrouped"})
     if GROUP in others:
         return GROUP

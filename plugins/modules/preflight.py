@@ -169,12 +169,12 @@ if TYPE_CHECKING:
 
 def check(module: AnsibleModule) -> dict[str, Any]:
     users = module.params["users"]
-    # no_log takes every string of the list for a secret, and would blot out the names in the messages.
+    # no_log treats every string of the list as a secret, and would hide the names in the messages.
     module.no_log_values = secrets_of(users)
     try:
         ssh_ports, _connection = ports_in_use()
     except SecureFtpError:
-        ssh_ports = []  # an unreadable sshd_config is reported, with sshd's words, by those who need it
+        ssh_ports = []  # the code that needs an unreadable sshd_config reports it, with sshd's words
     host = this_host(module.params["login_user"], ssh_ports, module.check_mode)
     control = Control(tuple(module.params["defined"]), tuple(module.params["missing_collections"]))
     settings = Settings.parse(module.params["variables"], module.params["roles"] or ())
@@ -182,7 +182,7 @@ def check(module: AnsibleModule) -> dict[str, Any]:
     found += sshd_problems(settings, users)
     found += takeover_problems(settings, users, module.params["configurations"])
     found += [
-        Problem(name, found=f"cannot be worked out: {why}", remedy="define what it refers to")
+        Problem(name, found=f"cannot be evaluated: {why}", remedy="define what it refers to")
         for name, why in module.params["unresolved"].items()
     ]
     warn(module, warnings(users, host))

@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""Everything that can be known to be wrong before anything is touched, found in one go.
+"""Find everything that can be known to be wrong before anything is changed, all at once.
 
 The checks read the settings, the list of users as it was given, and a description of the host, so that they can be
 tested without a host.
@@ -81,27 +81,27 @@ class Host:
     os_version: str
     os_name: str = ""
     login_users: frozenset[str] = frozenset()
-    """Who Ansible logs in as, and who became root."""
+    """The user that Ansible logs in as, and the users who became root."""
     ssh_ports: tuple[int, ...] = ()
     account_of: Callable[[str], tuple[str, ...] | None] = field(default=lambda name: None)
-    """The groups of a system account, the primary one first, or None when there is no such account."""
+    """The groups of a system account, the primary one first, or None if there is no such account."""
     is_stored: IsTaken = field(default=never)
-    """Whether that hash is what is stored for a user already."""
+    """Whether exactly that hash is already stored for a user."""
     has_account: Callable[[str], bool] = field(default=lambda name: True)
-    """Whether there is such an account, or that is not known."""
+    """Whether there is such an account; true if that is not known."""
     listener_of: Callable[[int], str | None] = field(default=lambda port: None)
     """The program that listens on a TCP port, or None."""
     has_file: Callable[[str], bool] = field(default=lambda path: True)
-    """Whether a file is there, or may be by the time it is needed."""
+    """Whether a file exists, or may exist by the time it is needed."""
     ftps_names: Callable[[str], frozenset[str] | None] = field(default=lambda path: None)
-    """Who is in that database of FTPS users, '' for the one in use; None when that cannot be known."""
+    """The users in that database of FTPS users, '' for the one in use; None if that cannot be known."""
     jail_group: str = DEFAULT_GROUP
     """The group that sshd's configuration jails."""
 
 
 @dataclass(frozen=True)
 class Control:
-    """What the checks need to know of the control machine: what is not known is not checked."""
+    """What the checks need to know of the control machine; unknown things are not checked."""
 
     defined: tuple[str, ...] = ()
     """The names of the variables that are set."""
@@ -131,7 +131,7 @@ def _names(users: object) -> set[object]:
 
 
 def secrets_of(users: object) -> set[str]:
-    """Every string in ``users`` that is not known to be public: passwords, hashes, and whatever a typo holds."""
+    """Every string in ``users`` that is not known to be public: passwords, hashes, and values of misspelled keys."""
     secrets: set[str] = set()
     for entry in users if isinstance(users, (list, tuple)) else [users]:
         if isinstance(entry, Mapping):
@@ -155,7 +155,7 @@ def _strings(value: object) -> Iterable[str]:
 
 
 def _check_system(host: Host, settings: Settings) -> list[Problem]:
-    """Whether the release is supported, and what is asked of it that it lacks."""
+    """Whether the release is supported, and the settings that it does not support."""
     unsupported = releases.problem(host.os_id, host.os_version, host.os_name)
     release = releases.find(host.os_id, host.os_version)
     if unsupported or release is None:
@@ -222,7 +222,7 @@ def check_users(users: object, settings: Settings, host: Host) -> list[Problem]:
 
 
 def _check_shape(entry: Mapping[str, Any], where: str) -> list[Problem]:
-    """What the validator of one user takes for granted."""
+    """What the validator of one user assumes about an entry."""
     found = []
     unknown = sorted(str(key) for key in entry if key not in fields.NAMES)
     name = entry.get("name")
@@ -242,7 +242,7 @@ def _check_shape(entry: Mapping[str, Any], where: str) -> list[Problem]:
 
 
 def _as_modules_read(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """``entry`` with its switches as truth values: templates make strings of them, which Ansible takes too."""
+    """``entry`` with its switches as truth values: templates make strings of them, which Ansible accepts too."""
     switches = {key: boolean(entry[key]) for key in fields.SWITCHES if isinstance(entry.get(key), (str, int))}
     return {**entry, **{key: value for key, value in switches.items() if value is not None}}
 
@@ -250,7 +250,7 @@ def _as_modules_read(entry: Mapping[str, Any]) -> dict[str, Any]:
 def _check_user(user: User, where: str, settings: Settings, host: Host) -> list[Problem]:
     who = f"{where}: user {user.name!r}"
     if user.name in host.login_users:
-        said = "Ansible logs in as this user, jailing it would cut you off"
+        said = "Ansible logs in as this user, so a jail would lock you out"
         return [Problem(who, found=said, remedy="choose another name")]
     found = []
     if user.name == settings.get("vsftpd_guest_username"):
@@ -271,16 +271,16 @@ def _check_user(user: User, where: str, settings: Settings, host: Host) -> list[
 
 
 def _check_new(user: User, where: str, settings: Settings, host: Host) -> Iterable[Problem]:
-    """Whether ``user``, who is given no password, has something to log in with by each protocol."""
+    """Whether ``user``, who gets no password, has something to log in with in each protocol."""
     who = f"{where}: user {user.name!r}"
     if "ftps" in user.protocols:
         database = str(settings.get("pam_userdb_db") or "")
         known = host.ftps_names(database)
         if known is not None and user.name not in known:
-            expected = f"password or password_hash, as it is new to FTPS (not in {database or 'the database'})"
+            expected = f"password or password_hash, as the user is new to FTPS (not in {database or 'the database'})"
             yield Problem(who, expected, "none", "give one, or protocols: [sftp]")
     if "sftp" in user.protocols and not user.authorized_keys and not host.has_account(user.name):
-        expected = "password, password_hash or authorized_keys, as it is new to SFTP (there is no such account)"
+        expected = "password, password_hash or authorized_keys, as the user is new to SFTP (there is no such account)"
         yield Problem(who, expected, "none", "give one, or protocols: [ftps]")
 
 
@@ -307,8 +307,8 @@ def _check_vsftpd(settings: Settings, host: Host) -> list[Problem]:
             )
         )
     if not settings.vsftpd_pasv_enable and not settings.vsftpd_port_enable:
-        said = "both are false, no file could be transferred"
-        found.append(Problem("vsftpd_pasv_enable and vsftpd_port_enable", found=said, remedy="allow one"))
+        said = "both are false, so no file could be transferred"
+        found.append(Problem("vsftpd_pasv_enable and vsftpd_port_enable", found=said, remedy="set one to true"))
     if not settings.vsftpd_ssl_enable and "implicit" in tls_modes(settings, []):
         said = "is false, but vsftpd_tls_modes lists implicit"
         found.append(Problem("vsftpd_ssl_enable", found=said, remedy="choose one"))
@@ -322,7 +322,7 @@ def _check_vsftpd(settings: Settings, host: Host) -> list[Problem]:
         except ValueError:
             found.append(Problem("vsftpd_pasv_address", "an IPv4 address or nothing", repr(address)))
     if settings.vsftpd_guest_username == "root":
-        said = "found root, which would give every user every right"
+        said = "is root, which would give all users all rights"
         found.append(Problem("vsftpd_guest_username", found=said, remedy="use ftp"))
     found += _check_certificate(settings, host)
     found += [
@@ -395,12 +395,12 @@ def _check_paths(settings: Settings) -> list[Problem]:
     # The directory of one user ends in /$USER.
     ftps = posixpath.dirname(ftps) if ftps and posixpath.basename(ftps).startswith("$") else ftps
     if ftps and sftp and (_within(ftps, sftp) or _within(sftp, ftps)):
-        said = f"{sftp} and vsftpd_local_root: {ftps} hold each other"
+        said = f"{sftp} and vsftpd_local_root: {ftps} contain one another"
         found.append(Problem("sshd_chroot_directory", found=said, remedy="give each a directory of its own"))
     for jail in filter(None, (ftps, sftp)):
         for name in ("pam_userdb_db", "sshd_chroot_keys_directory"):
             if name in sound and _within(sound[name], jail):
-                said = f"{sound[name]} lies where users can reach it, below {jail}"
+                said = f"{sound[name]} is below {jail}, where users can reach it"
                 found.append(Problem(name, found=said, remedy="move it, e.g. to /etc"))
     return found
 
@@ -429,18 +429,18 @@ def account_groups(name: str) -> tuple[str, ...] | None:
 
 @functools.lru_cache(maxsize=1)
 def ftps_names(path: str) -> frozenset[str] | None:
-    """Who is in the database ``path``, '' for the one in use; nobody when there is none, None when it is unreadable."""
+    """The users in the database ``path``, '' for the one in use; empty if there is none, None if it is unreadable."""
     try:
         path = path or discover().database
         return frozenset(name.decode("utf-8", "surrogateescape") for name in _userdb.read(path).all())
     except (SecureFtpError, OSError):
-        return None  # those who need it say what is wrong with it
+        return None  # the code that needs it says what is wrong with it
 
 
 def this_host(login_user: str, ssh_ports: Iterable[int], check_mode: bool = False) -> Host:
-    """The host this code runs on. ``login_user`` is who Ansible logs in as, '' when it does not say.
+    """The host this code runs on. ``login_user`` is the user Ansible logs in as, '' if unknown.
 
-    With ``check_mode`` an earlier play may be the one that makes a file that is missing.
+    With ``check_mode`` a missing file is accepted: an earlier play may be the one that makes it.
     """
     release = releases.read_os_release()
     return Host(
@@ -463,4 +463,4 @@ def _jail_group() -> str:
     try:
         return discovered_group(read_settings())
     except SecureFtpError:
-        return DEFAULT_GROUP  # those who need it say what is wrong
+        return DEFAULT_GROUP  # the code that needs it says what is wrong

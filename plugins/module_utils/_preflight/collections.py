@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""The collections of others that the roles use, and which of them the control machine lacks.
+"""The other collections that the roles use, and which of them the control machine lacks.
 
-Ansible looks for a module when its task's file is read, which for an included file is in the middle of a run.
+Ansible looks for a module when it reads the file of its task: for an included file, in the middle of a run.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""What preflight finds in sshd's configuration: a jail made by hand, and lines that would keep SFTP users out.
+"""What preflight finds in sshd's configuration: a jail made by hand, and lines that would deny SFTP users the log-in.
 
-The same is judged once more when accounts are made; here nothing has been touched yet.
+The same is checked again when accounts are made; at this point nothing has been changed yet.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._users.names imp
 
 
 def sshd_problems(settings: Settings, users: object, config: str = CONFIG, etc: str = "/etc") -> list[Problem]:
-    """Every problem of the sshd and the accounts that are there with ``users`` (as ``ftp_users``) by SFTP.
+    """Every problem of the existing sshd and accounts with those ``users`` (as ``ftp_users``) who have SFTP.
 
-    None where OpenSSH's server is not installed, or the variables are not those of the role sshd_chroot.
+    None if OpenSSH's server is not installed, or if the variables of the role sshd_chroot are not given.
     """
     names, by_password, by_key = _sftp_users(users)
     if "sshd_chroot_directory" not in settings.given or not find_program("sshd"):
@@ -83,7 +83,7 @@ def jail_of(settings: Settings) -> Jail:
 
 
 def _sftp_users(users: object) -> tuple[list[str], bool, bool]:
-    """Who of ``users`` is to use SFTP; whether one of them does so by password, and one by key."""
+    """Those of ``users`` who get SFTP; whether one of them has a password, and whether one has a key."""
     names, by_password, by_key = [], False, False
     for entry in users if isinstance(users, (list, tuple)) else ():
         if not isinstance(entry, Mapping) or not isinstance(entry.get("name"), str) or entry.get("state") == "absent":
@@ -97,7 +97,7 @@ def _sftp_users(users: object) -> tuple[list[str], bool, bool]:
 
 
 def _touched(users: object, settings: Settings) -> set[str] | None:
-    """Everybody ``users`` names, those who are to go included; None for every user, who is in it or goes."""
+    """All names in ``users``, those to remove too; None for every user, since a purge removes all others."""
     if settings.ftp_users_purge:
         return None
     entries = users if isinstance(users, (list, tuple)) else ()
@@ -107,7 +107,7 @@ def _touched(users: object, settings: Settings) -> set[str] | None:
 def _account_problems(
     names: Sequence[str], touched: Collection[str] | None, jail: Jail, accounts: Accounts, etc: str
 ) -> list[Problem]:
-    """Which accounts the run would refuse to change, half-way through: ``names`` are to use SFTP."""
+    """The accounts that the run would refuse to change half-way; ``names`` are the users who get SFTP."""
     group, low = accounts.groups.get(jail.group), uid_range(etc)[0]
     members = accounts.members(jail.group)
     found = [
@@ -118,28 +118,30 @@ def _account_problems(
     for name in members if group is not None else ():
         why = unsuitable(accounts.users[name], accounts.groups_of(name), accounts.groups[jail.group], low)
         if why and (touched is None or name in touched):
-            out = f"take the account out of the group {jail.group}: gpasswd -d {name} {jail.group}"
+            out = f"remove the account from the group {jail.group}: gpasswd -d {name} {jail.group}"
             found.append(why.also(f"choose another name, or {out}").about("ftp_users"))
     return found
 
 
 def _directory_problems(jail: Jail) -> Iterator[Problem]:
-    """Whether directories that are there already would get another owner or mode."""
+    """The existing directories that would get another owner or mode."""
     for name, path, mode in (
         ("sshd_chroot_directory", jail.directory, DIRECTORY_MODE),
         ("sshd_chroot_keys_directory", jail.keys_directory, KEYS_DIRECTORY_MODE),
     ):
         found = _directory(path)
         if found is not None and (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) != (0, 0, mode):
-            said = f"{path} is there already, {_said(found)}, and would become root's, mode {mode:04o}"
+            said = f"{path} exists already, {_said(found)}, and would get owner root, mode {mode:04o}"
             agree = f"chown root:root {quoted(path)} && chmod {mode:04o} {quoted(path)}"
-            yield Problem(name, found=visible(said), remedy=visible(f"name another directory, or agree: {agree}"))
+            remedy = f"choose another directory, or agree and run: {agree}"
+            yield Problem(name, found=visible(said), remedy=visible(remedy))
 
 
 def _home_problems(names: Sequence[str], jail: Jail, accounts: Accounts, ours: bool) -> Iterator[Problem]:
-    """Whether directories that are there already would become users' homes, with another owner or mode.
+    """The existing directories that would become users' homes, with another owner or mode.
 
-    Homes that users left, which come back to them, are none; and in a jail of ours (``ours``) only another account's.
+    Homes of removed users are no problem: such a user gets the home back. In a jail of ours (``ours``) only a directory
+    of another account is one.
     """
     holders = {account.uid for account in accounts.users.values() if account.uid != 0}
     for name in names:
@@ -150,17 +152,17 @@ def _home_problems(names: Sequence[str], jail: Jail, accounts: Accounts, ours: b
         path = quoted(os.path.join(jail.directory, name))
         owner = f"{found.st_uid}:{account.gid}" if account and account.uid == found.st_uid else "root:root"
         said = (
-            f"{path} is there already, {_said(found)}, and would become the home of user {name!r}, mode {HOME_MODE:04o}"
+            f"{path} exists already, {_said(found)}, and would become the home of user {name!r}, mode {HOME_MODE:04o}"
         )
         agree = f"chown {owner} {path} && chmod {HOME_MODE:04o} {path}"
-        remedy = f"name another sshd_chroot_directory or user, or agree: {agree}"
+        remedy = f"choose another sshd_chroot_directory or user, or agree and run: {agree}"
         yield Problem("sshd_chroot_directory", found=visible(said), remedy=visible(remedy))
 
 
 def _would_change(found: os.stat_result, account: Account | None, holders: Collection[int], ours: bool) -> bool:
-    """Whether a directory that is ``found`` changes for somebody when it becomes the home of ``account`` (to be made).
+    """Whether a directory that is ``found`` would change when it becomes the home of ``account`` (None: to be made).
 
-    What belongs to no account of ``holders`` is a home that was left.
+    A directory of no account in ``holders`` is the home of a removed user.
     """
     if account is not None and found.st_uid == account.uid:
         return not ours and (found.st_gid, stat.S_IMODE(found.st_mode)) != (account.gid, HOME_MODE)
@@ -168,7 +170,7 @@ def _would_change(found: os.stat_result, account: Account | None, holders: Colle
 
 
 def _directory(path: str) -> os.stat_result | None:
-    """The directory ``path``, not one that a link leads to; None where there is none."""
+    """The status of the directory ``path``; None if there is none, or only a link to one."""
     try:
         found = os.lstat(path)
     except (OSError, ValueError):
@@ -183,17 +185,17 @@ def _said(found: os.stat_result) -> str:
 def _login_problems(
     names: Sequence[str], by_password: bool, by_key: bool, jail: Jail, accounts: Accounts, config: str
 ) -> list[Problem]:
-    """What in the global part of sshd's configuration would keep one of ``names`` from logging in."""
+    """What in the global part of sshd's configuration would deny one of ``names`` the log-in."""
     if not names:
         return []
     lines = unmarked(read_config(config) or "", config)
     found: list[Problem] = []
     prepare_host()
     try:
-        # Nobody of that name: the settings of those whom no Match block is about, as an account to be made.
+        # There is no such user: these are the settings without any Match block, as for an account to be made.
         values = effective("nobody-yet", config)
     except SecureFtpError:
-        return []  # sshd refuses its configuration; said by those who need it
+        return []  # sshd refuses its configuration; the code that needs it says so
 
     def add(who: str, problem: Problem) -> None:
         where = where_set(problem.subject, lines, jail.group)

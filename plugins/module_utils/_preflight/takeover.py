@@ -1,10 +1,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""What a run would take from a server that somebody else set up: known before anything is touched.
+"""Find what a run would change on a server that somebody else set up, before anything is changed.
 
-A configuration that this collection wrote, or that is as the distribution's package left it, is nobody's work and is
-not asked about. Everything else that others made is compared with what the variables say.
+A configuration that this collection wrote, or that is as the distribution's package left it, is not checked. Everything
+else is the work of others and is compared with the variables.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ UNITS = {"/etc/vsftpd.conf": "vsftpd", "/etc/vsftpd-implicit.conf": "vsftpd-impl
 """The unit that is to read each configuration."""
 MASK = "/etc/systemd/system/vsftpd.service"
 MASK_MARK = f"{MASK}.d/secure-ftp-masked.conf"
-"""Is there when the mask is the role vsftpd's, which makes it until vsftpd is configured."""
+"""Exists if the mask is that of the role vsftpd, which makes one until vsftpd is configured."""
 UNIT_FILE = "/etc/systemd/system/vsftpd-implicit.service"
 
 _INDIFFERENT = ("background", "secure_chroot_dir", "pam_service_name")
-"""Settings that nobody misses: systemd's and vsftpd's own, and a name; what the service reads is looked at."""
+"""Settings that nobody misses: systemd's and vsftpd's own, and a name; what the PAM service reads is checked."""
 _YES, _NO = ("YES", "TRUE", "1"), ("NO", "FALSE", "0")
-_GO_ON = f"to go on all the same set {SWITCH}: true"
+_GO_ON = f"to continue anyway set {SWITCH}: true"
 _HARMLESS_MODULES = ("pam_userdb.so", "pam_deny.so", "pam_permit.so")
 
 
@@ -49,10 +49,10 @@ def takeover_problems(
     pam_directory: str = PAM_DIRECTORY,
     unit_file: str = UNIT_FILE,
 ) -> list[Problem]:
-    """What would be lost or changed of what others made, each with the ways out.
+    """What would be lost or changed of the work of others, each with the remedies.
 
     ``wanted`` are the settings of each vsftpd.conf that is to be written, by its path. ``instances`` are those of the
-    host (found when None). Empty when the operator set vsftpd_replace_existing.
+    host (found when None). Empty if the operator set vsftpd_replace_existing.
     """
     if settings.vsftpd_replace_existing:
         return []
@@ -112,7 +112,7 @@ def _is_installed() -> bool:
 def _mask_problems(
     mask: str = MASK, mark: str = MASK_MARK, is_installed: Callable[[], bool] = _is_installed
 ) -> Iterator[Problem]:
-    """What stands where the role masks vsftpd until it is configured: while the package is missing."""
+    """The work of others at the path where the role masks vsftpd until it is configured."""
     try:
         target = os.readlink(mask)
     except FileNotFoundError:
@@ -121,12 +121,12 @@ def _mask_problems(
         target = ""  # no link
     if target == "/dev/null":
         if not os.path.exists(mark):
-            said = "somebody masked vsftpd, so it is not to run"
-            yield Problem(mask, found=said, remedy="run systemctl unmask vsftpd when it may")
+            said = "somebody masked vsftpd, so it must not run"
+            yield Problem(mask, found=said, remedy="if it may run: systemctl unmask vsftpd")
     elif not is_installed():
-        unit = "is a unit of somebody else, who runs vsftpd without the package of the distribution"
-        otherwise = f"else stop it and rename it, or {_GO_ON} (a dated copy of the file stays)"
-        remedy = f"to keep it as it is leave this host out; {otherwise}"
+        unit = "is a unit of somebody else, who runs vsftpd without the distribution's package"
+        otherwise = f"otherwise stop it and rename it, or {_GO_ON} (a dated copy of the file is kept)"
+        remedy = f"to keep it as it is, leave this host out; {otherwise}"
         yield Problem(mask, found=f"{unit}, which would take its place", remedy=remedy)
 
 
@@ -146,9 +146,9 @@ def _configuration_problems(instance: Instance, wanted: Mapping[str, Any]) -> It
     if not differing:
         return
     shown = ", ".join(f"{name}={value} (would be {_shown(name, wanted)})" for name, value in differing.items())
-    said = f"was not written by this collection, and of its settings {len(differing)} would change: {shown}"
+    said = f"was not written by this collection, and {len(differing)} of its settings would change: {shown}"
     keep = f"to keep them set {_variables_for(differing, wanted)}"
-    remedy = f"{keep}; {_GO_ON} (a dated copy of the file stays)"
+    remedy = f"{keep}; {_GO_ON} (a dated copy of the file is kept)"
     yield Problem(instance.path, found=visible(said), remedy=visible(remedy))
 
 
@@ -198,7 +198,7 @@ def _variables_for(settings: Mapping[str, str], wanted: Mapping[str, Any]) -> st
 def _service_problems(
     service: str, config: str, settings: Settings, users: object, directory: str
 ) -> Iterator[Problem]:
-    """What the PAM service asks that would not be asked any more. ``config`` names it, '' when the variables do."""
+    """The checks of the PAM service that would be lost. ``config`` is the file that names it, '' for the variables."""
     path = os.path.join(directory, service)
     try:
         userdb = find_userdb(service, directory)
@@ -221,7 +221,7 @@ def _service_problems(
 
 
 def _would_be_missed(line: str) -> bool:
-    """Whether a line decides about log-ins by something else than the database. vsftpd opens no PAM session."""
+    """Whether a line decides about log-ins by other means than the database. vsftpd opens no PAM session."""
     words = line.split("#")[0].split()
     if not words or words[0].lstrip("-") in ("session", "password"):
         return False
@@ -238,21 +238,19 @@ def _database_problems(where: str, old: str, settings: Settings, users: object) 
     try:
         names = {key.decode("utf-8", "backslashreplace") for key in read(os.path.realpath(old)).all()}
     except SecureFtpError as error:
-        whole = f"{where}: reads the database {old}, which cannot be looked into"
+        whole = f"{where}: reads the database {old}, which cannot be read"
         yield error.problem.about(whole).also(f"{keep}, or {_GO_ON}")
         return
     out = sorted(names - _wanted_names(users))
     if out:
         count = "1 user" if len(out) == 1 else f"{len(out)} users"
-        said = (
-            f"reads the database {old}, and {count} of it could not log in any more, who are in it and not in ftp_users"
-        )
+        said = f"reads the database {old}, and {count} in it could no longer log in, because ftp_users lacks them"
         remedy = f"{keep}, or add them to ftp_users, or {_GO_ON}"
         yield Problem(where, found=visible(f"{said}: {listed(out)}"), remedy=remedy)
 
 
 def _wanted_names(users: object) -> set[str]:
-    """Who is in ``users`` and will have FTPS."""
+    """The names of those ``users`` who get FTPS."""
     entries = users if isinstance(users, (list, tuple)) else []
     names = set()
     for entry in entries:
@@ -271,14 +269,14 @@ def _database_directory_problems(settings: Settings) -> Iterator[Problem]:
         return
     if found.st_uid != 0 or found.st_mode & 0o022:
         owner, mode = _owner(found.st_uid), f"{stat.S_IMODE(found.st_mode):04o}"
-        what = f"its directory {path} is there already, owner {owner}, mode {mode}"
-        said = f"{what}, so others than root could replace the database"
-        remedy = f"name another directory, or run: chown root {path} && chmod go-w {path}"
+        what = f"its directory {path} exists already, owner {owner}, mode {mode}"
+        said = f"{what}, so users other than root could replace the database"
+        remedy = f"choose another directory, or run: chown root {path} && chmod go-w {path}"
         yield Problem("pam_userdb_db", found=said, remedy=remedy)
 
 
 def _home_problems(settings: Settings, users: object) -> Iterator[Problem]:
-    """Directories of users that are there already and would change their owner."""
+    """The existing directories of users that would get another owner."""
     root, guest = settings.get("vsftpd_local_root"), settings.vsftpd_guest_username
     ids = guest_ids(guest)
     if root is None or ids is None:
@@ -296,7 +294,7 @@ def _home_problems(settings: Settings, users: object) -> Iterator[Problem]:
         if stat.S_ISDIR(found.st_mode) and found.st_uid not in (0, ids[0]):
             foreign.setdefault(_owner(found.st_uid), []).append(path)
     for owner, paths in foreign.items():
-        said = f"{listed(paths)}: belongs to {owner} and would become the property of {guest}, as whom FTPS users act"
+        said = f"{listed(paths)}: owned by {owner}, would get the owner {guest}, the system user of the FTPS users"
         remedy = f"set vsftpd_guest_username: {owner} or another vsftpd_local_root, or {_GO_ON}"
         yield Problem("vsftpd_local_root", found=visible(said), remedy=remedy)
 

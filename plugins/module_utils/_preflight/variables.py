@@ -1,10 +1,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""Names of variables that look like ours and are none.
+"""Names of variables that look like ours but are not.
 
-Ansible takes any name for a variable: what is misspelled is silently not set. With ``ftp_users_purge`` a misspelled
-``ftp_users`` would remove everybody.
+Ansible accepts any name of a variable: a misspelled one silently has no effect. With ``ftp_users_purge`` a misspelled
+``ftp_users`` would remove all users.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors imp
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.settings import PUBLIC, Settings
 
 PREFIXES = ("ftp_", "vsftpd_", "pam_userdb_", "sshd_chroot_", "firewall_", "remote_control_", "user_command_")
-"""What the names of our variables begin with, and those of nobody else ought to."""
+"""The prefixes of our variables, which no others should have."""
 
 RESEMBLES = re.compile(r"(ftp|sftp|v[sft]+p|pam_|sshd_|ssh_chroot|firewall|fire_|remote|user)", re.IGNORECASE)
-"""How the names begin that are looked at: what is nowhere near ours stays on the control machine."""
+"""The beginnings of names that are checked: all other names stay on the control machine."""
 
 OTHERS = "ftp_other_variables"
-"""The variable that lists names of these shapes which belong to somebody else."""
+"""The variable that lists similar names that belong to something else."""
 
 SIMILAR = 0.85
-"""From which ratio of difflib on a name with another beginning is taken for a slip of ours: one letter of seven."""
+"""From this ratio of difflib on, a name with another prefix counts as a misspelling of ours: one letter of seven."""
 
 OUR_OWN = tuple(prefix for prefix in PREFIXES if prefix not in ("ftp_", "firewall_"))
-"""Prefixes that nobody else uses; roles of others have variables such as firewall_allowed_tcp_ports."""
+"""Prefixes that nobody else uses; other roles have variables such as firewall_allowed_tcp_ports."""
 
 _NOT_OURS = frozenset(("ftp_proxy",))  # curl(1), wget(1), and many inventories
 
 
 def problems(settings: Settings, defined: Iterable[str]) -> list[Problem]:
-    """A problem for each of the ``defined`` names that is none of ours but looks like it; OTHERS are passed over."""
+    """A problem for each of the ``defined`` names that looks like ours but is not; OTHERS are skipped."""
     found = []
     others = map(str, settings.ftp_other_variables)
     for name in sorted(set(defined) - PUBLIC - _NOT_OURS - set(others)):
@@ -53,12 +53,12 @@ def problems(settings: Settings, defined: Iterable[str]) -> list[Problem]:
 
 
 def purge_problems(purge: bool, users: object, defined: Collection[str]) -> list[Problem]:
-    """Nobody is removed because a list is missing; ``ftp_users: []`` says plainly that nobody is to be there.
+    """A missing list must not remove all users; ``ftp_users: []`` does that on purpose.
 
-    ``defined`` are the names of variables that are set; empty when that is not known.
+    ``defined`` are the names of variables that are set; empty if that is not known.
     """
     if purge and (users is None or (defined and "ftp_users" not in defined)):
-        said = "is true, but ftp_users is not defined, which would remove everybody"
-        remedy = "define ftp_users, or set it to [] when nobody is to be left"
+        said = "is true, but ftp_users is not defined, which would remove all users"
+        remedy = "define ftp_users, or set it to [] to remove all users"
         return [Problem("ftp_users_purge", found=said, remedy=remedy)]
     return []

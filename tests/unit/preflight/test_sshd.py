@@ -113,7 +113,7 @@ def test_a_directory_that_would_become_a_home_is_found(jailed, owner, mode, by_h
         found = jailed(owner, mode, passwd, is_ours)
         assert len(found) == bool(expected), found
         if expected:
-            assert f"{tmp_path}/jail/grace is there already, owner {owner[0]}" in found[0] and expected in found[0]
+            assert f"{tmp_path}/jail/grace exists already, owner {owner[0]}" in found[0] and expected in found[0]
 
 
 @root
@@ -122,7 +122,7 @@ def test_a_directory_that_would_become_the_jail_is_found(problems, tmp_path):
     directory = str(tmp_path / "jail")
     given = {"sshd_chroot_directory": directory, "sshd_chroot_keys_directory": str(tmp_path / "k")}
     (found,) = problems(variables=given)
-    assert f"sshd_chroot_directory: {directory} is there already, owner 0, group 0, mode 0755" in found
+    assert f"sshd_chroot_directory: {directory} exists already, owner 0, group 0, mode 0755" in found
     assert f"chown root:root {directory} && chmod 0711 {directory}" in found
     assert problems(with_jail("", Jail(directory=directory)), variables=given) == [], "ours is mended"
     os.chmod(directory, 0o711)
