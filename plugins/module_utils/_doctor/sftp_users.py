@@ -85,7 +85,7 @@ KINDS: dict[str, Kind] = {
     "key-file-orphan": Kind(
         WARNING,
         "there are files of public keys without an account",
-        "The holder of such a key can log in as soon as other means than ftp-users make an account of that name.",
+        "The holder of such a key can log in as soon as an account of that name is made without ftp-users.",
         "rm -f -- {paths}",
     ),
 }
