@@ -85,7 +85,7 @@ class FtpUsers:
     """A connection to the server, made at the first call and kept; not for several threads at once.
 
     Waits in seconds: ``timeout`` for each step of connecting, ``answer_timeout`` for the answer to begin or go on (the
-    server itself may wait two minutes for its turn), ``patience`` for what a call repeats, with growing random pauses between:
+    server itself may wait two minutes for its turn), ``patience`` for what a call repeats, with growing random pauses:
     connecting, reads, and requests that a busy server has not begun.
     ``host_key`` is a line such as "ssh-ed25519 AAAA..." and replaces the known_hosts files; ``known_hosts`` is one
     file, by default the user's and the system's. Without ``key_file`` the SSH agent is asked.

@@ -167,7 +167,7 @@ def ufw_plan(rules: Sequence[PortRule], wants_ipv6: bool) -> dict[str, Any]:
             or todo.delete
             or policies
             or ipv6 != wants_ipv6
-            # A run that died has left its change unconfirmed, and the host about to undo it.
+            # A killed run has left its change unconfirmed, and the host is about to undo it.
             or ufw_guard.is_unsettled()
         ),
         "add": [rule.options() for rule in todo.add],

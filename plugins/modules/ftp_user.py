@@ -1,7 +1,7 @@
 #!/usr/bin/python
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One user, by FTPS and SFTP."""
+"""One user, for FTPS and SFTP."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._users.user impo
 def _logic(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     where = {key: params[key] for key in store_options()}
-    # Who is to have a protocol that this host does not serve is told so.
+    # Fail if the user should get a protocol that this host does not serve.
     asked = None if params["db"] else params["protocols"]
     served = chosen(where, Rules.of(params), sftp_rules(params), None)
     missing = [one for one in asked or () if one not in [backend.protocol for backend in served]]

@@ -1,7 +1,7 @@
 #!/usr/bin/python
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The whole list of FTPS virtual users."""
+"""The whole list of users, for FTPS and SFTP."""
 
 from __future__ import annotations
 
@@ -196,7 +196,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._users.policy im
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import users_from_list
 
 _BY_NAME = {HASHED, LOCKED, UNLOCKED, HOME}
-"""What changes of a user and is reported in a list of its own."""
+"""The changes of a user that are reported in separate lists."""
 
 
 def _logic(module: AnsibleModule) -> dict[str, Any]:

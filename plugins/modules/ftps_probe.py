@@ -97,7 +97,7 @@ if TYPE_CHECKING:
 
 
 def wait_for(module: AnsibleModule, instance: Mapping[str, Any]) -> dict[str, Any]:
-    """Probe one server until it serves or its time is over."""
+    """Probe one server until it serves or the timeout is over."""
     host, port = instance["host"], instance["port"]
     served = wait_until_served(
         lambda: probe(host, port, instance["implicit"]), instance["unit"], port, module.params["timeout"]

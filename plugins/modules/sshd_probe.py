@@ -71,7 +71,7 @@ if TYPE_CHECKING:
 
 
 def wait_for(host: str, port: int, timeout: float) -> dict[str, Any]:
-    """Probe one address and port until sshd answers there or the time is over."""
+    """Probe one address and port until sshd answers there or the timeout is over."""
     said = wait_until_served(lambda: banner(host, port), "ssh", port, timeout)
     return {"host": host, "port": port, "banner": said}
 

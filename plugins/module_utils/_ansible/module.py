@@ -45,9 +45,9 @@ def warn(module: AnsibleModule, warnings: Iterable[str]) -> None:
 
 
 def _respawn(error: MissingDriver) -> None:
-    """Run the module again under the system's Python when that has the database's binding, which no other one gets.
+    """Run the module again with the system's Python if that has the database's binding; no other one gets it.
 
-    Returns when it does not, or when this is that run already. ansible.builtin.apt does the same for python3-apt.
+    Returns if it does not have it, or if this is already that run. ansible.builtin.apt does the same for python3-apt.
     """
     if has_respawned():
         return
@@ -59,7 +59,7 @@ def _respawn(error: MissingDriver) -> None:
 
 @contextlib.contextmanager
 def uncollected() -> Iterator[None]:
-    """Do without Python's garbage collector: a module ends soon, and looking for cycles takes 40 % of long lists."""
+    """Do without Python's garbage collector: a module ends soon, and with long lists it takes 40 % of the time."""
     enabled = gc.isenabled()
     gc.disable()
     try:

@@ -44,7 +44,7 @@ def _option(field: Field) -> dict[str, Any]:
 
 
 def password_options() -> dict[str, dict[str, Any]]:
-    """Argument spec of what is demanded of passwords."""
+    """Argument spec of the requirements for passwords."""
     return {"password_min_length": {"type": "int", "default": DEFAULT_MIN_LENGTH, "no_log": False}}
 
 
@@ -54,7 +54,7 @@ def users_option() -> dict[str, Any]:
 
 
 def store_options() -> dict[str, dict[str, Any]]:
-    """Argument spec of where FTPS users are kept; what is left out is discovered."""
+    """Argument spec of where FTPS users are stored; omitted options are discovered."""
     return {
         "db": {"type": "path"},
         "config": {"type": "path"},
@@ -65,7 +65,7 @@ def store_options() -> dict[str, dict[str, Any]]:
 
 
 def sftp_place_options() -> dict[str, Any]:
-    """Argument spec of ``sftp``, where SFTP users are and how they are treated; what is left out is discovered."""
+    """Argument spec of ``sftp``, where SFTP users are and the rules for them; omitted options are discovered."""
     shared = ("rounds",)
     options = {
         name: {key: value for key, value in option.items() if key != "default"}
@@ -76,14 +76,14 @@ def sftp_place_options() -> dict[str, Any]:
 
 
 def removing(params: Mapping[str, Any]) -> list[str]:
-    """The protocols whose directories of removed users go, by the options ``remove_home`` and ``sftp.remove_home``."""
+    """The protocols to delete the directories of removed users in, by ``remove_home`` and ``sftp.remove_home``."""
     given = (params["sftp"] or {}).get("remove_home")
     by_sftp = params["remove_home"] if given is None else given
     return [one for one, removes in (("ftps", params["remove_home"]), ("sftp", by_sftp)) if removes]
 
 
 def sftp_rules(params: Mapping[str, Any]) -> dict[str, Any]:
-    """The rules of SFTP users, None where nothing is said: those of ``sftp``, else those for both protocols."""
+    """The rules of SFTP users: those of ``sftp``, else those for both protocols, else None."""
     given = {key: value for key, value in (params["sftp"] or {}).items() if value is not None}
     return {**{key: params.get(key) for key in ("update_password", "rounds", "purge")}, **given}
 

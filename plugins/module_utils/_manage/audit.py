@@ -1,10 +1,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""One line in the log of the host for each change of users: who, by what, what, whom, with what result.
+"""One line in the log of the host for each change of users: operator, program, change, users and result.
 
-Facility authpriv, as sudo(8) and sshd(8) use it; ident ftp-users. Names stand as Python literals, so that what they
-hold cannot be taken for another line or field. Passwords, hashes and keys never come here.
+Facility authpriv, as sudo(8) and sshd(8) use it; ident ftp-users. Names are written as Python literals, so that
+their content cannot look like another line or field. Passwords, hashes and keys are never logged.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ SHOWN = 20
 
 Log = Callable[[int, str], None]
 Report = Callable[[str, Optional[Sequence[str]]], None]
-"""Takes a result and the users it is about: none of them is no line, None a result that is about nobody alone."""
+"""Takes a result and the users it is about: an empty list writes no line, None is for a result without users."""
 
 
 def unheard(_result: str, _users: Sequence[str] | None) -> None:
-    """Report of a change that its caller logs."""
+    """The Report of a change that its caller logs: do nothing."""
 
 
 def report_salvage(report: Report, records: int, kept: str | None) -> None:
-    """Report what was read of a damaged database that is ``kept`` beside the new one, None when it was sound."""
+    """Report what was read of a damaged database, ``kept`` beside the new one; ``kept`` is None if it was sound."""
     if kept:
         report(f"salvaged records={records} kept={literal(kept, 300)}", None)
 
@@ -47,7 +47,7 @@ def operator() -> str:
 
 
 def literal(text: str, limit: int = 64) -> str:
-    """``text`` as a literal that ends where its quotes end, in ASCII, cut."""
+    """``text`` as a quoted literal in ASCII, shortened."""
     return ascii(text[:limit]) + ("..." if len(text) > limit else "")
 
 
@@ -61,8 +61,8 @@ def named(users: Sequence[str]) -> str:
 def audited(front: str, verb: str, users: Sequence[str], log: Log | None = None) -> Iterator[Report]:
     """Log what the block does to ``users``.
 
-    The block hands each result ("added", ...) and the users it is about to what it is given.
-    A block that fails is logged too: a refusal says who tried what. ``front`` is "command" or the name of a module.
+    The block passes each result ("added", ...) and its users to the Report that it gets.
+    A block that fails is logged too: the line says who tried what. ``front`` is "command" or the name of a module.
     """
     done: list[tuple[str, Sequence[str] | None]] = []
     failure: BaseException | None = None
@@ -86,12 +86,12 @@ def _lines(
                 yield syslog.LOG_INFO, f"{whom(about)}result={result}"
         return
     result = failure.code if isinstance(failure, SecureFtpError) else type(failure).__name__
-    # What was got wrong may hold anything, a password in the wrong place too.
+    # Invalid input may hold anything, even a password in the wrong place.
     hidden = isinstance(failure, InvalidInput) or not isinstance(failure, SecureFtpError)
     said = "" if hidden else f" message={literal(str(failure), 300)}"
     yield syslog.LOG_WARNING, f"{whom(users)}result={result}{said}"
 
 
 def whom(users: Sequence[str] | None) -> str:
-    """``users`` as a field of a line with a blank behind it, nothing when there is none."""
+    """``users`` as a field of a line with a blank after it, nothing if there are none."""
     return f"users={named(users)} " if users else ""

@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""The backends of this host, and those a killed change had."""
+"""The backends of this host, and those that a killed change used."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config impo
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import Backend
 
 _KINDS: Mapping[str, Any] = {Sftp.protocol: Sftp, Ftps.protocol: Ftps}
-"""In the order of a change: the one that is replaced whole comes last."""
+"""In the order of a change: the one whose file is replaced as a whole comes last."""
 
 
 def reopen(protocol: str, place: Mapping[str, Any]) -> Backend | None:
-    """The backend of ``protocol`` that said ``place`` of itself, an empty one: what the host's configuration says.
+    """The backend of ``protocol`` at ``place``, as its ``place()`` said; if that is empty, as the host is configured.
 
-    None where the host does not have it. Raises SecureFtpError.
+    None if the host does not have it. Raises SecureFtpError.
     """
     try:
         found: Backend | None = _KINDS[protocol].at(place)
@@ -43,8 +43,8 @@ def chosen(
 ) -> list[Backend]:
     """The backends a module is about, in the order of a change.
 
-    ``where`` are options of ``discover``, ``sftp`` those of its Rules, each None where the live configuration says it.
-    ``protocols`` None means the database alone where one is named, else what this host serves. Raises SecureFtpError.
+    ``where`` are options of ``discover``, ``sftp`` those of its Rules; None means as in the live configuration.
+    ``protocols`` None means only the database if one is named, else what this host serves. Raises SecureFtpError.
     """
     given = {name: value for name, value in sftp.items() if value is not None}
     config = given.get("config", CONFIG)

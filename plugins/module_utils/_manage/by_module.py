@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""A change by a module: in the same transaction as every other, under the same lock, in the same log."""
+"""A change by a module: with the same transaction, lock and log as every other change."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ def change(
     remove_home: Collection[str] = (),
     keep_halves: bool = False,
 ) -> dict[str, Outcome]:
-    """Make ``users`` of ``backends`` what they should be, in one transaction; return the Outcome of each protocol.
+    """Change ``backends`` in one transaction so that ``users`` are as they should be; return the Outcome by protocol.
 
-    ``front`` is the name of the module; ``remove_home`` are the protocols whose directories of removed users go. With
-    ``keep_halves`` users who are there keep the protocols they have. Check mode changes nothing, so it waits for
-    nobody. Who is not root has neither the lock, which is of the host's users, nor a place for a journal: such a module
-    writes a database of its own.
+    ``front`` is the name of the module; ``remove_home`` are the protocols in which the directories of removed users are
+    deleted. With ``keep_halves`` existing users keep their protocols. Check mode changes nothing, so it does not wait
+    for the lock. If a module does not run as root, it changes a database of its own, without the lock of the host's
+    users and without a journal.
     """
     is_root = os.geteuid() == 0
     transaction = Transaction(backends, reopen, journal.PATH if is_root else None)
@@ -69,16 +69,16 @@ def change(
 
 
 def _as_there(user: User, reading: Reading) -> User:
-    """``user`` by the protocols there are; who is new gets all of those that are read."""
+    """``user`` with its present protocols; a new user gets all protocols that were read."""
     has = [protocol for protocol in PROTOCOLS if protocol in reading and reading[protocol].user(user.name).present]
     return user._replace(protocols=tuple(has or (one for one in PROTOCOLS if one in reading)))
 
 
 def salvage(front: str, database: str, check_mode: bool, lock_timeout: float) -> tuple[int, str | None]:
-    """Keep what is readable of a damaged ``database``, and log that; return what ``salvage_database`` does."""
+    """Keep the readable records of a damaged ``database`` and log that; return what ``salvage_database`` returns."""
     logged = not check_mode and os.geteuid() == 0
     log: ContextManager[Report] = audited(front, "salvage", []) if logged else contextlib.nullcontext(unheard)
-    # A killed change is finished by the change that follows: by a damaged database nothing can be.
+    # With a damaged database a killed change cannot be finished; the change after this one finishes it.
     alone: ContextManager[None] = users_lock() if logged else contextlib.nullcontext()
     with log as report:
         with alone:
@@ -90,9 +90,9 @@ def salvage(front: str, database: str, check_mode: bool, lock_timeout: float) ->
 def change_one(
     front: str, user: User, backend: Backend, check_mode: bool, remove_home: Collection[str] = ()
 ) -> Outcome:
-    """``change`` by one protocol alone; warns when the other one is left with another password or way in.
+    """``change`` in one protocol only; warns if the other one keeps another password or still allows the log-in.
 
-    A module of a list does not: the list is for both, so that the next task is about the other protocol.
+    Modules of lists do not warn: a list is for both protocols, and the next task changes the other one.
     """
     outcome = change(front, [user], [backend], check_mode, remove_home)[backend.protocol]
     if outcome.changed and os.geteuid() == 0:

@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""The two halves of a user, FTPS and SFTP: what is meant for one never changes, or shuts, the other without a word."""
+"""The two halves of a user, FTPS and SFTP: what is meant for one never changes or locks the other silently."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields im
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import User
 
 _NONE = frozenset((None, NO_PASSWORD, *PENDING))
-"""What is stored where there is no password."""
+"""What is stored if there is no password."""
 
 
 def expect_no_silent_change(user: User, has: Sequence[str]) -> None:
-    """Refuse a password that is given for protocols to be added only, to a user who ``has`` another one already."""
+    """Refuse a password that is given only for added protocols, if the user already ``has`` another protocol."""
     new = [protocol for protocol in user.protocols if protocol not in has]
     if has and gives_password(user) and len(new) == len(user.protocols):
         name, there = user.name, " and ".join(has)
         raise UserExists(
             f"user {name!r}",
-            found=f"has {there} already, whose password the new one would replace",
-            remedy=f"to add {' and '.join(new)} with the password there is: ftp-users edit {name} --protocol both; to"
+            found=f"has {there} already, and the new password would replace the present one",
+            remedy=f"to add {' and '.join(new)} with the present password: ftp-users edit {name} --protocol both; to"
             f" change both: ftp-users passwd {name}, or name both protocols",
         )
 
@@ -38,7 +38,7 @@ def with_password(users: Users, name: str) -> list[str]:
 
 
 def other_passwords(users: Sequence[User], backend: Backend, stored: Stored) -> list[str]:
-    """Names of those of ``users`` whose password, as ``stored`` at ``backend``, is another than what they are given."""
+    """The names of those ``users`` whose password ``stored`` in ``backend`` differs from the given one."""
     given = [user for user in users if user.present and gives_password(user)]
     known = {user.name: stored.user(user.name) for user in given}
     there = [user for user in given if with_password({backend.protocol: known}, user.name)]
@@ -50,7 +50,7 @@ def other_passwords(users: Sequence[User], backend: Backend, stored: Stored) -> 
 
 
 def joined(users: Sequence[User], reading: Reading, backends: Sequence[Backend]) -> list[str]:
-    """Say whose password is replaced on a protocol they have, because a list brings them to one more."""
+    """Warn about users whose present password is replaced because a list adds a protocol to them."""
     warnings = []
     before = {one: {user.name: stored.user(user.name) for user in users} for one, stored in reading.items()}
     for backend in backends:
@@ -59,16 +59,16 @@ def joined(users: Sequence[User], reading: Reading, backends: Sequence[Backend])
         replacing = [user for user in joining if backend.protocol in user.protocols]
         there = backend.protocol.upper()
         warnings += [
-            f"user {name!r}: has {there} alone so far; gets both, and what is given replaces the password by {there}"
+            f"user {name!r}: has only {there} so far and gets both; the given password replaces the one for {there}"
             for name in other_passwords(replacing, backend, reading[backend.protocol])
         ]
     return warnings
 
 
 def untouched(user: User, protocol: str, reopen: Callable[[str, Mapping[str, object]], Backend | None]) -> list[str]:
-    """Say what a change of ``user`` by ``protocol`` alone has left as it was by the other one, when that differs.
+    """Warn if a change of ``user`` in ``protocol`` alone leaves the other protocol different.
 
-    Where the other one is cannot be told, as on a host without it, nothing is said.
+    No warning if the other one cannot be read, as on a host without it.
     """
     (other,) = (one for one in PROTOCOLS if one != protocol)
     with contextlib.suppress(SecureFtpError, OSError):
@@ -84,24 +84,24 @@ def _left(user: User, ours: str, backend: Backend) -> list[str]:
     there = stored.user(name)
     if not there.present:
         return []
-    both = f"this module changes {ours} alone; for both:"
+    both = f"this module changes only {ours}; for both:"
     if not user.present or (user.locked and not there.locked):
         verb = "lock" if user.present else "del"
-        return [] if there.locked else [f"user {name!r}: still gets in by {theirs}: {both} ftp-users {verb} {name}"]
+        return [] if there.locked else [f"user {name!r}: can still log in by {theirs}: {both} ftp-users {verb} {name}"]
     if other_passwords([user], backend, stored):
-        return [f"user {name!r}: has another password by {theirs}, which stays: {both} ftp-users passwd {name}"]
+        return [f"user {name!r}: keeps another password for {theirs}: {both} ftp-users passwd {name}"]
     return []
 
 
 def two_hashes(users: Users, names: Sequence[str]) -> list[str]:
-    """Say who of ``names`` has two hashes, of which an export has one."""
+    """Warn about those of ``names`` who have two hashes, of which an export has only one."""
     found = [name for name in names if len({users[one][name].password_hash for one in with_password(users, name)}) > 1]
     if not found:
         return []
     who = listed(list(map(repr, found)))
     return [
-        f"user {who}: one hash is stored for FTPS and another for SFTP, of the same password or not; the export has"
-        " FTPS's, and importing it sets it for both"
+        f"user {who}: FTPS and SFTP have different hashes, perhaps of the same password; the export has that of FTPS,"
+        " and importing it sets it for both"
     ]
 
 

@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""What a change is about to do, so that the next one can finish it when it is killed half-way.
+"""The journal: what a change is about to do, so that the next one can finish it if it is killed half-way.
 
 The file is as secret as shadow(5): it holds hashes, never passwords, belongs to root with mode 0600, and is there only
 while a change runs.
@@ -26,10 +26,10 @@ PATH = "/var/lib/secure_ftp.server/unfinished.json"
 
 
 class Intent(NamedTuple):
-    """A change: the users as they are to be, the records before it, and where.
+    """A change: the users as they should be, the records before it, and the places.
 
-    ``records`` tell versions of what is replaced whole apart (None: nobody there); ``places`` are what the backends
-    say of themselves, by protocol, in the order they are changed in; ``by`` is who made it, for the log.
+    ``records`` identify the version of the file that is replaced as a whole (None: no such user); ``places`` are from
+    ``place()`` of the backends, by protocol, in the order of the change; ``by`` is the operator, for the log.
     """
 
     users: Sequence[User]
@@ -39,7 +39,7 @@ class Intent(NamedTuple):
 
 
 def write(intent: Intent, path: str = PATH) -> None:
-    """Store ``intent`` durably. Raises SecureFtpError when that is impossible; nothing must be changed then."""
+    """Store ``intent`` durably. Raises SecureFtpError if that is impossible; nothing must be changed then."""
     directory = os.path.dirname(path)
     try:
         os.makedirs(directory, mode=0o700, exist_ok=True)
@@ -54,8 +54,8 @@ def write(intent: Intent, path: str = PATH) -> None:
     try:
         replace_file(path, json.dumps(content).encode("utf-8", "surrogateescape"), 0o600, -1, -1)
     except SecureFtpError:
-        # It may be there all the same, when only its directory could not be flushed: what was refused must not be done
-        # by the next change.
+        # The file may exist nevertheless, if only its directory could not be flushed. The next change must not do what
+        # was refused.
         with contextlib.suppress(FileNotFoundError):
             try:
                 os.unlink(path)
@@ -66,7 +66,7 @@ def write(intent: Intent, path: str = PATH) -> None:
 
 
 def read(path: str = PATH) -> Intent | None:
-    """Return what a killed call has left, None when there is nothing or nothing legible."""
+    """Return what a killed change has left, None if there is nothing, or nothing readable."""
     try:
         with open(path, "rb") as file:
             content = json.loads(file.read())
@@ -80,7 +80,7 @@ def read(path: str = PATH) -> Intent | None:
             )
             for entry in content["users" if "users" in content else "people"]  # what an earlier version wrote
         ]
-        # An earlier version did not say where: it knew only the places that are discovered.
+        # An earlier version stored no places: it knew only those that are discovered.
         places = dict(content.get("places") or {"sftp": {}, "ftps": {}})
         return Intent(users, content["records"], places, str(content.get("by", "")))
     except (FileNotFoundError, ValueError, KeyError, TypeError):
@@ -97,5 +97,5 @@ def remove(path: str = PATH) -> None:
     except FileNotFoundError:
         pass
     except OSError as error:
-        done = "the change before it is done; this file is looked at once more by the next one"
+        done = "the change is done; the next one reads this file again"
         raise file_error(path, "remove", error, done) from error

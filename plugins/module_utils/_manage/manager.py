@@ -67,9 +67,9 @@ def expect_root() -> None:
 
 
 class Manager:
-    """The users of this server; where they are kept is read from the live configuration when it is needed.
+    """The users of this server; the live configuration says where they are stored.
 
-    Methods that change somebody return ``{"changed": bool, "user": what show() returns or None, "warnings": [str]}``.
+    Methods that change a user return ``{"changed": bool, "user": what show() returns or None, "warnings": [str]}``.
     All raise SecureFtpError, of the kind that fits, with nothing changed.
     """
 
@@ -87,7 +87,7 @@ class Manager:
     # --- looking ---------------------------------------------------------------------------------------------------
 
     def users(self, name: str | None = None) -> list[dict[str, Any]]:
-        """Return everybody (or only ``name``), sorted by name; each as ``show`` does."""
+        """Return all users (or only ``name``), sorted by name; each as ``show`` does."""
         if name is not None:
             user = self._user(name, self._read([name]))
             return [user] if user else []
@@ -106,7 +106,7 @@ class Manager:
         found = self.users(name)
         if not found:
             raise NoSuchUser(
-                f"user {name!r}", found="no such user by FTPS or SFTP", remedy="see who there is: ftp-users list"
+                f"user {name!r}", found="no such user for FTPS or SFTP", remedy="see all users: ftp-users list"
             )
         return found[0]
 
@@ -125,9 +125,9 @@ class Manager:
         return list(self._read([name])["sftp"].user(name).authorized_keys or ())
 
     def export(self, hashes: bool = False) -> tuple[list[dict[str, Any]], list[str]]:
-        """Return what to import, and warnings: everybody with keys and, when asked for, the stored hash.
+        """Return all users for import, with keys and, if asked for, the stored hash; and warnings.
 
-        Of who has both protocols the hash is FTPS's; a warning says for whom SFTP has another one.
+        A user with both protocols gets the hash of FTPS; a warning names the users with another one for SFTP.
         """
         everybody = self.users()
         names = [user["name"] for user in everybody]
@@ -154,8 +154,8 @@ class Manager:
     def add(self, name: str, no_password: bool = False, **options: Any) -> dict[str, Any]:
         """Add a user; ``options`` are those of a user: password, password_hash, protocols, authorized_keys, locked.
 
-        ``no_password``: none is taken along from a protocol the user has already. Raises UserExists when the name is
-        taken on one of the protocols.
+        With ``no_password`` the password of a protocol that the user already has is not used for the new one. Raises
+        UserExists if the user already has one of the protocols.
         """
         with self._changing("add", [name]) as warnings:
             user = self.expect_new(name, **options)
@@ -164,7 +164,7 @@ class Manager:
             return self._answer(name, *self._apply([user], take_hash=not no_password), warnings)
 
     def expect_new(self, name: str, **options: Any) -> User:
-        """Return whom ``add`` would make, protocols the user has already included; raises what it would raise."""
+        """Return the user ``add`` would make, with the present protocols too; raises what it would raise."""
         user = self._wanted(name, options)
         if "ftps" in user.protocols:
             self._expect_ftps()
@@ -181,7 +181,7 @@ class Manager:
         return user
 
     def edit(self, name: str, **options: Any) -> dict[str, Any]:
-        """Change what ``options`` (as of ``add``) name, and nothing else. A protocol that is added gets the password.
+        """Change only what ``options`` (as of ``add``) name. An added protocol gets the password of the other one.
 
         Raises NoSuchUser.
         """
@@ -198,7 +198,7 @@ class Manager:
     def delete(self, name: str, remove_home: bool = False) -> dict[str, Any]:
         """Remove a user from both protocols; the files stay, closed, unless ``remove_home``.
 
-        Raises NoSuchUser, unless ``remove_home`` finds the files of a user who is gone already.
+        Raises NoSuchUser, unless ``remove_home`` finds the files of a user who was removed before.
         """
         with self._changing("del", [name]) as warnings:
             self._read([name], remove_home)
@@ -214,15 +214,15 @@ class Manager:
         return any(plan.deletions for plan in plans.values())
 
     def lock(self, name: str) -> dict[str, Any]:
-        """Keep a user from logging in, by either protocol, password or key. Raises NoSuchUser."""
+        """Deny a user all log-ins, in both protocols, by password and by key. Raises NoSuchUser."""
         return self.edit(name, locked=True)
 
     def unlock(self, name: str) -> dict[str, Any]:
-        """Let a locked user in again, exactly as before. Raises NoSuchUser."""
+        """Allow a locked user to log in again, exactly as before. Raises NoSuchUser."""
         return self.edit(name, locked=False)
 
     def add_key(self, name: str, key: str) -> dict[str, Any]:
-        """Add a public key to those of an SFTP user. Raises NoSuchUser, and UserExists when it is there already."""
+        """Add a public key to those of an SFTP user. Raises NoSuchUser, and UserExists if the user has it already."""
         (line,) = validate_authorized_keys([key], name)
         with self._changing("keys add", [name]) as warnings:
             user = self.show(name)
@@ -234,7 +234,7 @@ class Manager:
     def delete_key(self, name: str, key: str) -> dict[str, Any]:
         """Remove the public keys that ``key`` names: a whole line, its base64 part, its comment or its fingerprint.
 
-        Raises NoSuchUser, and InvalidInput when it names none.
+        Raises NoSuchUser, and InvalidInput if it names none.
         """
         with self._changing("keys del", [name]) as warnings:
             user = self.show(name)
@@ -250,10 +250,10 @@ class Manager:
             return self._set_keys(user, kept, warnings)
 
     def apply_list(self, users: Sequence[User], dry_run: bool = False, weak: Sequence[str] = ()) -> Result:
-        """Add or change every one of ``users`` in one transaction; nobody else is touched.
+        """Add or change all ``users`` in one transaction; other users do not change.
 
-        The log names those of them whose hash is ``weak`` and was taken all the same. Raises UserExists as ``add`` does
-        for a password that is given for a new protocol only.
+        The log names the users in ``weak``, whose weak hashes were accepted. Raises UserExists as ``add`` does for a
+        password that is given only for a new protocol.
         """
         if dry_run:
             warnings = self._expect_whole(users)
@@ -269,7 +269,7 @@ class Manager:
             return result
 
     def _expect_whole(self, users: Sequence[User]) -> list[str]:
-        """Refuse or, where both protocols are meant, return warnings about passwords that would be replaced."""
+        """Refuse or, if both protocols are meant, return warnings about passwords that would be replaced."""
         names = [user.name for user in users]
         reading = self._read(names)
         before = users_of(reading, names)
@@ -292,9 +292,9 @@ class Manager:
 
     @contextlib.contextmanager
     def _changing(self, verb: str, names: Sequence[str]) -> Iterator[list[str]]:
-        """Let one change at a time run, after what a killed one left is finished; yield warnings about that.
+        """Hold the lock for one change, after finishing what a killed one left; yield warnings about that.
 
-        The log says who did ``verb`` to ``names``, unless the caller does.
+        The log says who did ``verb`` to ``names``, unless the caller logs it.
         """
         expect_root()
         log: ContextManager[Report] = (
@@ -304,7 +304,7 @@ class Manager:
             yield warnings
 
     def _read(self, names: Sequence[str], remove_home: bool = False) -> Reading:
-        """What is stored of ``names``; not read again while the host still says so."""
+        """What is stored of ``names``; not read again unless it has changed."""
         known = self._known
         fits = known is not None and known[0].issuperset(names) and (known[1] or not remove_home)
         if known is not None and fits and self._transaction.is_current(known[2]):
@@ -326,7 +326,7 @@ class Manager:
         return result, plans
 
     def _complete(self, users: Sequence[User], take_hash: bool = True) -> list[User]:
-        """Give a protocol that is new to a user who is given no password the hash of the other one."""
+        """Give an added protocol the hash of the other one if the user gets no password."""
         if any(uses(user, "ftps") for user in users):
             self._expect_ftps()
         if not take_hash:
@@ -379,7 +379,7 @@ class Manager:
 
 
 def _known_hash(user: User, before: Users) -> str | None:
-    """The hash of the one protocol the user has, where another one is new."""
+    """The hash of the one protocol that the user has, if another one is added."""
     known = {protocol: stored[user.name] for protocol, stored in before.items()}
     hashes = {stored.password_hash for stored in known.values() if stored.present and is_hash(stored.password_hash)}
     new = [protocol for protocol in user.protocols if not known[protocol].present]
@@ -387,7 +387,7 @@ def _known_hash(user: User, before: Users) -> str | None:
 
 
 def _result(users: Sequence[User], plans: Mapping[str, Plan]) -> Result:
-    """What became of each of ``users``, by whatever protocol, as the command says it."""
+    """The result for each of ``users`` in all protocols, as the command reports it."""
     whole = together(users, {protocol: plan.outcome for protocol, plan in plans.items()})
     return Result(
         added=sorted(whole.added),
@@ -399,7 +399,7 @@ def _result(users: Sequence[User], plans: Mapping[str, Plan]) -> Result:
 
 
 def _whole(name: str, sides: Mapping[str, Mapping[str, Any] | None]) -> dict[str, Any]:
-    """One user of both protocols, of what each says."""
+    """One user, put together from the descriptions of both protocols."""
     parts = [side for side in sides.values() if side]
     return {
         "name": name,

@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""``ftp-users repair``: what the doctor found wrong inside the database, under the lock of every other change."""
+"""``ftp-users repair``: fix what the doctor found wrong in the database, under the lock of every change."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._users.names imp
 
 
 class Repair(NamedTuple):
-    """What was done: ``users`` are left, ``damaged_file`` is the old file if it was damaged, ``removed`` are names.
+    """What was done: ``users`` is how many are left, ``damaged_file`` the old file if it was damaged.
 
-    ``warnings`` are about a killed change that was finished first.
+    ``removed`` are names. ``warnings`` are about a killed change that was finished first.
     """
 
     database: str
@@ -38,15 +38,15 @@ class Repair(NamedTuple):
     def __str__(self) -> str:
         lines = [f"{self.database}: {self.users} users"]
         if self.damaged_file:
-            lines.append(f"the damaged file is {self.damaged_file}; add who is missing with ftp-users add")
+            lines.append(f"the damaged file is {self.damaged_file}; add missing users with ftp-users add")
         lines += [f"removed {name}" for name in self.removed]
         return "\n".join(lines)
 
 
 def repair(database: str | None = None) -> Repair:
-    """Keep what is readable of ``database``, None for the live one, and drop users whose names lead out.
+    """Keep the readable records of ``database`` (None: the live one) and remove users whose names lead out.
 
-    Raises SecureFtpError when it cannot be read or written at all, Busy while another change runs; nothing has been
+    Raises SecureFtpError if it cannot be read or written at all, Busy while another change runs; nothing has been
     changed then.
     """
     path = database or discover().database

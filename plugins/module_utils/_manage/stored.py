@@ -12,13 +12,13 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors imp
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.backends import reopen
 
 Open = Callable[[str, Mapping[str, Any]], Any]
-"""Gives the backend of a protocol, None where the host does not have it."""
+"""Gives the backend of a protocol, None if the host does not have it."""
 
 
 def is_stored(name: str, hash: str, protocols: Sequence[str], open_: Open = reopen) -> bool:
     """Whether ``hash`` is exactly what each of ``protocols`` has for user ``name`` on this host, locked or not.
 
-    ``open_`` gives the backend of a protocol. What cannot be read is not stored.
+    ``open_`` gives the backend of a protocol. If that cannot be read, the hash counts as not stored.
     """
     return bool(protocols) and all(_stored(name, protocol, open_) == hash for protocol in protocols)
 

@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""What became of users, by whatever protocol: the outcomes of several backends as one."""
+"""The result of a change in all protocols: the outcomes of several backends as one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._users.user impo
 
 
 def together(users: Sequence[User], outcomes: Mapping[str, Outcome]) -> Outcome:
-    """One Outcome of ``outcomes``, by protocol. Who is new by one of them is added; who is left by one, changed."""
+    """One Outcome from those of each protocol. A user new in one is added; removed from only one, changed."""
     if len(outcomes) == 1:
         return next(iter(outcomes.values()))
     every = list(outcomes.values())

@@ -1,10 +1,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""One change of users in one or more backends: whole, undone, or finished by the next one.
+"""One change of users in one or more backends: done completely, undone, or finished by the next one.
 
-The backend that is replaced whole comes last: once it is changed there is no way back, and what is left to do, or the
-disk may yet lose, the journal finishes. Before that the others are put back as they were.
+The backend whose file is replaced as a whole comes last. A failure before that restores the other backends. After that
+there is no way back: from the journal the next change finishes what is left to do, or what the disk has lost.
 """
 
 from __future__ import annotations
@@ -43,24 +43,24 @@ LOCK_FILE = "/run/secure_ftp.server-users.lock"
 LOCK_SECONDS = 120.0
 """How long a change waits for the changes before it."""
 
-_AHEAD = "the change is made, and what is left of it is done by the next change of users"
+_AHEAD = "the change is made, and the next change of users does what is left of it"
 
 Remove = Collection[str]
-"""The protocols whose directories of removed users are deleted."""
+"""The protocols in which the directories of removed users are deleted."""
 
 Reopen = Callable[[str, Mapping[str, Any]], "Backend | None"]
 
 
 def users_lock() -> ContextManager[None]:
-    """The lock that every change of users holds; entering it raises Busy when they take too long."""
+    """The lock that every change of users holds; entering it raises Busy if the others take too long."""
     return accounts_lock(LOCK_FILE, LOCK_SECONDS)
 
 
 class Transaction:
     """Changes of the users of ``backends``, in this order.
 
-    ``path`` is the journal, None for none: who is not root has no place for one. ``reopen`` gives the backends that a
-    killed change had; they need not be these.
+    ``path`` is the journal, None for none: only root has a place for one. ``reopen`` gives the backends of a killed
+    change, which may be others than these.
     """
 
     def __init__(self, backends: Sequence[Backend], reopen: Reopen, path: str | None = journal.PATH) -> None:
@@ -68,9 +68,9 @@ class Transaction:
 
     @contextlib.contextmanager
     def alone(self, mend: Callable[[], object] | None = None) -> Iterator[list[str]]:
-        """Let one change at a time run, after what a killed one left is finished; yield warnings about that.
+        """Hold the lock for one change, after finishing what a killed one left; yield warnings about that.
 
-        ``mend`` comes before: by a damaged database nothing can be finished.
+        ``mend`` runs before: with a damaged database nothing can be finished.
         """
         with users_lock():
             if mend is not None:
@@ -82,7 +82,7 @@ class Transaction:
         return {one.protocol: one.stored(names, one.protocol in remove_home) for one in self._backends}
 
     def is_current(self, reading: Reading) -> bool:
-        """Whether the host still says what it said."""
+        """Whether ``reading`` is still what the host has."""
         return all(backend.is_current(reading[backend.protocol]) for backend in self._backends)
 
     def plan(self, users: Sequence[User], remove_home: Remove, reading: Reading) -> dict[str, Plan]:
@@ -90,7 +90,7 @@ class Transaction:
         return self._plans(self._without_passwords(users, reading, dry_run=True), reading, remove_home)
 
     def run(self, users: Sequence[User], remove_home: Remove = (), reading: Reading | None = None) -> dict[str, Plan]:
-        """Do it; return what was done by protocol. ``remove_home`` comes last: nothing brings files back.
+        """Make the change; return what was done, by protocol. Files are deleted last: nothing brings them back.
 
         ``reading`` is what ``read`` said of these users under this lock.
         """
@@ -141,9 +141,9 @@ class Transaction:
                 warnings += backend.end_sessions(shut_out)
             plans = [backend.apply(backend.plan(reading[backend.protocol], rest)) for backend in backends]
         except Busy:
-            raise  # it stays half-done for now, and is remembered
+            raise  # it stays half-done for now, and in the journal
         except (OSError, SecureFtpError) as error:
-            # Of the disk, so not for ever; or the disk may lose it yet; or ftp-users repair comes first.
+            # The disk may recover, or may still lose the change, or ftp-users repair has to run first.
             if isinstance(error, (OSError, NotDurable, DamagedStore)) or isinstance(error.__cause__, OSError):
                 state = f"a change of {_named(intent.users)} that was interrupted has to be finished first; {NOTHING}"
                 _say(error, state)
@@ -194,7 +194,7 @@ class Transaction:
                 plan.outcome.homes_removed = backend.delete(plan) if plan.deletions else []
         except (OSError, SecureFtpError) as error:
             gone = _named([user for user in users if not user.present])
-            state = f"user {gone}: removed already, but not all of the files; do the same again to remove them"
+            state = f"user {gone}: the user is removed, but not all files; do the same again to remove them"
             _say(error, state)
             raise
 
@@ -208,7 +208,7 @@ class Transaction:
             journal.remove(self._path)
 
     def _is_done(self, before: Users) -> bool:
-        """Whether what is replaced whole, and comes last, has been changed: then there is no way back."""
+        """Whether the file that is replaced as a whole, the last one, has been changed: then there is no way back."""
         for backend in self._backends:
             if backend.whole:
                 names = list(before[backend.protocol])
@@ -217,12 +217,12 @@ class Transaction:
         return False
 
     def _undo(self, before: Users, made: Sequence[str]) -> None:
-        """Put everything back as it was and take away the directories made for new users."""
+        """Restore everything as it was and remove the directories made for new users."""
         try:
             for backend in reversed(self._backends):
                 backend.restore(before[backend.protocol])
         except (OSError, SecureFtpError) as error:
-            _say(error, "the change is made by half, and finished by the next change of users")
+            _say(error, "the change is half made, and the next change of users finishes it")
             raise
         for path in made:
             with contextlib.suppress(OSError):
@@ -230,12 +230,12 @@ class Transaction:
 
 
 def users_of(reading: Reading, names: Sequence[str]) -> dict[str, dict[str, User]]:
-    """By protocol, each of ``names`` as it is."""
+    """By protocol, each of ``names`` as it is stored."""
     return {protocol: {name: stored.user(name) for name in names} for protocol, stored in reading.items()}
 
 
 def _say(error: BaseException, state: str) -> None:
-    """Let ``error`` say what has been changed by now. Raises it anew where it is of the system, with a name."""
+    """Let ``error`` say what has been changed by now. An OSError is raised again as an error with a file name."""
     if isinstance(error, OSError):
         raise file_error(str(error.filename or "the system"), "use", error, state) from error
     if isinstance(error, SecureFtpError):
@@ -243,7 +243,7 @@ def _say(error: BaseException, state: str) -> None:
 
 
 def _records(backends: Sequence[Backend], users: Users) -> dict[str, str | None]:
-    """Tell versions of what is replaced whole apart; as secret as what they are made of."""
+    """What identifies the version of the file that is replaced as a whole; as secret as the hashes in it."""
     for backend in backends:
         if backend.whole:
             return {
@@ -254,23 +254,23 @@ def _records(backends: Sequence[Backend], users: Users) -> dict[str, str | None]
 
 
 def _log_finished(intent: journal.Intent, result: str) -> None:
-    """Log the change that was killed, in the name of who made it: it had no time to do so itself."""
+    """Log the killed change in the name of its operator: it had no time to do so itself."""
     users = audit.whom([user.name for user in intent.users])
     priority = syslog.LOG_INFO if result == "finished" else syslog.LOG_WARNING
     audit.write(priority, f"by={audit.literal(intent.by)} with=journal finish {users}result={result}")
 
 
 def _unfinished(intent: journal.Intent, backends: Sequence[Backend], reading: Reading) -> list[User]:
-    """Whom the killed change did not get to.
+    """The users that the killed change did not finish.
 
-    What is replaced whole comes last: where the record is another one, all was done, or somebody was here since.
+    The file that is replaced as a whole comes last: if a record differs, all was done, or the user was changed later.
     """
     now = _records(backends, users_of(reading, [user.name for user in intent.users]))
     return [user for user in intent.users if not now or now[user.name] == intent.records.get(user.name)]
 
 
 def _is_shut_out(user: User, protocol: str) -> bool:
-    """Whether who is logged in as ``user`` was to be logged out."""
+    """Whether the sessions of ``user`` have to end."""
     given = user.password_hash is not None or user.authorized_keys is not None  # a key may have been taken away
     return bool(user.locked) or not uses(user, protocol) or given
 

@@ -85,7 +85,7 @@ def test_a_password_for_the_other_protocol_alone_is_refused(
     else:
         status = ask(front, "batman", "--protocol", wanted, "--password-stdin", stdin=NEW)
         said = capsys.readouterr().err
-    assert status == EXISTS and f"has {has} already, whose password the new one would replace" in said
+    assert status == EXISTS and f"has {has} already, and the new password would replace the present one" in said
     assert there(host) == {has: "old"}
 
 
@@ -98,7 +98,7 @@ def test_a_file_that_brings_somebody_to_both_says_what_it_replaces(
     capsys: Any,
 ) -> None:
     host.manager.add("batman", password=OLD, protocols=[has])
-    warning = f"warning: user 'batman': has {has.upper()} alone so far; gets both, and what is given replaces"
+    warning = f"warning: user 'batman': has only {has.upper()} so far and gets both; the given password replaces"
     file = tmp_path / "users.csv"
     for given, expected in ((OLD, False), (NEW, True)):
         file.write_text(f"name,password\nbatman,{given}\nrobin,{given}\n")
@@ -120,7 +120,7 @@ def test_an_export_says_whose_other_hash_it_leaves_out(host: Host, ask: Front, c
     assert ask("export") == 0 and capsys.readouterr().err == "", "without hashes importing it replaces none"
     assert ask("export", "--hashes") == 0
     shown = capsys.readouterr()
-    assert shown.err.startswith("warning: user 'batman': one hash is stored for FTPS and another for SFTP")
+    assert shown.err.startswith("warning: user 'batman': FTPS and SFTP have different hashes")
     assert dump(host.db)["batman"] in shown.out and "warning" not in shown.out
     assert ask("export", "--hashes", "--json") == 0
     assert len(json.loads(capsys.readouterr().out)["warnings"]) == 1
@@ -149,7 +149,7 @@ def test_a_module_of_one_protocol_names_the_other_password(
     host.manager.apply_list([User("batman", password=OLD)])
     assert module(host, protocol, check_mode, password=OLD) == []
     (warning,) = module(host, protocol, check_mode, password=NEW)
-    assert warning.startswith(f"user 'batman': has another password by {other.upper()}, which stays: ")
+    assert warning.startswith(f"user 'batman': keeps another password for {other.upper()}: ")
     assert "ftp-users passwd batman" in warning and NEW not in warning and "$6$" not in warning
     assert there(host) == {protocol: "old" if check_mode else "new", other: "old"}
     if not check_mode:
@@ -166,7 +166,7 @@ def test_a_module_of_one_protocol_says_that_the_other_one_still_lets_in(
 ) -> None:
     host.manager.add("batman", password=OLD)
     (warning,) = module(host, protocol, **fields)
-    assert warning.startswith(f"user 'batman': still gets in by {OTHER[protocol].upper()}: ")
+    assert warning.startswith(f"user 'batman': can still log in by {OTHER[protocol].upper()}: ")
     assert warning.endswith("ftp-users lock batman" if "locked" in fields else "ftp-users del batman")
     assert module(host, OTHER[protocol], **fields) == []
 

@@ -236,7 +236,7 @@ def test_who_is_there_is_not_added_and_who_is_not_is_not_changed(host: Host) -> 
     with pytest.raises(UserExists, match=r"'batman': exists already \(ftps\)"):
         host.manager.add("batman", password="xxxxxxxxxxxx")
     before = host.state()
-    with pytest.raises(UserExists, match="has ftps already, whose password the new one would replace"):
+    with pytest.raises(UserExists, match="has ftps already, and the new password would replace the present one"):
         host.manager.add("batman", protocols=["sftp"], password="another-long-one")
     with pytest.raises(UserExists, match="edit batman --protocol both"):
         host.manager.edit("batman", protocols=["sftp"], password="another-long-one")
@@ -636,7 +636,7 @@ def test_accounts_that_can_neither_be_flushed_nor_taken_back_are_remembered(
     host.manager.add("joker", password="geheim geheim")
     with monkeypatch.context() as broken:
         sftp_not_durable(host, broken, 2)
-        with pytest.raises(NotDurable, match="made by half, and finished by the next change of users$"):
+        with pytest.raises(NotDurable, match="half made, and the next change of users finishes it$"):
             do(host, change, ["ftps", "sftp"])
         sftp_not_durable(host, broken, 1)
         with pytest.raises(NotDurable, match="has to be finished first; nothing was changed$"):

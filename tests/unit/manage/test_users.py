@@ -119,7 +119,7 @@ def test_who_gets_one_more_protocol_is_told_whose_password_is_replaced(host: Hos
     for given, warned in ((PASSWORD, 0), ("another long one", 1)):
         outcomes = by_module.change("ftp_users", [User("batman", password=given)], both(host), check_mode=True)
         warnings = together([], outcomes).warnings
-        assert len(warnings) == warned and all(f"has {has.upper()} alone so far" in one for one in warnings)
+        assert len(warnings) == warned and all(f"has only {has.upper()} so far" in one for one in warnings)
 
 
 def test_who_is_there_keeps_the_protocols_when_asked_and_who_is_new_gets_all(host: Host) -> None:
