@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""The errors the library raises for anything an operator can put right."""
+"""The errors the library raises for anything an operator can correct."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _Kind = TypeVar("_Kind", bound="SecureFtpError")
 
 @dataclass(frozen=True)
 class Problem:
-    """Something that is not as it has to be, as data; ``str`` makes the sentence, and nobody takes that apart again.
+    """Something that is not as expected, as data; ``str`` makes the sentence, and no code parses that sentence.
 
-    ``subject`` is the thing: a variable, a file, a user. Without ``expected``, ``found`` says all there is to say.
-    ``remedy`` is what puts it right, where that is not plain from the rest. Never a password or a hash.
+    ``subject`` is the thing: a variable, a file, a user. Without ``expected``, ``found`` is the whole statement.
+    ``remedy`` says how to correct it, if the rest does not make that clear. Never contains a password or a hash.
     """
 
     subject: str
@@ -27,11 +27,11 @@ class Problem:
     remedy: str = ""
 
     def about(self, whole: str) -> Problem:
-        """The same of the subject as a part of ``whole``."""
+        """The same problem, with the subject as a part of ``whole``."""
         return replace(self, subject=f"{whole}: {self.subject}" if self.subject else whole)
 
     def also(self, remedy: str) -> Problem:
-        """The same with one more remedy."""
+        """The same problem with one more remedy."""
         return replace(self, remedy=f"{self.remedy}; {remedy}" if self.remedy else remedy)
 
     def __str__(self) -> str:
@@ -45,14 +45,14 @@ class SecureFtpError(Exception):
 
     Nothing has been changed when it is raised, unless ``state`` says so.
 
-    ``code`` is the kind of error, one of EXIT_CODES, for programs. ``state`` says what has been changed by then;
-    whoever passes the error on and knows better sets it.
+    ``code`` is the kind of error, one of EXIT_CODES, for programs. ``state`` says what has been changed before the
+    error; a caller that knows more sets it and raises the error again.
     """
 
     code = "failed"
 
     def __init__(self, subject: str, expected: str = "", *, found: str, remedy: str = "", state: str = "") -> None:
-        # The parts have to be named, so that nobody raises a sentence made by hand.
+        # The parts are keyword arguments, so that nobody raises a sentence written by hand.
         self.problem = Problem(subject, expected, found, remedy)
         super().__init__(str(self.problem))
         self.state = state
@@ -64,7 +64,7 @@ class SecureFtpError(Exception):
 
     @property
     def changed(self) -> bool:
-        """Whether something was changed nevertheless."""
+        """Whether something was changed before the error."""
         return bool(self.state) and not self.state.endswith(NOTHING)
 
     def __str__(self) -> str:
@@ -72,19 +72,19 @@ class SecureFtpError(Exception):
 
 
 class InvalidInput(SecureFtpError):
-    """What was asked for cannot be."""
+    """The input is not valid."""
 
     code = "invalid"
 
 
 class NoSuchUser(SecureFtpError):
-    """The user is not there."""
+    """The user does not exist."""
 
     code = "no_such_user"
 
 
 class UserExists(SecureFtpError):
-    """The user is there already."""
+    """The user exists already."""
 
     code = "exists"
 
@@ -102,23 +102,23 @@ class NotPermitted(SecureFtpError):
 
 
 class DamagedStore(SecureFtpError):
-    """The database cannot be read as what it should be."""
+    """The database is damaged, or is not a database of users."""
 
     code = "damaged"
 
 
 class NotDurable(SecureFtpError):
-    """The change was made, but the disk would not confirm it: after a loss of power it may be gone."""
+    """The change was made, but the disk did not confirm it: a loss of power may undo it."""
 
 
 class TooManyRequests(SecureFtpError):
-    """As many requests of remote control as may are being answered."""
+    """Remote control is already answering as many requests as it may at a time."""
 
     code = "busy"
 
 
 class MissingDriver(SecureFtpError):
-    """This Python has none of the ``bindings`` of Berkeley DB; ``interpreter`` of the host may have one."""
+    """This Python has none of the ``bindings`` of Berkeley DB; the host's Python ``interpreter`` may have one."""
 
     bindings: Sequence[str] = ()
     interpreter = ""

@@ -1,10 +1,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""The supported releases: what each brings, and what of the collection does not work with it. The only such list.
+"""The supported releases: their versions of the programs, and what does not work with them. The only such list.
 
-Preflight, the roles (through the filter ``release``), whatever a version decides in the library, and the table in
-docs/tested-with.md read it. Versions are those of the release's own packages, as upstream counts them.
+It is read by preflight, the roles (through the filter ``release``), code of the library that depends on a version, and
+the table in docs/tested-with.md. Versions are those of the release's own packages, in upstream's numbering.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors imp
 
 @dataclass(frozen=True)
 class Release:
-    """One release; every version is upstream's, without epoch and revision."""
+    """One release; every version is upstream's, without Debian's epoch and revision."""
 
     os_id: str
     """``ID`` of os-release(5)."""
@@ -37,13 +37,13 @@ class Release:
     def misreads_hashes(self) -> bool:
         """Whether pam_userdb may misread a hash whose length is 8 modulo 16.
 
-        It does before Linux-PAM 1.5.2 with libxcrypt 4.4.25 and newer; with 4.4.10 such hashes were seen to log in.
+        It does before Linux-PAM 1.5.2 with libxcrypt 4.4.25 and newer; with 4.4.10, log-ins with such hashes worked.
         """
         return number(self.pam) < (1, 5, 2) and number(self.libxcrypt) >= (4, 4, 25)
 
     @property
     def ignores_match_in_drop_ins(self) -> bool:
-        """Whether sshd ignores a Match block in a file of sshd_config.d, as seen with OpenSSH 8.2."""
+        """Whether sshd ignores a Match block in a file of sshd_config.d, as observed with OpenSSH 8.2."""
         return number(self.openssh) < (8, 4)
 
     @property
@@ -53,11 +53,11 @@ class Release:
 
     @property
     def lacks(self) -> tuple[str, ...]:
-        """What does not work, or only in another way, each as a sentence."""
+        """What does not work, or works in another way, each as a sentence."""
         found = []
         if not self.chooses_tls_versions:
             found.append(
-                f"vsftpd {self.vsftpd} always allows TLS 1.2 and 1.3; of older ones vsftpd_ssl_ciphers decides"
+                f"vsftpd {self.vsftpd} always allows TLS 1.2 and 1.3; vsftpd_ssl_ciphers decides about older ones"
             )
         if self.ignores_match_in_drop_ins:
             found.append(f"OpenSSH {self.openssh} ignores a Match block in a file of /etc/ssh/sshd_config.d")
@@ -77,8 +77,8 @@ RELEASES = (
     Release("ubuntu", "22.04", "Ubuntu 22.04", "8.9", "1.4.0", "4.4.27", "249", "3.0.5", "3.10", "3.4.8"),
     Release("ubuntu", "24.04", "Ubuntu 24.04", "9.6", "1.5.3", "4.4.36", "255", "3.0.5", "3.12", "41.0.7"),
 )
-"""Sources: the packages of the Debian releases and of Ubuntu 20.04 themselves; those of 22.04 and 24.04 are what is
-known of them, looked up in no package list, and never run."""
+"""Sources: the packages of the Debian releases and of Ubuntu 20.04 themselves. The versions for 22.04 and 24.04 are
+from general knowledge: they were not looked up in a package list, and those releases were never run."""
 
 PACKAGES = {
     "openssh": "openssh-server",
@@ -89,7 +89,7 @@ PACKAGES = {
     "python3": "python3",
     "cryptography": "python3-cryptography",
 }
-"""The package that has the version of each field of Release."""
+"""For each such field of Release, the package whose version it is."""
 
 
 def number(version: str) -> tuple[int, ...]:
@@ -98,12 +98,12 @@ def number(version: str) -> tuple[int, ...]:
 
 
 def find(os_id: str, version: str) -> Release | None:
-    """The release with these ``ID`` and ``VERSION_ID`` of os-release(5); None when it is not supported."""
+    """The release with this ``ID`` and ``VERSION_ID`` of os-release(5); None when it is not supported."""
     return next((one for one in RELEASES if (one.os_id, one.version) == (os_id, version)), None)
 
 
 def problem(os_id: str, version: str, name: str = "") -> Problem | None:
-    """Why this release cannot be used; None when it can. ``name`` is what it calls itself, '' when that is unknown."""
+    """Why this release cannot be used; None when it can. ``name`` is its own name for itself, '' when unknown."""
     if find(os_id, version):
         return None
     names: dict[str, list[str]] = {}
@@ -115,7 +115,7 @@ def problem(os_id: str, version: str, name: str = "") -> Problem | None:
 
 
 def of_facts(facts: Mapping[str, object]) -> dict[str, str]:
-    """The release that Ansible's facts describe, its fields by name; ``problem`` says what is wrong with it, or ''."""
+    """Fields of the release that Ansible's facts describe, by name; ``problem`` says why it cannot be used, or ''."""
     system = str(facts.get("distribution", ""))
     version = str(facts.get("distribution_version", ""))
     if system == "Debian":  # 12.5, say
@@ -129,7 +129,7 @@ def of_facts(facts: Mapping[str, object]) -> dict[str, str]:
 
 
 def read_os_release(paths: Iterable[str] = ("/etc/os-release", "/usr/lib/os-release")) -> dict[str, str]:
-    """The settings of os-release(5), from the first of its files that is there."""
+    """The settings of os-release(5), from the first of ``paths`` that exists."""
     settings: dict[str, str] = {}
     for path in paths:
         try:

@@ -22,10 +22,10 @@ _CIPHERS = (
 
 
 def _about(expected: str = "", choices: tuple[str, ...] = (), hidden: bool = False) -> dict[str, Any]:
-    """More about a variable than its type.
+    """What is known about a variable besides its type.
 
-    ``expected`` is what an error says that it ought to be, ``choices`` is every value it can have. What ``hidden`` ones
-    hold stays on the control machine: only whether they are set is known here.
+    ``expected`` describes valid values in errors, ``choices`` lists every valid value. The value of a ``hidden``
+    variable stays on the control machine: only whether it is set is known here.
     """
     return {"expected": expected, "choices": choices, "hidden": hidden}
 
@@ -35,13 +35,13 @@ _PATH = {"expected": "an absolute path", "path": True}
 
 @dataclass(frozen=True)
 class Settings:
-    """What the variables say; one that is not given, or is wrong, has its default.
+    """The values of the variables; a variable that is omitted or invalid has its default.
 
-    ``given`` are the names of those somebody looks at: a playbook hands over all, a role that is used alone its own.
-    ``wrong`` is what cannot be understood, by name.
+    ``given`` are the names of the variables to check: a playbook passes all, a role that is used alone its own.
+    ``wrong`` are the problems of invalid variables, by name.
     """
 
-    # of every part
+    # common to all roles
     ftp_other_variables: tuple[Any, ...] = field(default=(), metadata=_about("a list of names of variables"))
     ftp_users_password_min_length: int = field(default=12, metadata=_about("a number from 1 to 64"))
     ftp_users_purge: bool = False
@@ -179,10 +179,10 @@ class Settings:
 
     @classmethod
     def parse(cls, variables: Mapping[str, Any], roles: Iterable[str] = ()) -> Settings:
-        """The settings that ``variables`` (by their public names, others are passed over) make.
+        """Read ``variables``, by their public names; other names are ignored.
 
-        Values may be strings where numbers or truth values are meant: ``-e vsftpd_port=2121`` gives one. ``roles`` are
-        those that are to run: what they read of other roles counts as given, with its default.
+        A number or a truth value may be given as a string: ``-e vsftpd_port=2121`` gives one. ``roles`` are the roles
+        that will run: variables of other roles that they read count as given, with their defaults.
         """
         values: dict[str, Any] = {}
         wrong: dict[str, Problem] = {}
@@ -201,7 +201,7 @@ class Settings:
         return getattr(self, name) if name in self.given else None
 
     def problems(self, looked_at: Callable[[str], bool]) -> list[Problem]:
-        """What is wrong with those variables whose name is ``looked_at``."""
+        """The problems of the invalid variables for whose name ``looked_at`` is true."""
         return [problem for name, problem in self.wrong.items() if looked_at(name)]
 
 
@@ -219,11 +219,11 @@ READS = {
     "pam_userdb": ("vsftpd_pam_service", "vsftpd_local_root", "vsftpd_guest_username", "vsftpd_replace_existing"),
     "remote_control": ("user_command_path",),
 }
-"""Variables of other roles that a role reads, with their defaults when those roles are not there."""
+"""Variables of other roles that a role reads; it uses their defaults if those roles are not used."""
 
 
 def names_for(roles: Iterable[str]) -> frozenset[str]:
-    """The names that ``roles`` read: their own, those of READS, and the ones of every part."""
+    """The names of the variables that ``roles`` read: their own, those of READS, and those common to all roles."""
     prefixes, others = ["ftp_"], {"sshd_chroot_group"}
     for role in roles:
         prefixes.append(f"{role}_")
@@ -237,7 +237,7 @@ def default_of(one: dataclasses.Field[Any]) -> Any:
 
 
 def _read(one: dataclasses.Field[Any], value: object) -> Any:
-    """``value`` as the entry ``one`` of TABLE wants it; a Problem when it cannot be."""
+    """``value`` converted to the type of the entry ``one`` of TABLE; a Problem when it cannot be converted."""
     default, found = default_of(one), f"{value!r}"
     choices = one.metadata.get("choices") or ()
     read: Any
@@ -267,7 +267,7 @@ def _text(value: object, one: dataclasses.Field[Any]) -> str | None:
 
 
 def integer(value: object) -> int | None:
-    """``value`` as an integer from 0 on; None when it is none."""
+    """``value`` as an integer of at least 0; None when it is not one."""
     if isinstance(value, bool):
         return None
     if isinstance(value, int):
@@ -278,7 +278,7 @@ def integer(value: object) -> int | None:
 
 
 def boolean(value: object) -> bool | None:
-    """``value`` as a truth value the way YAML 1.1 and Ansible write them; None when it is none."""
+    """``value`` as a truth value, in the spellings of YAML 1.1 and Ansible; None when it is not one."""
     if isinstance(value, bool):
         return value
     text = str(value).strip().lower()

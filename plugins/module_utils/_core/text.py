@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""Text of others on a terminal: what cannot be seen, or moves what can, is written out."""
+"""Text from outside, made safe to show on a terminal: characters that are invisible or move others are escaped."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Sequence
 
 
 def visible(text: str, keep: str = "") -> str:
-    """``text`` with every control, format and other invisible character as Python writes it, such as ``\\u202e``.
+    """``text`` with every control, format and other invisible character escaped as in Python, such as ``\\u202e``.
 
-    Those are the characters ``str.isprintable`` names: escape sequences of terminals, C1, U+202E, which turns around
-    what follows, lone surrogates, and blanks other than the space. ``keep`` holds characters to leave.
+    These are the characters for which ``str.isprintable`` is false: escape sequences of terminals, C1, U+202E, which
+    reverses the text after it, lone surrogates, and blanks other than the space. ``keep`` are characters to leave.
     """
     if text.isprintable():
         return text
@@ -21,7 +21,7 @@ def visible(text: str, keep: str = "") -> str:
 
 
 def visible_lines(text: str) -> str:
-    """The same for text of several lines, whose newlines are ours."""
+    """The same for text of several lines; the newlines are kept."""
     return visible(text, "\n")
 
 
@@ -30,7 +30,7 @@ _LONGEST = 60
 
 
 def shortened(text: str) -> str:
-    """The beginning of ``text``, where it is too long for a message."""
+    """``text``, cut if it is too long for a message."""
     return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
 
 
@@ -41,6 +41,6 @@ def quoted(value: object) -> str:
 
 
 def listed(names: Sequence[str]) -> str:
-    """The first few of ``names``, and how many more there are."""
+    """The first few of ``names``, and the number of the others."""
     rest = len(names) - _SHOWN
     return ", ".join(names[:_SHOWN]) + (f" and {rest} more" if rest > 0 else "")
