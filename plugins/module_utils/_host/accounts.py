@@ -3,15 +3,18 @@
 # PRIVATE: for use inside this collection only; may change without notice.
 """System accounts in bulk: read by parsing, changed only through the distribution's own tools.
 
-Reading parses passwd(5), shadow(5) and group(5); Python's spwd module is gone since 3.13.
+Reading parses passwd(5), shadow(5) and group(5), because Python 3.13 removed the module spwd.
 
-Creating goes through ``systemd-sysusers -``, which adds any number of accounts in one locked pass over the files
+``systemd-sysusers -`` creates accounts: it adds any number of them in one locked pass over the files
 (200 in 0.03 s on Debian 11 to 13; newusers(8) needs 29 ms for each because it stores each password through PAM,
 useradd(8) 20 ms). It takes explicit user ids, gives the account the password ``!*`` (no login) and reserves no
-subordinate ids. It refuses names with a dot or a leading digit; those few go to useradd. So do names of which shadow(5)
-has a line already, without an account: a cut userdel(8), which replaces passwd before shadow, leaves one, and
-systemd-sysusers takes its password and its expiry over (version 252), where useradd puts its own line in its place. And
-names of groups: whatever group it is told, systemd-sysusers makes the account one of the group with its name, "sudo".
+subordinate ids. useradd creates the few accounts that systemd-sysusers cannot create, or not correctly:
+
+- Names with a dot or a leading digit, which it refuses.
+- Names without an account that have a line in shadow(5) already. An interrupted userdel(8), which replaces passwd
+  before shadow, leaves such a line. systemd-sysusers (version 252) keeps its password and expiry; useradd replaces it.
+- Names of existing groups, such as "sudo": systemd-sysusers puts the account into the group of the same name, even if
+  another group is given.
 """
 
 from __future__ import annotations
@@ -48,27 +51,27 @@ NO_PASSWORD = "*"
 """shadow(5) value of an account that logs in by key only; unlike ``!`` no tool reads it as "locked"."""
 
 PENDING = frozenset(("!*", "!", "!!"))
-"""What creation leaves in shadow until the password is set, so seeing it means: creation was cut short."""
+"""Passwords in shadow between creation and the setting of the password: they mean that creation was interrupted."""
 
 NO_HOME = "/nonexistent"
-"""passwd(5) home of a user we keep, as base-passwd gives to nobody.
+"""passwd(5) home of the users this collection manages; base-passwd gives the same to the account nobody.
 
-Programs of the host (systemd --user, mail servers, cron, sshd's default AuthorizedKeysFile) obey the files of that
-directory, so it must be one that its user cannot write.
+Programs of the host (systemd --user, mail servers, cron, sshd's default AuthorizedKeysFile) obey files in that
+directory, so the user must not be able to write it.
 """
 
 PRIVILEGED_GROUPS = frozenset(
     "root sudo admin wheel adm disk shadow kmem sys staff docker podman lxd incus libvirt kvm systemd-journal tty"
     " crontab utmp operator backup ssl-cert".split()
 )
-"""Groups whose members can become root, or read what only root should: their members are none of our users."""
+"""Groups whose members can become root or read what only root should; their members are never managed as users."""
 
 LOCKED_SINCE = "1"
 """Expiry of a locked account, the day passwd(1) recommends; PAM and sshd then refuse passwords and keys alike."""
 
 _FEW = 20
 _ARGUMENTS = 1000
-"""How many names one command line takes."""
+"""Most names on one command line."""
 
 _EXPIRES = 7  # column of shadow(5)
 
@@ -111,7 +114,7 @@ class Accounts:
     groups: Mapping[str, Group]
     passwords: Mapping[str, str] = field(repr=False)
     expires: Mapping[str, str] = field(default_factory=dict)
-    """Day the account expires, as shadow(5) has it; only of those that do."""
+    """Day on which the account expires, as in shadow(5); only for accounts that expire."""
 
     def members(self, group: str) -> list[str]:
         """Names of the local accounts that have ``group`` as primary or as supplementary group, sorted."""
@@ -133,8 +136,8 @@ def read_accounts(
 ) -> Accounts:
     """Read passwd, shadow and group below ``etc``; damaged lines are skipped, as the C library does.
 
-    With ``only`` no other users are read, and with ``passwords_of`` no other passwords, which is faster. A file that is
-    still the same is not opened again.
+    ``only`` limits the users that are read, ``passwords_of`` the passwords, which is faster. A file that has not
+    changed is not opened again.
     """
     users = _parsed(os.path.join(etc, "passwd"), _parse_passwd, only)
     groups = _parsed(os.path.join(etc, "group"), _parse_group)
@@ -164,12 +167,12 @@ def _parsed(path: str, parse: Callable[[Iterable[str]], _T], only: Collection[st
 
 
 def versions(etc: str = "/etc") -> dict[str, Identity | None]:
-    """Which version of each account file is there now."""
+    """The current version of each account file."""
     return {path: identity_of(path) for path in (os.path.join(etc, name) for name in ("passwd", "group", "shadow"))}
 
 
 def local_account(name: str, etc: str = "/etc") -> Account | None:
-    """The account ``name``, of this host's own files or of whatever else nsswitch.conf(5) names; None for nobody."""
+    """The account ``name``, from this host's files or another source in nsswitch.conf(5); None if there is none."""
     found = _parsed(os.path.join(etc, "passwd"), _parse_passwd, {name}).get(name)
     if found is None:
         import pwd
@@ -181,7 +184,7 @@ def local_account(name: str, etc: str = "/etc") -> Account | None:
 
 
 def _lines_of(text: str, names: Collection[str]) -> list[str]:
-    """Return the lines of ``names``; a few are searched for, which is ten times faster than looking at each line."""
+    """Return the lines of ``names``; if they are few, search for each, ten times faster than looking at each line."""
     if len(names) > _FEW:
         return [line for line in text.split("\n") if line.partition(":")[0] in names]
     text, found = f"\n{text}\n", []
@@ -230,9 +233,9 @@ def _rows(lines: Iterable[str], columns: int) -> Iterator[list[str]]:
 
 @contextlib.contextmanager
 def accounts_lock(path: str = LOCK_FILE, seconds: float = 60.0) -> Iterator[None]:
-    """Let one run of this collection at a time work on accounts; a dead holder does not block.
+    """Let one run of this collection at a time work on accounts; a process that has ended does not keep the lock.
 
-    Tools we start hold the lock as well, so that a run after a killed one waits for the tool that outlived it.
+    The tools we start hold the lock too: if a run is killed, the next run waits until its tool has ended.
     """
     os.makedirs(os.path.dirname(path), exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
@@ -261,7 +264,7 @@ def accounts_lock(path: str = LOCK_FILE, seconds: float = 60.0) -> Iterator[None
 
 
 def login_names() -> set[str]:
-    """Names this run logged in as: what sudo or doas says, and the audit session's user id where there is one."""
+    """Accounts this run was logged in as: from sudo or doas, and from the user id of the audit session, if any."""
     names = {os.environ.get("SUDO_USER", ""), os.environ.get("DOAS_USER", "")}
     with contextlib.suppress(OSError, ValueError, KeyError, SecureFtpError):
         with open("/proc/self/loginuid", encoding="ascii") as file:
@@ -272,7 +275,7 @@ def login_names() -> set[str]:
 
 
 def _name_of(uid: int) -> str:
-    """The first account of that id, of this host's own files before others. Raises KeyError, SecureFtpError."""
+    """The first account with that id; this host's own files come first. Raises KeyError, SecureFtpError."""
     for account in _parsed("/etc/passwd", _parse_passwd).values():
         if account.uid == uid:
             return account.name
@@ -316,8 +319,8 @@ def choose_uids(
 ) -> dict[str, int]:
     """Give each of ``names`` a user id.
 
-    ``former`` maps a name to the owner of the home it left behind: that name gets the id back, and its files with
-    it, and nobody else gets it, because the id opens those files.
+    ``former`` maps a name to the owner of the home that was kept for it: that name gets this id back and, with it, its
+    files. No other name gets the id, because it gives access to those files.
     """
     low, high = limits
     taken = set(used)
@@ -350,7 +353,7 @@ def choose_uids(
 def unsuitable(account: Account, groups: Collection[str], group: Group, uid_min: int) -> Problem | None:
     """Why ``account``, a member of ``groups``, must not be managed as a user of ``group``; None when it may be.
 
-    Managing it would change, lock or delete an account that is there for something else.
+    Managing it would change, lock or delete an account that has another purpose.
     """
     who = f"user {account.name!r}"
     privileged = sorted(PRIVILEGED_GROUPS.intersection(groups))
@@ -367,7 +370,7 @@ def unsuitable(account: Account, groups: Collection[str], group: Group, uid_min:
 def create_accounts(uids: Mapping[str, int], group: Group, shell: str, taken: Collection[str] = ()) -> None:
     """Create the accounts of ``uids`` with primary group ``group``, NO_HOME and no usable password.
 
-    ``taken`` are names of which shadow or group has a line already.
+    ``taken`` are names that have a line in shadow or group already.
     """
     rest = dict(uids)
     if find_program("systemd-sysusers") and not re.search(r"[%\s\"']", shell):
@@ -385,19 +388,19 @@ def create_accounts(uids: Mapping[str, int], group: Group, shell: str, taken: Co
 
 
 def made_accounts(names: Sequence[str]) -> dict[str, Account]:
-    """Those of ``names`` that are local accounts, as getent(1) says: what the programs above really made."""
+    """Those of ``names`` that are local accounts according to getent(1): what the programs above really created."""
     found: dict[str, Account] = {}
     for start in range(0, len(names), _ARGUMENTS):
         command = ["getent", "--service=files", "passwd", "--", *names[start : start + _ARGUMENTS]]
         result = _execute(command)
-        if result.rc not in (0, 2):  # 2: at least one of them is not there
+        if result.rc not in (0, 2):  # 2: at least one of them does not exist
             raise _failure(command, result)
         found.update(_parse_passwd(result.out.split("\n")))
     return found
 
 
 def add_account(name: str, home: str, shell: str, comment: str) -> None:
-    """Create one system account with a group of its own and NO_PASSWORD; its home is named but not made."""
+    """Create one system account with its own group and NO_PASSWORD; ``home`` is recorded but not created."""
     _run(
         ["useradd", "--system", "--user-group", "--no-create-home", "--home-dir", home, "--shell", shell]
         + ["--comment", comment, "--password", NO_PASSWORD, "--", name]
@@ -410,7 +413,7 @@ def create_group(name: str) -> None:
 
 
 def set_passwords(hashes: Mapping[str, str]) -> None:
-    """Store ready hashes (or NO_PASSWORD) for any number of accounts in one locked pass; only stdin sees them."""
+    """Store ready hashes (or NO_PASSWORD) for any number of accounts in one locked pass; they go through stdin only."""
     if hashes:
         _run(["chpasswd", "--encrypted"], "".join(f"{name}:{value}\n" for name, value in hashes.items()))
 
@@ -421,7 +424,7 @@ def set_shell(name: str, shell: str) -> None:
 
 
 def set_no_home(account: Account, shared: Collection[int] = ()) -> None:
-    """Give ``account`` NO_HOME; nothing is moved. Its sessions, which obey the old one, end first.
+    """Give ``account`` NO_HOME; nothing is moved. Its sessions, which obey the files of the old home, end first.
 
     ``shared`` is as for ``end_sessions``.
     """
@@ -430,18 +433,18 @@ def set_no_home(account: Account, shared: Collection[int] = ()) -> None:
 
 
 def set_expiry(name: str, day: str) -> None:
-    """Let ``name`` expire on ``day``, days since 1970 as in shadow(5), or with an empty string never."""
+    """Let ``name`` expire on ``day``, in days since 1970 as in shadow(5); with an empty string it never expires."""
     _run(["usermod", "--expiredate", day, "--", name])
 
 
 def delete_accounts(accounts: Sequence[Account], shared: Collection[int] = ()) -> list[str]:
-    """Delete ``accounts``, ending what they still have running; their homes stay. Return warnings about sessions.
+    """Delete ``accounts`` and end their processes; their homes stay. Return warnings about sessions.
 
-    The caller has taken their passwords and keys away already, so that no new session can begin. ``shared`` are user
+    The caller has removed their passwords and keys already, so that no new session can begin. ``shared`` are user
     ids that another account has too, as for ``end_sessions``.
     """
     ending = {account.name: account.uid for account in accounts}
-    # userdel(8) does not see every session as "logged in": it passes over processes with another root directory.
+    # userdel(8) does not see every session as "logged in": it ignores processes with another root directory.
     end_sessions(ending, shared)
     for account in accounts:
         command = ["userdel", *(["--force"] if account.uid in shared else []), "--", account.name]
@@ -454,12 +457,12 @@ def delete_accounts(accounts: Sequence[Account], shared: Collection[int] = ()) -
             if result.rc != 8 or time.monotonic() > deadline:
                 raise _failure(command, result)
             end_sessions({account.name: account.uid}, shared)
-    # Whatever a process that was forking meanwhile has left.
+    # What a process has left that was forking at the time.
     return end_sessions(ending, shared)
 
 
 def flush_accounts(etc: str = "/etc") -> None:
-    """Make durable what the tools have done: they rename their new files, and leave the directory to the kernel.
+    """Make the changes of the tools durable: they rename their new files but do not flush the directory.
 
     Raises NotDurable.
     """
@@ -467,7 +470,7 @@ def flush_accounts(etc: str = "/etc") -> None:
 
 
 def _execute(command: Sequence[str], data: str = "") -> Output:
-    """Run ``command`` with ``data`` as its standard input; it holds our locks, so that it can outlive us safely."""
+    """Run ``command`` with ``data`` as its standard input; it holds our locks, so it may safely outlive us."""
     return run_command(command, data, inherit=tuple(_held))
 
 

@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""Directories of users, made and removed by file descriptor: no link a user plants is ever followed."""
+"""Directories of users, created and removed by file descriptor: a link that a user planted is never followed."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _MAX_LINKS = 40
 _ATTEMPTS = 20
 _FORMER_OWNER = "trusted.ftp_former_owner"
-"""xattr(7) of a closed home: the user id it had. Only root can set or read attributes called trusted."""
+"""xattr(7) of a closed home: the user id of its former owner. Only root can set or read ``trusted`` attributes."""
 
 
 def ensure_directory(path: str, uid: int, gid: int, mode: int, check_mode: bool = False) -> bool:
     """Make ``path`` a directory with that owner and mode; missing parents become root's, 0755.
 
-    A symbolic link among the parents is followed only where nobody but its administrator could have
-    put it; ``path`` itself must not be one. Nothing inside is touched. Returns whether it changed; then it is durable.
+    A symbolic link among the parents is followed only if nobody but the administrator could have created
+    it; ``path`` itself must not be one. Nothing inside is touched. Returns whether it changed; the change is durable.
     """
     parent, name = os.path.split(absolute(path))
     with open_directory(parent, create=not check_mode) as fd:
@@ -56,7 +56,7 @@ def ensure_homes(
     mode: int,
     check_mode: bool = False,
 ) -> list[str]:
-    """Make a directory directly under ``root`` for each name; return the names that changed, which are durable.
+    """Make a directory directly under ``root`` for each name; return the names that changed. The changes are durable.
 
     Raises SecureFtpError when ``root`` is missing (except in check mode, where all would change).
     """
@@ -76,15 +76,15 @@ def ensure_homes(
 
 
 def _flush(parent: int, names: Iterable[str], path: str) -> None:
-    """Make the directories ``names`` of ``parent``, which is ``path``, durable. Raises NotDurable.
+    """Make the directories ``names`` in ``parent``, which is ``path``, durable. Raises NotDurable.
 
-    All at the end: the first flush commits what the others would wait for.
+    All are flushed at the end: the first flush commits what the others would wait for.
     """
     for name in names:
         try:
             fd = os.open(name, _OPEN, dir_fd=parent)
         except FileNotFoundError:
-            continue  # somebody else has removed it
+            continue  # another program has removed it
         except OSError as error:
             raise not_durable(os.path.join(path, name), error) from error
         try:
@@ -98,7 +98,7 @@ def remove_home(root: str, name: str, check_mode: bool = False) -> bool:
     """Delete ``root``/``name`` with everything in it; return whether there was anything to delete.
 
     Links inside are removed, never followed. Raises SecureFtpError before anything is deleted (in check mode too) when
-    a file system is mounted at or below it, and when it could not be deleted whole: what is left can be tried again.
+    a file system is mounted at or below it. Raises it too when a part could not be deleted; a second try is possible.
     """
     path = os.path.join(root, _one_component(name))
     with open_directory(absolute(root)) as fd:
@@ -122,10 +122,10 @@ def remove_home(root: str, name: str, check_mode: bool = False) -> bool:
 
 
 def _delete(parent: int, name: str, path: str) -> None:
-    """Delete directory ``name``; what somebody still puts into it is deleted too, as long as that ends."""
+    """Delete directory ``name``, with files that are added to it meanwhile, unless new ones keep coming."""
     home = os.open(name, _OPEN, dir_fd=parent)
     try:
-        # Nobody else's from now on; a session that is open could still write.
+        # Give it to root first: a session that is still open could otherwise write to it.
         os.fchown(home, 0, 0)
         os.fchmod(home, 0o700)
         for attempt in range(_ATTEMPTS):
@@ -142,16 +142,16 @@ def _delete(parent: int, name: str, path: str) -> None:
         os.close(home)
     raise SecureFtpError(
         path,
-        "it to be empty once everything in it was deleted",
+        "an empty directory after everything in it was deleted",
         found=f"new files ({left})",
         remedy="end what writes there and delete it again",
     )
 
 
 def close_home(root: str, name: str, check_mode: bool = False) -> bool:
-    """Make ``root``/``name`` root's, 0700, until its user comes back; return whether it changed.
+    """Give ``root``/``name`` to root, mode 0700, until its user is created again; return whether it changed.
 
-    The user id becomes free with the account: whoever gets it next must not read the files.
+    Removing the account frees its user id: the next account with that id must not be able to read the files.
     """
     with open_directory(absolute(root)) as fd:
         if fd is None:
@@ -168,22 +168,22 @@ def close_home(root: str, name: str, check_mode: bool = False) -> bool:
 
 
 def close_homes(root: str, names: Iterable[str]) -> list[str]:
-    """Close the homes of users who go; return what to warn about: a home that is a link or a file stays."""
+    """Close the homes of removed users; return warnings: a home that is a link or a file stays as it is."""
     warnings = []
     for name in names:
         if name in ("", ".", "..") or "/" in name or "\0" in name:
-            continue  # a name made by hand may lead elsewhere
+            continue  # a name that was not created here may lead to another directory
         try:
             close_home(root, name)
         except NotDurable:
             raise
         except SecureFtpError as error:
-            warnings.append(f"the files of user {name!r}, who is removed, stay as they are: {error}")
+            warnings.append(f"the files of the removed user {name!r} stay as they are: {error}")
     return warnings
 
 
 def _remember_owner(parent: int, name: str) -> None:
-    """Note whose home this was; a file system that cannot, and what is no directory, are left to the caller."""
+    """Record the owner of this home; do nothing if the file system cannot, or if it is not a directory."""
     with contextlib.suppress(OSError):
         fd = os.open(name, _OPEN, dir_fd=parent)
         try:
@@ -195,9 +195,9 @@ def _remember_owner(parent: int, name: str) -> None:
 
 
 def remembered_owner(root: str, name: str) -> int | None:
-    """The user id that ``close_home`` took ``root``/``name`` from; None when it is not closed or nothing was noted.
+    """The user id that owned ``root``/``name`` before ``close_home``; None if it is not closed or none was recorded.
 
-    It is still there when handing the home over was cut short.
+    The record is still there if ``hand_over`` was interrupted.
     """
     if not is_closed(root, name):
         return None
@@ -208,7 +208,7 @@ def remembered_owner(root: str, name: str) -> int | None:
 
 
 def is_closed(root: str, name: str) -> bool:
-    """Whether ``root``/``name`` is what ``close_home`` leaves."""
+    """Whether ``root``/``name`` is in the state that ``close_home`` leaves."""
     try:
         found = os.lstat(os.path.join(root, _one_component(name)))
     except OSError:
@@ -217,9 +217,9 @@ def is_closed(root: str, name: str) -> bool:
 
 
 def former_owner(root: str, name: str) -> int | None:
-    """The user id that the files in the kept home ``root``/``name`` belong to; None when nothing tells.
+    """The user id that owns the files in the kept home ``root``/``name``; None when it is unknown.
 
-    That is the home's own owner, or, when it was closed, who was noted then, else whom most of its entries belong to.
+    That is the owner of the home. If the home was closed, it is the recorded owner, or else the owner of most entries.
     """
     path = os.path.join(root, _one_component(name))
     try:
@@ -238,10 +238,10 @@ def former_owner(root: str, name: str) -> int | None:
 
 
 def hand_over(root: str, name: str, former: int, uid: int, gid: int) -> int:
-    """Give everything in ``root``/``name`` that belongs to ``former`` to ``uid`` and ``gid``; return how much that was.
+    """Give everything in ``root``/``name`` that belongs to ``former`` to ``uid`` and ``gid``; return how many entries.
 
-    The home is closed first, so nobody can exchange anything meanwhile. Links are not followed, mounts not entered, and
-    what belongs to somebody else stays, by whatever name it is linked here. Cut short, it can be done again.
+    The home is closed first, so that nobody can exchange files meanwhile. Links are not followed, mounts not entered,
+    and files of other owners stay as they are, also those hard-linked here. If interrupted, it can be repeated.
     """
     close_home(root, name)
     done = 0
@@ -250,7 +250,7 @@ def hand_over(root: str, name: str, former: int, uid: int, gid: int) -> int:
         if home is None:
             return 0
         fd = os.dup(home)
-        # Names still to be looked at on each level; with ".." one descriptor does for any depth.
+        # Names still to be looked at on each level; going back through "..", one descriptor is enough for any depth.
         mount, levels = mount_id(home), [(_identity(home), os.listdir(home))]
         try:
             while levels:
@@ -291,7 +291,7 @@ def _identity(fd: int) -> tuple[int, int]:
 
 
 def _moved(fd: int, name: str) -> int:
-    """Return a descriptor of the directory ``name`` in ``fd`` in its place."""
+    """Return a descriptor of the directory ``name`` in ``fd``, and close ``fd``."""
     there = os.open(name, _OPEN, dir_fd=fd)
     os.close(fd)
     return there
@@ -369,7 +369,7 @@ def _trusted_link(fd: int, part: str, path: str, links: int) -> str:
 def _ensure_entry(
     parent: int, name: str, path: str, uid: int, gid: int, mode: int, check_mode: bool, make: bool = True
 ) -> bool:
-    """Make entry ``name`` a directory like that; FileNotFoundError where there is none and ``make`` is not."""
+    """Make entry ``name`` a directory with that owner and mode; FileNotFoundError if it is missing and not ``make``."""
     try:
         try:
             found = os.stat(name, dir_fd=parent, follow_symlinks=False)
@@ -424,7 +424,7 @@ def kind(found: os.stat_result) -> str:
 
 
 def _empty(top: int, path: str) -> None:
-    """Remove everything in ``top``, however deep, with two descriptors open at a time; what vanishes meanwhile is gone.
+    """Remove everything in ``top``, at any depth, with two descriptors open at a time; files may vanish meanwhile.
 
     Subdirectories are first moved up into ``top``, so depth costs neither descriptors nor stack.
     """
@@ -453,7 +453,7 @@ def _empty(top: int, path: str) -> None:
             except OSError as error:
                 if error.errno != errno.ENOTEMPTY:
                     raise
-                # Something was put into it meanwhile; the caller looks again.
+                # A file was added to it meanwhile; the caller tries again.
 
 
 def _remove_plain(fd: int, name: str) -> bool:

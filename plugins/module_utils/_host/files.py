@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""Files that are replaced whole or not at all."""
+"""Files that are replaced as a whole or not at all."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ _MEANING = {
 
 
 def file_error(path: str, doing: str, error: OSError, state: str = NOTHING) -> SecureFtpError:
-    """Turn ``error``, met while ``doing`` ("write", "read") ``path``, into one an operator can act on.
+    """Turn ``error``, raised when ``doing`` ("write", "read") ``path`` failed, into one an operator can act on.
 
-    ``state`` says what has been changed by then.
+    ``state`` says what has been changed before the error.
     """
     meaning = _MEANING.get(error.errno or 0) or error.strerror or str(error)
     kind = NotPermitted if error.errno in (errno.EACCES, errno.EPERM) else SecureFtpError
@@ -54,7 +54,7 @@ def fsync_directory(path: str) -> None:
 
 
 def flush(paths: Iterable[str]) -> None:
-    """Make durable what was done to the files and in the directories ``paths``; what is not there is passed over.
+    """Make changes of the files and directories ``paths`` durable; paths that do not exist are ignored.
 
     Raises NotDurable.
     """
@@ -72,9 +72,9 @@ def flush(paths: Iterable[str]) -> None:
 
 
 def flush_opened(fd: int, path: str) -> None:
-    """Make durable what ``path``, open as ``fd``, holds. Raises NotDurable.
+    """Make the content of ``path``, open as ``fd``, durable. Raises NotDurable.
 
-    fsync(2): EINVAL is of a file system that cannot do so for a file of this kind, and promises nothing.
+    fsync(2): EINVAL means that the file system cannot flush a file of this kind; it promises nothing then.
     """
     try:
         os.fsync(fd)
@@ -84,7 +84,7 @@ def flush_opened(fd: int, path: str) -> None:
 
 
 def not_durable(path: str, error: OSError) -> NotDurable:
-    """The error of what could not be flushed; whoever takes the change back says so in its ``state``."""
+    """The error for a path that could not be flushed; a caller that takes the change back says so in its ``state``."""
     meaning = _MEANING.get(error.errno or 0) or error.strerror or str(error)
     return NotDurable(path, found=f"cannot flush it to disk, so a change would not outlast a loss of power: {meaning}")
 
@@ -97,9 +97,9 @@ def write_all(fd: int, data: bytes | mmap.mmap) -> None:
 
 
 def keep_copy(path: str) -> str:
-    """Copy the regular file ``path``, with owner, mode and times, beside itself, named by the moment; return its name.
+    """Copy the regular file ``path``, with owner, mode and times, to a dated name beside it; return that name.
 
-    Where such a copy of the same content is there already, that one is meant. Links are not followed. Raises
+    If a copy with the same content exists already, return its name instead. Links are not followed. Raises
     SecureFtpError when it cannot be copied.
     """
     try:
@@ -121,10 +121,10 @@ def keep_copy(path: str) -> str:
 
 
 def replace_file(path: str, data: bytes, mode: int, uid: int, gid: int) -> None:
-    """Make ``path`` a file of ``data`` with that mode and owner (-1: the process's own), atomically and durably.
+    """Make ``path`` a file with ``data``, that mode and owner (-1: the process's own), atomically and durably.
 
     Raises SecureFtpError, with the old file untouched, when ``path`` is a symbolic link or anything
-    but a regular file, and when the system refuses.
+    but a regular file, and when the system refuses the write.
     """
     directory = os.path.dirname(path) or "."
     with contextlib.suppress(OSError):

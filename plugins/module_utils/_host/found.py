@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""What stands where a user's directory is to be: a value, for whoever decides; nothing is opened but what is above it.
+"""What exists at the path of a user's directory, as a value for decisions; only its parent directories are opened.
 
-What changes a directory looks at it again, by file descriptor (directories.py).
+Code that changes a directory looks at it again, by file descriptor (directories.py).
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ class Entry(NamedTuple):
 
     @property
     def is_directory(self) -> bool:
-        """Whether it is one; no link counts."""
+        """Whether it is a directory; a link to one is not."""
         return self.kind == "a directory"
 
     @property
     def is_closed(self) -> bool:
-        """Whether it is what closing the home of a user who goes leaves."""
+        """Whether it is in the state that closing the home of a removed user leaves."""
         return self == Entry("a directory", 0, 0, CLOSED_MODE)
 
 
 def look(root: str, names: Iterable[str]) -> dict[str, Entry | None]:
-    """What each of ``names``, path components, is in ``root``; None for what is not there.
+    """The entry in ``root`` for each of ``names``, which are path components; None if there is none.
 
-    Raises SecureFtpError where the way to ``root`` leads through what others could have planted.
+    Raises SecureFtpError when the path to ``root`` contains a link that another user could have planted.
     """
     with open_directory(absolute(root)) as fd:
         return {name: None if fd is None else _entry(fd, name) for name in names}
@@ -63,7 +63,7 @@ def _entry(parent: int, name: str) -> Entry | None:
 
 
 def differs(path: str, found: Entry | None, uid: int, gid: int, mode: int) -> bool:
-    """Whether ``path`` has to be made or corrected. Raises SecureFtpError when no directory is in its place."""
+    """Whether ``path`` has to be created or corrected. Raises SecureFtpError when it is not a directory."""
     if found is None:
         return True
     if not found.is_directory:
@@ -72,7 +72,7 @@ def differs(path: str, found: Entry | None, uid: int, gid: int, mode: int) -> bo
 
 
 def is_to_be_deleted(path: str, found: Entry | None, mounts: Iterable[str]) -> bool:
-    """Whether there is anything to delete. Raises SecureFtpError for what must not be: a mount, or no directory."""
+    """Whether there is anything to delete. Raises SecureFtpError if it has a mount or is not a directory."""
     if found is None:
         return False
     if not found.is_directory:

@@ -3,8 +3,8 @@
 # PRIVATE: for use inside this collection only; may change without notice.
 """Install the command ``ftp-users`` from the library that is running: same code, one version at a time.
 
-Each version gets a directory of its own, named by the digest of its files, and the launcher names that directory. So
-the switch from one version to the next is the replacement of one small file.
+Each version gets its own directory, named by the digest of its files, and the launcher names that directory. So the
+replacement of one small file switches from one version to the next.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ os._exit(status)  # main has flushed its output; tidying up memory would only ta
 
 @dataclass(frozen=True)
 class Installation:
-    """Where the command is to be; ``link`` is a second name for it, None for no second name."""
+    """Where to install the command; ``link`` is a second name for it, None for no second name."""
 
     command: str = COMMAND
     library: str = LIBRARY
@@ -77,7 +77,7 @@ def library_files(entry: str) -> dict[str, str]:
 def _spec(name: str) -> ModuleSpec | None:
     try:
         return importlib.util.find_spec(f"{PACKAGE}.{name}" if name else PACKAGE)
-    except ModuleNotFoundError:  # its package is not there
+    except ModuleNotFoundError:  # its package does not exist
         return None
 
 
@@ -88,7 +88,7 @@ def _imported(source: str) -> Iterator[str]:
         if isinstance(node, ast.ImportFrom) and f"{module}.".startswith(f"{PACKAGE}."):
             name = module[len(PACKAGE) + 1 :]
             spec = _spec(name)
-            if spec and spec.submodule_search_locations is not None:  # a folder: its files are what is imported
+            if spec and spec.submodule_search_locations is not None:  # a package: its modules are imported
                 yield from (f"{name}.{alias.name}" for alias in node.names)
             else:
                 yield name
@@ -97,7 +97,7 @@ def _imported(source: str) -> Iterator[str]:
 def install(where: Installation, entry: str, check_mode: bool = False) -> list[str]:
     """Install or update the command that is ``main`` of the module ``entry``; return the paths that differ.
 
-    Raises SecureFtpError when something else is in the way, or the system refuses.
+    Raises SecureFtpError when another kind of file is at one of the paths, or when the system refuses a change.
     """
     files = _tree(library_files(entry))
     version = hashlib.sha256(repr(sorted(files.items())).encode()).hexdigest()[:16]
@@ -127,7 +127,7 @@ def install(where: Installation, entry: str, check_mode: bool = False) -> list[s
 
 
 def _tree(files: dict[str, str]) -> dict[str, str]:
-    """Put the modules where their import paths are; each package gets a file, so that no other one is mixed in."""
+    """Map import paths to sources; each package gets an ``__init__.py``, so that it is not mixed with another one."""
     base = PACKAGE.replace(".", "/")
     tree = {f"{base}/{path}": source for path, source in files.items()}
     for path in list(tree):
@@ -154,9 +154,9 @@ def _write_version(directory: str, files: dict[str, str]) -> None:
 
 
 def _link(link: str, command: str) -> None:
-    """Make ``link`` point to the command; of a file of that name, such as a script, a dated copy stays (keep_copy)."""
+    """Make ``link`` point to the command; a file of that name, such as a script, is copied first (keep_copy)."""
     if os.path.isdir(link) and not os.path.islink(link):
-        raise SecureFtpError(link, f"to make it a second name of {command}", found="a directory", remedy="move it away")
+        raise SecureFtpError(link, f"a path for a link to {command}", found="a directory", remedy="move it away")
     os.makedirs(os.path.dirname(link), mode=0o700, exist_ok=True)
     _keep_theirs(link)
     temporary = f"{link}.new"
@@ -167,7 +167,7 @@ def _link(link: str, command: str) -> None:
 
 
 def _keep_theirs(path: str) -> None:
-    """Copy a file that is to be replaced unless it is a launcher of ours."""
+    """Copy a file that will be replaced, unless it is a launcher that this module installed."""
     if os.path.isfile(path) and not os.path.islink(path):
         with open(path, "rb") as file:
             if _MARK not in file.read(4096):

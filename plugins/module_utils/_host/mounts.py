@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""What is mounted where: a bind mount of the same file system cannot be told by its device number.
+"""What is mounted where: a device number does not show a bind mount of the same file system.
 
 Source: proc(5), mountinfo (field 5 is the mount point, with blank, tab, newline and backslash as octal escapes) and
 fdinfo (mnt_id).
@@ -26,14 +26,14 @@ def mount_points(mountinfo: str = MOUNTINFO) -> list[str]:
 
 
 def mounts_at(path: str, points: Iterable[str]) -> list[str]:
-    """Those of the mount ``points`` that are ``path`` or below it; links above its last part are followed."""
+    """Those of the mount ``points`` that are ``path`` or below it; links in its parent directories are followed."""
     parent, name = os.path.split(os.path.normpath(path))
     real = os.path.join(os.path.realpath(parent), name)
     return sorted({point for point in points if point == real or point.startswith(real + "/")})
 
 
 def refuse_mounts(paths: Iterable[str], mountinfo: str = MOUNTINFO) -> None:
-    """Raise SecureFtpError when something is mounted at or below one of ``paths``, which are to be deleted."""
+    """Raise SecureFtpError when a file system is mounted at or below one of ``paths``, which are to be deleted."""
     points = mount_points(mountinfo)
     for path in paths:
         problem = refusal(path, points)
@@ -51,7 +51,7 @@ def refusal(path: str, points: Iterable[str]) -> Problem | None:
 
 
 def mount_id(descriptor: int) -> int:
-    """The mount that an open file or directory is reached through; two mounts of one file system differ."""
+    """The id of the mount of an open file or directory; two mounts of one file system have different ids."""
     with open(f"/proc/self/fdinfo/{descriptor}", encoding="ascii") as lines:
         for line in lines:
             if line.startswith("mnt_id:"):

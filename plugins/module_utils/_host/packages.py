@@ -13,10 +13,10 @@ _FORMAT = "${Package} ${db:Status-Status}\\n"
 
 
 def installed(names: Iterable[str], run: Run = run_command) -> list[str]:
-    """Those of the packages ``names`` that are installed, sorted; none where dpkg is missing.
+    """Those of the packages ``names`` that are installed, sorted; none if dpkg is missing.
 
     A removed package whose configuration stays is not installed. Source: dpkg-query(1), ``db:Status-Status``; its exit
-    status is 1 when it has never heard of one of them, and says of the others all the same.
+    status is 1 when it does not know one of them, but it lists the others all the same.
     """
     asked = sorted(set(names))
     if not asked:

@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""Processes of this host, and how to end one so that nobody who gets its number later is hit.
+"""Processes of this host, and how to end one without hitting another process that gets its number later.
 
-Sources: proc(5), pidfd_open(2). A number alone says nothing: a process is its number and the moment it began.
+Sources: proc(5), pidfd_open(2). A number alone does not identify a process; number and start time do.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Process(NamedTuple):
 
 
 def find(pid: int) -> Process | None:
-    """Return the process that has the number now; None for nobody and for a zombie, which cannot do anything."""
+    """Return the process that has the number now; None if there is none, or a zombie, which cannot do anything."""
     try:
         with open(f"{PROC}/{pid}/stat", encoding="utf-8", errors="replace") as file:
             head, _sep, tail = file.read().rpartition(")")
@@ -41,18 +41,18 @@ def find(pid: int) -> Process | None:
 
 
 def processes() -> list[Process]:
-    """Return every process there is."""
+    """Return every process of the host."""
     return [one for one in map(find, map(int, filter(str.isdigit, os.listdir(PROC)))) if one]
 
 
 def is_running(process: Process) -> bool:
-    """Whether it is still the one that was looked at."""
+    """Whether that process still runs; another one with its number does not count."""
     now = find(process.pid)
     return now is not None and now.start == process.start
 
 
 def kill(process: Process) -> None:
-    """Send SIGKILL to it, and to no other that has its number by now."""
+    """Send SIGKILL to it, never to another process that has got its number meanwhile."""
     with contextlib.suppress(ProcessLookupError):
         held = _held(process.pid)
         try:
@@ -68,7 +68,7 @@ def kill(process: Process) -> None:
 
 
 def _held(pid: int) -> int | None:
-    """A descriptor that stays this process's, whoever gets the number; None where there is no such thing."""
+    """A descriptor that always means this process, even if another gets its number; None if unsupported."""
     with contextlib.suppress(AttributeError):
         try:
             return int(getattr(os, "pidfd_open")(pid))  # noqa: B009
@@ -80,7 +80,7 @@ def _held(pid: int) -> int | None:
 
 
 def real_uid(process: Process) -> int:
-    """Its real user id; -1 when it is gone."""
+    """Its real user id; -1 when it has ended."""
     with contextlib.suppress(*_GONE), open(f"{PROC}/{process.pid}/status", encoding="utf-8", errors="replace") as lines:
         for line in lines:
             if line.startswith("Uid:"):
@@ -89,14 +89,14 @@ def real_uid(process: Process) -> int:
 
 
 def title(process: Process) -> str:
-    """What it calls itself (setproctitle(3)), or its first argument."""
+    """Its title (setproctitle(3)), or its first argument."""
     with contextlib.suppress(*_GONE), open(f"{PROC}/{process.pid}/cmdline", "rb") as file:
         return os.fsdecode(file.read().partition(b"\0")[0])
     return ""
 
 
 def waits_in(process: Process) -> str:
-    """The function of the kernel it sleeps in, '' when it runs or the kernel does not say."""
+    """The kernel function in which it sleeps; '' when it runs or the kernel does not say."""
     with contextlib.suppress(OSError), open(f"{PROC}/{process.pid}/wchan", encoding="ascii", errors="replace") as file:
         return file.read().strip("0\n")
     return ""
@@ -117,9 +117,9 @@ def identity(path: str) -> tuple[int, int] | None:
 
 
 def is_contained(process: Process) -> bool:
-    """Whether it belongs to a container, where a user id is another one's than here.
+    """Whether it belongs to a container, where the same user id means another user than on this host.
 
-    A user can make process namespaces too, but only in a user namespace of their own.
+    A user can create process namespaces too, but only in a new user namespace.
     """
     return _namespace(process.pid, "pid") != _namespace("self", "pid") and _namespace(
         process.pid, "user"

@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""The one way this library runs a program of the host: found in the system's directories, bounded in time."""
+"""The only way this library runs a program of the host: found in the system's directories, with a time limit."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SECONDS = 60
 """How long a program may run unless its caller says otherwise."""
 
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin"
-"""Where programs are looked for, ours and those that they start; never the PATH of whoever runs us."""
+"""Directories in which we, and the programs we start, look for programs; never the caller's PATH."""
 
 PACKAGES = {
     **dict.fromkeys(("useradd", "usermod", "userdel", "groupadd", "chpasswd"), "passwd"),
@@ -28,7 +28,7 @@ PACKAGES = {
     **dict.fromkeys(("systemctl", "systemd-run", "systemd-sysusers", "timedatectl", "journalctl"), "systemd"),
     "visudo": "sudo",
 }
-"""The Debian package of a program that is not called like it."""
+"""The Debian package of each program that has another name than its package."""
 
 
 class MissingProgram(SecureFtpError):
@@ -45,7 +45,7 @@ class Output:
 
     @property
     def said(self) -> str:
-        """The last lines of what it complained about, for an error message."""
+        """The last lines of its error output, or else of its output, for an error message."""
         return "; ".join((self.err.strip() or self.out.strip()).splitlines()[-3:]) or f"exit status {self.rc}"
 
 
@@ -62,9 +62,9 @@ def run_command(
 ) -> Output:
     """Run ``command`` in the C locale; ``data`` is its standard input, ``inherit`` descriptors it keeps open.
 
-    The input is complete, in memory, before the program starts: killed while filling a pipe, we would leave the
-    program a line cut in two, which it would take for a whole one. Bytes of the output that are not UTF-8 become
-    U+FFFD. Raises MissingProgram, and SecureFtpError when it has not ended after ``seconds``; it is killed then, with
+    The input is complete, in memory, before the program starts: if we were killed while filling a pipe, the program
+    would read a part of a line and take it for a whole one. Bytes of the output that are not UTF-8 become U+FFFD.
+    Raises MissingProgram, and SecureFtpError when the program has not ended after ``seconds``; it is killed then, with
     everything that it started.
     """
     with _in_memory(data) as stdin:
@@ -106,7 +106,7 @@ def _run(
             stderr=output,
             pass_fds=tuple(inherit),
             env={**os.environ, "LC_ALL": "C", "LANG": "C", "PATH": PATH},
-            start_new_session=True,  # a process group of its own, so that what it starts can be ended with it
+            start_new_session=True,  # its own process group, so that what it starts can be ended with it
         )
     except FileNotFoundError:
         package = PACKAGES.get(os.path.basename(name), os.path.basename(name))
@@ -130,7 +130,7 @@ def _run(
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Kill ``process`` and its group, which may hold our pipes open for as long as it likes."""
+    """Kill ``process`` and its group, which could otherwise hold our pipes open."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     for stream in (process.stdout, process.stderr):

@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""Wait for a daemon that is still starting, and say what is known when it does not serve."""
+"""Wait for a daemon that is still starting, and report what is known if it does not serve."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors imp
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.programs import run_command
 
 SECONDS = 5
-"""How long one answer may take."""
+"""Time limit of one answer."""
 LOOPBACK, LOOPBACK6 = "127.0.0.1", "::1"
 T = TypeVar("T")
 
@@ -21,8 +21,7 @@ T = TypeVar("T")
 def connect(host: str, port: int) -> socket.socket:
     """Connect over TCP; raises OSError.
 
-    A socket bound to ``::`` serves IPv4 too, so where the host has no ``::1`` (IPv6 switched off by sysctl) 127.0.0.1
-    is asked.
+    A socket bound to ``::`` serves IPv4 too: if the host has no ``::1`` (IPv6 switched off by sysctl), try 127.0.0.1.
     """
     try:
         return socket.create_connection((host, port), timeout=SECONDS)

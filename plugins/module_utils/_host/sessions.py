@@ -1,12 +1,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""Ending the sessions of accounts: who was locked, removed or given another password goes now.
+"""End the sessions of accounts: after an account was locked, removed or given another password.
 
-Called after the account was changed. What logs in from then on was checked against the changed account and is left
-alone; a log-in that was being checked at that moment is not. Tried with OpenSSH 9.2: a process of root is called
-"sshd: NAME [priv]" from the moment NAME is known, before anything is checked, and the session is a process of the
-user's, its child. Since 9.8 the program is called sshd-session.
+Called after the account was changed. Later log-ins were checked against the changed account and are left alone; a
+log-in that is being checked at that moment is ended. Tried with OpenSSH 9.2: a process of root is called
+"sshd: NAME [priv]" as soon as NAME is known, before anything is checked, and the session is its child, a process of
+the user. Since 9.8 the program is called sshd-session.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._host import pro
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.processes import Process
 
 SECONDS = 5.0
-"""How long is waited for what was killed to be gone."""
+"""How long to wait for killed processes to end."""
 
 _PAUSE = 0.02
 _GRACE = 1.0  # seconds that sshd has to notice that its session is over, and to close it
@@ -26,16 +26,16 @@ _SSHD = ("sshd", "sshd-session")
 
 
 def end_sessions(accounts: Mapping[str, int], shared: Collection[int] = (), seconds: float = SECONDS) -> list[str]:
-    """End what runs for ``accounts`` (name to user id); return warnings about what is still there after ``seconds``.
+    """End the processes of ``accounts`` (name to user id); return warnings about those still there after ``seconds``.
 
-    That is every process of their user ids, and log-ins of theirs that sshd is checking. Of user ids that are
-    ``shared`` with an account that is not meant, only sessions of sshd are ended, which say whose they are. Processes
-    of containers, whose users have the same numbers, are nobody's here, and of root's only those of sshd are ended.
+    These are all processes with their user ids, and their log-ins that sshd is checking. If a user id is ``shared``
+    with another account, only sessions of sshd are ended, because their titles name the account. Processes of
+    containers are left alone, because their user ids mean other users. Of root's processes only sshd's are ended.
     """
     own = {uid for uid in accounts.values() if uid not in shared} - {0}
     titles = {f"{program}: {name} [{part}]" for program in _SSHD for name in accounts for part in ("priv", "pam")}
     old = _log_ins(titles, proc.processes()) if accounts else []
-    established: set[Process] = set()  # end by themselves once their user's process has
+    established: set[Process] = set()  # these end by themselves after their user's process has ended
     began = time.monotonic()
     while accounts:
         everything = proc.processes()
@@ -77,12 +77,12 @@ def _is_users(process: Process, own: Collection[int], log_ins: Collection[Proces
 
 
 def outlived(whose: str, left: Iterable[Process], seconds: float = SECONDS) -> list[str]:
-    """Return the warning that processes of ``whose`` sessions outlived their end; none when none did."""
+    """Return the warning that processes ``left`` of ``whose`` sessions are still there; none if none are left."""
     pids = [str(one.pid) for one in left]
     if not pids:
         return []
     return [
-        f"{whose}: expected every open session to end within {seconds:g} s, found these processes killed and still"
-        f" there, most likely waiting for a disk or the network: {', '.join(pids[:5])}; see what they wait for:"
-        f" ps -o pid,user,stat,wchan,args -p {','.join(pids[:5])}"
+        f"{whose}: expected every open session to end within {seconds:g} s, found these processes still there after"
+        f" they were killed, most likely waiting for a disk or the network: {', '.join(pids[:5])}; see what they wait"
+        f" for: ps -o pid,user,stat,wchan,args -p {','.join(pids[:5])}"
     ]

@@ -10,7 +10,7 @@ import os
 
 
 def listener(port: int, proc: str = "/proc") -> str | None:
-    """The program that listens on TCP ``port``; None when nobody is seen to."""
+    """The program that listens on TCP ``port``; None when none is found."""
     inodes = {inode for inode, (number, _address) in listening_sockets(proc).items() if number == port}
     if not inodes:
         return None
@@ -22,7 +22,7 @@ def listener(port: int, proc: str = "/proc") -> str | None:
 
 
 def listening_sockets(proc: str = "/proc") -> dict[str, tuple[int, bool]]:
-    """Inode -> port and whether other hosts can reach it, of every listening TCP socket of proc(5)."""
+    """Every listening TCP socket of proc(5): inode to port and whether other hosts can reach it."""
     sockets: dict[str, tuple[int, bool]] = {}
     for table in ("tcp", "tcp6"):
         try:
@@ -40,7 +40,7 @@ def listening_sockets(proc: str = "/proc") -> dict[str, tuple[int, bool]]:
 
 
 def socket_inodes(pid: str, proc: str = "/proc") -> set[str]:
-    """The inodes of the sockets a process holds; none when it is gone or not ours to look at."""
+    """The inodes of the sockets of a process; none when it has ended or we may not look at it."""
     try:
         links = [os.readlink(entry.path) for entry in os.scandir(f"{proc}/{pid}/fd")]
     except OSError:

@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""The small files a role owns, several at once: units, rules of logrotate, a PAM service, a manual page."""
+"""The small files of a role, several at once: units, rules of logrotate, a PAM service, a manual page."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._host.files impo
 
 @dataclass(frozen=True)
 class Directory:
-    """A directory to make where there is none; one that is there is somebody's and keeps its owner and its mode."""
+    """A directory to create if it is missing; an existing one keeps its owner and mode."""
 
     path: str
     mode: int = 0o755
@@ -26,7 +26,7 @@ class Directory:
 
 @dataclass(frozen=True)
 class Text:
-    """A file of root's, what is to be in it, and its mode; without ``replace`` one that is there stays as it is."""
+    """A file of root: its content and mode; without ``replace`` an existing file stays as it is."""
 
     path: str
     content: str
@@ -36,7 +36,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Change:
-    """One thing made or replaced: ``before`` is the old text, None where nothing was; both are '' for a directory."""
+    """One path created or replaced: ``before`` is the old text, None if there was none; both are '' for a directory."""
 
     path: str
     before: str | None = ""
@@ -44,7 +44,7 @@ class Change:
 
 
 def octal(value: object, what: str) -> int:
-    """The mode that a string such as ``"0644"`` means; SecureFtpError names ``what`` it was given for."""
+    """The mode that a string such as ``"0644"`` means; ``what`` is the setting that SecureFtpError names."""
     try:
         mode = int(str(value), 8)
     except ValueError:
@@ -55,7 +55,7 @@ def octal(value: object, what: str) -> int:
 
 
 def make(directories: Iterable[Directory], check_mode: bool = False) -> list[Change]:
-    """Make those of ``directories`` that are missing, root's, in their order. Raises SecureFtpError."""
+    """Create those of ``directories`` that are missing, owned by root, in their order. Raises SecureFtpError."""
     changes = []
     for one in directories:
         if not os.path.isdir(one.path):
@@ -66,9 +66,9 @@ def make(directories: Iterable[Directory], check_mode: bool = False) -> list[Cha
 
 
 def keep(paths: Iterable[str], check_mode: bool = False) -> list[str]:
-    """Leave a dated copy beside each of ``paths`` that this collection did not write; return the copies there are.
+    """Keep a dated copy beside each of ``paths`` that this collection did not write; return the copies.
 
-    In check mode none is made and none returned. Raises SecureFtpError.
+    In check mode no copy is made and none is returned. Raises SecureFtpError.
     """
     copies = []
     for path in paths:
@@ -79,7 +79,7 @@ def keep(paths: Iterable[str], check_mode: bool = False) -> list[str]:
 
 
 def write(files: Sequence[Text], check_mode: bool = False) -> list[Change]:
-    """Make each of ``files`` what it is to be, root's; return those that were not. Raises SecureFtpError."""
+    """Write those of ``files`` that differ, owned by root; return the changes. Raises SecureFtpError."""
     changes = []
     for file in files:
         before = _read(file.path)
@@ -94,7 +94,7 @@ def write(files: Sequence[Text], check_mode: bool = False) -> list[Change]:
 
 
 def _read(path: str) -> str | None:
-    """The text of ``path``; None where nothing is. What is no text of UTF-8 comes back as it was when written."""
+    """The text of ``path``; None if it does not exist. Bytes that are not UTF-8 are kept when it is written again."""
     try:
         with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
             return file.read()

@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""Configuration files, opened once: a file that is still the same is not opened again by this process.
+"""Configuration files, opened once: this process does not open a file again that has not changed.
 
 The tools that change these files replace them by renaming, so another version has another identity.
 """
@@ -12,11 +12,11 @@ import os
 from typing import NamedTuple, Tuple
 
 Identity = Tuple[int, int, int, int]
-"""What tells one version of a file from the next: device, inode, size and time of change in nanoseconds."""
+"""What distinguishes versions of a file: device, inode, size and time of modification in nanoseconds."""
 
 
 class Text(NamedTuple):
-    """What is in a file, and which version of it that is."""
+    """The text of a file, and the version it was read from."""
 
     identity: Identity
     text: str
@@ -26,7 +26,7 @@ _read_before: dict[str, Text] = {}
 
 
 def identity_of(path: str) -> Identity | None:
-    """Which version of ``path`` is there now; None for none that can be seen. Opens nothing."""
+    """The current version of ``path``; None when it cannot be looked at. Opens nothing."""
     try:
         return _identity(os.stat(path))
     except OSError:
@@ -34,7 +34,7 @@ def identity_of(path: str) -> Identity | None:
 
 
 def read_text(path: str) -> Text:
-    """Return the text of ``path``, bytes that are no UTF-8 as surrogates. Raises OSError."""
+    """Return the text of ``path``; bytes that are not UTF-8 become surrogates. Raises OSError."""
     known = _read_before.get(path)
     if known is not None and known.identity == identity_of(path):
         return known

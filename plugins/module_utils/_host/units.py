@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""What systemd says of units: whether they run, start at boot, and have read what is on the disk now."""
+"""What systemd knows about units: whether they run, start at boot, and have read the files as they are now."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class State(NamedTuple):
 
 
 def states(units: Iterable[str], run: Run = run_command) -> dict[str, State]:
-    """The State of each of ``units``; one that systemd does not know is neither.
+    """The State of each of ``units``; one that systemd does not know is neither active nor enabled.
 
     Source: systemctl(1), ``show``: one paragraph for each unit, in the order asked for.
     """
@@ -46,13 +46,14 @@ _PROPERTIES = "ActiveState,NeedDaemonReload,StateChangeTimestampMonotonic"
 
 
 def is_outdated(unit: str, paths: Iterable[str], stamped: Iterable[str] = ()) -> bool:
-    """Whether systemd's ``unit`` runs and last started or reloaded before one of the files ``paths`` was changed.
+    """Whether ``unit`` runs and one of the files ``paths`` was changed after its last start or reload.
 
-    So the work of a run that died between writing a file and telling the daemon is made up for by the next run. What a
-    file was restored from (cp -p, tar, rsync -a) gives it an older time of writing; the time of its last change, which
-    also a new owner or mode moves, is the kernel's alone. ``stamped`` are files of which the time of writing counts.
-    Also True when the unit's own files are newer than what systemd has read of them. False where systemd does not
-    run the unit (then it reads everything when it starts), or cannot tell. Files that are missing do not count.
+    This lets the next run complete the work of a run that died after writing a file and before telling the daemon.
+
+    For ``paths`` the change time (ctime) counts, which only the kernel sets, also for a new owner or mode: a file that
+    was restored (cp -p, tar, rsync -a) has an older modification time. For ``stamped`` files the modification time
+    counts. Also True when the unit's own files are newer than what systemd has read. False if systemd does not run the
+    unit (it reads everything when it starts) or does not know. Missing files do not count.
 
     Source: org.freedesktop.systemd1(5); a reload is a change of state too.
     """
@@ -65,7 +66,7 @@ def is_outdated(unit: str, paths: Iterable[str], stamped: Iterable[str] = ()) ->
     except (MissingProgram, KeyError, ValueError):
         return False
     now = time.time()
-    # A file from the future says that the clock was put back, not that the file is new.
+    # A time in the future means that the clock was set back, not that the file is new.
     return shown.get("NeedDaemonReload") == "yes" or any(
         now - age < moment <= now for moment in (*map(_changed, paths), *map(_written, stamped))
     )

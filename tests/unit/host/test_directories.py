@@ -188,7 +188,7 @@ def test_what_is_put_in_during_a_removal_goes_too_as_long_as_that_ends(
         assert directories.remove_home(str(root), "robin")
         assert os.listdir(root) == []
         return
-    with pytest.raises(SecureFtpError, match=r"expected it to be empty .* found new files \(late\)"):
+    with pytest.raises(SecureFtpError, match=r"expected an empty directory .* found new files \(late\)"):
         directories.remove_home(str(root), "robin")
     left[0] = 0
     assert directories.remove_home(str(root), "robin") and os.listdir(root) == []
