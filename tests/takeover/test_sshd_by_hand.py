@@ -171,7 +171,7 @@ WEAK = {"p-md5": "$1$abcdefgh$F.Kfn8/W.yLCwlYtUc80H/"}
 def test_users_of_another_server_log_in_and_weak_hashes_are_taken_only_when_it_is_said(server):
     text = "".join(f"{name}:{stored}:1001:1001::/x/./::::\n" for name, stored in {**GOOD, **WEAK}.items())
     first = server.host.sh("ftp-users import - --format colon --yes", stdin=text).stdout
-    assert "p-md5: skipped: a hash of MD5 ($1$), which is weak; --allow-weak-hashes takes it" in first
+    assert "p-md5: skipped: a hash of MD5 ($1$), which is weak; --allow-weak-hashes accepts it" in first
     assert not server.host.sh("getent passwd p-md5", check=False).stdout
     server.host.sh("ftp-users import - --format colon --yes --allow-weak-hashes", stdin=text)
     for name in (*GOOD, *WEAK):

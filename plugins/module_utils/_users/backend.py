@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""What a protocol is to a change of users: what is stored, what would be done, doing it, taking it back.
+"""The interface of a protocol for changes of users: read what is stored, plan the steps, run them, take them back.
 
 ``stored`` reads the host once, ``plan`` decides and touches nothing, ``apply`` runs the steps of a plan.
 """
@@ -16,18 +16,18 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors imp
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import User
 
 PASSWORD, HASHED, LOCKED, UNLOCKED, HOME = "password", "hashed", "locked", "unlocked", "home"
-"""Words for what changes of a user who was there before; a protocol may have more."""
+"""Words for the kinds of change to an existing user; a protocol may have more."""
 
 _ALONE = (HASHED, LOCKED, UNLOCKED)
-"""What the log calls by its own name when nothing else changes."""
+"""Changes that the log reports by these words if nothing else of the user changes."""
 
 
 @dataclass
 class Outcome:
-    """Who was, or in check mode would be, affected by one protocol; names only, never a password, a hash or a key."""
+    """The users that were, or in check mode would be, affected; names only, never a password, a hash or a key."""
 
     place: str = ""
-    """Where the users are, for the head of a diff."""
+    """Where the users are stored, for the header of a diff."""
 
     added: list[str] = field(default_factory=list)
     changed_users: dict[str, list[str]] = field(default_factory=dict)
@@ -47,11 +47,11 @@ class Outcome:
         return bool(users or self.homes or self.homes_removed or self.pam_changed)
 
     def whose(self, what: str) -> list[str]:
-        """Names of those of whom ``what`` changed, sorted."""
+        """Names of the users with the change ``what``, sorted."""
         return sorted(name for name, parts in self.changed_users.items() if what in parts)
 
     def report(self, report: Callable[[str, Sequence[str]], None]) -> None:
-        """Hand what was done to whom to the log."""
+        """Report each kind of change, with the names of its users, to the log."""
         report("added", self.added)
         report("removed", self.removed)
         rest = dict(self.changed_users)
@@ -62,7 +62,7 @@ class Outcome:
         report("changed", sorted(rest))
 
     def diff(self) -> dict[str, str]:
-        """Describe the change for Ansible's --diff: who, and what of them changed, never what it is."""
+        """Describe the change for Ansible's --diff: the users and the kind of change, never the values."""
         return {
             "before_header": self.place,
             "after_header": self.place,
@@ -72,17 +72,17 @@ class Outcome:
 
 
 class Step:
-    """One thing to do: a value that says what."""
+    """One thing to do, as a value."""
 
     @property
     def said(self) -> str:
-        """What was done once it is, for an error about what was not; empty when it is not worth a word."""
+        """What was done, in words, for the error of a later step; empty when it need not be mentioned."""
         return ""
 
 
 @dataclass(frozen=True)
 class CloseHomes(Step):
-    """Make the directories of users who are gone root's."""
+    """Give the directories of removed users to root."""
 
     root: str
     names: tuple[str, ...]
@@ -97,7 +97,7 @@ class RemoveHome(Step):
 
     @property
     def path(self) -> str:
-        """Of the directory."""
+        """The path of the directory."""
         return os.path.join(self.root, self.name)
 
     @property
@@ -106,28 +106,28 @@ class RemoveHome(Step):
 
 
 class Stored(Protocol):
-    """What is there, a value: of everybody who was asked for, and what else a decision needs."""
+    """The state of the host as a value: the users that were asked for, and what else a plan needs."""
 
     def user(self, name: str) -> User:
-        """``name`` as a User that a plan would leave as it is. Raises SecureFtpError for what cannot be told."""
+        """``name`` as a User that a plan would not change. Raises SecureFtpError if its state cannot be read."""
 
     def described(self, name: str) -> dict[str, Any] | None:
-        """Name, scheme of the password, locked, home and what only this protocol has; None for nobody."""
+        """Name, scheme of the password, locked, home and fields of this protocol; None if there is no such user."""
 
 
 Reading = Mapping[str, Stored]
-"""By protocol, what is stored: read once, for all that one change has to decide."""
+"""What is stored, by protocol: read once for everything that one change has to decide."""
 
 Users = Mapping[str, Mapping[str, User]]
-"""By protocol, each of some names as they are."""
+"""The current state of some users, by protocol and name."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be done, in order, to bring what is ``stored`` to what ``users`` are wished to be.
+    """The steps, in order, that change what is ``stored`` to what ``users`` describe.
 
-    ``deletions`` come when all else is safe: nothing brings files back. ``new_directories`` are not there yet.
-    ``obstacle`` is why this host is not ready for it, None when it is: check mode says what would be done anyway.
+    ``deletions`` come when everything else is done, because deleted files cannot be restored. ``new_directories`` do
+    not exist yet. ``obstacle`` is why this host is not ready, None when it is: check mode reports the plan anyway.
     """
 
     users: Sequence[User]
@@ -140,13 +140,13 @@ class Plan:
     remove_home: bool = False
 
     def expect_ready(self) -> None:
-        """Raise SecureFtpError when the host is not ready for it."""
+        """Raise SecureFtpError when the host is not ready for the plan."""
         if self.obstacle:
             raise SecureFtpError.of(self.obstacle)
 
 
 def run_steps(steps: Iterable[Step], do: Callable[[Any], None], done: list[str] | None = None) -> None:
-    """``do`` each step; an error says which were ``done`` before it."""
+    """``do`` each step; an error says which steps were ``done`` before."""
     done = [] if done is None else done
     for step in steps:
         try:
@@ -159,7 +159,7 @@ def run_steps(steps: Iterable[Step], do: Callable[[Any], None], done: list[str] 
 
 
 def run_deletions(plan: Plan, remove: Callable[[str, str], bool], done: list[str]) -> list[str]:
-    """``remove`` the directories that go with ``plan``, whose steps are ``done``; return which were there."""
+    """``remove`` the directories that ``plan`` deletes; return those that existed. ``done`` are the steps before."""
     gone: list[str] = []
 
     def do(step: RemoveHome) -> None:
@@ -175,49 +175,52 @@ class Backend(Protocol):
 
     protocol: str
     whole: bool
-    """Whether what ``apply`` changes is replaced whole: it is before or after, never between."""
+    """Whether ``apply`` replaces everything at once: the state is the old one or the new one, never between."""
 
     rounds: int
-    """Of a new hash."""
+    """Rounds of a new hash."""
 
     def describe(self, name: str | None = None) -> list[dict[str, Any]]:
-        """Who is there, or only ``name``: what ``Stored.described`` says of each."""
+        """Every user, or only ``name``: what ``Stored.described`` returns for each."""
 
     def stored(self, names: Sequence[str], remove_home: bool = False) -> Any:
-        """Read what a plan about ``names`` needs, a Stored; with ``remove_home`` what is mounted, too."""
+        """Read what a plan about ``names`` needs, a Stored; with ``remove_home`` the mounts too."""
 
     def is_current(self, stored: Any) -> bool:
-        """Whether the host still says what it said; opens nothing."""
+        """Whether the host is still in the state ``stored``; opens nothing."""
 
     def settled(self, stored: Any, users: Sequence[User]) -> set[str]:
-        """Whose given password need not be stored: it is the stored one, or is to be kept. Touches nothing."""
+        """The users whose given password is not to be stored: it is the stored one, or the stored one is to be kept.
+
+        Touches nothing.
+        """
 
     def plan(self, stored: Any, users: Sequence[User], remove_home: bool = False) -> Plan:
-        """Decide; touches nothing. Passwords that are given as such are hashed by whoever runs the plan."""
+        """Make a plan; touches nothing. Plaintext passwords in ``users`` are hashed when the plan is run."""
 
     def after(self, plan: Plan) -> Any:
-        """What is stored once ``plan`` is done, a Stored. Touches nothing."""
+        """The state after ``plan`` is done, a Stored. Touches nothing."""
 
     def expect_ready(self, plan: Plan) -> None:
         """Raise SecureFtpError when this host, or this Python, cannot run the steps of ``plan``."""
 
     def apply(self, plan: Plan) -> Plan:
-        """Run the steps, deletions excepted; return what was run: made anew where somebody else was faster."""
+        """Run the steps except deletions; return the plan that was run, a new one if the state changed meanwhile."""
 
     def delete(self, plan: Plan) -> list[str]:
         """Run the deletions of a plan that was applied; return what was deleted."""
 
     def restore(self, before: Mapping[str, User]) -> None:
-        """Put what ``stored`` said back."""
+        """Restore the users to the state ``before``, as ``stored`` returned it."""
 
     def directory(self, name: str) -> str | None:
-        """Where the files of ``name`` are, or would be; None when that is unknown."""
+        """The directory of the files of ``name``, existing or not; None when it is unknown."""
 
     def end_sessions(self, names: Sequence[str]) -> list[str]:
-        """End what ``names`` have open; return warnings about what stays."""
+        """End the open sessions of ``names``; return warnings about those that stay."""
 
     def place(self) -> dict[str, Any]:
-        """Where this is and by what rules, as JSON takes it.
+        """The place and the rules of this backend, as values for JSON.
 
-        Without ``purge``: whom that takes is named in the journal, and what is finished later is a part of the list.
+        Without ``purge``: the journal names the users to remove, and what is finished later is only a part of the list.
         """

@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""The fields of a user, once: what may stand in an entry of ``ftp_users``, on every front.
+"""The only list of the fields of a user: what an entry of ``ftp_users`` may contain, for every interface.
 
 The check before a run, the modules' options, the requests of remote control and the columns of a file are derived from
 this table or compared with it by a test, so that a field works either everywhere or nowhere.
@@ -19,10 +19,10 @@ STATES = ("present", "absent")
 
 
 class Field(NamedTuple):
-    """One field. ``secret``: its value is shown nowhere. ``choices``: what it, or each item of it, may be.
+    """One field. ``secret``: its value is shown nowhere. ``choices``: valid values of it, or of each item of it.
 
-    ``only``: the one protocol it is for; empty for both. ``option``: what gives it to ``ftp-users add`` and ``edit``;
-    empty where the command has a way of its own.
+    ``only``: the only protocol it is for; empty for both. ``option``: its option of ``ftp-users add`` and ``edit``;
+    empty if the command takes it in another way.
     """
 
     name: str
@@ -38,15 +38,15 @@ FIELDS = (
     Field("name", TEXT, "the login name"),
     Field("state", WORD, "whether the user exists", choices=STATES),
     Field("protocols", LIST, "what the user may use", choices=PROTOCOLS, option="--protocol"),
-    Field("locked", SWITCH, "whether every way to log in is shut", option="--locked"),
+    Field("locked", SWITCH, "whether every log-in is denied", option="--locked"),
     Field("password", TEXT, "the password; hashed on the server", secret=True),
     Field("password_hash", TEXT, "the password as a hash of crypt(3), instead of `password`", secret=True),
     Field("authorized_keys", LIST, "the complete list of public keys for SFTP", only="sftp", option="--key"),
 )
-"""Every field, in the order of messages, columns and documentation. ``name`` alone is required."""
+"""Every field, in the order of messages, columns and documentation. Only ``name`` is required."""
 
 GIVEN = tuple(field for field in FIELDS if field.name != "state")
-"""The fields of whoever is there: of a request, and of a line of a file."""
+"""The fields of an existing user: of a request, and of a line of a file."""
 
 NAMES = tuple(field.name for field in FIELDS)
 PUBLIC = tuple(field.name for field in FIELDS if not field.secret)
@@ -55,5 +55,5 @@ SWITCHES = tuple(field.name for field in FIELDS if field.kind == SWITCH)
 
 
 def of_protocol(protocol: str) -> tuple[str, ...]:
-    """The fields of one user of ``protocol`` ("ftps" or "sftp") alone, where ``protocols`` says nothing."""
+    """The fields of a user of ``protocol`` ("ftps" or "sftp") only, for whom ``protocols`` is not needed."""
     return tuple(field.name for field in FIELDS if field.only in ("", protocol) and field.name != "protocols")

@@ -4,7 +4,7 @@
 """Lists of users in files: what ``ftp-users import`` reads and ``ftp-users export`` writes.
 
 CSV is RFC 4180 with a header. Colon-separated files are shadow(5), htpasswd and pureftpd.passwd: a name, a hash, and
-what is ignored. Pairs are the lines db_load(1) -T reads: a name, then a password or hash.
+fields that are ignored. Pairs are the lines that db_load(1) -T reads: a name, then a password or hash.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._users.passwords
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import IsTaken, never
 
 COLUMNS = tuple(field.name for field in GIVEN)
-"""Columns of the CSV form; only ``name`` must be there. Several protocols or keys: one a line in one quoted field."""
+"""Columns of the CSV form; only ``name`` is required. Several protocols or keys: one per line in one quoted field."""
 
 _TRUTH = {"": None, "yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 
@@ -42,17 +42,17 @@ Entries = List[Dict[str, Any]]
 
 
 ALLOW = "--allow-weak-hashes"
-"""The option of ``ftp-users import`` that takes what is weak, but no worse."""
+"""The option of ``ftp-users import`` that accepts the weak hashes that are TOLERABLE."""
 
 
 def entries(text: str, kind: str | None, source: str, is_taken: IsTaken = never) -> tuple[Entries, dict[str, str]]:
-    """Return the options of every user in ``text``, and the names passed over, each with the reason.
+    """Return the options of every user in ``text``, and the skipped names, each with the reason.
 
-    Passed over is whoever has a hash that cannot be taken over: none at all, of a method crypt(3) does not know, weak
-    (unless ``is_taken`` says that it is taken all the same).
+    A user is skipped if the hash cannot be used: it is empty, of a method that crypt(3) does not know, or weak (unless
+    ``is_taken`` says that it is accepted all the same).
 
-    ``kind`` is one of FORMATS, None to tell by the content; ``source`` is for messages. Raises InvalidInput naming
-    the line.
+    ``kind`` is one of FORMATS, None to detect it from the content; ``source`` is for messages. Raises InvalidInput
+    naming the line.
     """
     text = text[1:] if text.startswith("\ufeff") else text
     if "\0" in text:
@@ -71,7 +71,7 @@ def entries(text: str, kind: str | None, source: str, is_taken: IsTaken = never)
 
 
 def _unusable(stored: str | None, is_taken: Callable[[], bool] = lambda: False) -> str | None:
-    """Why nobody could log in with ``stored``, or nobody should; None when it is good, or nothing like a hash."""
+    """Why no user could or should log in with ``stored``; None when it is good, or does not look like a hash."""
     if stored is None:
         return None
     if not stored or stored[0] in "*!":
@@ -85,7 +85,7 @@ def _unusable(stored: str | None, is_taken: Callable[[], bool] = lambda: False) 
     found = weakness(method, stored)
     if found is None or is_taken():
         return None
-    return f"a hash of {found}" + (f"; {ALLOW} takes it" if method in TOLERABLE else "")
+    return f"a hash of {found}" + (f"; {ALLOW} accepts it" if method in TOLERABLE else "")
 
 
 def _kind(text: str, source: str) -> str:
@@ -174,7 +174,7 @@ FORMATS: dict[str, Callable[[str, str], Entries]] = {
 
 
 def to_csv(users: Iterable[Mapping[str, Any]]) -> str:
-    """Return ``users``, with the fields of GIVEN but for the password, as ``entries`` reads them back."""
+    """Return ``users``, with the fields of GIVEN except the password, as CSV that ``entries`` can read."""
     out = io.StringIO(newline="")
     shown = [field for field in GIVEN if field.name != "password"]
     writer = csv.writer(out, lineterminator="\n")

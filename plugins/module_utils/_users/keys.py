@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""Public keys of ``authorized_keys``: checked before sshd would silently skip them.
+"""Public keys of ``authorized_keys``: checked here, because sshd silently skips invalid ones.
 
 Format: sshd(8), "AUTHORIZED_KEYS FILE FORMAT"; key blobs: RFC 4253 6.6, RFC 5656 3.1, RFC 8709 4 and
 OpenSSH's PROTOCOL.u2f.
@@ -20,7 +20,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors imp
     SecureFtpError,
 )
 
-# Number of length-prefixed fields behind the type name in a key blob.
+# Number of length-prefixed fields after the type name in a key blob.
 _FIELDS = {
     "ssh-ed25519": 1,
     "ssh-rsa": 2,
@@ -66,8 +66,8 @@ _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
 def validate_authorized_keys(keys: object, name: str) -> tuple[str, ...]:
     """Return the public keys ``keys`` of user ``name`` as lines of an authorized_keys file.
 
-    Blanks around a key are dropped and so is a key given twice. Raises InvalidInput naming the user, the
-    key's position and the broken rule; a message never repeats a key.
+    Blanks around a key and repeated keys are removed. Raises InvalidInput naming the user, the
+    key's position and the broken rule; a message never contains a key.
     """
     if not isinstance(keys, (list, tuple)):
         raise InvalidInput(f"user {name!r}: authorized_keys", "a list of public keys", found=type(keys).__name__)
@@ -100,7 +100,7 @@ def names_key(given: str, key: str) -> bool:
 
 
 def _split(key: str) -> tuple[str, str, str]:
-    """Return type, base64 and comment of a key, its options skipped."""
+    """Return type, base64 and comment of a key, without its options."""
     words = key.split(None, 2)
     if not words or words[0] not in _FIELDS:
         words = _skip_options(key, "key").split(None, 2)
@@ -151,7 +151,7 @@ def validate_key(key: object, where: str) -> str:
 
 
 def _skip_options(line: str, where: str) -> str:
-    """Return what follows the options field of ``line``, having checked each option's name and quoting."""
+    """Check each option's name and quoting; return the part of ``line`` after the options field."""
     position = 0
     while True:
         match = _OPTION.match(line, position)
@@ -217,7 +217,7 @@ def _check_blob(key_type: str, encoded: str, where: str) -> None:
 
 
 def _blob_fields(blob: bytes) -> Iterator[bytes]:
-    """Yield the length-prefixed strings of an SSH wire-format ``blob``; ValueError when it does not add up."""
+    """Yield the length-prefixed strings of an SSH wire-format ``blob``; ValueError when it is cut off."""
     position = 0
     while position < len(blob):
         if position + 4 > len(blob):

@@ -15,15 +15,15 @@ MAX_LENGTH = 32
 """Longest login name in characters: UT_NAMESIZE of utmp(5), the limit useradd(8) enforces."""
 
 MAX_EXISTING = 1024
-"""Longest name, in characters, that is looked for at all."""
+"""Longest name, in characters, of a user that is looked for."""
 
-# The portable file-name characters of POSIX.1-2017 3.282, with a first character that neither
-# an option parser (-) nor a directory listing (.) can take for something else.
+# The portable file-name characters of POSIX.1-2017 3.282; the first one must not be "-", which
+# begins an option, nor ".", which begins a hidden file.
 _PORTABLE = re.compile(r"[A-Za-z_0-9][A-Za-z0-9._-]*\Z")
-# Of them, those of a good length that are no number.
+# The same, with a valid length, and not a number.
 _USABLE = re.compile(rf"(?![0-9]+\Z)(?=.{{1,{MAX_LENGTH}}}\Z)" + _PORTABLE.pattern)
 
-# Every name of base-passwd(8) on Debian and Ubuntu, and what the daemons of this collection add.
+# Every name of base-passwd(8) on Debian and Ubuntu, and the names that the daemons of this collection add.
 RESERVED = frozenset(
     "root daemon bin sys sync games man lp mail news uucp proxy www-data backup list irc gnats _apt"
     " nobody ftp sshd vsftpd messagebus syslog systemd-network systemd-resolve systemd-timesync"
@@ -33,7 +33,7 @@ RESERVED = frozenset(
 
 
 def validate_user_name(name: object) -> str:
-    """Return ``name`` unchanged when it is a login name every part of the server can use.
+    """Return ``name`` unchanged when it is a login name that every part of the server can use.
 
     Raises InvalidInput naming the user and the broken rule.
     """
@@ -67,20 +67,20 @@ def validate_user_name(name: object) -> str:
 
 
 def is_component(name: str) -> bool:
-    """Whether ``name`` names something within a directory; any other leads out of it, or nowhere."""
+    """Whether ``name`` can be the name of an entry of a directory; others are too long or lead out of it."""
     return not leads_out(name) and len(os.fsencode(name)) <= 255
 
 
 def leads_out(name: str) -> bool:
-    """Whether a user of that name would start elsewhere than in a directory of its own."""
+    """Whether the start directory of a user of that name would not be the user's own."""
     return "/" in name or "\0" in name or name in ("", ".", "..")
 
 
 def validate_existing_name(name: object) -> str:
-    """Return ``name`` when a user could have it whom others have made: no name we would choose need be one.
+    """Return ``name`` when another program could have created a user with it, even if we would not.
 
-    Raises InvalidInput for what is no name at all. Whether the user is there is the caller's to see, and
-    ``is_component`` whether files may be looked for by that name.
+    Raises InvalidInput if it cannot be a name. The caller checks whether the user exists; ``is_component`` says
+    whether files with that name may be looked for.
     """
     if isinstance(name, str) and name and "\0" not in name and len(name) <= MAX_EXISTING:
         return name

@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""Passwords: what may be one, how it is hashed, and whether it is the one already stored.
+"""Passwords: which are valid, how they are hashed, and whether one is stored already.
 
 Hashes go through crypt(3) of the system's libcrypt, called with its GIL-releasing, re-entrant
 ``crypt_r`` so that many passwords use every core; passlib is the fallback where libcrypt is missing.
@@ -30,10 +30,10 @@ PAM_MAX_RESP_SIZE, less the NUL."""
 
 DEFAULT_ROUNDS = 50000
 MIN_ROUNDS = 1000
-"""sha512_crypt takes 1,000 to 999,999,999 rounds; MAX_ROUNDS are taken here."""
+"""sha512_crypt allows 1,000 to 999,999,999 rounds; at most MAX_ROUNDS are accepted here."""
 
 STAND_IN = "$6$rounds=5000$" + "." * 16 + "$" + "." * 86
-"""A hash of nothing, where only what would be done is asked for."""
+"""Not the hash of any password; it stands for a hash that is not made, as in check mode."""
 
 _SALT_LENGTH = 16
 _ALPHABET = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -109,8 +109,8 @@ def validate_password(
 def validate_hash(hash: object, name: str, is_taken: Callable[[], bool] = lambda: False) -> None:
     """Raise InvalidInput when ``hash`` is not the whole output of a good crypt(3) method with a ``$`` prefix.
 
-    Weak methods and great costs are refused (_hash_strength) unless ``is_taken`` says that this hash is taken all the
-    same; and DES always, which cannot be told from a plaintext password.
+    Weak methods and great costs are refused (hash_strength) unless ``is_taken`` says that this hash is accepted all the
+    same. DES is always refused, because it cannot be distinguished from a plaintext password.
     """
     where = f"user {name!r}: password_hash"
     remedy = "make one with 'mkpasswd -m sha-512' or give password instead"
@@ -137,7 +137,7 @@ def validate_hash(hash: object, name: str, is_taken: Callable[[], bool] = lambda
 
 
 def validate_rounds(rounds: int) -> None:
-    """Raise InvalidInput when hashes of that many rounds would be refused or not verify everywhere."""
+    """Raise InvalidInput when hashes with that many rounds would be refused, or not be verified on every release."""
     if not MIN_ROUNDS <= rounds <= MAX_ROUNDS:
         raise InvalidInput("rounds", f"{MIN_ROUNDS} to {MAX_ROUNDS}", found=str(rounds))
     if has_unsafe_length(f"$6$rounds={rounds}$" + "s" * _SALT_LENGTH + "$" + "h" * 86):
@@ -159,7 +159,7 @@ def has_unsafe_length(stored: str) -> bool:
 
 
 def unsafe_length_warning(names: Sequence[str]) -> str:
-    """What to tell of the users ``names`` whose hashes have such a length."""
+    """The warning about the users ``names``, whose hashes have such a length."""
     return (
         f"password_hash of {listed(names)}: its length is 8 modulo 16, which Linux-PAM before 1.5.2 (Ubuntu 22.04)"
         " cannot verify: log-in may fail; use rounds of four or five digits"
@@ -167,7 +167,7 @@ def unsafe_length_warning(names: Sequence[str]) -> str:
 
 
 def scheme(stored: str) -> str:
-    """Name the crypt(3) method of a stored value; ``plaintext`` when it is none."""
+    """Return the name of the crypt(3) method of a stored value; ``plaintext`` when it is not a hash."""
     for name, pattern in _SCHEMES:
         if pattern.match(stored):
             return name
@@ -175,17 +175,17 @@ def scheme(stored: str) -> str:
 
 
 def is_hash(stored: str | None) -> bool:
-    """Whether ``stored`` is a hash and certainly no plaintext password."""
+    """Whether ``stored`` is a hash and certainly not a plaintext password."""
     return stored is not None and scheme(stored) not in _REFUSED
 
 
 def locked(stored: str) -> str:
-    """Return ``stored`` as nobody can log in with it: behind ``!``, as ``usermod --lock`` and shadow(5) have it."""
+    """Return ``stored`` with ``!`` before it, which denies every log-in, as with ``usermod --lock`` and shadow(5)."""
     return "!" + stored
 
 
 def unlocked(stored: str) -> str | None:
-    """Return the hash behind the mark of ``locked``; None when ``stored`` is no locked hash."""
+    """Return the hash after the mark of ``locked``; None when ``stored`` is not a locked hash."""
     return stored[1:] if stored.startswith("!") and scheme(stored[1:]) != PLAINTEXT else None
 
 
@@ -204,22 +204,22 @@ def hash_password(password: str, rounds: int = DEFAULT_ROUNDS) -> str:
 
 
 def verify(password: str, stored: str) -> bool:
-    """Whether ``stored`` is a hash of ``password``; False for what is no hash or of a method unknown here."""
+    """Whether ``stored`` is a hash of ``password``; False if it is not a hash or its method is unknown here."""
     if "\0" in password or scheme(stored) == PLAINTEXT:
         return False
-    import hmac  # starts OpenSSL, which making a hash does without
+    import hmac  # loads OpenSSL, which is not needed to make a hash
 
     computed = _crypt(password, stored)
     return computed is not None and hmac.compare_digest(computed.encode("utf-8"), stored.encode("utf-8"))
 
 
 def hash_many(passwords: Sequence[str], rounds: int = DEFAULT_ROUNDS) -> list[str]:
-    """``hash_password`` of each, on every core."""
+    """``hash_password`` for each, on every core."""
     return _on_every_core(lambda password: hash_password(password, rounds), passwords)
 
 
 def verify_many(pairs: Sequence[tuple[str, str]]) -> list[bool]:
-    """``verify`` of each (password, stored), on every core."""
+    """``verify`` for each (password, stored), on every core."""
     return _on_every_core(lambda pair: verify(*pair), pairs)
 
 
@@ -227,13 +227,13 @@ def _on_every_core(function: Callable[[_T], _R], items: Sequence[_T]) -> list[_R
     workers = min(len(os.sched_getaffinity(0)), len(items))
     if workers <= 1:
         return [function(item) for item in items]
-    from concurrent.futures import ThreadPoolExecutor  # a tenth of the start of a program that needs it seldom
+    from concurrent.futures import ThreadPoolExecutor  # seldom needed, and a tenth of the start time of a program
 
     with ThreadPoolExecutor(max_workers=workers) as pool:
         return list(pool.map(function, items))
 
 
-# The struct crypt_data of libxcrypt has 32,768 bytes, that of the older glibc libcrypt 131,232.
+# struct crypt_data has 32,768 bytes in libxcrypt, and 131,232 in the older glibc libcrypt.
 _CRYPT_DATA_SIZE = 262144
 _local = threading.local()
 _library_lock = threading.Lock()

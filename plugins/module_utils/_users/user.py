@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""The one list of users: its shape, its validator, and who of it uses which protocol."""
+"""The list of users: its structure, its validation, and which protocol each user uses."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class User(NamedTuple):
 
     ``password`` and ``password_hash`` exclude each other; both None means "leave the password as it is".
     ``authorized_keys`` is None when not given (leave the keys as they are), else the complete list.
-    ``locked`` is None when not given (leave it as it is), else whether every way to log in is shut.
+    ``locked`` is None when not given (leave it as it is), else whether every log-in is denied.
     """
 
     name: str
@@ -35,16 +35,16 @@ class User(NamedTuple):
     locked: bool | None = None
 
     def __repr__(self) -> str:
-        """Name the user and no secret."""
+        """Show the name only, no secret."""
         return f"User({self.name!r})"
 
 
 IsTaken = Callable[[str, str, Sequence[str]], bool]
-"""Whether the hash (second) of a user (first) with those protocols is taken although it is a weak or a slow one."""
+"""Whether a weak or slow hash (second) of a user (first) with these protocols (third) is accepted all the same."""
 
 
 def never(_name: str, _hash: str, _protocols: Sequence[str]) -> bool:
-    """No weak hash is taken."""
+    """Accept no weak hash."""
     return False
 
 
@@ -54,9 +54,9 @@ def user_from_options(
     existing: bool = False,
     is_taken: IsTaken = never,
 ) -> User:
-    """Build a User of one module or list entry; keys given as None count as not given.
+    """Build a User from the options of a module or a list entry; keys given as None count as not given.
 
-    ``min_length`` is the fewest characters of a password; ``existing`` that the user is there, whatever the name.
+    ``min_length`` is the fewest characters of a password; ``existing`` means that the user exists: any name is valid.
 
     Raises InvalidInput naming the user and the rule that is broken.
     """
@@ -95,7 +95,7 @@ def users_from_list(
 ) -> list[User]:
     """Build every User of a list, in its order.
 
-    Raises InvalidInput for the first broken entry and for names listed twice.
+    Raises InvalidInput for the first invalid entry and for names listed twice.
     """
     users = [user_from_options(entry, min_length, is_taken=is_taken) for entry in entries]
     seen: set[str] = set()

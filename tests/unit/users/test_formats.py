@@ -146,4 +146,4 @@ def test_weak_hashes_are_taken_where_somebody_says_so_and_worse_ones_never(kind:
     assert [one.password_hash for one in users_from_list(found, is_taken=is_taken)] == [MD5, BCRYPT]
     with pytest.raises(InvalidInput, match="found MD5"):
         users_from_list(found)
-    assert entries(texts[kind], kind, "f")[1]["h-md5"].endswith("which is weak; --allow-weak-hashes takes it")
+    assert entries(texts[kind], kind, "f")[1]["h-md5"].endswith("which is weak; --allow-weak-hashes accepts it")

@@ -102,12 +102,12 @@ def test_a_file_others_may_change_lets_nothing_pass(tmp_path: Path) -> None:
     file = tmp_path / "conf"
     file.write_text("password_min_length = 1\n")
     file.chmod(0o666)
-    with pytest.raises(SecureFtpError, match="only root can change it"):
+    with pytest.raises(SecureFtpError, match="a file that only root can change, found one that others can change"):
         policy.min_length(str(file))
     file.chmod(0o644)
     if os.geteuid() == 0:
         os.chown(file, 12345, -1)
-        with pytest.raises(SecureFtpError, match="only root can change it"):
+        with pytest.raises(SecureFtpError, match="a file that only root can change, found one that others can change"):
             policy.min_length(str(file))
 
 
