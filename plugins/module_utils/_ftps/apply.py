@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""The steps of a plan for FTPS users, done: one transaction on the database, and what goes with it."""
+"""Run the steps of a plan for FTPS users: one transaction on the database, and the steps around it."""
 
 from __future__ import annotations
 
@@ -42,15 +42,14 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._users.names imp
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.passwords import hash_many
 
 SETTLE = 1.0
-"""Seconds a log-in has to get from reading the PAM file to reading the database."""
+"""Seconds that a log-in may take from reading the PAM file to reading the database."""
 
 
 def apply(plan: Plan, rules: Rules) -> Plan:
     """Run the steps of ``plan``; return the plan that was run, with warnings about what stays.
 
-    Where somebody has replaced the database meanwhile it is made anew, under the lock of writers. Raises
-    SecureFtpError, with the database untouched, for whatever keeps it from being written; what goes wrong after that
-    says what was done.
+    If another program has replaced the database meanwhile, a new plan is made, under the lock of writers. Raises
+    SecureFtpError, with the database untouched, if it cannot be written; an error after that says what was done.
     """
     plan.expect_ready()
     change = _Change(plan, rules)
@@ -64,7 +63,7 @@ def apply(plan: Plan, rules: Rules) -> Plan:
 
 
 def delete(plan: Plan) -> list[str]:
-    """Delete the directories that go with a plan that was run; return which."""
+    """Delete the directories that a plan deletes, after it was run; return their paths."""
     return run_deletions(plan, remove_home, [step.said for step in plan.steps if isinstance(step, WriteRecords)])
 
 
@@ -72,12 +71,12 @@ _BEHIND = (AllowHashesOnly, EndSessions, CloseHomes)
 
 
 def _behind(steps: Sequence[Any]) -> list[Any]:
-    """The steps that come when the database is written; a plan that is made anew brings its own."""
+    """The steps that come after the database was written; a new plan has its own."""
     return [step for step in steps if isinstance(step, _BEHIND)]
 
 
 class _Change:
-    """One run of a plan: what it has hashed, what it has changed of PAM, and what it warns about."""
+    """One run of a plan: its new hashes, its change of the PAM file, and its warnings."""
 
     def __init__(self, plan: Plan, rules: Rules) -> None:
         self.plan = plan
@@ -112,14 +111,14 @@ class _Change:
         try:
             update(self._server.database, self._decide, lock_timeout=self._rules.lock_timeout, view=stored.view)
         except NotDurable as error:
-            self.undurable = error  # it is done, so what goes with it must be done as well
+            self.undurable = error  # the database is written, so the following steps must be done too
         except SecureFtpError:
             if self._before_switch is not None and self._server.service:
                 restore(self._server.service, self._before_switch)
             raise
 
     def _decide(self, view: View) -> Changes:
-        """What to write into the database as it is in ``view``: what was planned, unless it is another version now."""
+        """What to write into the database ``view``: the planned changes, or those of a new plan if it has changed."""
         stored: Stored = self.plan.stored
         if view is not stored.view:
             everybody = self._rules.purge or self._rules.hash_plaintext
@@ -129,7 +128,7 @@ class _Change:
         return self._hashed(self.plan.steps)
 
     def _hashed(self, steps: Iterable[Any]) -> Changes:
-        """The changes of ``steps`` with what is to be hashed hashed, on every core and once."""
+        """The changes of ``steps`` with their passwords hashed, on every core, each password once."""
         changes: dict[bytes, bytes | None] = {}
         for step in steps:
             if isinstance(step, WriteRecords):
@@ -153,9 +152,9 @@ def _make_homes(step: MakeHomes, homes: Homes | None) -> None:
 
 
 def end_sessions(names: Sequence[str], server: Server) -> list[str]:
-    """End the sessions of users who are gone, locked, or have another password; return warnings about what stays.
+    """End the sessions of users who were removed, locked, or given another password; return warnings.
 
-    Sessions in a directory of several users stay: nothing tells them apart.
+    Sessions in a directory that several users share stay open, because it is unknown whose they are.
     """
     homes = server.homes
     if not names or homes is None:
@@ -165,14 +164,14 @@ def end_sessions(names: Sequence[str], server: Server) -> list[str]:
     others = sorted(name for name in names if is_component(name) and homes.of(name) not in mine)
     if others:
         warnings.append(
-            f"{listed(others)}: FTPS sessions that are open go on, because they start in a directory of several users,"
-            " where nothing tells them apart; to end all of them: systemctl restart vsftpd"
+            f"{listed(others)}: open FTPS sessions stay open, because they start in a directory that several users"
+            " share, so it is unknown whose they are; to end all of them: systemctl restart vsftpd"
         )
     return warnings
 
 
 def sole_directories(names: Iterable[str], homes: Homes) -> list[str]:
-    """Return the directories of ``names`` that nobody else's own file (vsftpd.conf(5), user_config_dir) gives too."""
+    """Return the directories of ``names`` that no other user has in a file of user_config_dir (vsftpd.conf(5))."""
     ours = set(filter(is_component, names))
     try:
         others = set(os.listdir(homes.config_directory)) - ours if homes.config_directory else set()

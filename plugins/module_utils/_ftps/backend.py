@@ -19,7 +19,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._users.user impo
 
 
 class Ftps:
-    """The users of ``server``; ``options`` are those of ``discover`` that lead to it again."""
+    """The users of ``server``; with ``options``, ``discover`` finds the same server again."""
 
     protocol = "ftps"
     whole = True
@@ -30,7 +30,7 @@ class Ftps:
 
     @classmethod
     def at(cls, place: Mapping[str, Any]) -> Ftps | None:
-        """Return what ``place`` of an earlier process said; None where there is no vsftpd and no database is named."""
+        """Return the backend of a ``place`` from an earlier process; None without vsftpd and a named database."""
         options = place.get("options") or {}
         if not options.get("db") and not any(map(os.path.exists, CONFIGS)):
             return None
@@ -71,7 +71,7 @@ class Ftps:
         return apply.delete(done)
 
     def restore(self, before: Mapping[str, User]) -> None:
-        """The database was not changed, or there is no way back."""
+        """Do nothing: the database was not changed, or the change cannot be taken back."""
 
     def directory(self, name: str) -> str | None:
         return self.server.homes.of(name) if self.server.homes else None

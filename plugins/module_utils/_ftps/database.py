@@ -1,10 +1,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""The store of FTPS users: a Berkeley DB hash file that is replaced whole or not at all.
+"""The store of FTPS users: a Berkeley DB hash file that is replaced as a whole or not at all.
 
-pam_userdb opens the file anew for each login, so a rename is seen by the next login and never half
-done. Every writer holds ``flock`` on a sibling lock file, works on a private copy and renames it in.
+pam_userdb opens the file for each login, so the next login sees a renamed file, and never one half
+written. Every writer holds ``flock`` on a lock file beside it, changes a private copy and renames it.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._host.files impo
 )
 
 PACKAGE = "python3-bsddb3"
-"""The binding's package, by that name in every supported Debian and Ubuntu release."""
+"""The binding's package; it has this name in every supported Debian and Ubuntu release."""
 
 
 LOCK_TIMEOUT = 30.0
@@ -61,14 +61,14 @@ _MAX_LIBDB = (6, 0)
 
 
 def database_path(path: str) -> str:
-    """Return the file of a database named with or without ``.db``, as pam_userdb's ``db=`` names it without."""
+    """Return the file of a database that is named with or without ``.db``; pam_userdb's ``db=`` omits it."""
     if not os.path.isabs(path) or "\0" in path or path.endswith("/"):
         raise SecureFtpError("db", "the absolute path of a file", found=repr(path))
     return path if path.endswith(_SUFFIX) else path + _SUFFIX
 
 
 class View:
-    """The records at one moment, read as far as they are asked for."""
+    """The records at one moment; only those that are needed are read."""
 
     def __init__(self, file: HashFile | None) -> None:
         self._file = file
@@ -88,7 +88,7 @@ class View:
         return self._file.records() if self._file else {}
 
     def select(self, keys: list[bytes]) -> Mapping[bytes, bytes]:
-        """At least the records of ``keys`` that are there."""
+        """At least those records of ``keys`` that exist."""
         if self._file is None or len(keys) > FEW:
             return self.all()
         found = ((key, self._file.get(key)) for key in keys)
@@ -96,7 +96,7 @@ class View:
 
 
 def read(path: str) -> View:
-    """Read the database at ``path`` (empty when there is none) without a lock: renames keep it whole.
+    """Read the database at ``path`` (empty when there is none); no lock is needed, as writers rename a whole file.
 
     Raises SecureFtpError naming what is wrong with the file.
     """
@@ -110,10 +110,10 @@ def update(
     lock_timeout: float = LOCK_TIMEOUT,
     view: View | None = None,
 ) -> Changes:
-    """Apply what ``decide`` wants changed, in one transaction; return what differed.
+    """Apply the changes that ``decide`` returns, in one transaction; return those that made a difference.
 
-    ``view`` is what was read already, None for nothing. ``decide`` may be called again with newer records when
-    another writer was faster. Raises SecureFtpError, with the database as it was, whenever it cannot be written.
+    ``view`` is what was read already, or None. ``decide`` may be called again with newer records when another writer
+    has changed the database meanwhile. Raises SecureFtpError, with the database as it was, if it cannot be written.
     """
     for _attempt in range(_ATTEMPTS):
         view = view or read(path)
@@ -136,10 +136,10 @@ def update(
 
 
 def salvage_database(path: str, check_mode: bool = False, lock_timeout: float = LOCK_TIMEOUT) -> tuple[int, str | None]:
-    """Replace a damaged database by what is readable of it; return the number of records and the kept file.
+    """Replace a damaged database by its readable records; return their number and the path of the kept file.
 
-    A sound database is left alone: (its number of records, None). Keys and values that are no
-    printable text are dropped. The damaged file stays beside it as ``.damaged-<time>``.
+    A database that is not damaged is not changed: (its number of records, None). Keys and values that
+    are not printable text are dropped. The damaged file stays beside it as ``.damaged-<time>``.
     """
     with contextlib.suppress(SecureFtpError):
         return len(read(path).all()), None
@@ -158,7 +158,7 @@ def salvage_database(path: str, check_mode: bool = False, lock_timeout: float = 
 
 
 def name_of(key: bytes) -> str:
-    """The name of the user whose record ``key`` is, whatever bytes others have put there."""
+    """The user name in ``key``; other programs may have written any bytes."""
     return key.decode("utf-8", "surrogateescape")
 
 
@@ -175,7 +175,7 @@ def _differences(view: View, changes: Changes) -> Changes:
 
 
 def is_current(path: str, view: View) -> bool:
-    """Whether ``view`` is still what is at ``path``."""
+    """Whether the file at ``path`` is still the version of ``view``."""
     return _identity(path) == view.identity
 
 
@@ -217,7 +217,7 @@ def load_driver() -> Any:
 
 @contextlib.contextmanager
 def _lock(path: str, timeout: float) -> Iterator[None]:
-    """Hold the writers' lock. The file stays: removing it would let two writers lock two files."""
+    """Hold the writers' lock. The lock file is kept: after a removal, two writers could lock two files."""
     lock = path + ".lock"
     try:
         fd = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
@@ -239,7 +239,7 @@ def _lock(path: str, timeout: float) -> Iterator[None]:
                 time.sleep(_POLL)
             except OSError as error:
                 raise file_error(path, "lock", error) from error
-        with contextlib.suppress(OSError):  # only a help for the message above
+        with contextlib.suppress(OSError):  # used only for the message above
             os.ftruncate(fd, 0)
             os.pwrite(fd, b"%d\n" % os.getpid(), 0)
         yield
@@ -248,7 +248,7 @@ def _lock(path: str, timeout: float) -> Iterator[None]:
 
 
 def _holder(fd: int) -> str:
-    """Describe the process that holds the lock, as far as it can be known."""
+    """Describe the process that holds the lock; '' when it is unknown."""
     with contextlib.suppress(OSError, ValueError):
         pid = int(os.pread(fd, 32, 0))
         with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as file:
@@ -257,10 +257,9 @@ def _holder(fd: int) -> str:
 
 
 def _replace(path: str, view: View | None, changes: Changes, driver: Any, owner: os.stat_result | None = None) -> bool:
-    """Write the changed database beside ``path`` and rename it in; False when ``path`` changed meanwhile.
+    """Write the changed database beside ``path`` and rename it to ``path``; False when ``path`` changed meanwhile.
 
-    Without ``view`` the new database holds ``changes`` alone, whatever is at ``path``. The caller
-    holds the lock.
+    Without ``view`` the new database contains only ``changes``. The caller holds the lock.
     """
     directory, base = os.path.split(path)
     file = view.file if view else None
@@ -298,8 +297,8 @@ def _replace(path: str, view: View | None, changes: Changes, driver: Any, owner:
 def _write(path: str, file: HashFile | None, changes: Changes, driver: Any, access: tuple[int, int, int]) -> None:
     """Write the changed database to the new file ``path`` and flush it; ``access`` is mode, uid and gid."""
     mode, uid, gid = access
-    # libdb retries a flush that failed, and the second one succeeds although data is lost. The kernel
-    # reports the failure once to each descriptor, so this one, older than libdb's, is told too.
+    # libdb retries a flush that failed, and the second one succeeds although data is lost. The kernel reports
+    # the failure once to each descriptor, so this one, opened before libdb's, gets the error too.
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, _NEW_MODE)
     try:
         found = os.fstat(fd)
@@ -315,8 +314,8 @@ def _write(path: str, file: HashFile | None, changes: Changes, driver: Any, acce
 
 
 def _apply(path: str, changes: Changes, driver: Any, create: bool) -> None:
-    # Buckets are left to libdb: telling it the number of records beforehand is faster, but makes the
-    # file, and with it every later change, nearly twice as large (measured).
+    # The number of buckets is left to libdb: giving it the number of records beforehand is faster, but makes
+    # the file, and so every later change, nearly twice as large (measured).
     database = driver.DB()
     try:
         database.set_cachesize(0, _cache(sum(map(_size, changes.items()))))
@@ -342,7 +341,7 @@ def _cache(content: int) -> int:
 
 
 def _clean(directory: str, base: str) -> None:
-    """Remove what killed writers left; the lock says that nobody is using it."""
+    """Remove temporary files of killed writers; the lock guarantees that no writer is using them."""
     litter = re.compile(re.escape(f".{base}.") + r"[0-9a-f]{12}\.tmp\Z")
     for entry in os.listdir(directory):
         if litter.match(entry):

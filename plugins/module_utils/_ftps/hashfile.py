@@ -4,7 +4,7 @@
 """The Berkeley DB hash file format, read without libdb.
 
 libdb trusts the pages it reads: a damaged file can make it loop or crash. This reader checks every
-offset and link before it is used, needs no Python binding, and reads 100,000 records as fast. The
+offset and link before using it, needs no Python binding, and reads 100,000 records as fast as libdb. The
 layout is that of libdb 5.3, src/dbinc/db_page.h: a metadata page (DBMETA, HMETA), then pages that
 begin with lsn, pgno, prev_pgno, next_pgno, entries, hf_offset, level and type.
 """
@@ -30,7 +30,7 @@ MAX_SIZE = 1 << 30
 """Largest database read: 1 GiB holds five million users."""
 
 FEW = 16
-"""So many records are looked up one by one."""
+"""Up to this number, records are looked up one by one."""
 
 _SALVAGE_SIZE = 256 << 20
 _META_SIZE = 512
@@ -48,7 +48,7 @@ _KEYDATA, _OFFPAGE = 1, 3
 
 _HEADER_SIZE = 26
 _HEADER = "8xIIIHHBB"
-_HASH_CHECK = b"%$sniglet^&\0"  # CHARKEY of hash.h; its hash, in the header, tells the hash function
+_HASH_CHECK = b"%$sniglet^&\0"  # CHARKEY of hash.h; its hash in the header shows which hash function is used
 _CHECKSUM = 0x01  # DBMETA_CHKSUM in metaflags: page headers are 32 bytes
 _CHECKSUM_HEADER_SIZE = 32
 _SUBDATABASE_OR_DUPLICATES = 0x07  # DB_HASH_DUP, DB_HASH_SUBDB, DB_HASH_DUPSORT
@@ -56,7 +56,7 @@ _SUBDATABASE_OR_DUPLICATES = 0x07  # DB_HASH_DUP, DB_HASH_SUBDB, DB_HASH_DUPSORT
 
 @dataclass(frozen=True)
 class Identity:
-    """What tells one version of a file from the next."""
+    """What distinguishes one version of a file from another."""
 
     device: int
     inode: int
@@ -77,13 +77,13 @@ class _Unpackers(Dict[int, Callable[..., Tuple[int, ...]]]):
 
 
 class HashFile:
-    """One version of a database, whole in memory.
+    """One version of a database, completely in memory.
 
     Attributes: ``path``, ``data``, ``identity``, ``mode``, ``uid``, ``gid``, ``page_size``.
     """
 
     def __init__(self, path: str, data: mmap.mmap, found: os.stat_result) -> None:
-        """Check the headers; the items of a page when they are read. Raises DamagedStore naming what is wrong."""
+        """Check the headers; items are checked when their page is read. Raises DamagedStore naming what is wrong."""
         self.path, self.data = path, data
         self.identity = identity_of(found)
         self.mode, self.uid, self.gid = stat.S_IMODE(found.st_mode), found.st_uid, found.st_gid
@@ -107,7 +107,7 @@ class HashFile:
                     pairs += page[3] // 2
                     self._read_page(number, records)
             if pairs != len(records):
-                self._damaged("a record is there twice")
+                self._damaged("a record exists twice")
             self._records = records
         return self._records
 
@@ -127,7 +127,7 @@ class HashFile:
         if len(keys) > FEW or not self._buckets_known:
             numbers: Iterable[int] = range(1, len(self._pages))
         else:
-            # Each new record may make libdb split one bucket, in order; bucket n is split off that
+            # Each new record may make libdb split one bucket, in order; bucket n is split off the bucket
             # whose number is n without its highest bit.
             new = range(self._max_bucket + 1, self._max_bucket + 1 + len(keys))
             split = [number - (1 << number.bit_length() - 1) for number in new]
@@ -152,7 +152,7 @@ class HashFile:
             number = self._pages[number][2]
 
     def _check_headers(self) -> None:
-        """Check every page's header and links, so that neither we nor libdb get lost in them."""
+        """Check every page's header and links, so that neither we nor libdb follow a wrong one."""
         pages, size, overhead = self._pages, self.page_size, self._overhead
         count = len(pages)
         for number, (pgno, previous, following, entries, end, _level, kind) in enumerate(pages):
@@ -161,34 +161,34 @@ class HashFile:
             if kind not in (_HASH, _HASH_UNSORTED, _OVERFLOW):
                 self._damaged(f"page {number} has the unknown type {kind}")
             if pgno != number:
-                self._damaged(f"page {number} calls itself {pgno}")
+                self._damaged(f"page {number} has the page number {pgno}")
             if following >= count or previous >= count:
                 self._damaged(f"page {number} points beyond the last page")
             if kind == _OVERFLOW:
                 if end > size - overhead:
                     self._damaged(f"overflow page {number} is longer than a page")
                 if following and (pages[following][6] != _OVERFLOW or pages[following][1] != number):
-                    self._damaged(f"overflow page {number} is not followed by its next one")
+                    self._damaged(f"overflow page {number} has a wrong next page")
                 continue
             if following and (pages[following][6] not in _HASH_PAGES or pages[following][1] != number):
-                self._damaged(f"page {number} is not followed by a page of its bucket")
-            # 16 bits cannot hold the 65,536 of an empty page of that size: they are 0.
+                self._damaged(f"page {number} has a next page that is not of its bucket")
+            # On an empty page of 65,536 bytes the end is 65,536, which does not fit into 16 bits and is stored as 0.
             if entries % 2 or overhead + 2 * entries > (end or size & 1 << 16) or end > size:
                 self._damaged(f"the items of page {number} overlap its header")
         for level, spare in enumerate(self._spares[: self._max_bucket.bit_length() + 1]):
             first, last = 1 << level >> 1, min(self._max_bucket, (1 << level) - 1)
             heads = pages[first + spare : last + spare + 1]
             if any(page[1] or (page[6] not in _HASH_PAGES and (page[6] != _FREE or page[0])) for page in heads):
-                self._damaged("a bucket begins with a page of something else")
+                self._damaged("a bucket begins with a page of another kind")
         self._check_free_pages()
 
     def _check_free_pages(self) -> None:
-        """Check the chain of pages libdb takes new ones from: it writes to whatever is named there."""
+        """Check the list of free pages: libdb takes new pages from it and writes to them unchecked."""
         seen = set()
         number = struct.unpack_from(f"{self._order}28xI", self.data)[0]
         while number:
             if number >= len(self._pages) or number in seen:
-                self._damaged("its list of free pages makes no sense")
+                self._damaged("its list of free pages is not valid")
             seen.add(number)
             pgno, _previous, following, _entries, _end, _level, kind = self._pages[number]
             if kind != _FREE or pgno != number:
@@ -196,7 +196,7 @@ class HashFile:
             number = following
 
     def _offsets(self, number: int) -> tuple[int, ...]:
-        """Return where the items of a page begin. They lie end to end, the first one last: the numbers fall."""
+        """Return the offsets of a page's items. The items fill the page from its end, so the offsets must decrease."""
         _pgno, _previous, _following, entries, end, _level, _kind = self._pages[number]
         offsets = self._unpackers[entries](self.data, number * self.page_size + self._overhead)
         if entries and (offsets[0] >= self.page_size or offsets[-1] != end or not all(map(gt, offsets, offsets[1:]))):
@@ -238,9 +238,9 @@ def identity_of(found: os.stat_result) -> Identity:
 
 
 def open_hash_file(path: str) -> HashFile | None:
-    """Read the database at ``path``; None when there is nothing.
+    """Read the database at ``path``; None when there is no file.
 
-    Raises DamagedStore naming what else is there, within a second whatever it is.
+    Raises DamagedStore, within a second, naming what is there if it is not such a database.
     """
     opened = _read(path, MAX_SIZE)
     return None if opened is None else HashFile(path, *opened)
@@ -249,7 +249,7 @@ def open_hash_file(path: str) -> HashFile | None:
 def salvage(path: str) -> dict[bytes, bytes]:
     """Return every record of a damaged database that can still be read.
 
-    Raises DamagedStore when nothing is there, or something that never was a hash database.
+    Raises DamagedStore when there is no file, or it never was a hash database.
     """
     opened = _read(path, _SALVAGE_SIZE, salvaging=True)
     if opened is None:
@@ -266,7 +266,7 @@ def salvage(path: str) -> dict[bytes, bytes]:
 
 
 def _read(path: str, limit: int, salvaging: bool = False) -> tuple[mmap.mmap, os.stat_result] | None:
-    """Return a copy of a regular file whose header promises a hash database, None when nothing is there."""
+    """Return a copy of a regular file with the header of a hash database, None when there is no file."""
     try:
         _check_kind(path, os.lstat(path))
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
@@ -293,7 +293,7 @@ def _read(path: str, limit: int, salvaging: bool = False) -> tuple[mmap.mmap, os
 
 
 def _load(path: str, fd: int, size: int) -> mmap.mmap:
-    """Copy a file into memory of its own; large pages make that three times as fast (measured)."""
+    """Copy a file into private memory; large pages make that three times as fast (measured)."""
     data = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     with contextlib.suppress(AttributeError, OSError):
         data.madvise(mmap.MADV_HUGEPAGE)
@@ -318,8 +318,8 @@ def _check_kind(path: str, found: os.stat_result) -> None:
             path,
             "a Berkeley DB hash file",
             found="a symbolic link",
-            remedy=f"log-ins follow it, changes cannot: name the real file, {os.path.realpath(path)}, in db= of the PAM"
-            " service and in pam_userdb_db",
+            remedy=f"log-ins follow the link, changes cannot: name the real file, {os.path.realpath(path)}, in db= of"
+            " the PAM service and in pam_userdb_db",
         )
     for test, kind, remedy in (
         (stat.S_ISDIR, "a directory", "name the file in it"),
@@ -346,13 +346,13 @@ def _magic(head: bytes, offset: int) -> tuple[int, int]:
 
 
 def _refuse_other_formats(path: str, head: bytes, size: int) -> None:
-    """Refuse what never was a Berkeley DB hash file; let pass what may be a damaged one."""
+    """Refuse a file that never was a Berkeley DB hash file; accept one that may be damaged."""
 
     def refuse(kind: str, remedy: str = "name another file or move this one away") -> NoReturn:
         raise DamagedStore(path, "a Berkeley DB hash file", found=kind, remedy=remedy)
 
     if size == 0:
-        refuse("an empty file", "remove it, a new database will be made")
+        refuse("an empty file", "remove it, a new database will be created")
     if head.startswith(b"SQLite format 3\0"):
         refuse("an SQLite database")
     if _GDBM_MAGIC.intersection(_magic(head, 0)):
@@ -394,7 +394,7 @@ def _check_header(path: str, head: bytes, size: int) -> tuple[str, int, int]:
             remedy="dump it with the db_dump that made it and load it with db_load",
         )
     if page_size not in _PAGE_SIZES or kind != _HASH_META or page_number != 0:
-        _raise_damaged(path, "its first page makes no sense")
+        _raise_damaged(path, "its first page is not valid")
     if encryption:
         raise DamagedStore(
             path, found="the database is encrypted, which pam_userdb cannot read", remedy="dump and load it plain"
@@ -413,16 +413,16 @@ def _check_header(path: str, head: bytes, size: int) -> tuple[str, int, int]:
     max_bucket, high_mask, low_mask = struct.unpack_from(f"{order}72xIII", head)
     spares = struct.unpack_from(f"{order}96x32I", head)
     if high_mask != low_mask * 2 + 1 or low_mask & high_mask != low_mask or not low_mask <= max_bucket <= high_mask:
-        _raise_damaged(path, "its bucket masks make no sense")
+        _raise_damaged(path, "its bucket masks are not valid")
     for level in range(max_bucket.bit_length() + 1):
         last_bucket = min(max_bucket, (1 << level) - 1)
         if last_bucket + spares[level] > last_page:
-            _raise_damaged(path, "its buckets lie beyond its end")
+            _raise_damaged(path, "its buckets are beyond its last page")
     return order, page_size, _CHECKSUM_HEADER_SIZE if flags & _CHECKSUM else _HEADER_SIZE
 
 
 def _overflow(data: mmap.mmap, order: str, size: int, overhead: int, item: bytes) -> bytes | None:
-    """Follow an item kept on overflow pages; None when it cannot be read."""
+    """Read an item that is stored on overflow pages; None when it cannot be read."""
     if item[0] != _OFFPAGE or len(item) != 12:
         return None
     number, length = struct.unpack_from(f"{order}4xII", item)
@@ -442,7 +442,7 @@ def _overflow(data: mmap.mmap, order: str, size: int, overhead: int, item: bytes
 
 
 def _salvage_records(data: mmap.mmap, order: str, size: int, overhead: int) -> Iterator[tuple[bytes, bytes]]:
-    """Yield each pair of items that looks whole, whatever the rest of its page looks like."""
+    """Yield each pair of items that looks complete, even if the rest of its page is damaged."""
 
     def item(start: int, end: int, page: bytes) -> bytes | None:
         if not overhead <= start < end <= size:

@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""The instances of vsftpd on this host: which units there are, and which configuration each reads."""
+"""The instances of vsftpd on this host: their units, and the configuration that each reads."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _YES = frozenset(("anonymous_enable", "force_local_logins_ssl", "force_local_dat
 
 @dataclass(frozen=True)
 class Instance:
-    """One vsftpd. ``options`` is None when ``path`` cannot be read, for the reason ``problem``."""
+    """One vsftpd. ``options`` is None when ``path`` cannot be read; ``problem`` is then the reason."""
 
     unit: str
     path: str
@@ -37,12 +37,12 @@ class Instance:
         return (self.options or {}).get(name) or default
 
     def is_yes(self, name: str) -> bool:
-        """Whether a switch is on, by vsftpd's own default when it is not set."""
+        """Whether a switch is on; if it is not set, vsftpd's own default counts."""
         return self.get(name, "YES" if name in _YES else "NO").upper() in ("YES", "TRUE", "1")
 
     @property
     def listens(self) -> bool:
-        """Whether it is a daemon of its own, not one that inetd starts."""
+        """Whether it is a daemon, not a program that inetd starts."""
         return self.is_yes("listen") or self.is_yes("listen_ipv6")
 
     @property
@@ -52,7 +52,7 @@ class Instance:
 
     @property
     def pair(self) -> tuple[str, str] | None:
-        """Certificate and key; None without TLS. The key is in the certificate's file when it is not named."""
+        """Certificate and key; None without TLS. If no key is named, it is in the certificate's file."""
         if not self.is_yes("ssl_enable"):
             return None
         certificate = self.get("rsa_cert_file", DEFAULT_CERTIFICATE)
@@ -60,7 +60,7 @@ class Instance:
 
 
 def find_instances(run: Run, configs: Sequence[str] = CONFIGS) -> list[Instance]:
-    """Every unit of vsftpd that is not masked; a configuration nobody starts is given to vsftpd.service."""
+    """Every unit of vsftpd that is not masked; a configuration that no unit starts is assigned to vsftpd.service."""
     default = next((path for path in configs if os.path.exists(path)), None)
     found: dict[str, Instance] = {}
     for shown in _units(run):

@@ -1,10 +1,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""The PAM service of FTPS logins: which database it reads, and whether as hashes or as plaintext.
+"""The PAM service of FTPS logins: which database it reads, and whether it compares hashes or plaintext.
 
 Syntax: pam.conf(5). Facts on pam_userdb: only its ``auth`` line compares passwords; without the
-literal ``crypt=crypt`` it compares the stored bytes with the password as they are.
+literal ``crypt=crypt`` it compares the stored bytes themselves with the password.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class UserdbService:
     """The PAM file with the ``auth`` lines of pam_userdb.
 
     ``database`` is pam_userdb's ``db=`` (without ``.db``); ``hashed`` and ``plaintext`` say which
-    kinds of stored passwords let somebody in.
+    kinds of stored passwords allow a log-in.
     """
 
     path: str
@@ -42,9 +42,9 @@ class UserdbService:
 
 
 def find_userdb(service: str, directory: str = PAM_DIRECTORY) -> UserdbService | None:
-    """Return how ``service`` uses pam_userdb, includes followed; None when there is no such service or it does not.
+    """Return how ``service``, with its includes, uses pam_userdb; None when it does not, or does not exist.
 
-    Raises SecureFtpError when a file of it cannot be read.
+    Raises SecureFtpError when one of its files cannot be read.
     """
     if not service or "/" in service or service.startswith("."):
         raise SecureFtpError("PAM service", f"the name of a file in {directory}", found=repr(service))
@@ -52,9 +52,9 @@ def find_userdb(service: str, directory: str = PAM_DIRECTORY) -> UserdbService |
 
 
 def allow_both(service: UserdbService) -> bytes:
-    """Let hashed passwords in after plaintext ones; return the file's old content for ``restore``.
+    """Allow log-ins with hashed passwords besides plaintext ones; return the file's old content for ``restore``.
 
-    A file that somebody else wrote is copied first.
+    A file that another program wrote is copied first.
     """
     old = _read(service.path)
     text = old.decode("utf-8", "surrogateescape")
@@ -65,7 +65,7 @@ def allow_both(service: UserdbService) -> bytes:
 
 
 def allow_hashes_only(service: UserdbService) -> None:
-    """Let in hashed passwords only: ``crypt=crypt`` on every ``auth`` line of pam_userdb."""
+    """Allow log-ins with hashed passwords only: ``crypt=crypt`` on every ``auth`` line of pam_userdb."""
     old = _read(service.path).decode("utf-8", "surrogateescape")
     restore(service, _hashes_only(old).encode("utf-8", "surrogateescape"))
 
@@ -134,10 +134,10 @@ def _hashed_line(line: str) -> str:
 
 
 def _both(text: str) -> str:
-    """Put a sufficient plaintext line before each one, which becomes one of hashes.
+    """Make each plaintext line one for hashes, and put a ``sufficient`` plaintext line before it.
 
-    In this order a log-in that sees the database replaced between the two lines is let in: the first
-    line met the old database and was content, or it did not, and the second meets the new one.
+    In this order a log-in succeeds even if the database is replaced between the two lines: either the
+    first line has read the old database and accepts it, or the second line reads the new one.
     """
     lines: list[str] = []
     for line in text.split("\n"):

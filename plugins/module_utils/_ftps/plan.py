@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""What is to be done so that FTPS users are as they should be: what is stored and wished goes in, steps come out.
+"""Plan the steps that give FTPS users the wanted state, from what is stored and what is wanted.
 
-Touches nothing. Directories are there before their users and go after them.
+Touches nothing. A directory is created before its user and removed after its user.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._users.user impo
 
 @dataclass(frozen=True)
 class MakeHomes(Step):
-    """Make or correct directories of the guest account."""
+    """Create or correct directories of the guest account."""
 
     paths: tuple[str, ...]
     uid: int
@@ -47,21 +47,21 @@ class MakeHomes(Step):
 
     @property
     def said(self) -> str:
-        return "directories were made"
+        return "directories were created"
 
 
 @dataclass(frozen=True)
 class AllowBoth(Step):
-    """Let PAM take hashes beside plaintext; with ``settle`` wait for log-ins that have read the PAM file before."""
+    """Let PAM accept hashes besides plaintext; with ``settle`` wait for log-ins that have read the old PAM file."""
 
     settle: bool
 
 
 @dataclass(frozen=True)
 class WriteRecords(Step):
-    """Replace the database, whole: the new value of each key, None to drop it.
+    """Replace the database as a whole: the new value of each key, None to remove it.
 
-    A key of ``to_hash`` gets its password's hash behind what ``changes`` says, the mark of a lock or nothing.
+    A key of ``to_hash`` gets the value in ``changes`` (the mark of a lock, or nothing) and then the password's hash.
     """
 
     changes: Mapping[bytes, bytes | None]
@@ -76,23 +76,23 @@ class WriteRecords(Step):
 
 @dataclass(frozen=True)
 class AllowHashesOnly(Step):
-    """Let PAM take hashes only."""
+    """Let PAM accept hashes only."""
 
     @property
     def said(self) -> str:
-        return "PAM takes hashes only"
+        return "PAM accepts hashes only"
 
 
 @dataclass(frozen=True)
 class EndSessions(Step):
-    """End what these users have open."""
+    """End the open sessions of these users."""
 
     names: tuple[str, ...]
 
 
 @dataclass
 class _Wishes:
-    """The users, sorted once by what they bring: lists are long, and each decision looks at those it is about."""
+    """The users, grouped once by their fields: lists are long, and each decision is about a part of them."""
 
     users: dict[bytes, User] = field(default_factory=dict)
     gone: set[bytes] = field(default_factory=set)
@@ -121,7 +121,7 @@ def _sorted(users: Sequence[User]) -> _Wishes:
 
 
 def settled(stored: Stored, users: Sequence[User], rules: Rules) -> set[str]:
-    """Whose given password need not be stored: it is the stored one, or stored ones are to be kept."""
+    """Users whose given password is not to be stored: it is the stored one, or stored ones are to be kept."""
     return {text(key) for key in _settled(stored, _sorted(users).passwords, rules)}
 
 
@@ -136,9 +136,9 @@ def _settled(stored: Stored, given: Mapping[bytes, str], rules: Rules) -> set[by
 
 
 def make_plan(stored: Stored, users: Sequence[User], rules: Rules, remove_home: bool = False) -> Plan:
-    """Decide how FTPS users become what ``users`` says; who is not in it stays, unless ``rules.purge``.
+    """Plan how FTPS users become as in ``users``; other users stay, unless ``rules.purge``.
 
-    Raises SecureFtpError for what cannot or must not be done.
+    Raises SecureFtpError for changes that cannot or must not be made.
     """
     passwords.validate_rounds(rules.rounds)
     wishes = _sorted(users)
@@ -157,7 +157,7 @@ def make_plan(stored: Stored, users: Sequence[User], rules: Rules, remove_home: 
     if missing and stored.guest is None:
         obstacle = Problem(
             "guest_username",
-            found=f"the system user {stored.server.guest!r} who owns the directories does not exist",
+            found=f"the system user {stored.server.guest!r}, the owner of the directories, does not exist",
             remedy="install vsftpd, name another user, or set create_home: false",
         )
     new = tuple(stored.homes[name].path for name in missing if stored.homes[name].found is None)
@@ -166,7 +166,7 @@ def make_plan(stored: Stored, users: Sequence[User], rules: Rules, remove_home: 
 
 
 def after(plan: Plan) -> Stored:
-    """What is stored once ``plan`` is done; a hash that is still to be made is an empty one of its kind."""
+    """What is stored after ``plan`` is done; STAND_IN stands for a hash that is still to be made."""
     stored: Stored = plan.stored
     records = {
         key: passwords.locked(text(value)).encode() for key, value in stored.records.items() if key in stored.locked
@@ -213,7 +213,7 @@ def _records(stored: Stored, wishes: _Wishes, rules: Rules) -> WriteRecords:
     to_hash = {key: password for key, password in wishes.passwords.items() if key not in known}
     to_be_locked = {key for key, locked in wishes.locks.items() if locked}
     to_be_locked.update(key for key in stored.locked if wishes.locks.get(key, True))
-    # A plaintext password cannot be locked: behind the mark it would be another plaintext password.
+    # A plaintext password cannot be locked: with the mark before it, it would be another plaintext password.
     for key in stored.plaintext if rules.hash_plaintext else stored.plaintext & to_be_locked:
         if key not in changes and key not in to_hash:
             to_hash[key] = text(current[key])
@@ -238,8 +238,8 @@ def _refuse_hashes_for_plaintext_service(
     if to_hash or any(value is not None for value in changes.values()):
         raise SecureFtpError(
             service.path,
-            found="pam_userdb compares plaintext passwords (no crypt=crypt on its auth line), so a stored hash would"
-            " lock its user out",
+            found="pam_userdb compares plaintext passwords (no crypt=crypt on its auth line), so a user with a stored"
+            " hash could not log in",
             remedy="run ftp_users with hash_plaintext: true to hash the database and switch the service over",
         )
 
@@ -270,7 +270,7 @@ def _outcome(stored: Stored, wishes: _Wishes, write: WriteRecords) -> Outcome:
 
 
 def _what(stored: Stored, write: WriteRecords, key: bytes) -> str:
-    """What of a user who is there changes: one word."""
+    """What changes for an existing user: one word."""
     value, known = write.changes[key] or b"", stored.records[key]
     if key in stored.plaintext and write.to_hash.get(key) == text(known):
         return HASHED
@@ -282,7 +282,7 @@ def _what(stored: Stored, write: WriteRecords, key: bytes) -> str:
 
 
 def _missing_homes(stored: Stored, wishes: _Wishes) -> list[str]:
-    """Names of users whose directory is to be made or corrected."""
+    """Names of users whose directory is to be created or corrected."""
     present = (user.name for key, user in wishes.users.items() if key not in wishes.gone)
     known = ((name, stored.homes[name]) for name in present if name in stored.homes)
     ids = stored.guest or (-1, -1)
@@ -309,7 +309,7 @@ def _deletions(stored: Stored, gone: Sequence[str]) -> tuple[RemoveHome, ...]:
     if homes.root is None:
         raise SecureFtpError(
             "remove_home",
-            found=f"{homes.pattern!r} does not end in {homes.token!r}, so what else is in it is unknown",
+            found=f"{homes.pattern!r} does not end in {homes.token!r}, so a directory may contain other files too",
             remedy="remove the directories by hand",
         )
     known = ((name, stored.homes[name]) for name in gone if name in stored.homes)

@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""How FTPS users are to be treated: the options of the modules."""
+"""How FTPS users are managed: the options of the modules."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HOME_MODE = 0o700
 
 @dataclass(frozen=True)
 class Rules:
-    """How to treat users and what belongs to them."""
+    """How to manage users and their directories."""
 
     purge: bool = False
     update_password: str = "always"
@@ -28,5 +28,5 @@ class Rules:
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> Rules:
-        """Those of ``options`` that are rules; others may stand beside them, an older version's too."""
+        """The rules in ``options``, which may contain other options too, also those of an older version."""
         return cls(**{one.name: options[one.name] for one in fields(cls) if one.name in options})

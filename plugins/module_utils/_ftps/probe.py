@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""What an FTPS server of this host really serves: greet it and complete a TLS handshake. Nobody is logged in."""
+"""What an FTPS server of this host really serves: read its greeting and complete a TLS handshake, without a log-in."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._host.serving im
 
 @dataclass(frozen=True)
 class Served:
-    """What a server showed: the last line of its greeting, the TLS version, and its certificate in DER."""
+    """What a server sent: the last line of its greeting, the TLS version, and its certificate in DER."""
 
     greeting: str
     tls: str | None
@@ -23,9 +23,9 @@ class Served:
 
 
 def probe(host: str, port: int, implicit: bool) -> Served:
-    """Greet one server; raises OSError (ssl.SSLError is one) when it does not answer as an FTPS server does."""
+    """Ask one server; raises OSError (ssl.SSLError is one) when it does not answer like an FTPS server."""
     context = ssl.create_default_context()
-    # Only what TLS shows is asked here; nothing is sent that a stranger must not see.
+    # No verification: only the TLS handshake is done, and nothing secret is sent.
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     with connect(host, port) as plain:
@@ -44,7 +44,7 @@ def _served(tls: ssl.SSLSocket, greeting: str) -> Served:
 
 
 def expect(connection: socket.socket, code: str) -> str:
-    """Return the next answer's last line; raises OSError when its code is another."""
+    """Return the last line of the next answer; raises OSError when it has another code."""
     received = b""
     while True:
         lines = received.decode("utf-8", "replace").splitlines()
@@ -52,10 +52,10 @@ def expect(connection: socket.socket, code: str) -> str:
             break
         part = connection.recv(4096)
         if not part:
-            raise OSError(f"expected an answer {code}, but it closed the connection after {received!r}")
+            raise OSError(f"expected an answer {code}, found the connection closed after {received!r}")
         received += part
         if len(received) > 65536:
-            raise OSError(f"expected an answer {code}, found no end of it in {len(received)} bytes")
+            raise OSError(f"expected an answer {code}, found {len(received)} bytes without the end of an answer")
     if not lines[-1].startswith(code):
         raise OSError(f"expected an answer {code}, found {lines[-1]!r}")
     return lines[-1]
@@ -64,8 +64,8 @@ def expect(connection: socket.socket, code: str) -> str:
 def serves_another_certificate(options: Mapping[str, str]) -> bool:
     """Whether the vsftpd with ``options`` (see parse) serves another certificate than its file holds now.
 
-    vsftpd reads it at its start only. No time stamp tells: a renewed file may come with its own, older one. False when
-    nothing answers or the file cannot be read, which others say.
+    vsftpd reads it at its start only. A time stamp does not show this: a renewed file may keep an older one. False when
+    no server answers or the file cannot be read; other checks report that.
     """
     path = options.get("rsa_cert_file", "")
     if not _is_yes(options, "ssl_enable") or not path or options.get("dsa_cert_file"):

@@ -3,7 +3,7 @@
 # PRIVATE: for use inside this collection only; may change without notice.
 """What the live configuration says about FTPS users: vsftpd.conf, and the PAM service it names.
 
-Nothing else remembers it, so this works on a server that was set up by hand as well. Defaults are
+It is not stored anywhere else, so this also works on a server that was set up by hand. Defaults are
 those of vsftpd.conf(5).
 """
 
@@ -33,27 +33,27 @@ _MAX_PERSONAL = 1 << 20
 
 @dataclass(frozen=True)
 class Homes:
-    """Where users start: ``pattern`` as in vsftpd's ``local_root``, ``token`` standing for the name."""
+    """Where users start: ``pattern`` is vsftpd's ``local_root``, in which ``token`` stands for the user name."""
 
     pattern: str
     token: str = DEFAULT_TOKEN
     config_directory: str = ""
-    """vsftpd's ``user_config_dir``, '' without one; its file NAME overrides settings for that user."""
+    """vsftpd's ``user_config_dir``, '' if not set; its file NAME overrides settings for the user NAME."""
 
     @property
     def shared(self) -> bool:
-        """Whether everybody starts in the same directory."""
+        """Whether all users start in the same directory."""
         return not self.token or self.token not in self.pattern
 
     @property
     def root(self) -> str | None:
-        """The directory directly above every user's own; None when there is no such directory."""
+        """The parent of all users' directories; None when they do not have the same parent."""
         root, last = os.path.split(self.pattern.rstrip("/"))
         return root if self.token and last == self.token and self.token not in root else None
 
     @property
     def above(self) -> str:
-        """The directory that all of them are somewhere below."""
+        """The directory above all of them, directly or not."""
         return os.path.dirname(self.pattern if self.shared else self.pattern.split(self.token)[0] + "x")
 
     def of(self, name: str) -> str:
@@ -61,9 +61,9 @@ class Homes:
         return self.own(name) or self.by_pattern(name)
 
     def own(self, name: str) -> str | None:
-        """Return the directory that the user's own file gives, where that is another than everybody's pattern says.
+        """Return the directory in the user's own file, if it differs from the pattern for all users.
 
-        It is the administrator's: nobody but they make or remove it.
+        Only the administrator creates or removes such a directory.
         """
         options = self.personal(name)
         root = options.get("local_root")
@@ -74,7 +74,7 @@ class Homes:
         return None if os.path.normpath(path) == os.path.normpath(self.by_pattern(name)) else path
 
     def personal(self, name: str) -> dict[str, str]:
-        """Return the settings of the user's own file; none when there is none or it cannot be read.
+        """Return the settings of the user's own file; empty when it does not exist or cannot be read.
 
         Source: twoprocess.c of vsftpd: the file is read before ``user_sub_token`` is replaced in ``local_root``.
         """
@@ -91,21 +91,21 @@ class Homes:
             return {}
 
     def personal_file(self, name: str) -> str:
-        """The path of the user's own file, whether or not it is there; '' for a name that leads elsewhere."""
+        """The path of the user's own file, existing or not; '' if the name leads to another directory."""
         if not self.config_directory or "/" in name or "\0" in name or name in ("", ".", ".."):
             return ""
         return os.path.join(self.config_directory, name)
 
     def by_pattern(self, name: str) -> str:
-        """Return the start directory of user ``name`` where no own file gives another one."""
+        """Return the start directory of user ``name`` if the user's own file does not name another one."""
         return self.pattern if self.shared else self.pattern.replace(self.token, name)
 
 
 @dataclass(frozen=True)
 class Server:
-    """The FTPS users' side of a server; None for what is neither given nor found.
+    """What matters for the FTPS users of a server; values that are neither given nor found are None.
 
-    ``database`` is the file, with ``.db``. ``service`` is None too when it reads another database.
+    ``database`` is the file, with ``.db``. ``service`` is also None when it reads another database.
     """
 
     database: str
@@ -122,9 +122,9 @@ def discover(
     guest_username: str | None = None,
     pam_directory: str = PAM_DIRECTORY,
 ) -> Server:
-    """Fill in what is not given from the live configuration.
+    """Read values that are not given from the live configuration.
 
-    Raises SecureFtpError when the database is neither given nor to be found, or a file named cannot be read.
+    Raises SecureFtpError when the database is neither given nor found, or a named file cannot be read.
     """
     path, options = _options(config)
     service_name = pam_service or options.get("pam_service_name") or (DEFAULT_SERVICE if path else None)
@@ -149,7 +149,7 @@ def discover(
 
 
 def guest_ids(guest: str) -> tuple[int, int] | None:
-    """Return uid and gid of the system user every FTPS user acts as; None when it does not exist."""
+    """Return uid and gid of the system user that every FTPS user is mapped to; None when it does not exist."""
     found = local_account(guest)
     return None if found is None else (found.uid, found.gid)
 

@@ -1,23 +1,23 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""Ending FTPS sessions: who was locked, removed or given another password goes now, not when the session ends.
+"""End the FTPS sessions of users who were locked, removed or given another password.
 
-Called after the record was changed. What logs in from then on was checked against the new one and is left alone; a
-log-in that was being checked at that moment is not.
+Called after the record was changed. Later log-ins were checked against the new record and are left alone; a log-in
+that is being checked at that moment is ended.
 
-Tried with vsftpd 3.0.3, and the ending of sessions with 3.0.5 too: the daemon starts a process for each connection,
-which is root in the host's root directory until somebody has logged in, with a child that talks to the network. That
-child hands it a name and a password through a stream socket; it asks PAM, and when they are right it starts the process
-of the session, which takes the user's directory as its root. ``user_config_dir`` and setproctitle are not needed to
-find that: /proc/PID/root is the directory. SIGTERM is ignored; SIGKILL of one process ends the others of its session,
-and neither the daemon nor another session.
+Tried with vsftpd 3.0.3, and ending sessions with 3.0.5 too: the daemon starts a process for each connection. It runs as
+root, in the host's root directory, until a user has logged in, and has a child that talks to the network. That child
+sends it a name and a password through a stream socket; it asks PAM, and if they are right it starts the process of the
+session, whose root is the user's directory. /proc/PID/root shows that directory, so ``user_config_dir`` and
+setproctitle are not needed. SIGTERM is ignored; SIGKILL of one process ends the other processes of its session, but not
+the daemon or another session.
 
-Where inetd, xinetd or a socket of systemd accepts the connections there is no daemon, and what it starts for each is no
-child of a vsftpd.
+If inetd, xinetd or a socket of systemd accepts the connections, there is no daemon, and the process of a connection is
+not the child of a vsftpd.
 
-Nothing says whose password is being checked, so it is waited for: a process that waits for its child to hand over the
-next password has nothing old in hand. PAM modules that ask a service wait for it in poll(2) and not in read(2).
+It is unknown whose password is being checked, so the check is waited for: a process that waits for the next password
+from its child has finished with the old one. PAM modules that ask a service wait for it in poll(2), not in read(2).
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._host.sessions i
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.sockets import listening_sockets, socket_inodes
 
 _PAUSE = 0.02
-_WAITS_FOR_CHILD = "unix_stream_"  # the beginning of what wchan of proc(5) says
+_WAITS_FOR_CHILD = "unix_stream_"  # how the value of wchan, proc(5), begins
 
 
 def end_ftps_sessions(directories: Iterable[str], seconds: float = SECONDS) -> list[str]:
-    """End the vsftpd sessions whose root is one of ``directories``; return warnings about what is still there.
+    """End the vsftpd sessions whose root is one of ``directories``; return warnings about those still there.
 
-    A directory that several users share is for the caller to leave out. The root of this host never counts: it is that
-    of the daemon itself. A password that is still being checked after ``seconds`` is not waited for any longer: that
-    connection, whoever's it is, is closed.
+    The caller leaves out directories that several users share. The root directory of this host never counts: it is the
+    daemon's own. If a password is still being checked after ``seconds``, that connection is closed, whichever user it
+    belongs to.
     """
     host = proc.identity("/")
     wanted = {found for found in map(proc.identity, directories) if found and found != host}
@@ -58,10 +58,10 @@ def end_ftps_sessions(directories: Iterable[str], seconds: float = SECONDS) -> l
 
 
 def _next(before: Sequence[Process], wanted: Collection[object]) -> tuple[list[Process], list[Process]]:
-    """Of processes that were there ``before``, and what they have started since: who is checking, and who has arrived.
+    """Of the processes ``before`` and their children since: those still checking, and those in a ``wanted`` directory.
 
-    First who has not finished, then the children: who has is seen with the session it has started. Who was on the way
-    into one of the directories ``wanted`` may be there by now.
+    The processes are looked at before their children, so that the session which a finished check has started is seen.
+    A process that was on its way into one of the directories ``wanted`` may be there by now.
     """
     checking = _checking(before)
     parents = {one.pid for one in before}
@@ -75,14 +75,14 @@ def _of_vsftpd() -> list[Process]:
 
 
 def _serves_one(process: Process) -> bool:
-    """Whether it has a connection and does not listen, as what inetd starts; the daemon listens all the time."""
+    """Whether it has a connection and does not listen, as a process that inetd starts; the daemon always listens."""
     held = socket_inodes(str(process.pid))
-    # Of the network it is in, which may be another one than this program's.
+    # The sockets of its own network namespace, which may differ from this program's.
     return bool(held) and not held.intersection(listening_sockets(f"{proc.PROC}/{process.pid}"))
 
 
 def _checking(found: Iterable[Process]) -> list[Process]:
-    """Those that may be checking a password, or be on their way from there into a user's directory."""
+    """Those that may be checking a password, or be on their way into a user's directory after that."""
     host = proc.identity("/")
     everybody = _of_vsftpd()
     pids = {one.pid for one in everybody}
@@ -94,7 +94,7 @@ def _checking(found: Iterable[Process]) -> list[Process]:
         one
         for one in found
         if (one.parent in pids or _serves_one(one))  # not the daemon
-        and children.get(one.pid, 0) < 2  # with two, one for the network and the session, it is past that
+        and children.get(one.pid, 0) < 2  # two children, for the network and the session: the check is over
         and proc.root_of(one) == host
         and not proc.waits_in(one).startswith(_WAITS_FOR_CHILD)
         and proc.is_running(one)

@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""FTPS users as they are: their records and directories, read once into a value."""
+"""The current state of FTPS users: their records and directories, read once into a value."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._users.user impo
 
 
 class Home(NamedTuple):
-    """Where a user starts, and what is there. ``own``: the administrator gave it, so nobody else changes it."""
+    """A user's start directory, and what exists there. ``own``: the administrator chose it, so it is never changed."""
 
     path: str
     found: Entry | None = None
     own: bool = False
 
     def is_kept(self, guest: tuple[int, int] | None) -> bool:
-        """Whether it stays as it is: the administrator's, or there and the ``guest``'s already.
+        """Whether it stays as it is: it is the administrator's, or it exists and belongs to ``guest`` already.
 
-        Its group and mode may be what somebody else on the host lives by, such as a web server.
+        Another service of the host, such as a web server, may depend on its group and mode.
         """
         found = self.found
         return self.own or (guest is not None and found is not None and found.is_directory and found.uid == guest[0])
@@ -37,11 +37,11 @@ class Home(NamedTuple):
 
 @dataclass(frozen=True)
 class Stored:
-    """The users of ``server``, of whom at least those who were asked for are here.
+    """The users of ``server``, at least those that were asked for.
 
-    ``records`` are as they would be unlocked, ``locked`` whose are not; ``plaintext`` whose are passwords. ``homes``
-    are of those whose directory may be of interest. ``view`` is the version of the database, None for one that is
-    made up.
+    ``records`` are without the mark of a lock, ``locked`` the keys of locked records, ``plaintext`` the keys of records
+    with a plaintext password. ``homes`` are the directories that a plan may need. ``view`` is the version of the
+    database, None for a state that was not read from it.
     """
 
     server: Server
@@ -55,14 +55,14 @@ class Stored:
     view: View | None = field(default=None, repr=False)
 
     def user(self, name: str) -> User:
-        """``name`` as a User of FTPS that a plan would leave as it is."""
+        """``name`` as a User of FTPS that a plan would not change."""
         key = name.encode("utf-8")
         if key not in self.records:
             return User(name, present=False)
         return User(name, True, None, text(self.records[key]), ("ftps",), None, key in self.locked)
 
     def described(self, name: str) -> dict[str, Any] | None:
-        """Name, scheme of the password, lock and directory; None for nobody."""
+        """Name, scheme of the password, lock and directory; None if there is no such user."""
         key, homes = name.encode("utf-8"), self.server.homes
         if key not in self.records:
             return None
@@ -75,7 +75,7 @@ class Stored:
         }
 
     def with_records(self, view: View, names: Collection[str] | None) -> Stored:
-        """The same with the records of ``names`` (None: everybody) in ``view``."""
+        """The same with the records of ``names`` (None: all users) in ``view``."""
         keys = None if names is None else [name.encode("utf-8") for name in names]
         found = view.all() if keys is None else view.select(keys)
         records, locked = without_locks(found)
@@ -90,9 +90,10 @@ class Stored:
 def read_state(
     server: Server, names: Collection[str] | None, homes: bool = False, mounts: bool = False, everybody: bool = False
 ) -> Stored:
-    """Read the records of ``names`` (None: everybody), with ``homes`` directories, with ``mounts`` what is mounted.
+    """Read the records of ``names`` (None: all users); with ``homes`` also directories, with ``mounts`` also mounts.
 
-    ``everybody`` reads the records of all, and the directories too where they may be deleted. Raises SecureFtpError.
+    ``everybody`` reads all records, and with ``mounts`` all directories too, as they may be deleted. Raises
+    SecureFtpError.
     """
     stored = Stored(server).with_records(read(server.database), None if everybody else names)
     if not homes or server.homes is None or server.homes.shared:
@@ -124,7 +125,7 @@ def _homes(homes: Homes, names: Sequence[str]) -> dict[str, Home]:
 
 
 def describe(server: Server, name: str | None = None) -> dict[str, Any]:
-    """Return who exists: name, scheme and directory of each, and who has a plaintext password."""
+    """Return the existing users: name, scheme and directory of each, and which have a plaintext password."""
     stored = Stored(server).with_records(read(server.database), None if name is None else [name])
     names = sorted(stored.records) if name is None else [name.encode("utf-8")]
     users = [found for found in (stored.described(text(key)) for key in names) if found]
@@ -138,22 +139,22 @@ def describe(server: Server, name: str | None = None) -> dict[str, Any]:
 
 
 def without_locks(records: Mapping[bytes, bytes]) -> tuple[Mapping[bytes, bytes], set[bytes]]:
-    """Return the records as they would be unlocked, and the keys of those that are locked."""
+    """Return the records without the mark of a lock, and the keys of those that are locked."""
     marked = {key: passwords.unlocked(text(value)) for key, value in records.items() if value[:1] == b"!"}
     behind = {key: value.encode("utf-8") for key, value in marked.items() if value is not None}
     return {**records, **behind} if behind else records, set(behind)
 
 
 def plaintext_keys(records: Mapping[bytes, bytes], server: Server) -> set[bytes]:
-    """Return whose record is a plaintext password.
+    """Return the keys of records that are a plaintext password.
 
-    A DES hash looks like a password of 13 letters: it counts as one where the service compares
-    plaintext, or where other records are certainly plaintext.
+    A DES hash looks like a password of 13 letters: it counts as a password if the service compares
+    plaintext, or if other records are certainly plaintext.
     """
     certain, ambiguous = set(), set()
     for key, value in records.items():
         if value[:3] == b"$6$" and len(value) >= 91:
-            continue  # the common case; a damaged one still cannot be taken for a password worth keeping
+            continue  # the common case; even a damaged hash is not a password worth keeping
         found = passwords.scheme(text(value))
         if found == passwords.PLAINTEXT:
             certain.add(key)

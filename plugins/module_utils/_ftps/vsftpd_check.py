@@ -1,10 +1,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""Whether vsftpd can serve with a configuration: what vsftpd itself says, and what it fails to say.
+"""Whether vsftpd can serve with a configuration: what vsftpd itself reports, and what it does not report.
 
-vsftpd has no configuration test. Started without a socket it parses the file, loads the certificates and
-gives up with one known sentence, which is as good. It says nothing of unknown users, missing directories,
+vsftpd has no configuration test. Started without a socket, it parses the file, loads the certificates and
+ends with one known sentence, which serves as a test. It does not report unknown users, missing directories,
 bad numbers or swapped ports: those end sessions, or the listener, later and silently.
 
 Source of facts: main.c, parseconf.c, ssl.c, standalone.c, privops.c of vsftpd 3.0.5, and trials against
@@ -33,7 +33,7 @@ _PORTS = ("listen_port", "ftp_data_port")
 _OCTAL = re.compile(r"(local|anon)_umask|file_open_mode|chown_upload_mode")
 _NUMBER = re.compile(r".*_(port|timeout|rate)|max_.*|delay_.*|trans_chunk_size")
 
-# What the distributions' builds assume where the file is silent.
+# Defaults of the distributions' builds.
 _DEFAULTS = {
     "listen": "NO",
     "listen_ipv6": "NO",
@@ -57,7 +57,7 @@ _LARGEST = 2**31 - 1
 
 
 def needs_restart(name: str) -> bool:
-    """Whether a reload does not apply option ``name``: the listener makes its socket and its TLS context once."""
+    """Whether a reload does not apply option ``name``: the listener creates its socket and its TLS context once."""
     return _RESTART.fullmatch(name) is not None
 
 
@@ -67,10 +67,10 @@ def check_values(options: Mapping[str, str]) -> None:
 
 
 def check_host(options: Mapping[str, str], check_mode: bool = False) -> list[str]:
-    """Raise SecureFtpError, listing every finding, when this host lacks what ``options`` name.
+    """Raise SecureFtpError, listing every finding, when this host lacks something that ``options`` name.
 
-    With ``check_mode`` things that do not exist are returned as text instead: an earlier task of the same
-    run may be the one that makes them.
+    With ``check_mode``, findings about missing things are returned as text instead: in a real run an earlier
+    task may create them.
     """
     absent: list[Problem] = []
     broken: list[Problem] = []
@@ -83,7 +83,7 @@ def check_host(options: Mapping[str, str], check_mode: bool = False) -> list[str
 def ask_vsftpd(binary: str, options: Mapping[str, str], text: str, check_mode: bool = False, timeout: int = 20) -> None:
     """Raise SecureFtpError with vsftpd's own message when it does not accept ``text``.
 
-    With ``check_mode`` certificates that do not exist yet are not asked about.
+    With ``check_mode``, certificates that do not exist yet are not checked.
     """
     said = refusal(binary, options, text, check_mode, timeout)
     if said is not None:
@@ -100,7 +100,7 @@ def refusal(
     with tempfile.NamedTemporaryFile("w", prefix="vsftpd-", suffix=".conf") as conf:
         conf.write(text)
         conf.flush()
-        # It answers on descriptor 0, where the client's socket would be.
+        # vsftpd answers on descriptor 0, where the client's socket would be.
         answer = run_as_inetd([binary, conf.name, *overrides], seconds=timeout)
         said = answer.out.strip().replace("500 OOPS: ", "")
     if _INETD in said:
@@ -122,7 +122,7 @@ def _get(options: Mapping[str, str], name: str) -> str:
 
 
 def value_findings(options: Mapping[str, str]) -> Iterator[Problem]:
-    """Yield what cannot work on any host, its subject the option, or several."""
+    """Yield what cannot work on any host; the subject is one option, or several."""
     for name, value in options.items():
         if _OCTAL.fullmatch(name) and not re.match(r"0[0-7]{0,4}\Z", value):
             yield Problem(name, "an octal number starting with 0, such as '077'", repr(value), "quote it in YAML")
@@ -137,7 +137,7 @@ def value_findings(options: Mapping[str, str]) -> Iterator[Problem]:
 
 def _listener_findings(options: Mapping[str, str]) -> Iterator[Problem]:
     if _is_yes(options, "listen") and _is_yes(options, "listen_ipv6"):
-        remedy = "vsftpd takes one (listen_ipv6=YES alone serves IPv4 too)"
+        remedy = "vsftpd accepts only one of them (listen_ipv6=YES alone serves IPv4 too)"
         yield Problem("listen and listen_ipv6", found="are both YES", remedy=remedy)
     for name, parser, kind in (
         ("listen_address", ipaddress.IPv4Address, "IPv4"),
@@ -190,7 +190,7 @@ def _access_findings(options: Mapping[str, str]) -> Iterator[Problem]:
 
 
 def host_findings(options: Mapping[str, str]) -> Iterator[tuple[Problem, bool]]:
-    """Yield what this host lacks, its subject the option; and whether it is an absence."""
+    """Yield what is wrong on this host, with the option as subject, and whether something does not exist."""
     for name in _users_in_use(options):
         user = _get(options, name)
         try:
@@ -202,7 +202,7 @@ def host_findings(options: Mapping[str, str]) -> Iterator[tuple[Problem, bool]]:
         try:
             mode = os.stat(path).st_mode
         except OSError as error:
-            # PurePath of an existing thing that cannot be reached is a fault, not an absence.
+            # Only a file that does not exist is an absence; one that cannot be reached is a fault.
             yield Problem(name, found=f"{path}: {error.strerror}"), isinstance(error, FileNotFoundError)
             continue
         if stat.S_ISDIR(mode) != is_directory:
@@ -225,7 +225,7 @@ def _users_in_use(options: Mapping[str, str]) -> list[str]:
 
 
 def _paths_in_use(options: Mapping[str, str]) -> Iterator[tuple[str, str, bool]]:
-    """Yield option, path and whether a directory is meant, of all that must be there when a session starts."""
+    """Yield option, path and whether it is a directory, for everything that must exist when a session starts."""
     for name in ("secure_chroot_dir", "user_config_dir"):
         if _get(options, name):
             yield name, _get(options, name), True
@@ -238,7 +238,7 @@ def _paths_in_use(options: Mapping[str, str]) -> Iterator[tuple[str, str, bool]]
         if _is_yes(options, switch):
             yield name, _get(options, name), False
     if _is_yes(options, "xferlog_enable") and not _is_yes(options, "syslog_enable"):
-        # As in vsf_log_init: the standard format goes to the one file, everything else to the other.
+        # As in vsf_log_init: the standard format goes to xferlog_file, everything else to vsftpd_log_file.
         name = "xferlog_file" if _is_yes(options, "xferlog_std_format") else "vsftpd_log_file"
         yield name, os.path.dirname(_get(options, name)) or "/", True
     for name, path in certificate_files(options).items():
@@ -246,20 +246,20 @@ def _paths_in_use(options: Mapping[str, str]) -> Iterator[tuple[str, str, bool]]
 
 
 def certificate_files(options: Mapping[str, str]) -> dict[str, str]:
-    """Return the paths of the certificate and of the key ``options`` make use of, by the names of the settings."""
+    """Return the paths of the certificate and the key that ``options`` use, by the names of the settings."""
     if not _is_yes(options, "ssl_enable"):
         return {}
     return {name: options[name] for name in ("rsa_cert_file", "rsa_private_key_file") if options.get(name)}
 
 
 def _certificate_hint(options: Mapping[str, str], said: str) -> str:
-    """Return the reason why OpenSSL does not take the certificate or its key: vsftpd does not tell."""
+    """Return the reason why OpenSSL does not accept the certificate or its key, which vsftpd does not report."""
     files = certificate_files(options)
     if "SSL: cannot load" not in said or "rsa_cert_file" not in files:
         return ""
     where = " and ".join(files.values())
     try:
-        # An empty answer to the question for a pass phrase: never wait for a terminal.
+        # Answer a request for a pass phrase with an empty one: never wait for a terminal.
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(
             files["rsa_cert_file"], files.get("rsa_private_key_file"), password=lambda: ""
         )

@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""The text of vsftpd.conf: read it as vsftpd does, write it so that vsftpd reads what was meant.
+"""The text of vsftpd.conf: read it as vsftpd does, and write it so that vsftpd reads the same values.
 
 Source of facts: vsftpd.conf(5), parseconf.c of vsftpd 3.0.3 and 3.0.5, and trials against both.
 """
@@ -18,7 +18,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def parse(text: str) -> dict[str, str]:
-    """Return the settings of a vsftpd.conf, in the file's order; of a repeated one the last counts.
+    """Return the settings of a vsftpd.conf, in the file's order; if one is repeated, the last counts.
 
     Comments, blank lines and lines without ``=`` are skipped; values are taken literally, as vsftpd does.
     """
@@ -37,7 +37,7 @@ def render(options: Mapping[str, object]) -> str:
     """Return the vsftpd.conf for ``options``, in their order, a bool as YES or NO.
 
     Options set to None are left out: vsftpd's built-in value stays.
-    Raises SecureFtpError for a name or a value that no line of the file can carry.
+    Raises SecureFtpError for a name or a value that a line of the file cannot contain.
     """
     return "".join(
         f"{_valid_name(name)}={_value_text(name, value)}\n" for name, value in options.items() if value is not None

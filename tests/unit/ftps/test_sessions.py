@@ -298,7 +298,7 @@ def test_what_outlives_its_end_is_said(homes: Path, monkeypatch: pytest.MonkeyPa
 def test_sessions_that_cannot_be_told_apart_are_said_to_go_on(tmp_path: Path) -> None:
     server = Server(str(tmp_path / "users.db"), None, Homes("/srv/all", ""), "ftp")
     (warning,) = end_sessions(["ann", "bob"], server)
-    assert warning.startswith("ann, bob: FTPS sessions that are open go on")
+    assert warning.startswith("ann, bob: open FTPS sessions stay open")
     (tmp_path / "ann").write_text("local_root=/srv/both\n")
     (tmp_path / "bob").write_text("local_root=/srv/both\n")
     server = Server(str(tmp_path / "users.db"), None, Homes("/home/vftp/$USER", "$USER", str(tmp_path)), "ftp")
