@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""The steps of a plan for SFTP users, done: by the distribution's own tools, by file descriptor, sshd asked first."""
+"""Run the steps of a plan for SFTP users: with the distribution's own tools, by file descriptor, after asking sshd."""
 
 from __future__ import annotations
 
@@ -49,24 +49,24 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._users.passwords
 
 
 def apply(plan: Plan, again: Callable[[Plan], Plan]) -> Plan:
-    """Run the steps of ``plan``, or of what ``again`` makes of it now; return what was run, with its warnings.
+    """Run the steps of the plan that ``again`` returns for ``plan``; return what was run, with its warnings.
 
-    Raises SecureFtpError before any credential is stored when sshd would not jail the accounts. What goes wrong later
-    says what was done. At the end all of it is flushed to disk.
+    Raises SecureFtpError before any credential is stored when sshd would not jail the accounts. A later error says
+    what was done. At the end everything is flushed to disk.
     """
     with accounts_lock():
         plan = again(plan)
         plan.expect_ready()
         warnings = list(plan.outcome.warnings)
         run_steps(plan.steps, lambda step: warnings.extend(_ACTS[type(step)](step) or ()))
-        # Before anybody forgets what was to be done, and before FTPS follows: also where a killed run has done it all.
+        # Before the journal is closed and FTPS follows. Needed without steps too: a killed run may have done them all.
         flush_accounts(plan.stored.etc)
         flush([plan.stored.jail.directory, plan.stored.jail.keys_directory])
         return replace(plan, outcome=replace(plan.outcome, warnings=warnings))
 
 
 def delete(plan: Plan) -> list[str]:
-    """Delete the homes that go with a plan that was run; return which."""
+    """Delete the homes that a plan deletes, after it was run; return their paths."""
     done = [step.said for step in plan.steps if isinstance(step, steps.RemoveAccounts)]
     with accounts_lock():
         return run_deletions(plan, remove_home, done)
@@ -79,7 +79,7 @@ def _drop_keys(step: steps.DropKeys) -> None:
 
 
 def _create(step: steps.CreateAccounts) -> None:
-    """Make the accounts, and see that they are what was wanted: nobody else may have the id that opens their files."""
+    """Create the accounts and check their ids: no other account may have the id that gives access to their files."""
     create_accounts(step.uids, step.group, step.shell, step.taken)
     made = made_accounts(list(step.uids))
     for name, uid in step.uids.items():
@@ -91,12 +91,12 @@ def _create(step: steps.CreateAccounts) -> None:
                 f"user {name!r}",
                 f"the new account to have {wanted}",
                 found=what,
-                remedy="another program makes accounts at the same time; try again",
+                remedy="another program creates accounts at the same time; try again",
             )
 
 
 def _assert_jail(step: steps.AssertJail) -> list[str]:
-    """Ask sshd; warnings for what is let pass."""
+    """Ask sshd; return warnings about problems that are not errors."""
     prepare_host()
     warnings = []
     for one in step.classes:

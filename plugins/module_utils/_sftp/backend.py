@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""SFTP as a backend: the members of one group, who are accounts of this host."""
+"""SFTP as a backend: the users are the members of one group, accounts of this host."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._users.user impo
 
 
 class Sftp:
-    """The users of the group ``rules`` names; ``etc`` holds the account files."""
+    """The users of the group in ``rules``; ``etc`` contains the account files."""
 
     protocol = "sftp"
     whole = False
@@ -40,7 +40,7 @@ class Sftp:
 
     @classmethod
     def at(cls, place: Mapping[str, Any]) -> Sftp:
-        """Return what ``place`` of an earlier process said, or what sshd's configuration says."""
+        """Return the backend of a ``place`` from an earlier process, or else of sshd's configuration."""
         rules = place.get("rules") or {}
         return cls(Rules.of(rules if "group" in rules else {**rules, "group": discovered_group(read_settings())}))
 
@@ -48,7 +48,7 @@ class Sftp:
         return {"rules": asdict(replace(self.rules, purge=False))}
 
     def jail(self) -> Jail:
-        """Where the users are."""
+        """The jail of the users."""
         rules = self.rules
         return locate(read_settings(rules.config), rules.group, rules.directory, rules.keys_directory)[0]
 
@@ -65,7 +65,7 @@ class Sftp:
         return plan.settled(stored, users, self.rules)
 
     def plan(self, stored: Stored, users: Sequence[User], remove_home: bool = False) -> Plan:
-        # A name such as ``../x`` that others wrote into the database of FTPS has no account and no files.
+        # A name such as ``../x``, which another program wrote into the database of FTPS, has no account and no files.
         return plan.make_plan(stored, [user for user in users if is_component(user.name)], self.rules, remove_home)
 
     def after(self, done: Plan) -> Stored:
@@ -78,7 +78,7 @@ class Sftp:
         return apply.apply(wanted, self._again)
 
     def _again(self, wanted: Plan) -> Plan:
-        """``wanted``, or what it is now: account files, keys and sshd's configuration may have changed since."""
+        """``wanted``, or a new plan if account files, keys or sshd's configuration have changed since."""
         if is_current(wanted.stored):
             return wanted
         names = [user.name for user in wanted.users]

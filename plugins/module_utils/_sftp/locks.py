@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""How the account of an SFTP user is locked, and when it expires: one reading of shadow(5), wherever it is asked."""
+"""How the account of an SFTP user is locked, and when it expires: the only reading of shadow(5) for this."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts i
 
 _EPOCH = datetime.date(1970, 1, 1)
 
-# A lock keeps an expiry that was there before it in front of the password, where unlocking finds it.
+# A lock stores the previous expiry before the password, where unlocking finds it.
 _LOCKED = re.compile(r"!(?:expires=(?P<day>[0-9]+)!)?(?P<stored>.+)")
 
 
 class LockState(NamedTuple):
-    """How an account is locked: ``full`` shuts out password and key, ``mark`` stands before the password ``stored``.
+    """How an account is locked: ``full`` denies password and key, ``mark`` stands before the password ``stored``.
 
     ``mark`` alone is what ``passwd --lock`` does: keys still work.
     """
@@ -35,24 +35,24 @@ class LockState(NamedTuple):
 
     @property
     def is_pending(self) -> bool:
-        """Whether no password was ever set: making the account was cut short. A locked one may look like that."""
+        """Whether no password was ever set, because creation was interrupted. A locked account may look the same."""
         return self.stored in PENDING and not self.full
 
     @property
     def unlocked(self) -> str:
-        """What is to be stored without the lock: where no password was ever set, that keys alone let in."""
+        """The password to store without the lock; if none was ever set, the one that allows log-ins by key only."""
         return NO_PASSWORD if self.stored in PENDING else self.stored
 
     @property
     def has_password(self) -> bool:
-        """Whether there is a password, behind the lock or without one."""
+        """Whether there is a password, locked or not."""
         return self.stored not in PENDING and self.stored != NO_PASSWORD
 
 
 def lock_state(accounts: Accounts, name: str) -> LockState:
     """Read the lock of account ``name``; ``day`` is the expiry it has without the lock, days since 1970 or empty.
 
-    Without an account nothing is locked: a line of shadow(5) may be left of somebody who is gone.
+    Without an account nothing is locked: a line of shadow(5) may be left from a removed account.
     """
     if name not in accounts.users:
         return LockState(False, "", "!", "")
@@ -68,7 +68,10 @@ def lock_state(accounts: Accounts, name: str) -> LockState:
 
 
 def is_shut(state: LockState, has_keys: bool) -> bool:
-    """Whether nobody gets in: the account is locked, or (``passwd --lock``) its password is, and it has no key."""
+    """Whether every log-in is denied.
+
+    The account is locked, or only its password is (``passwd --lock``) and it has no key.
+    """
     return state.full or (bool(state.mark) and not has_keys)
 
 

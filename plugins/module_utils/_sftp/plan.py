@@ -1,16 +1,16 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""What is to be done so that SFTP users are as they should be: what is stored and wished goes in, steps come out.
+"""Plan the steps that give SFTP users the wanted state, from what is stored and what is wanted.
 
-Touches nothing. Credentials come last, so a run that was killed between two steps leaves nobody half-open and the next
-run finishes the work:
+Touches nothing. Credentials come last: a run that is killed between two steps leaves no user with access that is only
+half set up, and the next run finishes the work:
 
-remove: password taken, keys taken, home closed, sessions ended, account deleted, home deleted where asked for.
-add: account without credentials, jail asserted, home, keys, password.
-lock: account expired, which shuts out passwords and keys alike, mark before the password, sessions ended.
-password: stored, sessions ended; so they are when a key is taken away.
-unlock: expiry as it was, mark taken off the password.
+remove: password removed, keys removed, home closed, sessions ended, account deleted, home deleted if asked for.
+add: account without credentials, jail checked, home, keys, password.
+lock: account expired, which denies passwords and keys alike, mark before the password, sessions ended.
+password: stored, sessions ended; sessions are ended too when a key is removed.
+unlock: previous expiry restored, mark removed from the password.
 """
 
 from __future__ import annotations
@@ -70,37 +70,37 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._users.user impo
 
 @dataclass
 class _Changes:
-    """What is to change, by name."""
+    """The changes, by user name."""
 
     add: list[User] = field(default_factory=list)
     keep: list[User] = field(default_factory=list)
     remove: list[str] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
-    """Whoever is not to be a user, there or not."""
+    """Names that are not to be users, existing or not."""
 
     key_files: dict[str, bytes | None] = field(default_factory=dict)
     keys_gone: list[str] = field(default_factory=list)
-    """Who loses a key that may have opened a session."""
+    """Users who lose a key with which a session may have been opened."""
 
     hashes: dict[str, str] = field(default_factory=dict)
     to_hash: dict[str, str] = field(default_factory=dict)
     shells: list[str] = field(default_factory=list)
     passwd_homes: list[str] = field(default_factory=list)
-    """Whose passwd home is to be taken away."""
+    """Users whose passwd home is to become NO_HOME."""
 
     homes: list[str] = field(default_factory=list)
-    """Whose directory is to be made or corrected, of those who are there."""
+    """Existing users whose directory is to be created or corrected."""
 
     lock: list[str] = field(default_factory=list)
     unlock: list[str] = field(default_factory=list)
     marked: dict[str, str] = field(default_factory=dict)
-    """The mark to put before the password, of everybody whose password is marked."""
+    """The mark to put before the password, of all users who are to have one."""
 
     expiry: dict[str, str] = field(default_factory=dict)
 
 
 def settled(stored: Stored, users: Sequence[User], rules: Rules) -> set[str]:
-    """Whose given password need not be stored: it is the stored one, or stored ones are to be kept."""
+    """Users whose given password is not to be stored: it is the stored one, or stored ones are to be kept."""
     there = [user for user in users if user.password is not None and uses(user, "sftp") and stored.is_member(user.name)]
     states = [lock_state(stored.accounts, user.name) for user in there]
     known = [(user, state.stored) for user, state in zip(there, states) if not state.is_pending]
@@ -111,9 +111,9 @@ def settled(stored: Stored, users: Sequence[User], rules: Rules) -> set[str]:
 
 
 def make_plan(stored: Stored, users: Sequence[User], rules: Rules, remove_home: bool = False) -> Plan:
-    """Decide how the members of the group become those of ``users`` who use SFTP.
+    """Plan how the members of the group become those of ``users`` who use SFTP.
 
-    Raises SecureFtpError for what cannot or must not be done.
+    Raises SecureFtpError for changes that cannot or must not be made.
     """
     refuse_strangers(stored, users, rules)
     changes = _changes(stored, users, rules)
@@ -139,9 +139,9 @@ def make_plan(stored: Stored, users: Sequence[User], rules: Rules, remove_home: 
 
 
 def is_left(stored: Stored, name: str, taken: Collection[int]) -> bool:
-    """Whether the directory of ``name`` is the home of a user who is gone, and no directory of somebody else's.
+    """Whether the directory of ``name`` is the home of a removed user, and does not belong to another account.
 
-    It was closed, or belongs to the free user id, none of ``taken``, of an account that other tools have removed.
+    It was closed, or its owner is a free user id (not in ``taken``) of an account that another tool has removed.
     """
     home = stored.homes.get(name)
     if name in stored.accounts.users or home is None or home.found is None:
@@ -150,7 +150,7 @@ def is_left(stored: Stored, name: str, taken: Collection[int]) -> bool:
 
 
 def after(plan: Plan) -> Stored:
-    """What is stored once ``plan`` is done; a hash that is still to be made is an empty one of its kind."""
+    """What is stored after ``plan`` is done; STAND_IN stands for a hash that is still to be made."""
     stored: Stored = plan.stored
     users, keys, homes = dict(stored.accounts.users), dict(stored.keys), dict(stored.homes)
     passwords, expires = dict(stored.accounts.passwords), dict(stored.accounts.expires)
@@ -198,7 +198,7 @@ def _changes(stored: Stored, users: Sequence[User], rules: Rules) -> _Changes:
         state = lock_state(stored.accounts, user.name)
         _password(changes, user, state, new, user.name in known, rules)
         if new:
-            _home_differs(stored, Account(user.name, -1, -1, NO_HOME, rules.shell))  # refuses what is no directory
+            _home_differs(stored, Account(user.name, -1, -1, NO_HOME, rules.shell))  # raises if it is not a directory
         else:
             account = stored.accounts.users[user.name]
             if not is_no_shell(account.shell, rules.shell):
@@ -215,7 +215,7 @@ def _changes(stored: Stored, users: Sequence[User], rules: Rules) -> _Changes:
     changes.remove = sorted((inside - wanted) & unwanted if not rules.purge else inside - wanted)
     changes.gone = sorted(unwanted.union(changes.remove))
     for name in changes.gone:
-        # A key file without an account is what a killed removal leaves; another account's file is not ours.
+        # A killed removal leaves a key file without an account; the file of an account outside the group is not ours.
         if (name in inside or name not in stored.accounts.users) and name in stored.keys:
             changes.key_files[name] = None
     return changes
@@ -235,7 +235,7 @@ def _password(changes: _Changes, user: User, state: LockState, new: bool, is_set
 
 
 def _lock(changes: _Changes, user: User, state: LockState) -> None:
-    """Plan the lock; without ``user.locked`` it stays, even where the password changes."""
+    """Plan the lock; without ``user.locked`` it stays, even if the password changes."""
     name = user.name
     if user.locked is None:
         if state.mark:
@@ -257,7 +257,7 @@ def _lock(changes: _Changes, user: User, state: LockState) -> None:
 
 
 def _keys(changes: _Changes, stored: Stored, user: User, new: bool) -> None:
-    """Plan the key file; a new account never inherits the file of an earlier one of its name."""
+    """Plan the key file; a new account never keeps the file of an earlier account with its name."""
     found = stored.keys.get(user.name)
     if user.authorized_keys:
         data = (KEY_FILE_HEADER + "".join(f"{key}\n" for key in user.authorized_keys)).encode()
@@ -267,7 +267,7 @@ def _keys(changes: _Changes, stored: Stored, user: User, new: bool) -> None:
         changes.key_files[user.name] = None
     if new or found is None or user.name not in changes.key_files:
         return
-    # Of no file of ours nobody knows what is in it.
+    # If the old file could not be read, it may have contained other keys.
     if found.keys is None or not set(found.keys).issubset(user.authorized_keys or ()):
         changes.keys_gone.append(user.name)
 
@@ -292,7 +292,7 @@ def _deletions(stored: Stored, changes: _Changes, left: Sequence[str]) -> tuple[
 
 
 def _parts(changes: _Changes, stored: Stored, name: str) -> list[str]:
-    """What changes of a user who is there, in words."""
+    """What changes for an existing user, in words."""
     known = lock_state(stored.accounts, name).stored
     return [
         what
@@ -329,7 +329,7 @@ def _outcome(stored: Stored, users: Sequence[User], changes: _Changes, deletions
                 f"user {user.name!r}: has neither a password nor authorized_keys, so it cannot log in by SFTP"
             )
     for name in changes.gone:
-        if name in changes.key_files and name not in changes.remove:  # left over from a removal that was cut short
+        if name in changes.key_files and name not in changes.remove:  # left from an interrupted removal
             outcome.removed.append(name)
             outcome.before.append(f"{name}: key file without an account")
     outcome.homes_removed = [step.path for step in deletions]
@@ -400,7 +400,7 @@ def _accounts_to_make(stored: Stored, changes: _Changes, rules: Rules) -> Create
 
 
 def _homes(stored: Stored, changes: _Changes, uids: Mapping[str, int]) -> list[Any]:
-    """Give users who come back everything in the homes they left, whatever their id is now, and make the others."""
+    """Give users who are created again the files in their old homes, even with another id, and create other homes."""
     users = stored.accounts.users
     gid = stored.accounts.groups[stored.jail.group].gid if stored.jail.group in stored.accounts.groups else -1
     owners = {name: (uid, gid) for name, uid in uids.items()}
@@ -417,7 +417,7 @@ def _homes(stored: Stored, changes: _Changes, uids: Mapping[str, int]) -> list[A
 
 
 def _jail_classes(stored: Stored, changes: _Changes) -> tuple[JailClass, ...]:
-    """One user of each class: logs in by password, by key, by both or by neither; and the set of the groups."""
+    """One user of each class; a class is the ways to log in (password, key, both, neither) and the groups."""
     classes: dict[tuple[Any, ...], JailClass] = {}
     group = stored.jail.group
     for user in (*changes.add, *changes.keep):

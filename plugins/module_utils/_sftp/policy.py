@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""How SFTP users are to be treated: the options of the modules, and whom none of them touches."""
+"""How SFTP users are managed: the options of the modules, and which accounts are never touched."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ JAIL_CHECKS = ("full", "chroot", "none")
 
 @dataclass(frozen=True)
 class Rules:
-    """Options of the modules; ``directory`` and ``keys_directory`` None means: discover."""
+    """Options of the modules; if ``directory`` or ``keys_directory`` is None, it is discovered."""
 
     group: str = DEFAULT_GROUP
     directory: str | None = None
@@ -35,12 +35,12 @@ class Rules:
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> Rules:
-        """Those of ``options`` that are rules; others may stand beside them, an older version's too."""
+        """The rules in ``options``, which may contain other options too, also those of an older version."""
         return cls(**{one.name: options[one.name] for one in fields(cls) if one.name in options})
 
 
 def is_no_shell(found: str, wanted: str) -> bool:
-    """Whether the shell ``found`` does as well as ``wanted``: of those that let nobody in each is right."""
+    """Whether the shell ``found`` is as good as ``wanted``: those that deny a log-in are all equal."""
     return found == wanted or (wanted in NO_SHELLS and found in NO_SHELLS)
 
 

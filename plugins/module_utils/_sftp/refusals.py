@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""What no plan for SFTP users may do, and what a host must have first. Touches nothing."""
+"""What a plan for SFTP users must not do, and what a host must have first. Touches nothing."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._users.user impo
 
 
 def refuse_strangers(stored: Stored, users: Sequence[User], rules: Rules) -> None:
-    """Raise SecureFtpError for accounts that are there for something else, and for names that are taken."""
+    """Raise SecureFtpError for accounts that have another purpose, and for names that are in use."""
     group, inside, accounts = stored.jail.group, set(stored.members), stored.accounts
     wanted = [user.name for user in users if uses(user, "sftp")]
     for name in wanted:
         if name == group:
             raise InvalidInput(
-                f"user {name!r}", found="is the name of the SFTP group too", remedy="choose another name"
+                f"user {name!r}", found="is also the name of the SFTP group", remedy="choose another name"
             )
         if name in accounts.users and name not in inside:
             raise NotPermitted.of(stranger(name, group))
@@ -58,7 +58,7 @@ def refuse_strangers(stored: Stored, users: Sequence[User], rules: Rules) -> Non
 
 
 def obstacle(stored: Stored, rules: Rules, adds: bool, has_users: bool, writes_keys: bool) -> Problem | None:
-    """Why the host is not ready for users who are there or are added; None when it is."""
+    """Why the host is not ready for existing or new users; None when it is."""
     jail, remedy = stored.jail, "apply the role sshd_chroot first"
     if not has_users:
         return None

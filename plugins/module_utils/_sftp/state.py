@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""SFTP users as they are: accounts, jail, keys and directories, read once into a value."""
+"""The current state of SFTP users: accounts, jail, keys and directories, read once into a value."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._users.user impo
 
 
 class KeyFile(NamedTuple):
-    """What stands where a user's keys are to be; ``data`` None for what is no file that can be read."""
+    """What exists at the path of a user's key file; ``data`` is None when it is not a readable file."""
 
     data: bytes | None
     uid: int = 0
@@ -56,7 +56,7 @@ class KeyFile(NamedTuple):
 
     @property
     def keys(self) -> tuple[str, ...] | None:
-        """The lines that hold a key."""
+        """The lines with a key; None when they are unknown."""
         if self.data is None:
             return None
         lines = self.data.decode("utf-8", "surrogateescape").splitlines()
@@ -64,7 +64,7 @@ class KeyFile(NamedTuple):
 
 
 class Home(NamedTuple):
-    """A directory in the jail. ``former``: the user id that the files of somebody who is gone belong to."""
+    """A directory in the jail. ``former``: the user id that owns the files of a removed user."""
 
     found: Entry | None = None
     former: int | None = None
@@ -72,11 +72,11 @@ class Home(NamedTuple):
 
 @dataclass(frozen=True)
 class Stored:
-    """The members of the jail's group, of whom at least those who were asked for are here whole.
+    """The members of the jail's group; everything is read at least for those that were asked for.
 
-    ``homes_problem`` is why homes cannot be looked at. ``operator`` are the names this run logged in as, ``elsewhere``
-    those of a directory service; ``obeying`` whose passwd home its user can write; ``strays`` the owners of homes of
-    nobody. ``versions`` tell whether all that is still so.
+    ``homes_problem`` is why homes cannot be looked at. ``operator`` are the names this run was logged in as,
+    ``elsewhere`` the names in a directory service; ``obeying`` the users who can write their passwd home; ``strays``
+    the owners of homes without an account. ``versions`` show whether this state is still current.
     """
 
     accounts: Accounts
@@ -107,7 +107,7 @@ class Stored:
         return bool(account and group and (account.gid == group.gid or name in group.members))
 
     def user(self, name: str) -> User:
-        """``name`` as a User of SFTP that a plan would leave as it is. Raises SecureFtpError for unreadable keys."""
+        """``name`` as a User of SFTP that a plan would not change. Raises SecureFtpError for unreadable keys."""
         if not self.is_member(name):
             return User(name, present=False)
         state, file = lock_state(self.accounts, name), self.keys.get(name)
@@ -117,7 +117,7 @@ class Stored:
         return User(name, True, None, state.stored, ("sftp",), (file.keys or ()) if file else (), locked)
 
     def described(self, name: str) -> dict[str, Any] | None:
-        """Name, scheme of the password (None without one), lock, expiry, home and number of keys; None for nobody."""
+        """Name, scheme of the password (None without one), lock, expiry, home, number of keys; None if no such user."""
         if not self.is_member(name):
             return None
         user, state = self.user(name), lock_state(self.accounts, name)
@@ -133,7 +133,7 @@ class Stored:
 
 
 class Place(NamedTuple):
-    """Where SFTP users are: as ``Rules`` says, the rest discovered. ``etc`` holds the account files."""
+    """Where SFTP users are: values from ``Rules``; the others are discovered. ``etc`` contains the account files."""
 
     group: str
     config: str = CONFIG
@@ -143,7 +143,7 @@ class Place(NamedTuple):
 
 
 def read_state(place: Place, names: Collection[str], mounts: bool = False, purge: bool = False) -> Stored:
-    """Read the host for a plan about ``names``; with ``mounts`` what is mounted, with ``purge`` every member too."""
+    """Read the host for a plan about ``names``; with ``mounts`` also mounts, with ``purge`` also every member."""
     etc = place.etc
     accounts = read_accounts(etc, passwords_of=None if purge else names)
     settings = read_settings(place.config)
@@ -173,7 +173,7 @@ def read_state(place: Place, names: Collection[str], mounts: bool = False, purge
 
 
 def _versions(place: Place, keys_directory: str, names: Iterable[str]) -> dict[str, Any]:
-    """Which version of everything that a plan reads is there now; opens nothing."""
+    """The current version of everything that a plan reads; opens nothing."""
     files = [place.config, *(os.path.join(keys_directory, name) for name in names)]
     return {**versions(place.etc), **{path: identity_of(path) for path in files}}
 
@@ -193,7 +193,7 @@ def _homes(directory: str, names: Sequence[str], users: Collection[str]) -> tupl
 
 
 def _former(directory: str, name: str, entry: Entry | None, has_account: bool) -> int | None:
-    """Whose the files are, when they are not of ``name`` as he is now; a run that was cut short leaves such homes."""
+    """The former owner of the files, if it is not the account ``name``; an interrupted run leaves such homes."""
     if entry is None or not entry.is_directory:
         return None
     if has_account:
@@ -202,7 +202,7 @@ def _former(directory: str, name: str, entry: Entry | None, has_account: bool) -
 
 
 def _strays(directory: str, users: Collection[str]) -> dict[str, int]:
-    """Who owns the homes of nobody in ``users``: an account's id must not open the files of one that is gone."""
+    """The owners of homes without an account in ``users``: a new account's id must not give access to their files."""
     try:
         names = set(os.listdir(directory)).difference(users)
     except FileNotFoundError:
@@ -212,9 +212,9 @@ def _strays(directory: str, users: Collection[str]) -> dict[str, int]:
 
 
 def obeys_its_user(account: Account, directory: str) -> bool:
-    """Whether ``account`` could write its own passwd home, or make it, so that programs outside the jail obey it.
+    """Whether ``account`` could write or create its own passwd home, so that programs outside the jail obey its files.
 
-    ``directory`` is the jail: what is below it may become the user's at any time.
+    ``directory`` is the jail: directories below it may become the user's at any time.
     """
     if account.home == NO_HOME:
         return False
@@ -226,7 +226,7 @@ def obeys_its_user(account: Account, directory: str) -> bool:
         with contextlib.suppress(OSError):
             found = os.stat(path)
             open_ = found.st_mode & 0o002 or (found.st_gid == account.gid and found.st_mode & 0o020)
-            # In a sticky directory nobody can replace what belongs to somebody else.
+            # In a sticky directory a user cannot replace an entry of another owner.
             held = below is not None and found.st_mode & stat.S_ISVTX and below.st_uid != account.uid
             if found.st_uid == account.uid or (open_ and not held):
                 return True
@@ -238,7 +238,7 @@ def obeys_its_user(account: Account, directory: str) -> bool:
 
 
 def read_key_file(keys_directory: str, name: str) -> KeyFile | None:
-    """What is in ``name``'s key file; None when there is nothing by that name."""
+    """The key file of ``name``; None when there is none."""
     path = os.path.join(keys_directory, name)
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -254,7 +254,7 @@ def read_key_file(keys_directory: str, name: str) -> KeyFile | None:
 
 
 def describe(group: str, name: str | None = None, config: str = CONFIG, etc: str = "/etc") -> list[dict[str, Any]]:
-    """Return the members of ``group``, as ``Stored.described`` says."""
+    """Return the members of ``group``, each as ``Stored.described`` returns it."""
     accounts = read_accounts(etc, only=None if name is None else {name})
     jail = locate(read_settings(config), group)[0]
     names = [user for user in accounts.members(group) if name in (None, user)]

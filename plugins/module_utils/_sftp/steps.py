@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""The steps that SFTP users are changed in: values, each one thing to do. ``said`` is what was done, in words."""
+"""The steps of changes to SFTP users: values, each one thing to do. ``said`` is what was done, in words."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend i
 
 @dataclass(frozen=True)
 class TakePasswords(Step):
-    """Let no password in."""
+    """Deny log-ins by password."""
 
     names: tuple[str, ...]
 
@@ -31,7 +31,7 @@ class DropKeys(Step):
 
 @dataclass(frozen=True)
 class RemoveAccounts(Step):
-    """End what they run and delete them; ``shared`` are user ids that others have."""
+    """End the processes of accounts and delete them; ``shared`` are the user ids of other accounts."""
 
     accounts: tuple[Account, ...]
     shared: frozenset[int]
@@ -43,7 +43,7 @@ class RemoveAccounts(Step):
 
 @dataclass(frozen=True)
 class CreateAccounts(Step):
-    """Make accounts without credentials; of ``taken`` shadow or group has a line already."""
+    """Create accounts without credentials; names in ``taken`` have a line in shadow or group already."""
 
     uids: Mapping[str, int]
     group: Group
@@ -57,7 +57,7 @@ class CreateAccounts(Step):
 
 @dataclass(frozen=True)
 class JailClass(Step):
-    """A user who stands for all that log in alike."""
+    """One user as an example of all who log in in the same way."""
 
     name: str
     groups: tuple[str, ...]
@@ -67,7 +67,7 @@ class JailClass(Step):
 
 @dataclass(frozen=True)
 class AssertJail(Step):
-    """Ask sshd whether it would jail one user of each class; with ``full`` an open door is an error too."""
+    """Ask sshd whether it would jail one user of each class; with ``full``, other open features are errors too."""
 
     classes: tuple[JailClass, ...]
     jail: Jail
@@ -78,7 +78,7 @@ class AssertJail(Step):
 
 @dataclass(frozen=True)
 class NoHome(Step):
-    """Take a passwd home away that its user can write; ``shared`` as for RemoveAccounts."""
+    """Replace a passwd home that its user can write by NO_HOME; ``shared`` as for RemoveAccounts."""
 
     account: Account
     shared: frozenset[int]
@@ -102,7 +102,7 @@ class SetShell(Step):
 
 @dataclass(frozen=True)
 class HandOver(Step):
-    """Give the files in a home that was left from the user id ``former`` to another one."""
+    """Give the files of the user id ``former`` in a kept home to another user id."""
 
     root: str
     name: str
@@ -113,7 +113,7 @@ class HandOver(Step):
 
 @dataclass(frozen=True)
 class MakeHomes(Step):
-    """Make or correct directories in the jail; each name with its user and group id."""
+    """Create or correct directories in the jail; each name with its user and group id."""
 
     root: str
     owners: Mapping[str, tuple[int, int]]
@@ -138,7 +138,7 @@ class WriteKeys(Step):
 
 @dataclass(frozen=True)
 class SetExpiry(Step):
-    """Let the account expire on ``day``, never when it is empty."""
+    """Let the account expire on ``day``; if it is empty, never."""
 
     name: str
     day: str
@@ -151,7 +151,7 @@ class SetExpiry(Step):
 
 @dataclass(frozen=True)
 class SetHashes(Step):
-    """Store hashes; who is in ``to_hash`` gets that password's behind what ``hashes`` says, a mark or nothing."""
+    """Store ``hashes``; a name in ``to_hash`` gets its value there (a mark, or nothing) and the password's hash."""
 
     hashes: Mapping[str, str]
     to_hash: Mapping[str, str]
@@ -164,7 +164,7 @@ class SetHashes(Step):
 
 @dataclass(frozen=True)
 class EndSessions(Step):
-    """End what these users, by name and id, have open; ``shared`` as for RemoveAccounts."""
+    """End the open sessions of these users, by name and id; ``shared`` as for RemoveAccounts."""
 
     uids: Mapping[str, int]
     shared: frozenset[int]

@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""sshd_config: where the SFTP jail is, putting it there, and asking sshd whether it holds.
+"""sshd_config: find the SFTP jail, write it, and ask sshd whether it works.
 
 Facts: sshd_config(5) (the first value of a keyword wins; a Match block lasts until the next Match or the end of its
 file), sshd(8) -T and -C. OpenSSH 8.2 ignores a Match block in a drop-in (bugzilla 3122), so the block goes into the
@@ -29,7 +29,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.daemon impo
 CONFIG = "/etc/ssh/sshd_config"
 UNIT = "ssh.service"
 SFTP_SERVER = "/usr/lib/openssh/sftp-server"
-"""Where Debian and Ubuntu have the sftp-server of their package openssh-sftp-server."""
+"""The path of sftp-server in Debian and Ubuntu (package openssh-sftp-server)."""
 DEFAULT_GROUP = "sftponly"
 DEFAULT_DIRECTORY = "/home/sftp"
 DEFAULT_KEYS_DIRECTORY = "/etc/ssh/sftponly_keys"
@@ -48,7 +48,7 @@ CLOSED = {
     "PermitUserRC": "no",
     "X11Forwarding": "no",
 }
-"""What somebody could otherwise do beside the one thing the block is for."""
+"""Features that are switched off, so that users can do nothing but what the block is for."""
 
 _OWNER = "sshd_chroot"
 _NAME = r"# %s secure_ftp\.server (%s)(?![a-z_])[^\n]*"
@@ -65,7 +65,7 @@ BEGIN, END = _marks(_OWNER)
 
 
 def _block(owner: str) -> re.Pattern[str]:
-    """A block from its BEGIN to the nearest END, never across another mark; else a mark that lost its partner."""
+    """A block from its BEGIN to the nearest END, never across another mark; or a mark without its partner."""
     return re.compile(
         rf"^{_NAME % ('BEGIN', owner)}\n(?:(?!{_MARK}$)[^\n]*\n)*?{_NAME % ('END', owner)}\n?"
         rf"|^{_NAME % ('(?:BEGIN|END)', owner)}\n?",
@@ -75,7 +75,7 @@ def _block(owner: str) -> re.Pattern[str]:
 
 @dataclass(frozen=True)
 class Setting:
-    """One line of sshd_config; ``match`` is the argument of the Match line it stands under, else None."""
+    """One line of sshd_config; ``match`` is the argument of the Match line it belongs to, else None."""
 
     path: str
     number: int
@@ -90,7 +90,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class Jail:
-    """What the role writes and what a hand-made server is found to have."""
+    """The jail that the role writes, or that is found on a server that was set up by hand."""
 
     group: str = DEFAULT_GROUP
     directory: str = DEFAULT_DIRECTORY
@@ -106,7 +106,7 @@ class Jail:
             "ForceCommand": f"{self.internal_sftp()} -d {self.start_directory}",
             "ChrootDirectory": self.directory,
             "PasswordAuthentication": "yes" if self.password_authentication else "no",
-            # PAM would otherwise ask for the password under this second name.
+            # Otherwise PAM would ask for the password with this method too.
             "KbdInteractiveAuthentication": "no",
             "PermitEmptyPasswords": "no",
             "AuthorizedKeysFile": f"{self.keys_directory}/%u",
@@ -127,7 +127,7 @@ class Jail:
 
 
 def parse(text: str, path: str = CONFIG, match: str | None = None, depth: int = 0) -> list[Setting]:
-    """Every setting of a configuration in the order sshd reads it, files of Include lines in their place."""
+    """Every setting of a configuration in the order sshd reads it, with the files of Include lines."""
     settings = []
     for number, line in enumerate(text.splitlines(), 1):
         words = re.match(r"\s*([A-Za-z][A-Za-z0-9]*)(?:\s*=\s*|\s+)(.*?)\s*$", line)
@@ -145,7 +145,7 @@ def parse(text: str, path: str = CONFIG, match: str | None = None, depth: int = 
 
 
 def read_config(path: str = CONFIG) -> str | None:
-    """Text of the main file, or None where OpenSSH's server is not installed."""
+    """Text of the main file, or None if OpenSSH's server is not installed."""
     try:
         return read_text(path).text
     except FileNotFoundError:
@@ -157,7 +157,7 @@ def read_config(path: str = CONFIG) -> str | None:
 
 
 def read_settings(path: str = CONFIG) -> list[Setting]:
-    """Every setting of sshd's configuration, none where there is no server."""
+    """Every setting of sshd's configuration; none if there is no server."""
     text = read_config(path)
     return [] if text is None else parse(text, path)
 
@@ -178,9 +178,9 @@ def find_jail(settings: Iterable[Setting], group: str) -> dict[str, Setting]:
 
 
 def discovered_group(settings: Iterable[Setting]) -> str:
-    """The group that a ``Match Group`` block with ChrootDirectory jails; DEFAULT_GROUP where it is one of several.
+    """The group that a ``Match Group`` block with ChrootDirectory jails; DEFAULT_GROUP if it is one of several.
 
-    A jail per user (``%u``, ``%h``), which this library cannot fill, counts only where there is no other.
+    A jail per user (``%u``, ``%h``), which this library cannot manage, counts only if there is no other.
     """
     jails = [
         (patterns[0], setting.value)
@@ -193,7 +193,7 @@ def discovered_group(settings: Iterable[Setting]) -> str:
 
 
 def discovered_directory(jail: Mapping[str, Setting], group: str) -> str | None:
-    """The jail of ``find_jail``'s result; SecureFtpError for a directory per user, which this library cannot fill."""
+    """The jail of ``find_jail``'s result; SecureFtpError for a directory per user, which this library cannot manage."""
     setting = jail.get("chrootdirectory")
     if setting is None or setting.value.lower() == "none":
         return None
@@ -234,23 +234,23 @@ def with_jail(text: str, jail: Jail, path: str = CONFIG) -> str:
 
 
 def with_block(text: str, owner: str, match: str, settings: Mapping[str, str]) -> str:
-    """Return ``text`` with the marked block of ``owner`` (a role) at its end, beside those of other roles.
+    """Return ``text`` with the marked block of ``owner`` (a role) at its end, with those of other roles.
 
-    ``match`` is the argument of its Match line. The blocks stand in the order of their owners' names, so that roles
-    that write one after the other agree.
+    ``match`` is the argument of its Match line. The blocks are sorted by their owners' names, so that the order of
+    the roles' runs does not matter.
     """
     rest, blocks = _taken_apart(text)
     return _put_together(rest, {**blocks, owner: _block_text(owner, match, settings)})
 
 
 def without_block(text: str, owner: str) -> str:
-    """Return ``text`` without the marked block of ``owner``; as it is where there is none."""
+    """Return ``text`` without the marked block of ``owner``; unchanged if there is none."""
     rest, blocks = _taken_apart(text)
     return _put_together(rest, {name: blocks[name] for name in blocks if name != owner}) if owner in blocks else text
 
 
 def _taken_apart(text: str) -> tuple[str, dict[str, str]]:
-    """``text`` without any marked block or stray mark, and the blocks by owner."""
+    """``text`` without marked blocks and single marks, and the blocks by owner."""
     blocks = {}
     for owner in sorted({found.group(1) for found in re.finditer(f"^{_MARK}$", text, re.M)}):
         for found in _block(owner).finditer(text):
@@ -274,7 +274,7 @@ def _block_text(owner: str, match: str, settings: Mapping[str, str]) -> str:
 
 
 def _blocks(settings: Sequence[Setting], group: str) -> list[tuple[Setting, list[Setting]]]:
-    """Each ``Match Group`` line that is about ``group`` alone, with what stands below it."""
+    """Each ``Match Group`` line that is about ``group`` only, with the settings below it."""
     found: list[tuple[Setting, list[Setting]]] = []
     inside = False
     for setting in settings:
@@ -293,10 +293,10 @@ def _by_keyword(jail: Jail) -> dict[str, tuple[str, str]]:
 
 
 def takeover_problems(settings: Sequence[Setting], jail: Jail) -> list[Problem]:
-    """What a hand-made block of ``jail``'s group among ``settings`` (without the marked one) does otherwise than ours.
+    """How a hand-made block of ``jail``'s group in ``settings`` (without the marked one) differs from ours.
 
-    Such a block is somebody's decision: it is taken over only where its values are ours, so each difference is named,
-    with the variable of the role sshd_chroot that keeps it.
+    Such a block is an administrator's decision: it is taken over only if its values are ours. So each difference is
+    named, with the variable of the role sshd_chroot that keeps it.
     """
     ours = _by_keyword(jail)
     problems = []
@@ -338,7 +338,7 @@ def _same_value(keyword: str, theirs: str, ours: str) -> bool:
 
 
 def _command(value: str) -> tuple[str, tuple[str, ...], str]:
-    """Program, options and start directory of an internal-sftp command; without ``-d`` a session starts in ``/``."""
+    """Program, options and start directory of an internal-sftp command; if ``-d`` is omitted, it is ``/``."""
     program, *words = value.strip('"').split() or [""]
     start, options = "/", []
     while words:
@@ -357,12 +357,12 @@ def is_our_jail(text: str, directory: str) -> bool:
 
 
 def unmarked(text: str, path: str = CONFIG) -> list[Setting]:
-    """Every setting of the configuration ``text`` but those of the marked blocks of this collection."""
+    """Every setting of the configuration ``text`` except those of the marked blocks of this collection."""
     return parse(_taken_apart(text)[0], path)
 
 
 def _superseded_removed(text: str, jail: Jail) -> str:
-    """Drop a hand-made ``Match Group`` block of the same group when ours sets everything that it sets, to the same."""
+    """Drop a hand-made ``Match Group`` block of the same group when ours sets all its settings to the same values."""
     ours = _by_keyword(jail)
     lines = text.splitlines(keepends=True)
     for start, inside in reversed(_blocks([one for one in parse(text, "") if not one.path], jail.group)):
@@ -373,10 +373,10 @@ def _superseded_removed(text: str, jail: Jail) -> str:
 
 
 def _with_subsystem(text: str, path: str) -> str:
-    """Return ``text`` with the distribution's ``Subsystem sftp`` line where there is none; what stands there stays.
+    """Return ``text`` with the distribution's ``Subsystem sftp`` line if there is none; an existing line stays.
 
-    The ForceCommand of the block decides what runs, but sshd turns a request down whose subsystem it does not know.
-    Not internal-sftp: that serves accounts as well whose shell, nologin, keeps them out of sftp-server.
+    The ForceCommand of the block decides what runs, but sshd refuses a request for an unknown subsystem. The line does
+    not use internal-sftp, because that also serves accounts with the shell nologin, which cannot use sftp-server.
     """
     if any(one.keyword == "subsystem" and one.value.split()[:1] == ["sftp"] for one in parse(text, path)):
         return text.rstrip("\n") + "\n"
@@ -389,7 +389,7 @@ def _with_subsystem(text: str, path: str) -> str:
 
 
 def validate_jail(jail: Jail) -> Jail:
-    """Return ``jail`` when sshd can use it as it stands; the directories' names go into the file unquoted."""
+    """Return ``jail`` when sshd can use it; the directories' names are written into the file without quotes."""
     if not re.match(r"[A-Za-z_][A-Za-z0-9_-]{0,31}\Z", jail.group):
         raise SecureFtpError("group", "a group name of letters, digits, '_' and '-'", found=repr(jail.group))
     if not re.match(r"/(?:[A-Za-z0-9._+@:,/-]|%u)*\Z", jail.start_directory) or ".." in jail.start_directory.split("/"):
@@ -404,7 +404,7 @@ def validate_jail(jail: Jail) -> Jail:
 
 
 def validate_directory(what: str, path: str) -> str:
-    """Return ``path`` when sshd can use it unquoted, and nobody but root can change it; ``what`` is its option."""
+    """Return ``path`` when sshd can use it without quotes and only root can change it; ``what`` is its option."""
     if not re.match(r"(/[A-Za-z0-9._+@:,-]+)+\Z", path) or os.path.normpath(path) != path:
         raise SecureFtpError(
             what,
@@ -419,7 +419,7 @@ def validate_directory(what: str, path: str) -> str:
 
 
 def prepare_host(keys: str = "/etc/ssh/ssh_host_*_key") -> None:
-    """Make what ``sshd -t`` insists on: a host key."""
+    """Create a host key if there is none: ``sshd -t`` requires one."""
     if not glob.glob(keys):
         run_command(["ssh-keygen", "-A"])
 
@@ -427,7 +427,7 @@ def prepare_host(keys: str = "/etc/ssh/ssh_host_*_key") -> None:
 def replace_config(
     path: str, text: str, unaffected: Iterable[str] = ("root",), before_replacing: Callable[[], None] = lambda: None
 ) -> None:
-    """Put ``text`` in place of ``path`` once sshd accepts it and it changes nothing for the users ``unaffected``."""
+    """Replace ``path`` by ``text`` if sshd accepts it and it changes nothing for the users ``unaffected``."""
     found = os.stat(path)
     handle, candidate = tempfile.mkstemp(prefix=".sshd_config-", dir=os.path.dirname(path))
     try:
@@ -439,11 +439,11 @@ def replace_config(
             raise SecureFtpError(
                 path, "sshd -t to accept the new configuration", found=said, remedy="the old one is untouched"
             )
-        # A configuration that sshd refuses already has no settings to compare with.
+        # If sshd refuses the old configuration, there are no settings to compare with.
         comparable = ask_sshd(["-t", "-f", path]).rc == 0
         for user in unaffected if comparable else ():
             before, after = effective(user, path), effective(user, candidate)
-            # One process-wide line for everybody; sshd -t has just accepted it.
+            # The subsystem is the same for all users; sshd -t has just accepted it.
             changed = sorted(word for word in {*before, *after} - {"subsystem"} if before.get(word) != after.get(word))
             if changed:
                 raise SecureFtpError(
@@ -464,7 +464,7 @@ def replace_config(
 
 
 def effective(user: str, path: str = CONFIG) -> dict[str, list[str]]:
-    """What ``sshd -T -C user=...`` says: values by lower-case keyword."""
+    """The output of ``sshd -T -C user=...``: values by lower-case keyword."""
     result = ask_sshd(["-T", "-f", path, "-C", f"user={user},host=localhost,addr=127.0.0.1,laddr=127.0.0.1,lport=22"])
     if result.rc:
         raise SecureFtpError(f"sshd -T -C user={user}", "its settings", found=result.said)
@@ -480,9 +480,9 @@ def jail_problems(
 ) -> tuple[list[Problem], list[Problem]]:
     """Compare ``effective``'s ``values`` of ``user`` with ``jail``.
 
-    ``by_password`` counts only where the jail's own block allows passwords. Returns what lets the user out of the
-    jail or keeps the user out of the server, and what the user could do beside transferring files; the subject of each
-    is sshd's keyword in lower case.
+    ``by_password`` counts only if the jail's own block allows passwords. Returns the problems that let the user leave
+    the jail or deny the log-in, and those that let the user do more than transfer files; the subject of each is sshd's
+    keyword in lower case.
     """
 
     def found(keyword: str) -> str:
@@ -505,7 +505,7 @@ def jail_problems(
     open_doors = [
         problem
         for keyword, expected in CLOSED.items()
-        # A keyword this sshd does not print cannot be judged.
+        # A keyword that this sshd does not print cannot be checked.
         if keyword.lower() in values
         for problem in difference(keyword.lower(), expected)
     ]
@@ -513,7 +513,7 @@ def jail_problems(
 
 
 def method_problems(methods: str, by_password: bool, by_key: bool) -> list[Problem]:
-    """What in AuthenticationMethods ``methods`` keeps out who logs in by password alone, or by key alone."""
+    """Why AuthenticationMethods ``methods`` deny a log-in by password alone, or by key alone."""
     accepted = [alternative.split(",") for alternative in methods.split()]
     if not accepted or ["any"] in accepted or methods == "nothing":
         return []
@@ -525,7 +525,7 @@ def method_problems(methods: str, by_password: bool, by_key: bool) -> list[Probl
 
 
 def access_problems(user: str, groups: Sequence[str], values: Mapping[str, Sequence[str]]) -> list[Problem]:
-    """What in ``effective``'s ``values`` keeps ``user``, a member of ``groups``, from logging in at all."""
+    """The ``values`` of ``effective`` that deny every log-in of ``user``, a member of ``groups``."""
 
     def listed(keyword: str) -> list[str]:
         return [word for value in values.get(keyword, ()) for word in value.split()]
@@ -549,7 +549,7 @@ def access_problems(user: str, groups: Sequence[str], values: Mapping[str, Seque
 
 
 def where_set(keyword: str, settings: Iterable[Setting], group: str) -> str:
-    """Where else ``keyword`` is set, for an error message: " (set at FILE:LINE)" or nothing."""
+    """Where ``keyword`` is set outside the group's block, for an error message: " (set at FILE:LINE)" or ''."""
     places = [
         setting.where for setting in settings if setting.keyword == keyword and group_patterns(setting.match) != [group]
     ]
@@ -557,7 +557,7 @@ def where_set(keyword: str, settings: Iterable[Setting], group: str) -> str:
 
 
 def unsafe_component(directory: str) -> Problem | None:
-    """Why sshd would refuse ``directory``: a component above it that others than root could change."""
+    """Why sshd would refuse ``directory``: others than root could change a directory above it."""
     for path, found in unsafe_components(os.path.dirname(directory.rstrip("/")) or "/"):
         if found.st_uid != 0:
             return Problem(path, "owner root", f"user id {found.st_uid}", "chown it, or choose another directory")

@@ -17,14 +17,14 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._host.programs i
 )
 
 RUN_DIRECTORY = "/run/sshd"
-"""RuntimeDirectory of ssh.service: it goes with the last sshd, so while only ssh.socket runs it may be missing."""
+"""RuntimeDirectory of ssh.service: it is removed with the last sshd, so it may be missing if only ssh.socket runs."""
 
 
 def ask_sshd(arguments: Sequence[str], run: Run = run_command, directory: str = RUN_DIRECTORY) -> Output:
     """Run sshd with ``arguments``, ``-t`` or ``-T`` among them; raises what ``run`` raises.
 
-    sshd of Debian and Ubuntu answers nothing without its ``directory``, so that is made first.
+    sshd of Debian and Ubuntu does not answer without its ``directory``, so that is created first.
     """
-    with contextlib.suppress(OSError):  # sshd says itself what it misses
+    with contextlib.suppress(OSError):  # sshd itself reports what is missing
         os.makedirs(directory, mode=0o755, exist_ok=True)
-    return run([find_program("sshd") or "sshd", *arguments])  # sshd insists on its absolute path
+    return run([find_program("sshd") or "sshd", *arguments])  # sshd requires its absolute path

@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""The ports SSH really uses on this host: what sshd and its socket listen on, and the connection we came by."""
+"""The ports SSH really uses on this host: those of sshd and its socket, and the one of the current connection."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SSHD = "/usr/sbin/sshd"
 
 @dataclass(frozen=True)
 class Connection:
-    """SSH_CONNECTION of sshd(8): where the session of this process comes from and which port it came to."""
+    """SSH_CONNECTION of sshd(8): the client's address, and the port of this host that it connected to."""
 
     client: str
     port: int
@@ -29,8 +29,8 @@ class Connection:
 def configured_ports(text: str) -> set[int]:
     """The ports of ``sshd -T``.
 
-    Its ``listenaddress`` lines hold every port sshd binds, those of ListenAddress HOST:PORT included; ``port`` lines
-    alone would miss these, and name ports nothing listens on.
+    Its ``listenaddress`` lines contain every port that sshd binds, including those of ListenAddress HOST:PORT; ``port``
+    lines do not contain these, and may contain ports on which nothing listens.
     """
     addresses = re.findall(r"^listenaddress .*:([0-9]+)$", text, re.MULTILINE)
     return set(map(int, addresses or re.findall(r"^port ([0-9]+)$", text, re.MULTILINE)))
@@ -52,9 +52,9 @@ def parse_connection(value: str) -> Connection | None:
 
 
 def current_connection(proc: str = "/proc", pid: int | None = None) -> Connection | None:
-    """The SSH connection this process was started through, found in its own or its ancestors' environment.
+    """The SSH connection of this process, from its own or its ancestors' environment.
 
-    sudo(8) drops SSH_CONNECTION (env_reset), the process that called it still has it.
+    sudo(8) drops SSH_CONNECTION (env_reset), but the process that called it still has it.
     """
     pid = os.getpid() if pid is None else pid
     for _turn in range(64):
@@ -64,7 +64,7 @@ def current_connection(proc: str = "/proc", pid: int | None = None) -> Connectio
                     if entry.startswith(b"SSH_CONNECTION="):
                         return parse_connection(entry[15:].decode("ascii", "replace"))
             with open(f"{proc}/{pid}/stat", "rb") as stream:
-                # The second field is a name in parentheses that may hold anything.
+                # The second field is a name in parentheses that may contain any character.
                 pid = int(stream.read().rpartition(b")")[2].split()[1])
         except (OSError, IndexError, ValueError):
             return None
@@ -74,9 +74,9 @@ def current_connection(proc: str = "/proc", pid: int | None = None) -> Connectio
 
 
 def served_ports(proc: str = "/proc") -> set[int]:
-    """The ports the running sshd listens on: until it is restarted they may differ from its configuration.
+    """The ports the running sshd listens on: until it is restarted, they may differ from its configuration.
 
-    Only the server itself counts, a child of init: a session's process listens for the ports its user forwards.
+    Only the server itself, a child of init, counts: a session's process listens on the ports that its user forwards.
     """
     ports: set[int] = set()
     sockets = listening_sockets(proc)
@@ -93,9 +93,9 @@ def served_ports(proc: str = "/proc") -> set[int]:
 
 
 def listening_ports(run: Run = run_command) -> set[int]:
-    """What sshd and ssh.socket listen on; the empty set when there is no sshd.
+    """The ports sshd and ssh.socket listen on; the empty set when there is no sshd.
 
-    Raises SecureFtpError when sshd refuses its configuration and nothing that listens tells the port.
+    Raises SecureFtpError when sshd refuses its configuration and no listening socket shows the port.
     """
     if not find_program("sshd"):
         return set()
@@ -109,13 +109,13 @@ def listening_ports(run: Run = run_command) -> set[int]:
         raise SecureFtpError(
             "the SSH port cannot be found",
             found=f"'sshd -T' fails with: {configured.err.strip() or configured.rc}",
-            remedy="put that right, or set firewall_ssh_port",
+            remedy="correct that, or set firewall_ssh_port",
         )
     return ports
 
 
 def ports_in_use(given: int = 0, run: Run = run_command) -> tuple[list[int], Connection | None]:
-    """Every SSH port that has to stay open: ``given`` or else what is listened on, and the current connection's."""
+    """Every SSH port that must stay open: ``given`` or else the listening ports, and the current connection's."""
     connection = current_connection()
     ports = {given} if given else listening_ports(run)
     if connection is not None:

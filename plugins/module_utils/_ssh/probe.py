@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""Whether sshd of this host answers where it is to listen. Nobody is logged in."""
+"""Whether sshd of this host answers on its addresses and ports; without a log-in."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.daemon impo
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.service import SOCKET
 
 _MOST = 8192
-"""Bytes before the identification: more is no SSH server."""
+"""Most bytes before the identification: a server that sends more is not an SSH server."""
 
 
 def endpoints(run: Run = run_command) -> list[tuple[str, int]]:
-    """Address and port of each place where sshd is to answer: those of ssh.socket while that is active, else sshd's.
+    """Each address and port on which sshd must answer: those of ssh.socket if it is active, else sshd's.
 
-    An address that means every interface is the loopback one. Raises SecureFtpError when sshd refuses its
-    configuration, and when there is none.
+    An address that means every interface is replaced by the loopback address. Raises SecureFtpError when sshd refuses
+    its configuration, and when there is no sshd.
     """
     if find_program("systemctl"):
         shown = run(["systemctl", "show", SOCKET, "--property=ActiveState,Listen"]).out
@@ -43,7 +43,7 @@ def _reachable(host: str) -> str:
 
 
 def banner(host: str, port: int) -> str:
-    """What the SSH server says first; raises OSError when it does not answer as one does.
+    """The identification of the SSH server; raises OSError when it does not answer like one.
 
     Source: RFC 4253, section 4.2: other lines may come before the one that begins with SSH-.
     """

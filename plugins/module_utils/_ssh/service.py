@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""sshd as a service: run by itself, or started by ssh.socket, as Ubuntu 22.10 and newer do."""
+"""sshd as a service: it runs by itself, or ssh.socket starts it, as in Ubuntu 22.10 and newer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SOCKET = "ssh.socket"
 def _shown(run: Run, unit: str) -> dict[str, str]:
     try:
         answer = run(["systemctl", "show", unit, "--property=ActiveState,UnitFileState"])
-    except SecureFtpError:  # no systemd, or no answer of it
+    except SecureFtpError:  # no systemd, or it does not answer
         return {}
     return dict(line.partition("=")[::2] for line in answer.out.splitlines())
 
@@ -24,9 +24,9 @@ def _is_active(run: Run, unit: str) -> bool:
 
 
 def apply_verb(run: Run) -> str:
-    """``reload``, or ``restart`` where ssh.socket is active.
+    """``reload``, or ``restart`` if ssh.socket is active.
 
-    A reloaded sshd starts itself anew without the socket it was given and finds its port taken ("Cannot bind any
+    A reloaded sshd executes itself again without the socket it was given, and its port is in use ("Cannot bind any
     address"). Sessions survive a restart: KillMode=process in ssh.service of Debian and Ubuntu.
     """
     return "restart" if _is_active(run, SOCKET) else "reload"
