@@ -4,8 +4,8 @@
 """Azure network security groups: a port plan as security rules, and which rules of the group are stale.
 
 Rules of this collection have a name that starts with PREFIX and a description that starts with OWNER; every other
-rule belongs to somebody else. The name says what the rule is for, not what it says: a passive range that moves is the
-same rule with other ports.
+rule is foreign. The name describes the purpose of the rule, not its content: if the passive range changes, the rule
+keeps its name and gets other ports.
 
 Source of facts: the service's documentation of security rules (names, priorities from 100 to 4096, unique for each
 direction) and its error ResourceCannotContainAddressPrefixesFromDifferentAddressFamilies.
@@ -32,7 +32,7 @@ PREFIX = "secure-ftp-"
 
 @dataclass(frozen=True)
 class NsgPlan:
-    """``rules``: what azure.azcollection.azure_rm_securitygroup takes. ``stale``: names of rules to be deleted."""
+    """``rules``: for azure.azcollection.azure_rm_securitygroup. ``stale``: names of rules to be deleted."""
 
     rules: tuple[dict[str, Any], ...]
     stale: tuple[str, ...]
@@ -41,10 +41,10 @@ class NsgPlan:
 def nsg_plan(rules: Iterable[PortRule], found: Sequence[Mapping[str, Any]], base: int = 1000) -> NsgPlan:
     """The security rules of a port plan, given the rules the group has.
 
-    ``found`` are dictionaries as azure_rm_securitygroup returns them. A rule that is there keeps its priority. A new
-    one gets the lowest number from ``base`` on that no incoming rule has, stale ones included, since they are deleted
-    last. Raises SecureFtpError when a rule of somebody else has a name of ours or shuts a port that has to be open, or
-    when no priority is left.
+    ``found`` are dictionaries as azure_rm_securitygroup returns them. An existing rule keeps its priority. A new one
+    gets the lowest number from ``base`` on that no incoming rule has; stale rules count too, because they are deleted
+    last. Raises SecureFtpError when a foreign rule has a name of ours or blocks a port that has to be open, or when no
+    priority is left.
     """
     wanted = [rule for port_rule in _merged(rules) for rule in _security_rules(port_rule)]
     own = {str(rule["name"]).lower(): rule for rule in found if is_own(rule)}
@@ -54,8 +54,8 @@ def nsg_plan(rules: Iterable[PortRule], found: Sequence[Mapping[str, Any]], base
         if str(other["name"]).lower() in names:
             raise SecureFtpError(
                 f"rule {other['name']} of the network security group",
-                f"one from this collection, whose description starts with {OWNER}",
-                found="somebody else's",
+                f"a rule of this collection, whose description starts with {OWNER}",
+                found="a foreign rule",
                 remedy="rename or delete it",
             )
     taken = {int(rule["priority"]) for rule in found if rule.get("direction") == "Inbound"}
@@ -88,7 +88,7 @@ def _free(taken: set[int], base: int) -> int:
 
 
 def _merged(rules: Iterable[PortRule]) -> list[PortRule]:
-    """The incoming rules; SSH on several ports is one rule with all of them, comma-separated."""
+    """The incoming rules; SSH on several ports is one rule with all of them, separated by commas."""
     merged: dict[str, PortRule] = {}
     for rule in rules:
         if rule.direction != "in":
@@ -102,7 +102,7 @@ def _merged(rules: Iterable[PortRule]) -> list[PortRule]:
 
 
 def _name(rule: PortRule) -> str:
-    """A name of word characters, dots and hyphens that begins with a word character and ends with one or with ``_``."""
+    """A name of word characters, dots and hyphens; it begins with a word character and ends with one or with ``_``."""
     if rule.variable.startswith("firewall_extra_rules"):
         source = "" if rule.sources == (ANYWHERE,) else "-" + rule.sources[0].replace(":", ".").replace("/", "_")
         name = f"{PREFIX}extra-{rule.protocol}-{rule.ports.replace(':', '-')}{source}"
@@ -112,12 +112,12 @@ def _name(rule: PortRule) -> str:
 
 
 def _security_rules(rule: PortRule) -> list[dict[str, Any]]:
-    """One security rule, or two: IPv4 and IPv6 networks cannot be in the same one."""
+    """One security rule, or two: one rule cannot contain both IPv4 and IPv6 networks."""
     name = _name(rule)
     if ANYWHERE in rule.sources:
         return [_security_rule(rule, name, ["*" if "ipv6" in rule.families else "0.0.0.0/0"])]
     networks = [ipaddress.ip_network(source) for source in rule.sources]
-    # Collapsed: the service refuses networks of one rule that contain each other.
+    # Collapsed: the service refuses a rule with a network that contains another one.
     ipv4 = ipaddress.collapse_addresses(net for net in networks if isinstance(net, ipaddress.IPv4Network))
     ipv6 = ipaddress.collapse_addresses(net for net in networks if isinstance(net, ipaddress.IPv6Network))
     # An extra rule has one source, which is part of its name.
@@ -132,7 +132,7 @@ def _security_rule(rule: PortRule, name: str, prefixes: list[str]) -> dict[str, 
         "name": name,
         "description": f"{OWNER} {rule.name}",
         "direction": "Inbound",
-        # Deny is silent; an answer, as with reject, is nothing a security group can send.
+        # Deny is silent; a security group cannot send an answer, as reject does.
         "access": "Allow" if rule.action in ("allow", "limit") else "Deny",
         "protocol": rule.protocol.capitalize(),
         "source_address_prefix": prefixes[0] if len(prefixes) == 1 else prefixes,
@@ -141,7 +141,7 @@ def _security_rule(rule: PortRule, name: str, prefixes: list[str]) -> dict[str, 
 
 
 def _refuse_shut(rule: Mapping[str, Any], foreign: Iterable[Mapping[str, Any]]) -> None:
-    """The rule with the lowest number decides, so a deny from everywhere with a lower one shuts the port."""
+    """The rule with the lowest number decides, so a deny from everywhere with a lower number blocks the port."""
     if rule["access"] != "Allow":
         return
     ports = rule["destination_port_range"]
@@ -161,7 +161,7 @@ def _refuse_shut(rule: Mapping[str, Any], foreign: Iterable[Mapping[str, Any]]) 
             raise SecureFtpError(
                 f"port {ports} ({rule['description']})",
                 found=f"is needed, but the rule {other['name']} of the network security group comes first (priority"
-                f" {other['priority']}) and shuts it",
+                f" {other['priority']}) and blocks it",
                 remedy=f"delete that rule, or set firewall_azure_priority below {other['priority']}",
             )
 

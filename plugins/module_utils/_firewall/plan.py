@@ -1,10 +1,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""Which ports the server needs, worked out once from the public settings, for whatever firewall there is.
+"""Which ports the server needs, determined once from the public settings, for every kind of firewall.
 
-``port_plan`` is the whole of it: UFW's rules, the rules of an Azure network security group, the print-out of
-``firewall_backend: none`` and the table of docs/firewall.md are translations of what it returns.
+``port_plan`` returns the complete plan: UFW's rules, the rules of an Azure network security group, the output of
+``firewall_backend: none`` and the table of docs/firewall.md are made from it.
 """
 
 from __future__ import annotations
@@ -34,21 +34,21 @@ PORT_VARIABLES = (
     "vsftpd_connect_from_port_20",
     "vsftpd_ftp_data_port",
 )
-"""The variables of the role vsftpd that the plan is made of, beside all of the role firewall."""
+"""The variables of the role vsftpd that the plan uses, besides all variables of the role firewall."""
 
 # UFW's module passes the comment on a command line inside apostrophes.
 _COMMENT = re.compile(r"[A-Za-z0-9 _.,:+()/@-]*\Z")
 _PORTS = re.compile(r"([0-9]{1,5})(?:[:-]([0-9]{1,5}))?\Z")
 _NETWORK = "an IP address or network such as 192.0.2.0/24, or any"
-# Azure's rules for the names of resource groups and of security groups, the wider of the two.
+# Azure's rules for the names of resource groups and of security groups; this is the less strict of the two.
 _AZURE_NAME = re.compile(r"[A-Za-z0-9_().-]{1,90}(?<!\.)\Z")
 AZURE_PRIORITIES = (100, 4096)
-"""The number of the rule that a network security group looks at first, and of the last one."""
+"""The numbers of the first and of the last rule that a network security group looks at."""
 
 
 @dataclass(frozen=True)
 class PortRule:
-    """One rule of the plan, in no firewall's language.
+    """One rule of the plan, not in the syntax of any firewall.
 
     ``action``: allow, limit (allow, but not too often from one address), deny (silently) or reject (with an answer).
     ``ports``: the server's port, ``21``, or range, ``50000:50999``, ends included; empty for outgoing connections,
@@ -65,7 +65,7 @@ class PortRule:
     direction: str = "in"
     source_ports: str = ""
     variable: str = ""
-    """Where the rule comes from, for messages."""
+    """The variable that the rule comes from, for messages."""
 
     def as_dict(self) -> dict[str, Any]:
         """The rule for Jinja and JSON."""
@@ -81,7 +81,7 @@ class PortRule:
         }
 
     def __str__(self) -> str:
-        """The rule in words, for messages and the print-out."""
+        """The rule in words, for messages and the output."""
         if self.direction == "out":
             return f"{self.action} out {self.protocol} from port {self.source_ports or 'any'} to any ({self.name})"
         return f"{self.action} in {self.protocol} {self.ports} from {', '.join(self.sources)} ({self.name})"
@@ -91,11 +91,11 @@ def port_plan(settings: Settings, ssh_ports: Iterable[int] = (22,)) -> list[Port
     """Every rule that ``settings`` imply, SSH first.
 
     Incoming: SSH on each of ``ssh_ports``, a control port for each TLS mode, the passive range, the extra rules. Never
-    20 or 989: those are the server's *source* ports of active mode (RFC 959 3.2; RFC 4217 section 10), outgoing
-    connections, which are listed as such for firewalls that restrict what goes out. No two rules of the plan decide
-    about the same connection differently, so their order does not matter.
+    20 or 989: those are the server's *source* ports of active mode (RFC 959 3.2; RFC 4217 section 10). Active mode uses
+    outgoing connections, which are listed for firewalls that restrict outgoing traffic. No two rules of the plan decide
+    differently about the same connection, so their order does not matter.
 
-    Raises InvalidInput with every problem when there is one.
+    Raises InvalidInput that lists every problem.
     """
     ssh_ports = sorted(set(ssh_ports))
     found = service_problems(settings, ssh_ports) + firewall_problems(settings, ssh_ports)
@@ -105,7 +105,7 @@ def port_plan(settings: Settings, ssh_ports: Iterable[int] = (22,)) -> list[Port
 
 
 def tls_modes(settings: Settings, found: list[Problem]) -> list[str]:
-    """The TLS modes, explicit first; what is wrong with them is appended to ``found``."""
+    """The TLS modes, explicit first; their problems are appended to ``found``."""
     modes = settings.vsftpd_tls_modes
     if not modes:
         found.append(Problem("vsftpd_tls_modes", "a list of explicit and/or implicit", repr(list(modes))))
@@ -119,7 +119,7 @@ def tls_modes(settings: Settings, found: list[Problem]) -> list[str]:
 
 
 def control_ports(settings: Settings, found: list[Problem]) -> list[tuple[str, int]]:
-    """Variable and port of each listener; what is wrong with the ports is appended to ``found``."""
+    """Variable and port of each listener; problems of the ports are appended to ``found``."""
     modes = tls_modes(settings, found)
     ports = []
     for mode, name in (("explicit", "vsftpd_port"), ("implicit", "vsftpd_implicit_port")):
@@ -130,7 +130,7 @@ def control_ports(settings: Settings, found: list[Problem]) -> list[tuple[str, i
 
 
 def passive_range(settings: Settings, found: list[Problem]) -> tuple[int, int] | None:
-    """First and last port of the passive range; None when there is none or it is wrong."""
+    """First and last port of the passive range; None when there is none or it is not valid."""
     low = _port(settings, "vsftpd_pasv_min_port", 1024, found)
     high = _port(settings, "vsftpd_pasv_max_port", 1024, found)
     if not settings.vsftpd_pasv_enable or low is None or high is None:
@@ -152,13 +152,13 @@ def _port(settings: Settings, name: str, low: int, found: list[Problem]) -> int 
 
 
 def service_problems(settings: Settings, ssh_ports: Iterable[int]) -> list[Problem]:
-    """Every contradiction of the services' own ports, firewall or not."""
+    """Every problem of the services' own ports, with or without a firewall."""
     found = settings.problems(PORT_VARIABLES.__contains__)
     single = control_ports(settings, found)
     for index, (name, port) in enumerate(single):
         for other, other_port in single[:index]:
             if port == other_port:
-                said = f"{port} is the port of {other} as well"
+                said = f"{port} is also the port of {other}"
                 found.append(Problem(name, found=said, remedy="give them different ports"))
         if port in ssh_ports:
             found.append(Problem(name, found=f"{port} is the port of SSH on this host", remedy="choose another"))
@@ -175,7 +175,7 @@ def service_problems(settings: Settings, ssh_ports: Iterable[int]) -> list[Probl
 
 
 def firewall_problems(settings: Settings, ssh_ports: Iterable[int] = ()) -> list[Problem]:
-    """Every problem of the variables of the role firewall, contradictions between rules included."""
+    """Every problem of the variables of the role firewall, including contradictions between rules."""
     if not settings.firewall_enabled:
         return []
     azure = settings.firewall_backend == "azure_nsg"
@@ -255,7 +255,7 @@ def _extra_rules(settings: Settings) -> tuple[list[PortRule], list[Problem]]:
 
 
 def _rules(settings: Settings, ssh_ports: Sequence[int]) -> list[PortRule]:
-    """The plan of settings without problems."""
+    """The plan for settings without problems."""
     families = ("ipv4", "ipv6") if settings.firewall_ipv6 else ("ipv4",)
     login = "limit" if settings.firewall_rate_limit else "allow"
     ssh_sources = parse_sources(settings.firewall_ssh_allowed_sources, "firewall_ssh_allowed_sources")
@@ -268,7 +268,7 @@ def _rules(settings: Settings, ssh_ports: Sequence[int]) -> list[PortRule]:
     ]
     span = passive_range(settings, [])
     if span is not None:
-        # Never limited: every listing and every file is a connection of its own.
+        # Never limited: every listing and every file is a separate connection.
         ports = parse_ports("{}:{}".format(*span), "passive range")
         rules.append(PortRule("FTPS passive data", "allow", "tcp", ports, sources, families))
     rules += [
@@ -284,7 +284,7 @@ def _rules(settings: Settings, ssh_ports: Sequence[int]) -> list[PortRule]:
 
 
 def _contradictions(rules: Sequence[PortRule]) -> Iterator[Problem]:
-    """Two rules that decide about one connection differently: which of them acts would depend on their order."""
+    """Two rules that decide differently about one connection: which of them acts would depend on their order."""
     for index, rule in enumerate(rules):
         for other in rules[:index]:
             if rule.direction == other.direction == "in" and rule.action != other.action and overlap(rule, other):
@@ -296,7 +296,7 @@ def _contradictions(rules: Sequence[PortRule]) -> Iterator[Problem]:
 
 
 def overlap(one: PortRule, other: PortRule) -> bool:
-    """Whether there is an incoming connection that both rules are about."""
+    """Whether both rules apply to the same incoming connection."""
     if one.protocol != other.protocol:
         return False
     (low, high), (other_low, other_high) = bounds(one.ports), bounds(other.ports)

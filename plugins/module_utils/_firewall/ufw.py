@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""What UFW on this host says and what its files hold; nothing here changes anything."""
+"""Read the output of UFW on this host and its files; nothing is changed here."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._host.programs i
 
 SETTINGS = "/etc/default/ufw"
 RULES = ("/etc/ufw/user.rules", "/etc/ufw/user6.rules")
-"""Where the rules of IPv4 and of IPv6 are kept."""
+"""The files with the rules of IPv4 and of IPv6."""
 
 
 def find() -> str | None:
@@ -29,7 +29,7 @@ def program() -> str:
 
 
 def ask(path: str, *arguments: str, run: Run = run_command) -> str:
-    """The output of ``ufw ARGUMENTS``. Raises SecureFtpError with UFW's own words when it fails."""
+    """The output of ``ufw ARGUMENTS``. Raises SecureFtpError with UFW's own message when it fails."""
     done = run([path, *arguments])
     if done.rc != 0:
         said = f"fails with: {(done.err or done.out).strip()}"
@@ -54,7 +54,7 @@ def settings() -> str:
 
 
 def rule_files(ipv6: bool) -> list[str]:
-    """The text of user.rules and, with ``ipv6``, of user6.rules; empty for one that is not there."""
+    """The text of user.rules and, with ``ipv6``, of user6.rules; empty for one that does not exist."""
     texts = []
     for path in RULES if ipv6 else RULES[:1]:
         text = ""

@@ -1,22 +1,22 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""A dead man's switch for UFW: unless it is disarmed in time, the host puts its firewall back as it was.
+"""A dead man's switch for UFW: unless it is disarmed in time, the host restores its previous firewall.
 
 ``arm`` copies UFW's files and starts a transient systemd timer (systemd-run(1)); when that elapses, a shell script
-puts the copies back and disables or reloads UFW. Nothing of it needs the controller, Ansible or Python.
+puts the copies back and disables or reloads UFW. This needs neither the controller nor Ansible nor Python.
 
-A reboot ends the timer, so the copies are on the disk, flushed before anything is changed, and a unit of systemd that
-is there as long as they are puts them back before the firewall comes up again (ufw.service). FOLDER holds:
+A reboot ends the timer. So the copies are flushed to disk before anything is changed, and as long as they exist, a
+systemd unit puts them back before the firewall starts again (ufw.service). FOLDER contains:
 
     revert      the script
-    new         copies that are not complete yet: they count for nothing
+    new         copies that are not complete yet: they are ignored
     armed       the copies, while the change is to be confirmed
-    reverting   the same while they are being put back; left by a host that went down meanwhile, or a full disk
-    settled     the same when they are of no use any more, about to be deleted
+    reverting   the same while they are being put back; also left by a host that went down meanwhile, or a full disk
+    settled     the same when they are no longer needed and about to be deleted
 
-Whoever renames ``armed`` decides whether the change stays, and the name tells it after a loss of power. One process at
-a time works on it: all of them, the script too, hold a lock on the directory FOLDER is in.
+The process that renames ``armed`` decides whether the change stays; the new name shows this even after a loss of
+power. Only one process works on FOLDER at a time: each, the script too, holds a lock on the directory above it.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._host.programs i
 FOLDER = "/var/lib/secure_ftp.server/ufw-guard"
 UNIT = "secure-ftp-ufw-guard"
 FILES = ("/etc/default/ufw", "/etc/ufw/ufw.conf", "/etc/ufw/*.rules")
-"""What ufw(8) reads its settings and rules from."""
+"""The files from which ufw(8) reads its settings and rules."""
 
 _TIMER = f"/run/{UNIT}"
-"""Holds the name of the timer, and is as forgetful as that: where it is missing the host was booted since."""
+"""Contains the name of the timer; like the timer, it is lost when the host is booted."""
 _BOOT_UNIT = f"/etc/systemd/system/{UNIT}-boot.service"
 _BOOT_LINK = f"/etc/systemd/system/multi-user.target.wants/{UNIT}-boot.service"
 
@@ -49,7 +49,7 @@ mv armed reverting 2>/dev/null
 if [ -d reverting ]; then
     echo "nobody has confirmed the change of the firewall in time: putting UFW back as it was, {was}"
     [ "$1" = boot ] || {before}
-    # File by file: the modes of the directories are not to change. Each is the old one or the new one, never half.
+    # File by file: the modes of the directories must not change. Each file is the old or the new one, never a part.
     find reverting -type f | while read -r copy; do
         file=$(readlink -f "{root}/${{copy#reverting/}}") &&
             cp -p "$copy" "$file.guard" && sync "$file.guard" &&
@@ -67,7 +67,7 @@ rm -rf "{folder}"
 rm -f "{link}" "{unit}" "{timer}"
 """
 
-_BOOT = """# Written by secure_ftp.server for a change of the firewall that is to be confirmed, and gone with it.
+_BOOT = """# Written by secure_ftp.server for a change of the firewall that is to be confirmed, and removed with it.
 [Unit]
 Description=Put UFW back as it was before a change that was not confirmed when this host went down
 DefaultDependencies=no
@@ -77,7 +77,7 @@ Before=ufw.service network-pre.target shutdown.target
 Wants=network-pre.target
 Conflicts=shutdown.target
 ConditionPathExists={folder}/revert
-# While the timer runs it is the timer's.
+# While the timer runs, this is the task of the timer.
 ConditionPathExists=!{timer}
 
 [Service]
@@ -87,12 +87,12 @@ ExecStart=/bin/sh {folder}/revert boot
 
 
 def is_unsettled(root: str = "/") -> bool:
-    """Whether a change is still to be confirmed or undone, be it one of a run that has died."""
+    """Whether a change is still to be confirmed or undone, also that of a run that has died."""
     return any(os.path.isdir(os.path.join(_at(root, FOLDER), name)) for name in ("armed", "reverting"))
 
 
 def script(active: bool, root: str = "/") -> str:
-    """The shell script that puts UFW back; ``active`` is whether it was when the copies were made."""
+    """The shell script that restores UFW; ``active`` is whether UFW was active when the copies were made."""
     folder = _at(root, FOLDER)
     return _SCRIPT.format(
         folder=folder,
@@ -109,11 +109,11 @@ def script(active: bool, root: str = "/") -> str:
 
 
 def arm(active: bool, seconds: int, run: Run = run_command, root: str = "/") -> bool:
-    """Copy UFW's files and put them back in ``seconds``. False: armed already, the time starts again.
+    """Copy UFW's files, to put them back after ``seconds``. False: it was armed already, and the time starts again.
 
-    A switch that is still armed belongs to a run that died; its copies are the last state somebody confirmed.
-    Raises SecureFtpError when the disk takes no copies or the timer cannot be started, nothing is armed then; and when
-    an earlier change had to be undone first, since the caller has planned with what was there before.
+    A switch that is still armed belongs to a run that died; its copies are the last confirmed state.
+    Raises SecureFtpError when the copies cannot be written or the timer cannot be started; nothing is armed then. Also
+    raises it when an earlier change had to be undone first, because the caller has planned with the state before that.
     """
     folder = _at(root, FOLDER)
     with _writing(folder), _locked(root):
@@ -132,19 +132,19 @@ def arm(active: bool, seconds: int, run: Run = run_command, root: str = "/") -> 
     if is_unsettled(root):
         raise SecureFtpError(
             folder,
-            found="UFW cannot be put back from these copies, as it was before a change that nobody confirmed",
-            remedy=f"free some space on the disk, see what it says when run by hand: sh {folder}/revert",
+            found="a change of UFW was not confirmed, and UFW cannot be restored from these copies",
+            remedy=f"free some space on the disk, and see the messages of: sh {folder}/revert",
         )
     raise SecureFtpError(
         folder,
-        found="this host had not yet put UFW back as it was before a change that nobody confirmed; it has now",
+        found="an earlier change of UFW was not confirmed; this host has undone it only now",
         remedy="run it again",
         state="nothing else was changed",
     )
 
 
 def renew(seconds: int, run: Run = run_command, root: str = "/") -> None:
-    """Let the time start again. Raises SecureFtpError when the switch is not armed, so when it has gone off."""
+    """Let the time start again. Raises SecureFtpError when the switch is not armed, because it has gone off."""
     folder = _at(root, FOLDER)
     with _writing(folder), _locked(root):
         if not os.path.isdir(os.path.join(folder, "armed")):
@@ -153,12 +153,13 @@ def renew(seconds: int, run: Run = run_command, root: str = "/") -> None:
 
 
 def disarm(run: Run = run_command, root: str = "/") -> None:
-    """Keep the firewall as it is now, durably. Raises SecureFtpError when it is not armed, so when it has gone off."""
+    """Keep the firewall as it is, durably. Raises SecureFtpError when the switch has gone off already."""
     folder = _at(root, FOLDER)
     with _writing(folder), _locked(root):
         if not os.path.isdir(os.path.join(folder, "armed")):
             raise _gone_off()
-        # ufw(8) rewrites its files in place and flushes nothing: they come first, or a loss of power keeps neither.
+        # ufw(8) rewrites its files in place and does not flush them. Flush them before the copies are deleted:
+        # otherwise a loss of power could lose both.
         for path in _files(root):
             _flush(path)
             _flush(os.path.dirname(path))
@@ -183,14 +184,14 @@ def _writing(path: str) -> Iterator[None]:
         raise SecureFtpError(
             error.filename or path,
             found=f"cannot write it: {error.strerror}",
-            remedy="the firewall is left as it is, and put back in time if a change was to be confirmed; free some"
-            " space, or see what is wrong with the disk",
+            remedy="the firewall stays as it is, and a change that was to be confirmed will be undone in time; free"
+            " some space, or see what is wrong with the disk",
         ) from error
 
 
 @contextlib.contextmanager
 def _locked(root: str) -> Iterator[None]:
-    """Keep other runs and the script waiting; they take seconds."""
+    """Let other runs and the script wait; each takes seconds."""
     parent = os.path.dirname(_at(root, FOLDER))
     if not os.path.isdir(parent):
         os.makedirs(parent, 0o700, exist_ok=True)
@@ -204,7 +205,7 @@ def _locked(root: str) -> Iterator[None]:
 
 
 def _prepare(active: bool, root: str) -> None:
-    """Write script, copies and the unit for the next boot to the disk, the name that makes them count last."""
+    """Write the script, the copies and the unit for the next boot to disk; rename the copies to ``armed`` last."""
     folder = _at(root, FOLDER)
     shutil.rmtree(folder, ignore_errors=True)
     os.mkdir(folder, 0o700)
@@ -227,7 +228,7 @@ def _prepare(active: bool, root: str) -> None:
 
 
 def _enable_boot_unit(root: str) -> None:
-    """Have systemd find the unit at its next start; the systemd that runs now need not know of it."""
+    """Let systemd find the unit at the next boot; the running systemd need not know it."""
     unit, link = _at(root, _BOOT_UNIT), _at(root, _BOOT_LINK)
     text = _BOOT.format(folder=_at(root, FOLDER), timer=_at(root, _TIMER))
     os.makedirs(os.path.dirname(link), exist_ok=True)
@@ -239,7 +240,7 @@ def _enable_boot_unit(root: str) -> None:
 
 
 def _settle(root: str) -> None:
-    """Let the copies count no more, durably, and delete them with all that belongs to them."""
+    """Make the copies invalid, durably, and delete them with the other files of the switch."""
     folder = _at(root, FOLDER)
     with contextlib.suppress(FileNotFoundError):
         os.rename(os.path.join(folder, "armed"), os.path.join(folder, "settled"))
@@ -251,7 +252,7 @@ def _settle(root: str) -> None:
 
 
 def _write(path: str, text: str) -> None:
-    """Write a file that counts for nothing until something else is there, durably."""
+    """Write a file durably; not atomically, as it is not used before another file exists."""
     with open(path, "w", encoding="utf-8") as stream:
         os.fchmod(stream.fileno(), 0o644)
         stream.write(text)
@@ -260,7 +261,7 @@ def _write(path: str, text: str) -> None:
 
 
 def _flush(path: str) -> None:
-    """Make a file's content, or a directory's names, durable."""
+    """Make the content of a file, or the entries of a directory, durable."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
@@ -277,14 +278,14 @@ def _gone_off() -> SecureFtpError:
 
 
 def _timer(root: str) -> str | None:
-    """The name of the timer that runs, without its suffix; None when there is none, as after a reboot."""
+    """The name of the running timer, without its suffix; None when there is none, as after a reboot."""
     with contextlib.suppress(FileNotFoundError), open(_at(root, _TIMER), encoding="utf-8") as stream:
         return stream.read()
     return None
 
 
 def _start(seconds: int, run: Run, root: str) -> None:
-    """Start a timer, then stop the one before: the host is at no moment without one."""
+    """Start a timer, then stop the previous one: there is always a timer."""
     before, unit = _timer(root), f"{UNIT}-{os.getpid()}"
     done = run(
         [
@@ -301,7 +302,7 @@ def _start(seconds: int, run: Run, root: str) -> None:
     )
     if done.rc != 0:
         raise SecureFtpError(
-            "the timer that would put UFW back",
+            "the timer for putting UFW back",
             found=f"cannot be started: systemd-run fails with: {done.said}",
             state=NOTHING,
         )

@@ -1,9 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""UFW: the rules a port plan comes to, which are there, and what is to be added and deleted.
+"""UFW: the rules for a port plan, the existing rules, and which to add and to delete.
 
-Rules of this collection carry a comment that starts with OWNER; every other rule belongs to somebody else.
+Rules of this collection have a comment that starts with OWNER; every other rule is foreign.
 Existing rules are read from ``ufw show added``, which prints them in the syntax of ufw(8), active or not.
 """
 
@@ -27,7 +27,7 @@ _TUPLE = re.compile(r"^### tuple ### (\S+) (\S+) (\S+) (?:0\.0\.0\.0/0|::/0) any
 
 @dataclass(frozen=True)
 class Rule:
-    """One incoming rule without interfaces: what this collection writes."""
+    """One incoming rule without interfaces, the only kind that this collection writes."""
 
     action: str
     ports: str
@@ -37,7 +37,7 @@ class Rule:
 
     @property
     def place(self) -> tuple[str, str, str]:
-        """What ufw compares: a rule with the same place replaces the one that is there."""
+        """What ufw compares: a rule with the same place replaces the existing one."""
         return (self.ports, self.proto, self.source)
 
     @property
@@ -45,7 +45,7 @@ class Rule:
         return self.comment == OWNER or self.comment.startswith(OWNER + " ")
 
     def covers(self, port: int) -> bool:
-        """Whether the rule decides about a TCP connection to ``port``, wherever it comes from."""
+        """Whether the rule decides about TCP connections to ``port`` from every address."""
         if self.source != ANYWHERE or self.proto not in ("tcp", ANYWHERE):
             return False
         for part in self.ports.split(","):
@@ -81,7 +81,7 @@ class Plan:
 def wanted_rules(rules: Iterable[PortRule]) -> list[Rule]:
     """The incoming rules of a port plan for UFW, one for each place, in the order of the plan.
 
-    Outgoing ones need none: the default policy of what goes out is allow.
+    Outgoing connections need no rule: their default policy is allow.
     """
     unique: dict[tuple[str, str, str], Rule] = {}
     for port_rule in rules:
@@ -94,7 +94,7 @@ def wanted_rules(rules: Iterable[PortRule]) -> list[Rule]:
 
 
 def parse_added(text: str) -> list[Rule | None]:
-    """The rules of ``ufw show added`` in their order; None for one of a kind this collection never writes."""
+    """The rules of ``ufw show added`` in their order; None for a rule of a kind that this collection never writes."""
     rules: list[Rule | None] = []
     for line in text.splitlines():
         match = _ADDED.match(line.strip())
@@ -129,10 +129,10 @@ def _parse_words(words: str, comment: str) -> Rule | None:
 
 
 def halves_missing(wanted: Iterable[Rule], files: Iterable[str]) -> set[Rule]:
-    """The rules for anywhere that one of ``files`` lacks, the text of user.rules and, with IPv6, of user6.rules.
+    """The rules for anywhere that are missing in one of ``files``: the texts of user.rules and, with IPv6, user6.rules.
 
-    ``ufw show added`` prints a rule once, be it there for IPv4, for IPv6 or for both. It is there for one of them after
-    it was added or deleted while /etc/default/ufw said IPV6=no.
+    ``ufw show added`` prints a rule once, whether it exists for IPv4, for IPv6 or for both. It exists for only one of
+    them if it was added or deleted while /etc/default/ufw said IPV6=no.
     """
     present = [set(_TUPLE.findall(text)) for text in files]
     return {
@@ -143,11 +143,11 @@ def halves_missing(wanted: Iterable[Rule], files: Iterable[str]) -> set[Rule]:
 
 
 def plan(wanted: Sequence[Rule], found: Sequence[Rule | None], halves: Iterable[Rule] = ()) -> Plan:
-    """What to add and what to delete so that our rules are exactly ``wanted``; ``halves`` (halves_missing) again.
+    """What to add and delete so that our rules are exactly ``wanted``; ``halves`` (halves_missing) are added again.
 
-    A foreign rule that already lets the traffic in (allow, or the stricter limit) counts as there: adding ours would
-    take it over. Raises SecureFtpError when a foreign rule shuts a port that is wanted open, because adding ours would
-    overwrite it or have no effect.
+    If a foreign rule already allows the traffic (allow, or the stricter limit), ours is not added, because it would
+    replace that rule. Raises SecureFtpError when a foreign rule blocks a port that must be open, because adding ours
+    would overwrite it or have no effect.
     """
     foreign = [rule for rule in found if rule is not None and not rule.own]
     own = [rule for rule in found if rule is not None and rule.own]
@@ -159,7 +159,7 @@ def plan(wanted: Sequence[Rule], found: Sequence[Rule | None], halves: Iterable[
             if rule.place == other.place and (rule.action in ("deny", "reject")) != (
                 other.action in ("deny", "reject")
             ):
-                said = f"would replace the rule '{other}' that is there"
+                said = f"would replace the existing rule '{other}'"
                 raise SecureFtpError(f"'{rule}'", found=said, remedy="delete one of the two")
     present = {(rule.place, rule.action) for rule in own} - {(rule.place, rule.action) for rule in halves}
     add = tuple(
@@ -174,13 +174,13 @@ def plan(wanted: Sequence[Rule], found: Sequence[Rule | None], halves: Iterable[
     )
     keep = {(rule.place, rule.action) for rule in wanted}
     places = {rule.place for rule in wanted}
-    # Adding a rule at a place replaces the old one; deleting that afterwards by its old action would find nothing.
+    # Adding a rule at a place replaces the old one, so the old one need not be deleted, and cannot be.
     delete = tuple(rule for rule in own if (rule.place, rule.action) not in keep and rule.place not in places)
     return Plan(add, delete)
 
 
 def _refuse_shut(rule: Rule, found: Sequence[Rule | None]) -> None:
-    """The first matching rule decides, so a deny in front of ``rule``, or of the place it will get, shuts the port."""
+    """The first matching rule decides, so a deny before ``rule``, or before its future place, blocks the port."""
     port = int(rule.ports.partition(":")[0])
     for other in found:
         if other is None:
@@ -190,13 +190,13 @@ def _refuse_shut(rule: Rule, found: Sequence[Rule | None]) -> None:
         if not other.own and other.action in ("deny", "reject") and other.covers(port):
             raise SecureFtpError(
                 f"port {rule.ports}/{rule.proto} ({rule.comment})",
-                found=f"is needed, but the rule '{other}' comes first and shuts it",
+                found=f"is needed, but the rule '{other}' comes first and blocks it",
                 remedy=f"delete that rule (ufw delete {str(other)[4:]}) or give the service another port",
             )
 
 
 def refuse_lockout(client: str, ssh_sources: Sequence[str]) -> None:
-    """Raise SecureFtpError when the address this connection comes from is in none of ``ssh_sources``."""
+    """Raise SecureFtpError when the client address of this connection is in none of ``ssh_sources``."""
     if not client or ANYWHERE in ssh_sources:
         return
     address = ipaddress.ip_address(client)
@@ -211,7 +211,7 @@ def refuse_lockout(client: str, ssh_sources: Sequence[str]) -> None:
 
 
 def policies_to_change(text: str) -> list[dict[str, str]]:
-    """The default policies of /etc/default/ufw that are not deny incoming, allow outgoing.
+    """The default policies in /etc/default/ufw that have to change: the wanted ones are deny incoming, allow outgoing.
 
     ``ufw status verbose`` shows the same settings, but only while the firewall is active.
     """
@@ -226,16 +226,16 @@ def policies_to_change(text: str) -> list[dict[str, str]]:
 
 
 def filters_ipv6(text: str) -> bool:
-    """Whether /etc/default/ufw lets rules for IPv6 in; without them only the loopback has IPv6."""
+    """Whether /etc/default/ufw allows rules for IPv6; without them only the loopback interface has IPv6."""
     return _setting(text, "IPV6").lower() == "yes"
 
 
 def accepts_by_default(text: str) -> bool:
-    """Whether /etc/default/ufw lets in what no rule is about."""
+    """Whether /etc/default/ufw allows incoming traffic that no rule is about."""
     return _setting(text, "DEFAULT_INPUT_POLICY").upper() == "ACCEPT"
 
 
 def _setting(text: str, key: str) -> str:
-    """The last value of ``key``, which is the one that counts; empty where there is none."""
+    """The last value of ``key``, which is the one that counts; empty if there is none."""
     values: list[str] = re.findall(rf"^\s*{key}\s*=\s*\"?([A-Za-z]+)", text, re.MULTILINE)
     return values[-1] if values else ""

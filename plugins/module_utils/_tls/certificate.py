@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""A certificate in a file: what is wished, what openssl(1) says is there, and why the one is not the other."""
+"""A certificate in a file: the wanted one, the existing one according to openssl(1), and how they differ."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _NAME = re.compile(r"[A-Za-z0-9*_](?:[A-Za-z0-9*_.-]*[A-Za-z0-9_])?\Z")
 
 @dataclass(frozen=True)
 class Wish:
-    """The certificate to be had; ``names`` are such as ``DNS:ftp.example.net`` and ``IP:192.0.2.1``."""
+    """The wanted certificate; ``names`` are, for example, ``DNS:ftp.example.net`` and ``IP:192.0.2.1``."""
 
     certificate: str
     key: str
@@ -44,13 +44,13 @@ class Wish:
 
 
 def validate(wish: Wish) -> Wish:
-    """Return ``wish`` when openssl can be told of it. Raises InvalidInput naming what it cannot."""
+    """Return ``wish`` when openssl can make it. Raises InvalidInput naming what is not valid."""
     for path in (wish.certificate, wish.key):
         if not os.path.isabs(path) or not os.path.basename(path):
             raise InvalidInput("path", "the absolute path of a file", found=repr(path))
     if os.path.realpath(wish.certificate) == os.path.realpath(wish.key):
         expected = "one file for the certificate and another for the key"
-        raise InvalidInput(f"path {wish.certificate}", expected, found="it for both")
+        raise InvalidInput(f"path {wish.certificate}", expected, found="the same file for both")
     if not _NAME.match(wish.common_name) or len(wish.common_name) > MAX_COMMON_NAME:
         raise InvalidInput(
             "common_name", f"a host name, up to {MAX_COMMON_NAME} characters", found=repr(wish.common_name)
@@ -63,7 +63,7 @@ def validate(wish: Wish) -> Wish:
 
 
 def normal(name: str) -> str:
-    """One spelling of an alternative name, ours and OpenSSL's; InvalidInput when it is none."""
+    """The common spelling of an alternative name in ours or OpenSSL's; InvalidInput when it is not a valid name."""
     kind, _colon, value = name.partition(":")
     if kind == "DNS" and _NAME.match(value):
         return f"DNS:{value.lower()}"
@@ -76,9 +76,9 @@ def normal(name: str) -> str:
 
 
 def reasons(wish: Wish) -> list[str]:
-    """Why the certificate has to be made or renewed; none when it is as wished.
+    """Why the certificate has to be made or renewed; none when it is as wanted.
 
-    Raises SecureFtpError for links and whatever else is no file, and for a key that cannot be read.
+    Raises SecureFtpError for links and anything else that is not a file, and for a key that cannot be read.
     """
     key_there, certificate_there = _is_there(wish.key), _is_there(wish.certificate)
     if not key_there:
@@ -107,7 +107,7 @@ def _is_there(path: str) -> bool:
         raise SecureFtpError(
             path,
             "a file",
-            found="a symbolic link: somebody else's certificate",
+            found="a symbolic link, so another program manages the certificate",
             remedy="set vsftpd_certificate_source: files",
         )
     if not stat.S_ISREG(kind):
@@ -117,7 +117,7 @@ def _is_there(path: str) -> bool:
 
 @dataclass(frozen=True)
 class Certificate:
-    """What openssl says of one: the whole subject, the alternative names as normal() spells them, and its end.
+    """A certificate as openssl shows it: the whole subject, the alternative names as from normal(), and its end.
 
     ``ends`` is in seconds since the epoch.
     """
@@ -128,13 +128,13 @@ class Certificate:
 
 
 def read(path: str) -> Certificate | None:
-    """Return what the certificate in ``path`` says, None when openssl cannot read it."""
+    """Return the certificate in ``path``, None when openssl cannot read it."""
     command = ["openssl", "x509", "-noout", "-in", path, "-subject", "-nameopt", "RFC2253", "-enddate"]
     return parse(run_command([*command, "-ext", "subjectAltName"]).out)
 
 
 def parse(shown: str) -> Certificate | None:
-    """Read what openssl shows; None when that is no certificate. Releases differ in blanks, not in the words."""
+    """Read the output of openssl; None when it is not a certificate. Releases differ only in blanks."""
     said = {key: value.strip() for key, _equals, value in (line.partition("=") for line in shown.splitlines())}
     if "notAfter" not in said:
         return None
@@ -157,7 +157,7 @@ def _outdated(wish: Wish, has: Certificate | None) -> list[str]:
     found = []
     if left <= wish.renew_days * DAY:
         found.append(f"it ends in less than {wish.renew_days} days")
-    # Not the other way round: one that ends sooner is renewed in its time, for as long as is wished then.
+    # A certificate that ends sooner is not replaced now: it is renewed before its end, for the days wanted then.
     if left > wish.days * DAY + SLACK:
         found.append(f"it is valid for longer than {wish.days} days from now")
     if has.subject != f"CN={wish.common_name}":

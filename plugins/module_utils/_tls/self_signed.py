@@ -3,9 +3,9 @@
 # PRIVATE: for use inside this collection only; may change without notice.
 """A self-signed certificate and its key, made by openssl(1), which every supported release has.
 
-That is 1.1.1 on Ubuntu 20.04 and Debian 11, 3 since.
+That is 1.1.1 on Ubuntu 20.04 and Debian 11, and 3 on later releases.
 
-No Python library of the host takes part: Ubuntu 20.04's cryptography 2.8 is too old for community.crypto. The
+No Python library of the host is used: Ubuntu 20.04's cryptography 2.8 is too old for community.crypto. The
 extensions come from a configuration file, because ``-addext`` of 1.1.1 adds basicConstraints a second time.
 """
 
@@ -33,7 +33,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._tls.certificate
 )
 
 KEY_BITS = 3072
-"""RSA of 128 bits of security (NIST SP 800-57, table 2)."""
+"""RSA with 128 bits of security (NIST SP 800-57, table 2)."""
 
 KEY_MODE = 0o600
 CERTIFICATE_MODE = 0o644
@@ -43,8 +43,8 @@ CERTIFICATE_MODE = 0o644
 class Outcome:
     """What ensure has done, or in check mode would do.
 
-    ``reasons``: why the certificate was made, none when it stays. ``mended``: the files that were there and got
-    another owner or mode. ``before``, ``after``: what a diff shows; of the key its owner and mode, nothing else.
+    ``reasons``: why the certificate was made, none when it stays. ``mended``: existing files that got another owner
+    or mode. ``before``, ``after``: what a diff shows; of the key only its owner and mode.
     """
 
     reasons: list[str]
@@ -58,11 +58,11 @@ class Outcome:
 
 
 def ensure(wish: Wish, check_mode: bool = False) -> Outcome:
-    """Make or renew the certificate where that is needed, the key only where there is none; mend owner and mode.
+    """Make or renew the certificate if needed, make a key only if there is none; correct owner and mode.
 
-    At no moment is a certificate beside the key of another: one whose key is missing is put aside before there is a
-    new key. A run that is killed then leaves a key without a certificate, which the next run makes with that key.
-    Raises InvalidInput for a wish that openssl cannot be told of, and SecureFtpError with both files as they were.
+    A certificate is never beside the key of another one: a certificate whose key is missing is renamed before the new
+    key is written. If the run is killed then, it leaves a key without a certificate; the next run makes one with that
+    key. Raises InvalidInput for a wish that openssl cannot make, and SecureFtpError with both files as they were.
     """
     why = reasons(validate(wish))
     before = _shown(wish)
@@ -93,7 +93,7 @@ def _shown(wish: Wish) -> dict[str, Any]:
 
 
 def _promised(wish: Wish) -> dict[str, Any]:
-    """What _shown will say of a certificate made now; around midnight its end may be the next day."""
+    """What _shown will return for a certificate made now; around midnight its end may be the next day."""
     return {
         "subject": f"CN={wish.common_name}",
         "subject_alt_name": sorted({normal(name) for name in wish.names}),
@@ -106,7 +106,7 @@ def _day(seconds: float) -> str:
 
 
 def _owner_and_mode(path: str) -> str | None:
-    """None when there is no such file."""
+    """Owner and mode of ``path`` in words; None when there is no such file."""
     try:
         found = os.lstat(path)
     except FileNotFoundError:
@@ -119,7 +119,7 @@ def _words(uid: int, gid: int, mode: int) -> str:
 
 
 def _mend(path: str, mode: int) -> None:
-    """Make the file ``path`` root's with that mode; a link that has come in its place meanwhile is an error."""
+    """Give the file ``path`` to root with that mode; a link that has replaced it meanwhile is an error."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
@@ -128,7 +128,7 @@ def _mend(path: str, mode: int) -> None:
         finally:
             os.close(fd)
     except OSError as error:
-        raise file_error(path, "mend the owner and mode of", error) from error
+        raise file_error(path, "correct the owner and mode of", error) from error
 
 
 def _renew(wish: Wish) -> None:
@@ -149,13 +149,13 @@ def _renew(wish: Wish) -> None:
 
 
 def _aside(path: str) -> str:
-    """Where a certificate is while its new key is written: always the same name, so that a later run finds it."""
+    """The path of a certificate while its new key is written: always the same, so that a later run finds it."""
     return os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.old")
 
 
 @contextlib.contextmanager
 def _put_aside(path: str) -> Iterator[None]:
-    """Rename ``path``, where there is one; it comes back when the block fails."""
+    """Rename ``path`` if it exists; rename it back if the block fails."""
     with contextlib.suppress(FileNotFoundError):
         os.rename(path, _aside(path))
     try:
@@ -170,7 +170,7 @@ _GENERATE = ["openssl", "genpkey", "-algorithm", "RSA", "-pkeyopt", f"rsa_keygen
 
 
 def _sign(wish: Wish, key: str) -> str:
-    """Return the certificate in PEM; ``key`` reaches openssl on its standard input, never as a word or a file."""
+    """Return the certificate in PEM; openssl gets ``key`` on its standard input, never as an argument or a file."""
     with tempfile.NamedTemporaryFile("w", prefix="certificate-", suffix=".cnf") as config:
         config.write(_CONFIG.format(common_name=wish.common_name, names=",".join(map(normal, wish.names))))
         config.flush()
