@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""``ftp-users check``: check the whole server: what is wrong, why it matters, what fixes it."""
+"""``ftp-users check``: check the whole server; show each problem, why it matters and what fixes it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._manage.manager 
 
 def register(verbs: Verbs) -> None:
     """Add the verb to the command line."""
-    verbs.add("check", run, "check the whole server: what is wrong, why it matters, what fixes it", user=False)
+    verbs.add("check", run, "check the whole server; show each problem, why it matters and what fixes it", user=False)
 
 
 def run(arguments: argparse.Namespace, manager: Manager) -> int:

@@ -101,7 +101,7 @@ KINDS: dict[str, Kind] = {
     "plaintext-records": Kind(
         ERROR,
         "passwords are stored as plaintext",
-        "A thief of the database or of a backup has them, and PAM with crypt=crypt denies these users the log-in.",
+        "Anybody who gets the database or a backup has them, and PAM with crypt=crypt denies these users the log-in.",
         "ftp-users hash-plaintext",
     ),
     "user-name": Kind(

@@ -21,7 +21,7 @@ KINDS: dict[str, Kind] = {
     "plaintext-file": Kind(
         ERROR,
         "a text file beside the database holds names and passwords of its users",
-        "A thief of the file or of a backup has the passwords; the database does not need the file.",
+        "Anybody who gets the file or a backup has the passwords; the database does not need the file.",
         "shred -u -- {paths}",
     ),
 }

@@ -124,10 +124,10 @@ def _mask_problems(
             said = "somebody masked vsftpd, so it must not run"
             yield Problem(mask, found=said, remedy="if it may run: systemctl unmask vsftpd")
     elif not is_installed():
-        unit = "is a unit of somebody else, who runs vsftpd without the distribution's package"
+        unit = "is a unit of somebody else that runs vsftpd without the distribution's package"
         otherwise = f"otherwise stop it and rename it, or {_GO_ON} (a dated copy of the file is kept)"
         remedy = f"to keep it as it is, leave this host out; {otherwise}"
-        yield Problem(mask, found=f"{unit}, which would take its place", remedy=remedy)
+        yield Problem(mask, found=f"{unit}, and the package would replace it", remedy=remedy)
 
 
 def _configuration_problems(instance: Instance, wanted: Mapping[str, Any]) -> Iterator[Problem]:

@@ -168,7 +168,7 @@ def serve(
     log: Callable[[int, str], None] | None = None,
     slots: str | None = None,
 ) -> int:
-    """Answer the one request of the client ``label`` on ``stdin``; return the exit status for the error's code.
+    """Answer the one request of the client ``label`` on ``stdin``; return the exit status, 0 or that of the error.
 
     Nothing that a client does makes it raise. ``manager`` is made when it is needed; ``environment`` is that of this
     process. ``slots`` is the name of the files of slots.py, None for no limit.
