@@ -77,6 +77,8 @@ def test_the_life_of_a_user(server, control, key_file, no_harvey, program):
 
     assert run("edit", NAME, options="--protocol=ftps")["user"]["protocols"] == ["ftps"]
     assert granted(server, SECOND) == {"ftps": True, "sftp": False}
+    assert run("add", NAME, options="--protocol=sftp --no-password")["user"]["protocols"] == ["ftps", "sftp"]
+    assert granted(server, SECOND) == {"ftps": True, "sftp": False}
 
     assert run("del", NAME, options="--remove-home") == {"changed": True, "user": None, "warnings": []}
     assert granted(server, SECOND) == NEITHER
