@@ -231,7 +231,7 @@ final class FtpUsers
         'known_hosts' => null,
         'fingerprint' => null,
         'timeout' => 20,
-        'answer_timeout' => 120,
+        'answer_timeout' => 150,
         'patience' => 120,
     ];
 

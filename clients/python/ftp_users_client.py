@@ -84,9 +84,9 @@ class OutcomeUnknown(FtpUsersError):
 class FtpUsers:
     """A connection to the server, made at the first call and kept; not for several threads at once.
 
-    Waits in seconds: ``timeout`` for each step of connecting, ``answer_timeout`` for the answer to begin or go on (the
-    server itself may wait two minutes for its turn), ``patience`` for what a call repeats, with growing random pauses:
-    connecting, reads, and requests that a busy server has not begun.
+    Waits in seconds: ``timeout`` for each step of connecting, ``answer_timeout`` for the answer to begin or go on
+    (longer than the two minutes that the server itself may wait for its turn), ``patience`` for what a call repeats,
+    with growing random pauses: connecting, reads, and requests that a busy server has not begun.
     ``host_key`` is a line such as "ssh-ed25519 AAAA..." and replaces the known_hosts files; ``known_hosts`` is one
     file, by default the user's and the system's. Without ``key_file`` the SSH agent is asked.
     """
@@ -102,7 +102,7 @@ class FtpUsers:
         known_hosts: str | None = None,
         host_key: str | None = None,
         timeout: float = 20.0,
-        answer_timeout: float = 120.0,
+        answer_timeout: float = 150.0,
         patience: float = 120.0,
     ):
         self.host, self.port, self.user = host, port, user

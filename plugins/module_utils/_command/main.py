@@ -32,6 +32,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._command.streams
 from ansible_collections.secure_ftp.server.plugins.module_utils._command.words import Parser, Verbs
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import (
     EXIT_CODES,
+    NOTHING,
     InvalidInput,
     SecureFtpError,
 )
@@ -105,8 +106,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return status
     except SecureFtpError as error:
         return _report(error, as_json)
-    except KeyboardInterrupt:
-        sys.stderr.write("\ninterrupted; nothing was changed\n")
+    except KeyboardInterrupt as error:  # a change that had begun says what is changed by now
+        sys.stderr.write(f"\ninterrupted; {str(error) or NOTHING}\n")
         return INTERRUPTED
     except BrokenPipeError:  # | head
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

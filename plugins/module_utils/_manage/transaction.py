@@ -192,7 +192,7 @@ class Transaction:
             for backend in self._backends:
                 plan = done[backend.protocol]
                 plan.outcome.homes_removed = backend.delete(plan) if plan.deletions else []
-        except (OSError, SecureFtpError) as error:
+        except (OSError, SecureFtpError, KeyboardInterrupt) as error:
             gone = _named([user for user in users if not user.present])
             state = f"user {gone}: the user is removed, but not all files; do the same again to remove them"
             _say(error, state)
@@ -221,7 +221,7 @@ class Transaction:
         try:
             for backend in reversed(self._backends):
                 backend.restore(before[backend.protocol])
-        except (OSError, SecureFtpError) as error:
+        except (OSError, SecureFtpError, KeyboardInterrupt) as error:
             _say(error, "the change is half made, and the next change of users finishes it")
             raise
         for path in made:
@@ -240,6 +240,8 @@ def _say(error: BaseException, state: str) -> None:
         raise file_error(str(error.filename or "the system"), "use", error, state) from error
     if isinstance(error, SecureFtpError):
         error.state = state
+    if isinstance(error, KeyboardInterrupt):
+        error.args = (state,)
 
 
 def _records(backends: Sequence[Backend], users: Users) -> dict[str, str | None]:

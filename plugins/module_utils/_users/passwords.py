@@ -126,7 +126,12 @@ def validate_hash(hash: object, name: str, is_taken: Callable[[], bool] = lambda
     if not hash:
         raise InvalidInput(where, "a crypt(3) hash", found="an empty string", remedy=remedy)
     if hash[0] in "!*":
-        raise InvalidInput(where, "a crypt(3) hash", found="a locked-account mark", remedy="use state: absent")
+        raise InvalidInput(
+            where,
+            "a crypt(3) hash",
+            found="a locked-account mark",
+            remedy="give the hash without the mark, and locked: true",
+        )
     if scheme(hash) in AMBIGUOUS:
         raise InvalidInput(
             where, "a crypt(3) hash that starts with '$'", found="a plaintext password or DES", remedy=remedy

@@ -139,6 +139,9 @@ def test_control_c_is_no_traceback(manager: Recorder, capsys: Any) -> None:
     manager.errors = [KeyboardInterrupt()]
     assert command.main(["lock", "batman"]) == command.INTERRUPTED
     assert "nothing was changed" in capsys.readouterr().err
+    manager.errors = [KeyboardInterrupt("the change is made")]
+    assert command.main(["lock", "batman"]) == command.INTERRUPTED
+    assert "interrupted; the change is made\n" in capsys.readouterr().err
 
 
 def test_only_root_is_asked_for_a_password(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
