@@ -187,7 +187,7 @@ def module(folder: Path) -> Line:
     for repeat in range(REPEATS):
         for times, file in ((small, files[10]), (large, files[USERS])):
             times.append(plays.tasks([task(file, 4 * repeat + number) for number in range(4)]) / 4)
-    return compare(f"ftp_user changing 1 of {USERS:,}", 1.5, large, small, "1 of 10")
+    return compare(f"ftp_user changing 1 of {USERS:,}", 1.3, large, small, "1 of 10")
 
 
 def lines(folder: Path) -> Iterator[Line]:
