@@ -162,6 +162,12 @@ db:
   returned: success
   type: str
   sample: /etc/vsftpd/users.db
+pam_crypt:
+  description:
+    - Whether the PAM service that reads the database expected hashes before the task; null if no such service was
+      known, or if the task changed only SFTP.
+  returned: success
+  type: bool
 """
 
 from typing import Any
@@ -204,7 +210,8 @@ def _logic(module: AnsibleModule) -> dict[str, Any]:
     users = users_from_list(params["users"], valid_min_length(params["password_min_length"]), is_stored)
     where = {key: params[key] for key in store_options()}
     backends = chosen(where, Rules.of(params), sftp_rules(params), params["protocols"])
-    database = next((one.server.database for one in backends if isinstance(one, Ftps)), None)
+    server = next((one.server for one in backends if isinstance(one, Ftps)), None)
+    database = server.database if server else None
     salvaged = None
     if params["salvage"] and database:
         records, kept = salvage("ftp_users", database, module.check_mode, params["lock_timeout"])
@@ -231,6 +238,7 @@ def _logic(module: AnsibleModule) -> dict[str, Any]:
         "pam_changed": whole.pam_changed,
         "protocols": list(outcomes),
         "db": database,
+        "pam_crypt": server.pam_crypt if server else None,
         "diff": diff(outcomes),
         **({"salvaged": salvaged} if salvaged else {}),
     }

@@ -113,6 +113,11 @@ class Server:
     homes: Homes | None
     guest: str
 
+    @property
+    def pam_crypt(self) -> bool | None:
+        """Whether the PAM service accepts hashes and nothing else; None if no such service is known."""
+        return self.service.hashed and not self.service.plaintext if self.service else None
+
 
 def discover(
     db: str | None = None,

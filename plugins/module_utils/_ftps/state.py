@@ -134,7 +134,7 @@ def describe(server: Server, name: str | None = None) -> dict[str, Any]:
         "plaintext": [user["name"] for user in users if user["scheme"] == passwords.PLAINTEXT],
         "db": server.database,
         "exists": stored.view is not None and stored.view.identity is not None,
-        "pam_crypt": server.service.hashed and not server.service.plaintext if server.service else None,
+        "pam_crypt": server.pam_crypt,
     }
 
 

@@ -22,6 +22,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.module 
 from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.module import warn
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.database import update
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import discover
 from ansible_collections.secure_ftp.server.plugins.modules import ftp_user, ftp_user_info, ftp_users
 
 Run = Callable[..., "dict[str, Any]"]
@@ -109,6 +110,26 @@ def test_the_plural_reports_who(run: Run, db: Path) -> None:
         assert result["diff"]["before"] == "old\n" and result["diff"]["after"] == "new\n"
     assert set(dump(db)) == {"same", "new"}
     assert not run(ftp_users, users=users, purge=True)["changed"]
+
+
+def test_the_plural_says_whether_pam_expects_hashes(
+    run: Run, db: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load(db, {"batman": HASH})
+    service = tmp_path / "pam.d" / "vsftpd.virtual"
+    service.parent.mkdir()
+    config = tmp_path / "vsftpd.conf"
+    config.write_text("pam_service_name=vsftpd.virtual\n")
+    assert discover.__defaults__
+    monkeypatch.setattr(discover, "__defaults__", (*discover.__defaults__[:-1], str(service.parent)))
+    for crypt, expected in ((" crypt=crypt", True), ("", False)):
+        lines = (f"{kind} required pam_userdb.so db={db.with_suffix('')}{crypt}" for kind in ("auth", "account"))
+        service.write_text("\n".join(lines) + "\n")
+        told = (run(ftp_users, users=[], config=str(config)), run(ftp_user_info, config=str(config)))
+        found = {result["pam_crypt"] for result in told}
+        assert found == {expected}
+    service.unlink()
+    assert run(ftp_users, users=[], config=str(config))["pam_crypt"] is None
 
 
 def test_purge_is_off_unless_asked(run: Run, db: Path) -> None:
