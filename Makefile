@@ -139,7 +139,7 @@ platforms: venv ## site.yml with its defaults on a bare host of each platform
 molecule: venv ## the roles, on real hosts with real clients
 	@tests/containers/molecule test
 
-vm: venv ## a virtual machine with a kernel of its own: reboots, a lock-out, power cuts (an hour; SECURE_FTP_CUTS=20)
+vm: venv ## a virtual machine with a kernel of its own: reboots, a lock-out, power cuts (an hour or more; SECURE_FTP_CUTS=20)
 	@tests/vm/build packages
 	@$(PYTHON) -m pytest -p no:cacheprovider tests/vm --verbose --capture=no -rs --durations=0 --durations-min=1
 
