@@ -208,7 +208,7 @@ CASES = [
     Case("keys of nobody", "cp /etc/ssh/sftponly_keys/{batman,harvey}", ("key-file-orphan",), "harvey"),
     # the host
     Case("passive shut", "ufw delete allow 50000:50009/tcp", ("firewall-port-closed",), "50000:50009"),
-    Case("one port shut", "ufw insert 1 deny 50003/tcp", ("firewall-port-closed",), "'ufw deny 50003/tcp' shuts"),
+    Case("one port shut", "ufw insert 1 deny 50003/tcp", ("firewall-port-closed",), "'ufw deny 50003/tcp' blocks port"),
     Case("litter", f"touch -d '1 hour ago' {LITTER}", ("leftover-files",), LITTER),
     Case("full disk", f"cp -a {FTPS_ROOT} {ASIDE}/copy && mount -t tmpfs -o size=1m,mode=0555 none {FTPS_ROOT}"
          f" && cp -a {ASIDE}/copy/. {FTPS_ROOT} && ! dd if=/dev/zero of={FTPS_ROOT}/zeros status=none",

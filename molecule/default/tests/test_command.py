@@ -210,7 +210,7 @@ def test_existing_hashes_are_taken_over(server):
 def test_bad_names_are_refused_and_nothing_changes(server, name):
     before = server.sh(STORES).stdout
     result = run(server, "add", "--password-stdin", "--", name, stdin=FIRST, status=2)
-    assert result.stderr.startswith("error: user name: ") and len(result.stderr.splitlines()) == 1
+    assert result.stderr.startswith("error: user name") and len(result.stderr.splitlines()) == 1
     assert server.sh(STORES + "; ls /root/owned", check=False).stdout == before
 
 
