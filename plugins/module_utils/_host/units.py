@@ -9,6 +9,7 @@ import os
 import time
 from typing import Iterable, NamedTuple
 
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.programs import MissingProgram, Run, run_command
 
 
@@ -28,8 +29,8 @@ def states(units: Iterable[str], run: Run = run_command) -> dict[str, State]:
     if not names:
         return {}
     try:
-        answer = run(["systemctl", "show", "--property=ActiveState,UnitFileState", *names]).out
-    except MissingProgram:
+        answer = run(["systemctl", "show", *names, "--property=ActiveState,UnitFileState"]).out
+    except SecureFtpError:  # no systemd, or no answer from it
         answer = ""
     shown = [dict(line.partition("=")[::2] for line in part.splitlines()) for part in answer.strip().split("\n\n")]
     known = dict(zip(names, shown))

@@ -5,22 +5,10 @@
 
 from __future__ import annotations
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.programs import Run
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.units import states
 
 SOCKET = "ssh.socket"
-
-
-def _shown(run: Run, unit: str) -> dict[str, str]:
-    try:
-        answer = run(["systemctl", "show", unit, "--property=ActiveState,UnitFileState"])
-    except SecureFtpError:  # no systemd, or it does not answer
-        return {}
-    return dict(line.partition("=")[::2] for line in answer.out.splitlines())
-
-
-def _is_active(run: Run, unit: str) -> bool:
-    return _shown(run, unit).get("ActiveState") in ("active", "reloading")
 
 
 def apply_verb(run: Run) -> str:
@@ -29,4 +17,4 @@ def apply_verb(run: Run) -> str:
     A reloaded sshd executes itself again without the socket it was given, and its port is in use ("Cannot bind any
     address"). Sessions survive a restart: KillMode=process in ssh.service of Debian and Ubuntu.
     """
-    return "restart" if _is_active(run, SOCKET) else "reload"
+    return "restart" if states([SOCKET], run)[SOCKET].active else "reload"
