@@ -11,7 +11,7 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.settings import HIDDEN, ROLES, names_for
 from ansible_collections.secure_ftp.server.plugins.module_utils._preflight.collections import missing
-from ansible_collections.secure_ftp.server.plugins.module_utils._preflight.variables import RESEMBLES
+from ansible_collections.secure_ftp.server.plugins.module_utils._preflight.variables import resembles
 
 USERS = "ftp_users"
 LOGIN = "ansible_user"
@@ -53,6 +53,6 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             "variables": variables,
             "unresolved": unresolved,
             "login_user": login_user,
-            "defined": sorted(name for name in task_vars if RESEMBLES.match(name)),
+            "defined": sorted(name for name in task_vars if resembles(name)),
             "missing_collections": missing(),
         }

@@ -30,7 +30,8 @@ _value:
   type: str
 """
 
-from typing import Any, Callable, Mapping
+import difflib
+from typing import Any, Callable, Mapping, Sequence
 
 from ansible.errors import AnsibleFilterError
 
@@ -43,11 +44,19 @@ def filter_default_hosts(groups: Mapping[str, Any]) -> str:
     if GROUP in others:
         return GROUP
     if others:
+        near = _nearest(others)
+        meant = f"did you mean {near}? rename it to {GROUP}" if near else f"name the group {GROUP}"
         raise AnsibleFilterError(
-            f"hosts: expected the group {GROUP} in the inventory, found only {', '.join(others)}; name the group"
-            f" {GROUP}, or choose hosts with -e ftp_hosts=PATTERN (-e ftp_hosts=all for every host)"
+            f"hosts: expected the group {GROUP} in the inventory, found only {', '.join(others)}; {meant}, or choose"
+            f" hosts with -e ftp_hosts={near or 'PATTERN'} (-e ftp_hosts=all for every host)"
         )
     return "all"
+
+
+def _nearest(groups: Sequence[str]) -> str:
+    """The group that is most likely meant; empty if none looks like it."""
+    alike = [name for name in groups if GROUP in name.lower()]
+    return next(iter(difflib.get_close_matches(GROUP, alike or groups, 1, 0.0 if alike else 0.6)), "")
 
 
 class FilterModule:

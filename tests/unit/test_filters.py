@@ -12,7 +12,7 @@ pytest.importorskip("ansible.errors", reason="filters run on the control machine
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.secure_ftp.server.plugins.filter import nsg_plan, port_plan
+from ansible_collections.secure_ftp.server.plugins.filter import default_hosts, nsg_plan, port_plan
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.settings import Settings
 from ansible_collections.secure_ftp.server.plugins.module_utils._firewall import plan as _port_plan
 
@@ -43,3 +43,24 @@ def test_nsg_plan():
 def test_bad_variables_are_an_error_that_names_them(call):
     with pytest.raises(AnsibleFilterError, match=r"firewall_allowed_sources\[0\].*10\.0\.0\.300"):
         call()
+
+
+@pytest.mark.parametrize(
+    ("groups", "meant"),
+    [
+        (["ftps"], "ftps"),
+        (["ftp_servers", "web"], "ftp_servers"),
+        (["FTP"], "FTP"),
+        (["backup_ftp_hosts", "ftps"], "ftps"),
+        (["fpt", "web"], "fpt"),
+        (["web", "db"], ""),
+    ],
+)
+def test_an_inventory_without_the_group_gets_the_name_of_the_one_that_was_meant(groups: list[str], meant: str) -> None:
+    with pytest.raises(AnsibleFilterError) as caught:
+        default_hosts.filter_default_hosts({"all": [], "ungrouped": [], **{name: ["web1"] for name in groups}})
+    said = str(caught.value)
+    assert f"found only {', '.join(sorted(groups))};" in said
+    assert (f"did you mean {meant}? rename it to ftp" in said) == bool(meant)
+    assert f"-e ftp_hosts={meant or 'PATTERN'} " in said
+    assert default_hosts.filter_default_hosts({"all": [], "ftp": [], "ftps": []}) == "ftp"

@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
+import difflib
 import shlex
-from typing import Sequence
+from typing import Iterable, Sequence
 
 
 def visible(text: str, keep: str = "") -> str:
@@ -44,3 +45,10 @@ def listed(names: Sequence[str]) -> str:
     """The first few of ``names``, and the number of the others."""
     rest = len(names) - _SHOWN
     return ", ".join(names[:_SHOWN]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def did_you_mean(names: Iterable[str], known: Iterable[str]) -> str:
+    """A question with the word of ``known`` that each of the misspelled ``names`` is nearest to; empty if none is near."""
+    near = [difflib.get_close_matches(name.lower(), list(known), 1, 0.6) for name in names]
+    words = list(dict.fromkeys(word for found in near for word in found))
+    return f"did you mean {' and '.join(words)}?" if words else ""

@@ -16,6 +16,7 @@ from typing import Any, Iterable, Iterator, Mapping, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import InvalidInput, Problem
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.settings import Settings
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import did_you_mean
 
 ANYWHERE = "any"
 ACTIONS = ("allow", "deny", "limit", "reject")
@@ -353,7 +354,8 @@ def parse_extra_rule(entry: object, name: str) -> PortRule:
     unknown = sorted(set(map(str, entry)) - set(EXTRA_KEYS))
     if unknown:
         expected = "only port, proto, source, rule and comment"
-        raise InvalidInput(name, expected, found=f"also {', '.join(unknown)}")
+        remedy = did_you_mean(unknown, EXTRA_KEYS)
+        raise InvalidInput(name, expected, found=f"also {', '.join(unknown)}", remedy=remedy)
     action, proto = entry.get("rule") or "allow", entry.get("proto") or "tcp"
     if action not in ACTIONS:
         raise InvalidInput(f"{name}: rule", f"one of {', '.join(ACTIONS)}", found=repr(action))

@@ -23,6 +23,7 @@ from typing import Any, Callable, Iterable, Mapping, Sequence
 from ansible_collections.secure_ftp.server.plugins.module_utils._core import releases
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import Problem, SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.settings import Settings, boolean
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import did_you_mean
 from ansible_collections.secure_ftp.server.plugins.module_utils._firewall import plan as _port_plan
 from ansible_collections.secure_ftp.server.plugins.module_utils._firewall.plan import tls_modes
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps import database as _userdb
@@ -229,7 +230,8 @@ def _check_shape(entry: Mapping[str, Any], where: str) -> list[Problem]:
     if isinstance(name, str):
         where = f"{where} ({name[:60]!r})"
     if unknown:
-        found.append(Problem(where, f"only {', '.join(fields.NAMES)}", f"unknown key {', '.join(unknown)}"))
+        remedy = did_you_mean(unknown, fields.NAMES)
+        found.append(Problem(where, f"only {', '.join(fields.NAMES)}", f"unknown key {', '.join(unknown)}", remedy))
     if "name" not in entry:
         found.append(Problem(where, found="the name is missing"))
     for key in fields.LISTS:

@@ -10,6 +10,7 @@ Ansible accepts any name of a variable: a misspelled one silently has no effect.
 from __future__ import annotations
 
 import difflib
+import functools
 import re
 from typing import Collection, Iterable
 
@@ -19,8 +20,8 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._core.settings i
 PREFIXES = ("ftp_", "vsftpd_", "pam_userdb_", "sshd_chroot_", "firewall_", "remote_control_", "user_command_")
 """The prefixes of our variables, which no others should have."""
 
-RESEMBLES = re.compile(r"(ftp|sftp|v[sft]+p|pam_|sshd_|ssh_chroot|firewall|fire_|remote|user)", re.IGNORECASE)
-"""The beginnings of names that are checked: all other names stay on the control machine."""
+_BEGINS = re.compile(r"(ftp|sftp|v[sft]+p|pam_|sshd_|ssh_chroot|firewall|fire_|remote|user)", re.IGNORECASE)
+_LONGEST = max(map(len, PREFIXES))
 
 OTHERS = "ftp_other_variables"
 """The variable that lists similar names that belong to something else."""
@@ -32,6 +33,17 @@ OUR_OWN = tuple(prefix for prefix in PREFIXES if prefix not in ("ftp_", "firewal
 """Prefixes that nobody else uses; other roles have variables such as firewall_allowed_tcp_ports."""
 
 _NOT_OURS = frozenset(("ftp_proxy",))  # curl(1), wget(1), and many inventories
+
+
+def resembles(name: str) -> bool:
+    """Whether a variable is checked: its name begins almost like one of ours. Others stay on the control machine."""
+    return _BEGINS.match(name) is not None or _begins_alike(name.lower()[:_LONGEST])
+
+
+@functools.lru_cache(maxsize=None)
+def _begins_alike(start: str) -> bool:
+    pairs = (difflib.SequenceMatcher(None, prefix, start[: len(prefix)]) for prefix in PREFIXES)
+    return any(pair.quick_ratio() >= 0.7 and pair.ratio() >= 0.7 for pair in pairs)
 
 
 def problems(settings: Settings, defined: Iterable[str]) -> list[Problem]:

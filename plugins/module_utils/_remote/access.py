@@ -22,6 +22,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors imp
     SecureFtpError,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.settings import Settings
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import did_you_mean
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.installer import COMMAND
 from ansible_collections.secure_ftp.server.plugins.module_utils._remote.schema import LABEL
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import CLOSED, access_problems
@@ -44,6 +45,7 @@ HOME = "/"
 SHELL = "/bin/sh"
 """sshd runs the forced command as ``SHELL -c COMMAND``; it runs nothing else for this account."""
 
+_KEYS = ("name", "key", "from")
 _PROGRAM = re.compile(r"(/[A-Za-z0-9._+@-]+)+\Z")
 _USER = re.compile(r"[a-z_][a-z0-9_-]{0,30}\Z")
 
@@ -117,9 +119,12 @@ def clients_from_options(entries: object, program: str = COMMAND) -> list[Client
 
 
 def _client(entry: object, where: str, program: str) -> Client:
-    if not isinstance(entry, Mapping) or not {"name", "key"} <= set(entry) <= {"name", "key", "from"}:
-        found = ", ".join(map(str, entry)) or "nothing" if isinstance(entry, Mapping) else type(entry).__name__
-        raise InvalidInput(where, "a mapping of name, key and optionally from", found=found)
+    if not isinstance(entry, Mapping) or not {"name", "key"} <= set(entry) <= set(_KEYS):
+        found, remedy = type(entry).__name__, ""
+        if isinstance(entry, Mapping):
+            found = ", ".join(map(str, entry)) or "nothing"
+            remedy = did_you_mean(sorted(set(map(str, entry)) - set(_KEYS)), _KEYS)
+        raise InvalidInput(where, "a mapping of name, key and optionally from", found=found, remedy=remedy)
     name, key, sources = entry["name"], entry["key"], entry.get("from")
     if not isinstance(name, str) or not LABEL.match(name):
         raise InvalidInput(

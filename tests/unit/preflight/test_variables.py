@@ -4,18 +4,20 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Iterator
 
 import pytest
 import yaml
 from conftest import load
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._core.settings import Settings
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.settings import PUBLIC, Settings
 from ansible_collections.secure_ftp.server.plugins.module_utils._preflight import checks, collections
 from ansible_collections.secure_ftp.server.plugins.module_utils._preflight import variables as _variables
 
@@ -54,6 +56,46 @@ def test_what_looks_like_ours_and_is_none_is_a_problem(name: str, meant: str) ->
         and _variables.OTHERS in problem
     )
     assert f"did you mean {meant}" in problem if meant else "did you mean" not in problem
+
+
+def misspellings(name: str) -> Iterator[str]:
+    """In turn a letter left out, swapped with the next one, and typed twice, from the first to the last of ``name``."""
+    for place in range(0, len(name), 4):
+        kind = place // 4 % 3
+        if kind == 0:
+            yield name[:place] + name[place + 1 :]
+        elif kind == 1:
+            yield name[:place] + name[place : place + 2][::-1] + name[place + 2 :]
+        else:
+            yield name[:place] + name[place] + name[place:]
+
+
+@pytest.mark.parametrize("name", sorted(PUBLIC))
+def test_every_misspelling_of_every_variable_is_found_with_the_right_name(name: str) -> None:
+    for wrong in set(misspellings(name)) - PUBLIC:
+        assert _variables.resembles(wrong), wrong
+        (problem,) = _variables.problems(Settings(), [wrong])
+        (meant,) = re.findall(r"did you mean (\w+)\?", problem.remedy)
+        ratio = difflib.SequenceMatcher(None, name, wrong).ratio()
+        assert meant == name or difflib.SequenceMatcher(None, meant, wrong).ratio() >= ratio, (wrong, meant)
+
+
+@pytest.mark.parametrize(
+    ("variables", "users", "wrong", "meant"),
+    [
+        ({}, [{"name": "batman", "pasword": "x" * 12}], "pasword", "password"),
+        ({}, [{"name": "batman", "password": "x" * 12, "authorised_keys": []}], "authorised_keys", "authorized_keys"),
+        ({"remote_control_clients": [{"name": "shop", "kye": "x"}]}, [], "kye", "key"),
+        ({"remote_control_clients": [{"name": "shop", "key": "x", "form": []}]}, [], "form", "from"),
+        ({"firewall_extra_rules": [{"potr": 80}]}, [], "potr", "port"),
+        ({"firewall_extra_rules": [{"port": 80, "coment": "web"}]}, [], "coment", "comment"),
+    ],
+)
+def test_a_misspelled_key_is_found_with_the_right_one(
+    variables: dict[str, Any], users: object, wrong: str, meant: str
+) -> None:
+    (problem,) = problems(variables, users, checks.Control())
+    assert wrong in problem and f"did you mean {meant}" in problem
 
 
 # Of widely used roles and of nobody's.
@@ -131,7 +173,8 @@ def playbook(tmp_path: Path, name: str, groups: str, *arguments: str) -> subproc
 @pytest.mark.parametrize("name", ["site.yml", "users.yml"])
 def test_no_host_of_an_inventory_with_other_groups_is_taken_by_default(tmp_path: Path, name: str) -> None:
     refused = playbook(tmp_path, name, "ftps", "--list-hosts")
-    assert refused.returncode != 0 and "expected the group ftp in the inventory, found only ftps" in refused.stdout
+    said = "expected the group ftp in the inventory, found only ftps; did you mean ftps? rename it to ftp"
+    assert refused.returncode != 0 and said in refused.stdout
     for groups, arguments in (("ftps", ["-e", "ftp_hosts=ftps"]), ("ftp", []), ("", [])):
         taken = playbook(tmp_path, name, groups, "--list-hosts", *arguments)
         assert taken.returncode == 0 and "web1" in taken.stdout, taken.stdout
@@ -161,7 +204,7 @@ def test_roles_alone_do_not_purge_without_a_list() -> None:
 def test_a_role_alone_looks_at_what_is_there_before_it_changes_anything(role: str) -> None:
     tasks = yaml.safe_load((ROOT / "roles" / role / "tasks/main.yml").read_text())
     number = next(number for number, task in enumerate(tasks) if "secure_ftp.server.preflight" in task)
-    assert all("ansible.builtin.assert" in task for task in tasks[:number])
+    assert all({"ansible.builtin.assert", "ansible.builtin.setup"} & set(task) for task in tasks[:number])
     given = tasks[number]["secure_ftp.server.preflight"]
     assert given["roles"] == [role] and ("configurations" in given) == (role == "vsftpd")
     (site,) = yaml.safe_load((ROOT / "playbooks/site.yml").read_text())
@@ -171,6 +214,13 @@ def test_a_role_alone_looks_at_what_is_there_before_it_changes_anything(role: st
     assert f"__{role}_packages" in whole["secure_ftp.server.preflight"]["packages"]
     assert whole["register"] == "__preflight" and tasks[number]["register"] == f"__{role}_preflight"
     assert site["vars"]["__preflight_done"] is True and "__preflight_done" in tasks[number]["when"]
+
+
+@pytest.mark.parametrize("role", ["firewall", "user_command"])
+def test_a_role_alone_whose_modules_check_its_values_looks_at_the_names_first(role: str) -> None:
+    first = yaml.safe_load((ROOT / "roles" / role / "tasks/main.yml").read_text())[0]
+    assert first["secure_ftp.server.preflight"] == {"roles": []}
+    assert first["when"] == "not __preflight_done | default(false)"
 
 
 @needs_ansible
