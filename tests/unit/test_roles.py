@@ -4,6 +4,10 @@
 
 from __future__ import annotations
 
+import json
+import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -136,3 +140,38 @@ def test_the_users_of_a_server_are_one_task_and_a_tag_of_one_role_is_its_protoco
     assert templated(module["protocols"], __users_tags=asked, omit="omit") == protocols
     assert set(task["tags"]) == {"pam_userdb", "sshd_chroot", "users"}
     assert not [other for other in play["tasks"] if "secure_ftp.server.sftp_users" in other]
+
+
+@pytest.mark.parametrize("role", sorted(path.name for path in ROLES.iterdir()))
+def test_a_role_gathers_every_fact_that_it_reads(role: str) -> None:
+    """A play of somebody else may say gather_facts: false, or gather less."""
+    files = [path for path in (ROLES / role).rglob("*") if path.suffix in (".yml", ".j2")]
+    text = "".join(path.read_text() for path in files)
+    wanted = set(re.findall(r"ansible_facts(?:\.|\[')(\w+)", text))
+    wanted |= {"distribution"} if "ansible_facts | secure_ftp.server.release" in text else set()
+    tasks = yaml.safe_load((ROLES / role / "tasks/main.yml").read_text())
+    gathering = [(number, task) for number, task in enumerate(tasks) if "ansible.builtin.setup" in task]
+    assert bool(gathering) == bool(wanted)
+    for number, task in gathering:
+        looked_for = set(re.findall(r"'(\w+)'|ansible_facts\.(\w+)", task["when"]))
+        # hostname comes with fqdn.
+        assert {a or b for a, b in looked_for} == wanted - {"hostname"}
+        assert not any("ansible_facts" in str(task) for task in tasks[:number])
+
+
+@pytest.mark.parametrize("role", ["vsftpd", "sshd_chroot"])
+def test_a_role_comes_to_its_checks_in_a_play_that_gathers_no_facts(role: str, tmp_path: Path) -> None:
+    play = {
+        "hosts": "localhost",
+        "connection": "local",
+        "gather_facts": False,
+        "vars": {"ansible_python_interpreter": sys.executable, f"{role}_of_nobody": 1},
+        "tasks": [{"ansible.builtin.import_role": {"name": f"secure_ftp.server.{role}"}}],
+    }
+    playbook = tmp_path / "play.json"
+    playbook.write_text(json.dumps([play]))
+    program = Path(sys.executable).parent / "ansible-playbook"
+    command = [str(program), "--check", "-i", "localhost,", str(playbook)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert f"{role}_of_nobody: expected a variable of this collection" in done.stdout + done.stderr, done.stdout
