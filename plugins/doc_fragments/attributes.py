@@ -33,6 +33,16 @@ attributes:
       - secure_ftp.server.users
 """
 
+    ACTIONGROUP_SFTP_USERS = r"""
+options: {}
+attributes:
+  action_group:
+    description: Use C(group/secure_ftp.server.sftp_users) in C(module_defaults) to set defaults for this module.
+    support: full
+    membership:
+      - secure_ftp.server.sftp_users
+"""
+
     READ_ONLY = r"""
 options: {}
 attributes:

@@ -22,7 +22,7 @@ extends_documentation_fragment:
   - secure_ftp.server.user.passwords
   - secure_ftp.server.sftp
   - secure_ftp.server.attributes
-  - secure_ftp.server.attributes.actiongroup_users
+  - secure_ftp.server.attributes.actiongroup_sftp_users
 options:
   authorized_keys:
     description:

@@ -48,11 +48,20 @@ def test_every_playbook_is_found_by_its_full_name(playbook: str, run: Run) -> No
     run("ansible-playbook", "-i", "localhost,", f"{NAME}.{playbook}", "--syntax-check")
 
 
-def test_module_defaults_of_the_action_group_reach_every_module_in_it(run: Run, tmp_path: Path) -> None:
+def test_module_defaults_of_an_action_group_reach_every_module_in_it(run: Run, tmp_path: Path) -> None:
+    """The modules of SFTP alone know no ``db``, and their ``config`` is that of sshd: they are a group of their own."""
+    sshd_config = tmp_path / "sshd_config"
+    sshd_config.write_text("Match Group jailed\n    ChrootDirectory /srv/jail\n    ForceCommand internal-sftp\n")
+    vsftpd_conf = tmp_path / "vsftpd.conf"
+    vsftpd_conf.write_text(f"guest_enable=YES\nlocal_root={tmp_path}/homes/$USER\nuser_sub_token=$USER\n")
+    sftp = {"config": str(sshd_config), "group": "jailed", "jail_check": "none"}
     play = {
         "hosts": "localhost",
         "gather_facts": False,
-        "module_defaults": {f"group/{NAME}.users": {"db": str(tmp_path / "users.db")}},
+        "module_defaults": {
+            f"group/{NAME}.users": {"db": str(tmp_path / "users.db"), "config": str(vsftpd_conf)},
+            f"group/{NAME}.sftp_users": sftp,
+        },
         "tasks": [
             {
                 f"{NAME}.ftp_user": {"name": "batman", "password": "Gotham-City!", "create_home": False},
@@ -60,12 +69,17 @@ def test_module_defaults_of_the_action_group_reach_every_module_in_it(run: Run, 
             },
             {f"{NAME}.ftp_users": {"users": [{"name": "batman"}], "create_home": False}},
             {f"{NAME}.ftp_user_info": {}, "register": "info"},
+            {f"{NAME}.sftp_users": {"users": []}, "check_mode": True, "register": "list"},
+            {f"{NAME}.sftp_user": {"name": "joker", "state": "absent"}, "check_mode": True, "register": "one"},
             {
                 "ansible.builtin.assert": {
                     "that": [
                         "made is changed",
+                        f"made.home == '{tmp_path}/homes/batman'",
                         f"info.db == '{tmp_path}/users.db'",
                         "info.users | map(attribute='name') | list == ['batman']",
+                        "list.directory == '/srv/jail'",
+                        "one.home == '/srv/jail/joker'",
                     ]
                 }
             },
@@ -86,14 +100,13 @@ def test_module_defaults_of_the_action_group_reach_every_module_in_it(run: Run, 
     assert (tmp_path / "users.db").is_file()
 
 
-def test_the_action_group_is_the_modules_that_say_so(run: Run) -> None:
-    group = yaml.safe_load((ROOT / "meta" / "runtime.yml").read_text(encoding="utf-8"))["action_groups"]["users"]
-    says_so = {
-        name.rsplit(".", 1)[1]
-        for name, entry in documentation(run, "module").items()
-        if f"{NAME}.users" in entry["doc"].get("attributes", {}).get("action_group", {}).get("membership", [])
-    }
-    assert says_so == set(group)
+def test_an_action_group_is_the_modules_that_say_so(run: Run) -> None:
+    groups = yaml.safe_load((ROOT / "meta" / "runtime.yml").read_text(encoding="utf-8"))["action_groups"]
+    says_so: dict[str, set[str]] = {}
+    for name, entry in documentation(run, "module").items():
+        for group in entry["doc"].get("attributes", {}).get("action_group", {}).get("membership", []):
+            says_so.setdefault(group.removeprefix(f"{NAME}."), set()).add(name.rsplit(".", 1)[1])
+    assert says_so == {group: set(modules) for group, modules in groups.items()}
 
 
 def test_html_is_rendered_without_warning(collections: Path, tmp_path: Path) -> None:
