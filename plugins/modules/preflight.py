@@ -185,7 +185,7 @@ def check(module: AnsibleModule) -> dict[str, Any]:
         Problem(name, found=f"cannot be evaluated: {why}", remedy="define what it refers to")
         for name, why in module.params["unresolved"].items()
     ]
-    warn(module, warnings(users, host))
+    warn(module, warnings(settings, users, host))
     told = {
         "problems": [str(problem) for problem in found],
         "details": [asdict(problem) for problem in found],

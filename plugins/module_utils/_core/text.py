@@ -48,7 +48,7 @@ def listed(names: Sequence[str]) -> str:
 
 
 def did_you_mean(names: Iterable[str], known: Iterable[str]) -> str:
-    """A question with the word of ``known`` that each of the misspelled ``names`` is nearest to; empty if none is near."""
+    """A question with the word of ``known`` that each misspelled one of ``names`` is nearest to; empty without any."""
     near = [difflib.get_close_matches(name.lower(), list(known), 1, 0.6) for name in names]
     words = list(dict.fromkeys(word for found in near for word in found))
     return f"did you mean {' and '.join(words)}?" if words else ""

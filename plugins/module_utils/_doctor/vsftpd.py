@@ -24,6 +24,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.probe impo
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.vsftpd_check import (
     host_findings,
     refusal,
+    unreachable,
     value_findings,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.programs import PATH, find_program
@@ -62,6 +63,12 @@ KINDS: dict[str, Kind] = {
         WARNING,
         "anybody may log in without a password",
         "Strangers can read, and perhaps write, files that are meant for known users.",
+        "sed -i {edits} {path} && systemctl restart {unit}",
+    ),
+    "pasv-address": Kind(
+        WARNING,
+        "the address that clients are told for data connections is none that they can reach",
+        "Log-ins work, but every listing and transfer in passive mode hangs.",
         "sed -i {edits} {path} && systemctl restart {unit}",
     ),
     "ftps-jail-open": Kind(
@@ -164,6 +171,11 @@ def _safety_findings(instance: Instance) -> Iterator[Finding]:
     if instance.is_yes("anonymous_enable"):
         what = f"{path}: anonymous_enable={instance.get('anonymous_enable', 'YES (the default)')}; expected NO"
         yield found("anonymous-login", what, path, set_options(instance, {"anonymous_enable": "NO"}), restarts=units)
+    address = instance.get("pasv_address", "")
+    if unreachable(address):
+        what = f"{path}: pasv_address={address}, {unreachable(address)}; expected the public address of the NAT,"
+        fix = set_options(instance, {"pasv_address": "PUBLIC_ADDRESS"})
+        yield found("pasv-address", f"{what} or no such line without NAT", path, fix, restarts=units)
     if not instance.is_yes("chroot_local_user") and not instance.is_yes("chroot_list_enable"):
         what = f"{path}: chroot_local_user={instance.get('chroot_local_user', 'NO (the default)')}; expected YES"
         yield found("ftps-jail-open", what, path, set_options(instance, {"chroot_local_user": "YES"}), restarts=units)

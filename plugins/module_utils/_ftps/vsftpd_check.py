@@ -147,6 +147,27 @@ def _listener_findings(options: Mapping[str, str]) -> Iterator[Problem]:
             yield Problem(name, f"an {kind} address", repr(_get(options, name)))
 
 
+_NOWHERE = (
+    # RFC 5737; samples use them.
+    ("192.0.2.0/24", "an address for documentation"),
+    ("198.51.100.0/24", "an address for documentation"),
+    ("203.0.113.0/24", "an address for documentation"),
+    ("127.0.0.0/8", "a loopback address"),
+)
+
+
+def unreachable(address: str) -> str:
+    """What keeps clients from an address that ``pasv_address`` announces; empty if nothing is known.
+
+    Private addresses and those of another host may be right: behind NAT, or in a network of its own. So this is never
+    an error.
+    """
+    if not _is_address(address, ipaddress.IPv4Address):
+        return ""
+    kinds = (kind for network, kind in _NOWHERE if ipaddress.IPv4Address(address) in ipaddress.IPv4Network(network))
+    return next(kinds, "")
+
+
 def _is_address(text: str, parser: type) -> bool:
     try:
         parser(text)

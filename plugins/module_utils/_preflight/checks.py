@@ -28,6 +28,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._firewall import
 from ansible_collections.secure_ftp.server.plugins.module_utils._firewall.plan import tls_modes
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps import database as _userdb
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import discover
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.vsftpd_check import unreachable
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import login_names
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.sockets import listener
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.stored import is_stored
@@ -171,8 +172,19 @@ def _check_system(host: Host, settings: Settings) -> list[Problem]:
     ]
 
 
-def warnings(users: object, host: Host) -> list[str]:
-    """What may not work on this release with ``users`` (as ``ftp_users``), each a sentence."""
+def warnings(settings: Settings, users: object, host: Host) -> list[str]:
+    """What may not work with ``settings`` and ``users`` (as ``ftp_users``), each a sentence."""
+    said = []
+    address = settings.vsftpd_pasv_address
+    if unreachable(address):
+        remedy = "give the public address of the NAT, or leave it empty without NAT: listings and transfers would hang"
+        problem = Problem("vsftpd_pasv_address", found=f"{address} is {unreachable(address)}", remedy=remedy)
+        said.append(str(problem))
+    return said + _hash_warnings(users, host)
+
+
+def _hash_warnings(users: object, host: Host) -> list[str]:
+    """The hashes in ``users`` that this release may not accept."""
     release = releases.find(host.os_id, host.os_version)
     if release is None or not release.misreads_hashes:
         return []

@@ -97,6 +97,20 @@ def test_set_options_replaces_what_is_there_wherever_it_stands(tmp_path, text):
     assert path.read_text().count("ssl_enable") == 1
 
 
+@pytest.mark.parametrize("address", ["203.0.113.10", "127.0.0.1", "10.0.0.7", "8.8.8.8", ""])
+def test_an_address_for_clients_that_none_can_reach(tmp_path, address):
+    path = tmp_path / "vsftpd.conf"
+    safe = "anonymous_enable=NO\nchroot_local_user=YES\nssl_enable=YES\nlisten=YES\n"
+    path.write_text(f"{safe}pasv_address={address}\n")
+    instance = Instance("vsftpd", str(path), options=parse(path.read_text()))
+    findings = list(_doctor_vsftpd._safety_findings(instance))
+    assert [one.subject for one in findings] == ["pasv-address"] * (address in ("203.0.113.10", "127.0.0.1"))
+    for one in findings:
+        assert one.severity == "warning" and f"pasv_address={address}, a" in one.what
+        subprocess.run(one.fix.partition(" && ")[0], shell=True, check=True)
+        assert parse(path.read_text())["pasv_address"] == "PUBLIC_ADDRESS"
+
+
 def test_vsftpd_is_configured_but_gone(tmp_path, monkeypatch):
     monkeypatch.setattr(_processes, "PATH", str(tmp_path))
     instances = [Instance("vsftpd", "/etc/vsftpd.conf"), Instance("vsftpd-implicit", "/etc/vsftpd-implicit.conf")]

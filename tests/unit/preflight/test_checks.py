@@ -79,9 +79,28 @@ def test_a_version_of_tls_that_cannot_be_forbidden(release):
 @pytest.mark.parametrize("release", releases.RELEASES, ids=lambda release: release.name)
 def test_hashes_that_one_release_misreads_are_said_before_the_run(release):
     users = [{"name": "batman", "password_hash": "$6$" + "x" * 117}, {"name": "robin", "password_hash": "x"}, "bad"]
-    found = _preflight.warnings(users, Host(release.os_id, release.version))
+    found = _preflight.warnings(Settings(), users, Host(release.os_id, release.version))
     assert len(found) == (release.name == "Ubuntu 22.04"), found
     assert all("batman" in one and "robin" not in one for one in found)
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("203.0.113.10", "an address for documentation"),
+        ("127.0.0.1", "a loopback address"),
+        ("10.0.0.7", ""),
+        ("192.168.2.1", ""),
+        ("8.8.8.8", ""),
+        ("", ""),
+        ("ftp.example.org", ""),
+    ],
+)
+def test_an_address_for_clients_that_none_can_reach_is_said_but_refuses_nothing(address, words):
+    said = _preflight.warnings(Settings(vsftpd_pasv_address=address), USERS, DEBIAN)
+    assert [f"{address} is {words}; give the public address of the NAT" in one for one in said] == [True] * bool(words)
+    if words:
+        assert problems({**GOOD, "vsftpd_pasv_address": address}, USERS, DEBIAN) == []
 
 
 def test_unsupported_system_names_the_supported_ones():
