@@ -10,7 +10,6 @@ import os
 import re
 import ssl
 import stat
-from dataclasses import dataclass
 from typing import Any, Iterator, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import quoted
@@ -21,7 +20,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.findings
     Kind,
     Reporter,
 )
-from ansible_collections.secure_ftp.server.plugins.module_utils._host.programs import run_command
+from ansible_collections.secure_ftp.server.plugins.module_utils._tls.certificate import Certificate, read_pem
 
 SOON = 30 * 86400
 """A certificate should be renewed this many seconds before it expires; one with a short life later."""
@@ -73,20 +72,6 @@ KINDS: dict[str, Kind] = {
 found = Reporter(KINDS)
 
 
-@dataclass(frozen=True)
-class Certificate:
-    """What ``openssl x509`` prints about one certificate; times are seconds since the epoch."""
-
-    subject: str
-    issuer: str
-    begins: float
-    ends: float
-
-    @property
-    def self_signed(self) -> bool:
-        return self.subject == self.issuer
-
-
 def certificate_findings(certificate: str, key: str, units: Sequence[str], now: float) -> Iterator[Finding]:
     """Examine a certificate (with its chain) and its key, used by ``units``."""
     words: dict[str, Any] = {"certificate": certificate, "key": key, "restarts": units}
@@ -126,17 +111,10 @@ def certificate_findings(certificate: str, key: str, units: Sequence[str], now: 
 
 def _read(block: bytes) -> Certificate:
     """Raises ValueError when OpenSSL does not understand the certificate."""
-    command = ["openssl", "x509", "-noout", "-dates", "-subject", "-issuer", "-nameopt", "RFC2253"]
-    result = run_command(command, block.decode("ascii", "replace"))
-    said = dict(line.partition("=")[::2] for line in result.out.splitlines())
-    if result.rc or "notAfter" not in said:
+    found = read_pem(block.decode("ascii", "replace"))
+    if found is None:
         raise ValueError("OpenSSL does not understand the certificate")
-    return Certificate(
-        said.get("subject", ""),
-        said.get("issuer", ""),
-        ssl.cert_time_to_seconds(said["notBefore"]),
-        ssl.cert_time_to_seconds(said["notAfter"]),
-    )
+    return found
 
 
 def _pair_problem(certificate: str, key: str) -> tuple[str, str] | None:

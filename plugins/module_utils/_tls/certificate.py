@@ -117,30 +117,58 @@ def _is_there(path: str) -> bool:
 
 @dataclass(frozen=True)
 class Certificate:
-    """A certificate as openssl shows it: the whole subject, the alternative names as from normal(), and its end.
+    """A certificate as openssl shows it: the whole subject and issuer, the alternative names as from normal().
 
-    ``ends`` is in seconds since the epoch.
+    ``begins`` and ``ends`` are in seconds since the epoch. ``fingerprint`` is SHA-256 of the DER form, in pairs of
+    hexadecimal digits with colons, as openssl and FileZilla show it.
     """
 
     subject: str
     names: frozenset[str]
     ends: float
+    issuer: str = ""
+    begins: float = 0.0
+    fingerprint: str = ""
+
+    @property
+    def self_signed(self) -> bool:
+        return self.subject == self.issuer
+
+
+_SHOW = ["openssl", "x509", "-noout", "-subject", "-issuer", "-nameopt", "RFC2253", "-dates", "-fingerprint", "-sha256"]
 
 
 def read(path: str) -> Certificate | None:
-    """Return the certificate in ``path``, None when openssl cannot read it."""
-    command = ["openssl", "x509", "-noout", "-in", path, "-subject", "-nameopt", "RFC2253", "-enddate"]
-    return parse(run_command([*command, "-ext", "subjectAltName"]).out)
+    """Return the first certificate in ``path``, None when openssl cannot read it."""
+    return parse(run_command([*_SHOW, "-ext", "subjectAltName", "-in", path]).out)
+
+
+def read_pem(pem: str) -> Certificate | None:
+    """Return the certificate of which ``pem`` is the text, None when openssl does not understand it."""
+    return parse(run_command([*_SHOW, "-ext", "subjectAltName"], pem).out)
 
 
 def parse(shown: str) -> Certificate | None:
-    """Read the output of openssl; None when it is not a certificate. Releases differ only in blanks."""
-    said = {key: value.strip() for key, _equals, value in (line.partition("=") for line in shown.splitlines())}
-    if "notAfter" not in said:
+    """Read the output of openssl; None when it is not a certificate. Releases differ in blanks and in capitals."""
+    said = {key.lower(): value.strip() for key, _equals, value in (line.partition("=") for line in shown.splitlines())}
+    if "notafter" not in said:
         return None
     listed = re.search(r"Subject Alternative Name:.*\n(.*)", shown)
     names = map(_spelled, listed.group(1).split(",")) if listed else ()
-    return Certificate(said.get("subject", ""), frozenset(names) - {""}, ssl.cert_time_to_seconds(said["notAfter"]))
+    begins = said.get("notbefore")
+    return Certificate(
+        said.get("subject", ""),
+        frozenset(names) - {""},
+        ssl.cert_time_to_seconds(said["notafter"]),
+        said.get("issuer", ""),
+        ssl.cert_time_to_seconds(begins) if begins else 0.0,
+        said.get("sha256 fingerprint", ""),
+    )
+
+
+def is_trusted(path: str) -> bool:
+    """Whether this host trusts the certificate in ``path``, with its chain, as clients with the usual CAs do."""
+    return run_command(["openssl", "verify", "-untrusted", path, path]).rc == 0
 
 
 def _spelled(name: str) -> str:
