@@ -206,14 +206,23 @@ def _check_blob(key_type: str, encoded: str, where: str) -> None:
             where, f"a whole {key_type} key", found="one that is cut off or too long", remedy="copy the .pub file again"
         )
     if key_type == "ssh-rsa":
-        bits = int.from_bytes(fields[2], "big").bit_length()
-        if bits < MIN_RSA_BITS:
+        length = int.from_bytes(fields[2], "big").bit_length()
+        if length < MIN_RSA_BITS:
             raise InvalidInput(
                 where,
                 f"an RSA key of at least {MIN_RSA_BITS} bits",
-                found=str(bits),
+                found=str(length),
                 remedy="sshd refuses it, make a new one with ssh-keygen -t ed25519",
             )
+
+
+def bits(key: str) -> int:
+    """Return the length of one valid line of an authorized_keys file, as ssh-keygen(1) -l prints it."""
+    key_type, encoded, _comment = _split(key)
+    if key_type == "ssh-rsa":
+        return int.from_bytes(list(_blob_fields(base64.b64decode(encoded)))[2], "big").bit_length()
+    curve = re.search(r"nistp(\d+)", key_type)
+    return int(curve.group(1)) if curve else 256
 
 
 def _blob_fields(blob: bytes) -> Iterator[bytes]:
