@@ -11,6 +11,7 @@ import sys
 from typing import Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._command import (
+    verb_about,
     verb_add,
     verb_check,
     verb_del,
@@ -48,6 +49,7 @@ examples:
   ftp-users lock joker                        no log-in by password or key
   ftp-users keys alfred add ~/alfred.pub
   ftp-users import users.csv                  show the changes, ask, then make them
+  ftp-users about                             what to type on a client; fingerprints
   ftp-users check                             check the whole server
 
 exit status:
@@ -72,6 +74,7 @@ VERBS = (
     verb_keys,
     verb_import,
     verb_export,
+    verb_about,
     verb_check,
     verb_repair,
     verb_hash_plaintext,

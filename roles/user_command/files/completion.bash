@@ -4,7 +4,7 @@ _ftp_users() {
     local verb=${COMP_WORDS[1]} words=
     COMPREPLY=()
     if [ "$COMP_CWORD" -eq 1 ]; then
-        words="list show add edit del passwd lock unlock keys import export check repair hash-plaintext --help"
+        words="list show add edit del passwd lock unlock keys import export about check repair hash-plaintext --help"
     elif [ "$previous" = --protocol ]; then
         words="ftps sftp both"
     elif [ "$previous" = --format ]; then
