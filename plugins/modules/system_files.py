@@ -63,6 +63,10 @@ options:
         description: Whether to replace an existing file. With V(false) it stays as it is.
         type: bool
         default: true
+      diff:
+        description: Whether a diff shows the content. With V(false) it shows only the number of lines.
+        type: bool
+        default: true
   look_for:
     description:
       - Paths to look for, after all other steps.
@@ -123,6 +127,8 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._host.system_fil
     write,
 )
 
+_DIFF = ("before_header", "after_header", "before", "after")
+
 
 def _logic(module: AnsibleModule) -> dict[str, Any]:
     params, check_mode = module.params, module.check_mode
@@ -137,15 +143,7 @@ def _logic(module: AnsibleModule) -> dict[str, Any]:
         "copies": copies,
         "there": [path for path in params["look_for"] if os.path.lexists(path)],
         "links": [path for path in params["look_for"] if os.path.islink(path)],
-        "diff": [
-            {
-                "before_header": change.path,
-                "after_header": change.path,
-                "before": change.before or "",
-                "after": change.after,
-            }
-            for change in changes
-        ],
+        "diff": [dict(zip(_DIFF, (change.path, change.path, *change.shown))) for change in changes],
     }
 
 
@@ -158,6 +156,7 @@ def main() -> None:
         "content": content,
         "mode": {"type": "str", "default": "0644"},
         "replace": {"type": "bool", "default": True},
+        "diff": {"type": "bool", "default": True},
     }
     spec = {
         "directories": {"type": "list", "elements": "dict", "default": [], "options": directory},

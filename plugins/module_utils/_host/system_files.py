@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 from dataclasses import dataclass
@@ -26,21 +27,41 @@ class Directory:
 
 @dataclass(frozen=True)
 class Text:
-    """A file of root: its content and mode; without ``replace`` an existing file stays as it is."""
+    """A file of root: its content and mode, and ``diff`` as in Change; without ``replace`` an existing file stays."""
 
     path: str
     content: str
     mode: int = 0o644
     replace: bool = True
+    diff: bool = True
 
 
 @dataclass(frozen=True)
 class Change:
-    """One path created or replaced: ``before`` is the old text, None if there was none; both are '' for a directory."""
+    """One path created or replaced: ``before`` is the old text, None if there was none; both are '' for a directory.
+
+    A diff shows the content only if ``diff``, else the number of lines.
+    """
 
     path: str
     before: str | None = ""
     after: str = ""
+    diff: bool = True
+
+    @property
+    def shown(self) -> tuple[str, str]:
+        """What a diff shows as the text before and after."""
+        if self.diff:
+            return self.before or "", self.after
+        return _lines(self.before), _lines(self.after)
+
+
+def _lines(text: str | None) -> str:
+    """So that another content is another line: how many lines, and the beginning of a digest."""
+    if text is None:
+        return ""
+    digest = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+    return f"({len(text.splitlines())} lines, SHA-256 {digest[:12]}...)\n"
 
 
 def octal(value: object, what: str) -> int:
@@ -87,7 +108,7 @@ def write(files: Sequence[Text], check_mode: bool = False) -> list[Change]:
             continue
         if before == file.content and _is_settled(file.path, file.mode):
             continue
-        changes.append(Change(file.path, before, file.content))
+        changes.append(Change(file.path, before, file.content, file.diff))
         if not check_mode:
             replace_file(file.path, file.content.encode("utf-8", "surrogateescape"), file.mode, 0, 0)
     return changes

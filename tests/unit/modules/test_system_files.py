@@ -58,6 +58,16 @@ def test_what_differs_is_made_in_one_go_and_the_rest_is_left(
     assert (shown["before_header"], shown["before"], shown["after"]) == (str(unit), "other\n", OURS)
 
 
+def test_a_diff_of_a_long_page_is_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page = tmp_path / "page"
+    for old, new in ((None, "a\n" * 200), ("a\n" * 200, "b\n" * 200)):
+        wanted = {"files": [{"path": str(page), "content": new, "diff": False}]}
+        (shown,) = run(capsys, **wanted)["diff"]
+        assert shown["after"].startswith("(200 lines, SHA-256 ") and shown["after"].count("\n") == 1
+        assert shown["before"].startswith("(200 lines, SHA-256 " if old else "") and shown["before"] != shown["after"]
+        assert shown["before_header"] == str(page) and page.read_text() == new
+
+
 def test_a_copy_stays_of_what_somebody_else_wrote(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     service, absent = tmp_path / "vsftpd.virtual", tmp_path / "absent"
     service.write_bytes(b"auth required pam_unix.so \xff\r\n")
