@@ -75,6 +75,42 @@ def test_packages_are_installed_in_one_place_and_what_has_to_come_first_does() -
     assert used == {"vsftpd", "pam_userdb", "sshd_chroot", "remote_control"}
 
 
+LOOKS = {
+    "assert", "debug", "fail", "firewall_plan", "ftp_user_info", "ftps_probe", "include_tasks", "import_tasks", "meta",
+    "preflight", "set_fact", "sshd_probe", "stat", "wait_for_connection",
+}  # fmt: skip
+"""Modules that change nothing."""
+FOLLOW = {"mask.yml", "packages.yml", "ufw.yml", "ufw_apply.yml", "ufw_confirm.yml"}
+"""Tasks for which server_info has another sign: a package was missing, or the plan of the firewall is pending."""
+
+
+def silent(tasks: list[dict[str, Any]], role: str) -> list[str]:
+    """The names of tasks that may change something and do not tell it; a block runs as a whole."""
+    found = []
+    for task in tasks:
+        if "block" in task:
+            inner = silent(task["block"], role)
+            changing = [one for one in task["block"] if not LOOKS & modules(one) and "block" not in one]
+            found += inner if len(inner) == len(changing) else []
+        elif not LOOKS & modules(task) or task.get("changed_when") is True:
+            found += [] if task.get("register", "").startswith(f"__{role}_") else [task["name"]]
+    return found
+
+
+def modules(task: dict[str, Any]) -> set[str]:
+    """The short names of the modules of a task."""
+    return {key.rpartition(".")[2] for key in task if "." in key}
+
+
+def test_every_task_that_changes_something_tells_the_summary() -> None:
+    """server_info finds what it has registered, and is brief if nothing has changed."""
+    for path in ROLES.glob("*/tasks/*.yml"):
+        if path.name not in FOLLOW:
+            assert silent(yaml.safe_load(path.read_text()), path.parts[-3]) == [], path
+    assert silent([{"name": "a", "ansible.builtin.copy": {}}], "vsftpd") == ["a"]
+    assert silent([{"name": "b", "block": [{"name": "a", "ansible.builtin.copy": {}}]}], "vsftpd") == ["a"]
+
+
 def test_the_log_is_rotated_by_its_size_and_holds_no_commands() -> None:
     timer = TASKS[place("systemd_service", "__vsftpd_timer")]["ansible.builtin.systemd_service"]
     assert timer["enabled"] is True and variables("vsftpd")["__vsftpd_timer"] == "secure-ftp-logrotate.timer"
