@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 WORK = ROOT / ".work" / "demo"
@@ -22,8 +23,6 @@ RIG = ROOT / "tests" / "containers" / "rig"
 NAME = "secure-ftp-demo"
 PLATFORM = "debian12"
 USERS = ("batman", "robin")
-FTPS_PORT = 21
-SFTP_PORT = 22
 
 
 class DemoError(Exception):
@@ -67,6 +66,8 @@ def configure(users: list[dict[str, str]]) -> None:
     }
     write_private(INVENTORY, json.dumps(inventory, indent=2))
     playbook = [str(ROOT / ".venv/bin/ansible-playbook"), "-i", str(INVENTORY), "playbooks/site.yml"]
+    # The demo shows the same summary, with the file in which it keeps the certificate.
+    playbook.append("--skip-tags=summary")
     if subprocess.run(playbook, cwd=ROOT, check=False).returncode:
         raise DemoError("playbooks/site.yml failed; its last task above says why. `make demo` can be run again.")
 
@@ -75,19 +76,23 @@ def read_from_host(*command: str) -> str:
     return output_of("podman", "exec", NAME, *command)
 
 
-def fetch_certificate() -> None:
+def read_about() -> dict[str, Any]:
+    """What the server says about itself: ``ftp-users about --json``."""
+    return json.loads(read_from_host("ftp-users", "about", "--json"))
+
+
+def fetch_certificate(about: dict[str, Any]) -> None:
     """Copy the certificate the server really uses; it is its own issuer, so clients take it as CA file."""
-    options = dict(line.split("=", 1) for line in read_from_host("cat", "/etc/vsftpd.conf").splitlines() if "=" in line)
-    CA_FILE.write_text(read_from_host("cat", options["rsa_cert_file"]), encoding="utf-8")
+    CA_FILE.write_text(read_from_host("cat", about["certificates"][0]["path"]), encoding="utf-8")
 
 
 def checksum(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def prove_ftps(host: str, user: dict[str, str], payload: Path, back: Path) -> None:
+def prove_ftps(about: dict[str, Any], user: dict[str, str], payload: Path, back: Path) -> None:
     """Upload and download with curl, which checks the certificate and never sends a plain-text command."""
-    url = f"ftp://{host}:{FTPS_PORT}/demo.bin"
+    url = f"ftp://{about['host']}:{about['ftps'][0]['port']}/demo.bin"
     # The password goes through a config file on standard input: argv is visible to every local user.
     login = f'user = "{user["name"]}:{user["password"]}"\n'
     base = ["curl", "--silent", "--show-error", "--ssl-reqd", "--cacert", str(CA_FILE), "--config", "-"]
@@ -97,17 +102,16 @@ def prove_ftps(host: str, user: dict[str, str], payload: Path, back: Path) -> No
             raise DemoError(f"FTPS with curl failed: {done.stderr.strip()}")
 
 
-def prove_sftp(host: str, user: dict[str, str], payload: Path, back: Path) -> None:
+def prove_sftp(about: dict[str, Any], user: dict[str, str], payload: Path, back: Path) -> None:
     """Upload and download with Paramiko, against the host key read from the container itself."""
     import paramiko
 
+    host, port = about["host"], about["sftp"]["ports"][0]
     kind, key = read_from_host("cat", "/etc/ssh/ssh_host_ed25519_key.pub").split()[:2]
     client = paramiko.SSHClient()
     client.get_host_keys().add(host, kind, paramiko.PKey.from_type_string(kind, base64.b64decode(key)))
     try:
-        client.connect(
-            host, SFTP_PORT, user["name"], user["password"], allow_agent=False, look_for_keys=False, timeout=20
-        )
+        client.connect(host, port, user["name"], user["password"], allow_agent=False, look_for_keys=False, timeout=20)
         with client.open_sftp() as sftp:
             sftp.put(str(payload), "demo.bin")
             sftp.get("demo.bin", str(back))
@@ -117,53 +121,42 @@ def prove_sftp(host: str, user: dict[str, str], payload: Path, back: Path) -> No
         client.close()
 
 
-def prove(host: str, user: dict[str, str]) -> None:
+def prove(about: dict[str, Any], user: dict[str, str]) -> None:
     """One file up and back over each protocol, compared by SHA-256."""
     with tempfile.TemporaryDirectory(dir=WORK) as folder:
         payload, back = Path(folder, "up.bin"), Path(folder, "back.bin")
         for protocol, transfer in (("FTPS", prove_ftps), ("SFTP", prove_sftp)):
             payload.write_bytes(os.urandom(1 << 20))
-            transfer(host, user, payload, back)
+            transfer(about, user, payload, back)
             if checksum(payload) != checksum(back):
                 raise DemoError(f"{protocol}: the file that came back differs from the one that went up")
             say(f"{protocol}: 1 MiB went up and came back identical (sha256 {checksum(back)[:16]}...)")
             back.unlink()
 
 
-def summary(info: dict) -> str:
-    user = info["users"][0]
-    listed = "\n".join(f"    {one['name']:<10} {one['password']}" for one in info["users"])
-    return f"""
-The server is running.
+def summary(about: dict[str, Any], users: list[dict[str, str]]) -> str:
+    """What ``ftp-users about`` says, with the file of the certificate, the passwords, and how to go on."""
+    # Here, because ``info`` and ``down`` run without the collection.
+    from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.about import About
+    from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.summary import lines
 
-  Address   {info["host"]}    FTPS port {info["ftps_port"]} (explicit TLS), SFTP port {info["sftp_port"]}
-  Users
-{listed}
-
-  Try it (each asks for the password)
-    curl --ssl-reqd --cacert {info["ca_file"]} --user {user["name"]} -T README.md ftp://{info["host"]}/
-    curl --ssl-reqd --cacert {info["ca_file"]} --user {user["name"]} ftp://{info["host"]}/
-    sftp -P {info["sftp_port"]} {user["name"]}@{info["host"]}
-
-  FileZilla: Protocol "FTP", Encryption "Require explicit FTP over TLS", Host {info["host"]},
-             Port {info["ftps_port"]}; or Protocol "SFTP", Port {info["sftp_port"]}. Logon type "Normal".
-
-  make demo-info   the same as JSON
-  make demo-down   remove it
-"""
+    said = lines(About.of(about), ca_file=str(CA_FILE.relative_to(ROOT)))
+    passwords = [f"  {'Password':<14}{one['name']}: {one['password']}" for one in users]
+    ends = ["  make demo-info  the same as JSON", "  make demo-down  remove it"]
+    return "\n".join(["", *said, *passwords, "", *ends, ""])
 
 
 def up() -> None:
     say(f"starting container {NAME} ({PLATFORM})")
     subprocess.run([str(RIG), "host", NAME, PLATFORM], cwd=ROOT, check=True)
-    host = output_of(str(RIG), "address", NAME).strip()
     users = load_users()
-    info = {"host": host, "users": users, "ftps_port": FTPS_PORT, "sftp_port": SFTP_PORT, "ca_file": str(CA_FILE)}
-    write_private(STATE, json.dumps(info, indent=2))
+    write_private(STATE, json.dumps({"users": users}, indent=2))
     configure(users)
-    fetch_certificate()
-    prove(host, users[0])
-    print(summary(info))
+    about = read_about()
+    write_private(STATE, json.dumps({"users": users, "ca_file": str(CA_FILE), "about": about}, indent=2))
+    fetch_certificate(about)
+    prove(about, users[0])
+    print(summary(about, users))
 
 
 def info() -> None:
