@@ -120,11 +120,11 @@ def test_text_and_json_say_the_same_and_nothing_secret(server, about, text):
 
 @pytest.mark.spread
 def test_behind_nat_the_outer_address_is_everywhere_and_a_certificate_without_it_is_said(server):
-    server.sh("cp -p /etc/vsftpd.conf /root/conf; echo pasv_address=198.51.100.7 >>/etc/vsftpd.conf")
+    server.sh("cp -p /etc/vsftpd.conf /root/conf; echo pasv_address=10.9.8.7 >>/etc/vsftpd.conf")
     try:
         said = server.sh("ftp-users about").stdout
-        assert "198.51.100.7 from outside; of this host: " in said and "sftp batman@198.51.100.7" in said
-        assert "add IP:198.51.100.7 to vsftpd_certificate_san" in said or "see what is wrong" in said
+        assert "10.9.8.7 from outside; of this host: " in said and "sftp batman@10.9.8.7" in said
+        assert "add IP:10.9.8.7 to vsftpd_certificate_san" in said or "see what is wrong" in said
         assert "clients will refuse it" in said
     finally:
         server.sh("mv /root/conf /etc/vsftpd.conf")
