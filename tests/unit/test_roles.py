@@ -77,7 +77,7 @@ def test_packages_are_installed_in_one_place_and_what_has_to_come_first_does() -
 
 LOOKS = {
     "assert", "debug", "fail", "firewall_plan", "ftp_user_info", "ftps_probe", "include_tasks", "import_tasks", "meta",
-    "preflight", "set_fact", "sshd_probe", "stat", "wait_for_connection",
+    "preflight", "set_fact", "setup", "sshd_probe", "stat", "wait_for_connection",
 }  # fmt: skip
 """Modules that change nothing."""
 FOLLOW = {"mask.yml", "packages.yml", "ufw.yml", "ufw_apply.yml", "ufw_confirm.yml"}
