@@ -36,7 +36,12 @@ _NOT_OURS = frozenset(("ftp_proxy",))  # curl(1), wget(1), and many inventories
 
 
 def resembles(name: str) -> bool:
-    """Whether a variable is checked: its name begins almost like one of ours. Others stay on the control machine."""
+    """Whether a variable is checked: its name begins almost like one of ours. Others stay on the control machine.
+
+    So do names with an underscore in front: that marks private variables, those of our own roles among them.
+    """
+    if name.startswith("_"):
+        return False
     return _BEGINS.match(name) is not None or _begins_alike(name.lower()[:_LONGEST])
 
 

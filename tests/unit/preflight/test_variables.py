@@ -98,6 +98,14 @@ def test_a_misspelled_key_is_found_with_the_right_one(
     assert wrong in problem and f"did you mean {meant}" in problem
 
 
+def test_the_private_variables_of_the_roles_are_no_misspellings() -> None:
+    private = set()
+    for path in [*ROOT.glob("roles/*/*/*.yml"), *ROOT.glob("playbooks/*.yml")]:
+        private |= set(re.findall(r"\b__[a-z_]+", path.read_text(encoding="utf-8")))
+    assert len(private) > 50
+    assert [name for name in private if _variables.resembles(name)] == []
+
+
 # Of widely used roles and of nobody's.
 ELSEWHERE = ("firewall_allowed_tcp_ports", "firewall_state", "firewall_log_dropped_packets", "ftp_server", "ftp_root")
 
