@@ -10,7 +10,8 @@
  *     $users->add('batman', ['password' => $password]);
  *
  * Needs PHP 8 and phpseclib 3 (Debian: php-phpseclib3), found through Composer's autoloader when there is one, else
- * in the system's include path. The protocol is docs/remote-control.md of the collection.
+ * in the system's include path. With Composer, the package of this directory loads this file. The protocol is
+ * docs/remote-control.md of the collection.
  */
 
 declare(strict_types=1);
@@ -18,9 +19,14 @@ declare(strict_types=1);
 namespace SecureFtp;
 
 if (!class_exists(\phpseclib3\Net\SSH2::class)) {
+    if (stream_resolve_include_path('phpseclib3/autoload.php') === false) {
+        throw new \RuntimeException('expected phpseclib 3, found none; install it with composer require'
+            . ' phpseclib/phpseclib:^3.0, or on Debian and Ubuntu with apt install php-phpseclib3');
+    }
     require_once 'phpseclib3/autoload.php';
 }
 
+use phpseclib3\Crypt\Common\PrivateKey;
 use phpseclib3\Crypt\PublicKeyLoader;
 use phpseclib3\Net\SSH2;
 use phpseclib3\System\SSH\Agent;
@@ -42,7 +48,11 @@ final class RequestException extends FtpUsersException
     }
 }
 
-/** There was no connection, or it ended before the request was sent: nothing was changed. */
+/**
+ * There was no connection, or it ended before the request was sent: nothing was changed.
+ *
+ * The key cannot be used, the host does not resolve or answer, or it refuses the key.
+ */
 final class ConnectionException extends FtpUsersException
 {
 }
@@ -54,6 +64,11 @@ final class OutcomeUnknownException extends FtpUsersException
 
 /** The server is not who it should be. */
 final class HostKeyException extends FtpUsersException
+{
+}
+
+/** No TCP connection; the message is the predicate of "connection to HOST:PORT ...". Repeated while there is patience. */
+final class NotReached extends \RuntimeException
 {
 }
 
@@ -142,12 +157,18 @@ final class HostKeys
             $this->take(preg_split('/\s+/', trim($line)) ?: [], strtolower($name));
         }
         if ($this->keys === []) {
-            throw new HostKeyException("$knownHosts: expected a host key of $name, found none; compare the server's"
-                . " with ssh-keygen -lf there, then add it");
+            $scan = 'ssh-keyscan ' . ($port === 22 ? '' : "-p $port ") . "$host >>$knownHosts";
+            throw new HostKeyException("$host:$port: expected a known host key, found none in $knownHosts; add it with"
+                . " $scan, then compare the output of ssh-keygen -lf $knownHosts with that for"
+                . ' /etc/ssh/ssh_host_*_key.pub there');
         }
     }
 
-    /** The signature algorithms to ask the server for, so that it shows a key that is known; null for any. */
+    /**
+     * The signature algorithms to ask the server for, so that it shows a key that is known; null for any.
+     *
+     * @return list<string>|null
+     */
     public function algorithms(): ?array
     {
         $known = array_intersect_key(self::ALGORITHMS, $this->keys);
@@ -206,6 +227,61 @@ final class HostKeys
     }
 }
 
+/** The file of a private key, and what is wrong with it. */
+final class KeyFile
+{
+    /**
+     * @param string|callable(string): string|null $passphrase of the key, or what gets the file's name and returns it,
+     *     called only if the key is encrypted
+     */
+    public static function load(string $file, string|callable|null $passphrase): PrivateKey
+    {
+        $text = is_file($file) && is_readable($file) ? file_get_contents($file) : false;
+        if ($text === false) {
+            $found = is_dir($file) ? 'a directory' : (is_file($file) ? 'a file that cannot be read' : 'no such file');
+            throw new ConnectionException("$file: expected a private key, found $found");
+        }
+        if (preg_match('/\A(ssh-|ecdsa-)/', $text)) {
+            throw new ConnectionException("$file: expected a private key, found a public key; the private one is in the"
+                . ' file without .pub');
+        }
+        if (!self::isEncrypted($text)) {
+            return self::parse($text, null) ?? throw new ConnectionException("$file: expected a private key, found"
+                . " something else, or a key that is broken; ssh-keygen -y -f $file reads it if it is whole");
+        }
+        if ($passphrase === null) {
+            throw new ConnectionException("$file: expected the passphrase of this encrypted key, found none");
+        }
+        $given = is_string($passphrase) ? $passphrase : $passphrase($file);
+        return self::parse($text, $given)
+            ?? throw new ConnectionException("$file: expected the passphrase of this key, found a wrong one");
+    }
+
+    private static function parse(string $text, ?string $passphrase): ?PrivateKey
+    {
+        // Over a broken key phpseclib stumbles with warnings and with errors of PHP, too.
+        set_error_handler(static fn(): bool => true);
+        try {
+            return PublicKeyLoader::loadPrivateKey($text, $passphrase ?? false);
+        } catch (\Throwable) {
+            return null;
+        } finally {
+            restore_error_handler();
+        }
+    }
+
+    private static function isEncrypted(string $text): bool
+    {
+        if (!str_contains($text, 'BEGIN OPENSSH PRIVATE KEY')) {
+            // PEM: "Proc-Type: 4,ENCRYPTED" or "BEGIN ENCRYPTED PRIVATE KEY"; PuTTY: "Encryption: aes256-cbc".
+            return str_contains($text, 'ENCRYPTED') || preg_match('/^Encryption: (?!none)/m', $text);
+        }
+        // PROTOCOL.key of OpenSSH: the magic, then the length and the name of the cipher.
+        $body = (string) base64_decode((string) preg_replace('/-----[^-]+-----|\s/', '', $text));
+        return str_starts_with($body, "openssh-key-v1\0") && substr($body, 15, 8) !== "\0\0\0\4none";
+    }
+}
+
 /** A connection to the server, made at the first call and kept. */
 final class FtpUsers
 {
@@ -220,6 +296,9 @@ final class FtpUsers
         'busy' => 8,
     ];
 
+    /** Seconds for which a call is repeated while nothing was changed by it. */
+    public const PATIENCE = 10;
+
     private const VERSION = 1;
     private const SUBJECT = 'ftp-users';
     private const READS = ['list', 'show', 'keys'];
@@ -232,21 +311,27 @@ final class FtpUsers
         'fingerprint' => null,
         'timeout' => 20,
         'answer_timeout' => 150,
-        'patience' => 120,
+        'patience' => self::PATIENCE,
+        'progress' => null,
     ];
 
     private string $host;
     /** @var array<string, mixed> */
     private array $options;
+    private string $place;
+    private ?PrivateKey $key = null;
     private ?CommandWithInput $ssh = null;
     private float $deadline = 0.0;
     private float $pause = 0.0;
+    private float $silentUntil = 0.0;
 
     /**
-     * @param array<string, mixed> $options port; user; key: the file of the private key, by default those of the SSH
-     *     agent; passphrase of the key; known_hosts: a file, by default ~/.ssh/known_hosts, or instead of it
-     *     fingerprint: "SHA256:..."; in seconds: timeout for each step of connecting, answer_timeout for the answer,
-     *     patience for what a call repeats
+     * @param array<string, mixed> $options port; user; key: the file of the private key, read once before the first
+     *     connection, by default those of the SSH agent; passphrase of the key, or a function that gets the name of the
+     *     file and returns it, called only if the key is encrypted; known_hosts: a file, by default ~/.ssh/known_hosts,
+     *     or instead of it fingerprint: "SHA256:..."; in seconds: timeout for each step of connecting, answer_timeout
+     *     for the answer, patience for what a call repeats if nothing was changed: connecting, reads, and requests that
+     *     a busy server has not begun; progress: a function that gets a line of text when a repetition waits
      */
     public function __construct(string $host, array $options = [])
     {
@@ -256,6 +341,17 @@ final class FtpUsers
         }
         $this->host = $host;
         $this->options = $options + self::DEFAULTS;
+        $port = $this->options['port'];
+        if ($host === '') {
+            throw new \InvalidArgumentException('host: expected a name or an address, found nothing');
+        }
+        if (!is_int($port) || $port < 1 || $port > 65535) {
+            throw new \InvalidArgumentException("port: expected 1 to 65535, found $port");
+        }
+        if (!($this->options['patience'] >= 0)) {
+            throw new \InvalidArgumentException("patience: expected 0 or more seconds, found {$this->options['patience']}");
+        }
+        $this->place = str_contains($host, ':') ? "[$host]:$port" : "$host:$port";
     }
 
     /** @return list<array<string, mixed>> all users */
@@ -270,28 +366,37 @@ final class FtpUsers
         return $this->call('show', ['name' => $name])['user'];
     }
 
-    /** @param array<string, mixed> $fields password, password_hash or no_password, protocols, authorized_keys, locked */
+    /**
+     * @param array<string, mixed> $fields password, password_hash or no_password, protocols, authorized_keys, locked
+     * @return array<string, mixed> changed, user, warnings
+     */
     public function add(string $name, array $fields = []): array
     {
         return $this->call('add', ['name' => $name] + $fields);
     }
 
-    /** @param array<string, mixed> $fields password or password_hash, protocols, authorized_keys */
+    /**
+     * @param array<string, mixed> $fields password or password_hash, protocols, authorized_keys
+     * @return array<string, mixed> changed, user, warnings
+     */
     public function edit(string $name, array $fields): array
     {
         return $this->call('edit', ['name' => $name] + $fields);
     }
 
+    /** @return array<string, mixed> changed, user, warnings */
     public function delete(string $name, bool $removeHome = false): array
     {
         return $this->call('del', ['name' => $name, 'remove_home' => $removeHome]);
     }
 
+    /** @return array<string, mixed> changed, user, warnings */
     public function lock(string $name): array
     {
         return $this->call('lock', ['name' => $name]);
     }
 
+    /** @return array<string, mixed> changed, user, warnings */
     public function unlock(string $name): array
     {
         return $this->call('unlock', ['name' => $name]);
@@ -303,11 +408,13 @@ final class FtpUsers
         return $this->call('keys', ['name' => $name])['keys'];
     }
 
+    /** @return array<string, mixed> changed, user, warnings */
     public function addKey(string $name, string $key): array
     {
         return $this->call('keys_add', ['name' => $name, 'key' => $key]);
     }
 
+    /** @return array<string, mixed> changed, user, warnings */
     public function deleteKey(string $name, string $key): array
     {
         return $this->call('keys_del', ['name' => $name, 'key' => $key]);
@@ -326,6 +433,7 @@ final class FtpUsers
         $request = json_encode(['version' => self::VERSION, 'verb' => $verb] + $fields, $flags);
         $this->deadline = microtime(true) + $this->options['patience'];
         $this->pause = 0.25;
+        $this->silentUntil = 0.0;
         while (true) {
             $answer = $this->exchange($verb, $request);
             if ($answer === null) {
@@ -335,9 +443,20 @@ final class FtpUsers
                 return $answer['result'];
             }
             // Another program had the lock, or there were too many requests. Nothing was done: even a change may be repeated.
-            if (!in_array($answer['error']['code'], ['locked', 'busy'], true) || !$this->another()) {
-                throw new RequestException($answer['error']['code'], $answer['error']['message']);
+            ['code' => $code, 'message' => $message] = $answer['error'];
+            if (!in_array($code, ['locked', 'busy'], true) || !$this->another("$this->place: $message")) {
+                throw new RequestException($code, $message);
             }
+        }
+    }
+
+    /** Read the key now, not at the first call; ConnectionException if it cannot be used. */
+    public function loadKey(): void
+    {
+        if ($this->options['key'] !== null) {
+            $this->key ??= KeyFile::load($this->options['key'], $this->options['passphrase']);
+        } else {
+            $this->agent();
         }
     }
 
@@ -369,23 +488,34 @@ final class FtpUsers
         } catch (FtpUsersException $error) {
             $this->close();
             throw $error;
-        } catch (\RuntimeException | \LogicException | \ErrorException $error) {
+        } catch (\Throwable $error) { // of phpseclib, which PHP's own errors escape from, too
+            $found = "$this->place: expected an answer to $verb, found {$error->getMessage()}";
+            if ($this->ssh === null) {
+                $how = $error instanceof NotReached ? $error->getMessage() : "failed: {$error->getMessage()}";
+                $found = "connection to $this->place $how";
+            }
+            $connected = $this->ssh !== null;
             $this->drop();
-            if ((!$sent || in_array($verb, self::READS, true)) && $this->another()) {
+            if ($sent && !in_array($verb, self::READS, true)) {
+                throw new OutcomeUnknownException($found, 0, $error);
+            }
+            if ($this->another($found)) {
                 return null;
             }
-            $message = "$this->host: expected an answer to $verb, found {$error->getMessage()}";
-            throw $sent && !in_array($verb, self::READS, true)
-                ? new OutcomeUnknownException($message, 0, $error)
-                : new ConnectionException($message, 0, $error);
+            $tried = $this->options['patience'] > 0 ? ", tried for {$this->options['patience']} s" : '';
+            $question = $connected ? '' : "$tried; is this the host and the port of its sshd?";
+            throw new ConnectionException($found . $question, 0, $error);
         }
     }
 
+    /** A connection that has logged in; an FtpUsersException if a repetition would fail too, else another one. */
     private function connect(): CommandWithInput
     {
         $options = $this->options;
+        $this->loadKey();
+        $socket = $this->reach();
         $trusted = new HostKeys($this->host, $options['port'], $options['known_hosts'], $options['fingerprint']);
-        $ssh = new CommandWithInput($this->host, $options['port'], $options['timeout']);
+        $ssh = new CommandWithInput($socket);
         $ssh->setTimeout($options['timeout']);
         $ssh->enableQuietMode(); // what a command writes to its standard error is no part of the answer
         if ($trusted->algorithms() !== null) {
@@ -397,31 +527,49 @@ final class FtpUsers
         }
         if (!$trusted->accepts($key)) {
             $ssh->disconnect();
-            throw new HostKeyException("$this->host: expected a known host key, found another one; somebody may be in"
+            throw new HostKeyException("$this->place: expected the known host key, found another one; somebody may be in"
                 . ' between, or the server was set up anew');
         }
-        if (!$ssh->login($options['user'], $this->credential())) {
-            throw new ConnectionException("$this->host: expected the server to accept the key, found it refused");
+        if (!$ssh->login($options['user'], $this->key ?? $this->agent())) {
+            $with = 'the keys of the SSH agent';
+            if ($this->key !== null) {
+                $with = "the key {$options['key']} (SHA256:{$this->key->getPublicKey()->getFingerprint('sha256')})";
+            }
+            throw new ConnectionException("Authentication failed for {$options['user']}@$this->host with $with;"
+                . ' remote_control_clients of the server must have its public key, and allow this address if it has from');
         }
         return $ssh;
     }
 
-    /** @return \phpseclib3\Crypt\Common\PrivateKey|Agent */
-    private function credential()
+    /** @return resource the TCP connection */
+    private function reach()
     {
-        $file = $this->options['key'];
-        if ($file === null) {
-            return new Agent();
+        $socket = @stream_socket_client("tcp://$this->place", $code, $message, $this->options['timeout']);
+        if ($socket !== false) {
+            return $socket;
         }
-        $text = is_file($file) && is_readable($file) ? file_get_contents($file) : false;
-        if ($text === false) {
-            throw new ConnectionException("$file: expected a private key, found no file that can be read");
+        $why = trim(substr((string) strrchr(":$message", ':'), 1));
+        // PHP sets no code for what fails before connect(2).
+        if ($code === 0 && !str_contains($why, 'Temporary failure')) {
+            throw new ConnectionException("host $this->host does not resolve: $why");
         }
+        throw new NotReached(match ($why) {
+            'Connection refused' => 'refused',
+            'Connection timed out' => 'not made in time',
+            default => "failed: $why",
+        });
+    }
+
+    private function agent(): Agent
+    {
         try {
-            return PublicKeyLoader::loadPrivateKey($text, $this->options['passphrase'] ?? false);
+            $agent = @new Agent();
+            if ($agent->requestIdentities() !== []) {
+                return $agent;
+            }
         } catch (\RuntimeException $error) {
-            throw new ConnectionException("$file: expected a private key, found: {$error->getMessage()}", 0, $error);
         }
+        throw new ConnectionException('expected a key file, or a key in the SSH agent (ssh-add -l), found neither');
     }
 
     /** Forget a connection that is broken already. */
@@ -434,15 +582,20 @@ final class FtpUsers
         }
     }
 
-    /** Pause, longer each time, and say whether there is time left. */
-    private function another(): bool
+    /** Pause, longer each time, and say whether there was time left; report why, at most every 5 seconds. */
+    private function another(string $why): bool
     {
-        $pause = $this->pause * random_int(25, 100) / 100;
-        $this->pause = min(8.0, $this->pause * 2);
-        if (microtime(true) + $pause > $this->deadline) {
+        $now = microtime(true);
+        $left = $this->deadline - $now;
+        if ($left <= 0) {
             return false;
         }
-        usleep((int) ($pause * 1e6));
+        if ($this->options['progress'] !== null && $now >= $this->silentUntil) {
+            ($this->options['progress'])(sprintf('%s; trying again for %.0f s', $why, $left));
+            $this->silentUntil = $now + 5;
+        }
+        usleep((int) (min($left, $this->pause * random_int(25, 100) / 100) * 1e6));
+        $this->pause = min(8.0, $this->pause * 2);
         return true;
     }
 

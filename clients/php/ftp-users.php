@@ -6,8 +6,6 @@ declare(strict_types=1);
 
 namespace SecureFtp;
 
-require __DIR__ . '/FtpUsers.php';
-
 const USAGE = <<<'END'
 Manage the users of an FTPS and SFTP server from anywhere.
 
@@ -18,8 +16,12 @@ Verbs: list; show, add, edit, del, lock, unlock, keys NAME; keys_add, keys_del N
   --port=NUMBER            the SSH port (22)
   --user=NAME              the account for remote control (ftpcontrol)
   --key=FILE               the private key; default: those of the SSH agent
+  --passphrase-stdin       read the passphrase of an encrypted key from the first line of standard input;
+                           default: ask for it
   --known-hosts=FILE       the host keys (~/.ssh/known_hosts)
   --fingerprint=SHA256:... instead: the host key's fingerprint
+  --timeout=SECONDS        for each step of connecting (20)
+  --patience=SECONDS       how long to try again if the server is not reached, locked or busy (10)
   --password-stdin         add, edit: read the password from standard input
   --hash-stdin             add, edit: read a crypt(3) hash from standard input
   --no-password            add: only keys, for SFTP
@@ -28,12 +30,86 @@ Verbs: list; show, add, edit, del, lock, unlock, keys NAME; keys_add, keys_del N
   --locked                 add: locked from the start
   --remove-home            del: delete the user's files too
 
-Passwords are never arguments: every local user can read those. The exit status is 0, that of the error's code
-(docs/remote-control.md), 254 when a change was sent and no answer came, or 255 without a connection.
+Passwords and passphrases are never arguments: every local user can read those. The exit status is 0, that of the
+error's code (docs/remote-control.md), 254 when a change was sent and no answer came, or 255 without a connection.
 
 END;
 
-/** @return array<string, mixed> the fields of the request */
+/** The options, and whether they take a value. */
+const OPTIONS = [
+    'host' => true,
+    'port' => true,
+    'user' => true,
+    'key' => true,
+    'passphrase-stdin' => false,
+    'known-hosts' => true,
+    'fingerprint' => true,
+    'timeout' => true,
+    'patience' => true,
+    'password-stdin' => false,
+    'hash-stdin' => false,
+    'no-password' => false,
+    'protocol' => true,
+    'authorized-keys' => true,
+    'locked' => false,
+    'remove-home' => false,
+    'help' => false,
+];
+
+const INVALID = 2;
+const UNKNOWN_OUTCOME = 254;
+const NO_CONNECTION = 255;
+
+/**
+ * Asks on the terminal of the session, without echo, and gets the echo back however it ends. The answer is its output.
+ * PHP cannot: it knows no way to switch the echo off, and Ctrl-C would leave it off.
+ */
+const ASK = <<<'END'
+exec 3<>/dev/tty || exit 1
+saved=$(stty -g <&3) || exit 1
+trap 'stty "$saved" <&3; echo >&3' EXIT
+trap 'exit 130' INT TERM
+stty -echo <&3
+printf %s "$1" >&3
+IFS= read -r line <&3 && printf %s "$line"
+END;
+
+/**
+ * @param list<string> $arguments
+ * @return array{array<string, list<string>>, list<string>} the values of each option that is given, and the words
+ */
+function parse(array $arguments): array
+{
+    $options = $words = [];
+    while ($arguments !== []) {
+        $argument = array_shift($arguments);
+        if ($argument === '--') {
+            return [$options, [...$words, ...$arguments]];
+        }
+        if (!str_starts_with($argument, '-')) {
+            $words[] = $argument;
+            continue;
+        }
+        [$name, $value] = [...explode('=', substr($argument, 2), 2), null];
+        if (!str_starts_with($argument, '--') || !isset(OPTIONS[$name])) {
+            throw new \InvalidArgumentException(strtok($argument, '=') . ': no such option; --help shows the usage');
+        }
+        if (OPTIONS[$name]) {
+            $value ??= array_shift($arguments);
+        }
+        if (OPTIONS[$name] !== ($value !== null)) {
+            throw new \InvalidArgumentException("--$name: expected " . (OPTIONS[$name] ? 'a' : 'no') . ' value');
+        }
+        $options[$name][] = $value ?? '';
+    }
+    return [$options, $words];
+}
+
+/**
+ * @param array<string, list<string>> $options
+ * @param list<string> $words
+ * @return array<string, mixed> the fields of the request
+ */
 function fields(string $verb, array $options, array $words): array
 {
     $fields = [];
@@ -48,16 +124,16 @@ function fields(string $verb, array $options, array $words): array
     }
     foreach (['password-stdin' => 'password', 'hash-stdin' => 'password_hash'] as $option => $field) {
         if (isset($options[$option])) {
-            $fields[$field] = rtrim((string) fgets(STDIN), "\r\n");
+            $fields[$field] = secret('password');
         }
     }
     if (isset($options['protocol'])) {
-        $fields['protocols'] = (array) $options['protocol'];
+        $fields['protocols'] = $options['protocol'];
     }
-    if (isset($options['authorized-keys'])) {
-        $lines = is_readable($options['authorized-keys']) ? file($options['authorized-keys'], FILE_IGNORE_NEW_LINES) : false;
+    foreach ($options['authorized-keys'] ?? [] as $file) {
+        $lines = is_file($file) && is_readable($file) ? file($file, FILE_IGNORE_NEW_LINES) : false;
         if ($lines === false) {
-            throw new \InvalidArgumentException("{$options['authorized-keys']}: expected public keys, found no such file");
+            throw new \InvalidArgumentException("$file: expected public keys, found no file that can be read");
         }
         $keys = array_filter(array_map('trim', $lines), fn ($line) => $line !== '' && $line[0] !== '#');
         $fields['authorized_keys'] = array_values($keys);
@@ -70,39 +146,116 @@ function fields(string $verb, array $options, array $words): array
     return $fields;
 }
 
+/**
+ * @param array<string, list<string>> $options
+ * @return array<string, mixed> the options of FtpUsers
+ */
+function connection(array $options): array
+{
+    $connection = ['progress' => fn (string $text) => say($text), 'passphrase' => fn (string $file) => passphrase($file)];
+    foreach (['user', 'key', 'fingerprint', 'known-hosts', 'port', 'timeout', 'patience'] as $name) {
+        foreach ($options[$name] ?? [] as $value) {
+            if (in_array($name, ['port', 'timeout', 'patience'], true)) {
+                $number = filter_var($value, $name === 'port' ? FILTER_VALIDATE_INT : FILTER_VALIDATE_FLOAT);
+                $value = $number !== false ? $number : throw new \InvalidArgumentException("--$name: expected a number");
+            }
+            $connection[strtr($name, '-', '_')] = $value;
+        }
+    }
+    if (isset($options['passphrase-stdin'])) {
+        $connection['passphrase'] = secret('passphrase');
+    }
+    return $connection;
+}
+
+/** The next line of standard input. */
+function secret(string $what): string
+{
+    $line = rtrim((string) fgets(STDIN), "\r\n");
+    return $line !== '' ? $line : throw new \InvalidArgumentException("standard input: expected a line with the $what, found none");
+}
+
+/** Asks for the passphrase of the key in $file. */
+function passphrase(string $file): string
+{
+    if (@fopen('/dev/tty', 'r+') === false) {
+        throw new ConnectionException("$file: expected a terminal to ask for the passphrase of this key; use"
+            . ' --passphrase-stdin, or an SSH agent instead of --key');
+    }
+    $program = proc_open(['sh', '-c', ASK, 'sh', 'Passphrase of ' . visible($file) . ': '], [1 => ['pipe', 'w']], $pipes);
+    $answer = $program !== false ? (string) stream_get_contents($pipes[1]) : '';
+    if ($program === false || proc_close($program) !== 0) {
+        throw new ConnectionException("$file: expected an answer to the question for the passphrase, found none");
+    }
+    return $answer;
+}
+
+/** @param list<string> $arguments */
 function main(array $arguments): int
 {
-    $known = ['host:', 'port:', 'user:', 'key:', 'known-hosts:', 'fingerprint:', 'protocol:', 'authorized-keys:'];
-    $options = getopt('', [...$known, 'password-stdin', 'hash-stdin', 'no-password', 'locked', 'remove-home', 'help'], $rest);
-    $words = array_slice($arguments, $rest);
-    if (isset($options['help'])) {
-        echo USAGE;
-        return 0;
+    ini_set('display_errors', 'stderr'); // standard output is for the result
+    try {
+        [$options, $words] = parse($arguments);
+        if (isset($options['help'])) {
+            echo USAGE;
+            return 0;
+        }
+        $verb = array_shift($words);
+        if ($verb === null || !isset($options['host'])) {
+            throw new \InvalidArgumentException('expected --host=HOST and a verb; --help shows the usage');
+        }
+        $problem = load();
+        if ($problem !== null) {
+            say("error: $problem");
+            return NO_CONNECTION;
+        }
+        return run($options, $verb, $words);
+    } catch (\InvalidArgumentException | \JsonException $error) {
+        say("error: {$error->getMessage()}");
+        return INVALID;
     }
-    $verb = array_shift($words);
-    if ($verb === null || $verb[0] === '-' || !isset($options['host'])) {
-        fwrite(STDERR, USAGE);
-        return FtpUsers::EXIT_CODES['invalid'];
+}
+
+/** Load the class and phpseclib: through Composer if it started this program. What is wrong, if something is. */
+function load(): ?string
+{
+    if (isset($GLOBALS['_composer_autoload_path'])) {
+        require_once $GLOBALS['_composer_autoload_path'];
     }
     try {
-        $connection = array_intersect_key($options, array_flip(['user', 'key', 'fingerprint']));
-        $connection += isset($options['port']) ? ['port' => (int) $options['port']] : [];
-        $connection += isset($options['known-hosts']) ? ['known_hosts' => $options['known-hosts']] : [];
-        $users = new FtpUsers($options['host'], $connection);
+        require_once __DIR__ . '/FtpUsers.php';
+    } catch (\RuntimeException $error) {
+        return $error->getMessage();
+    }
+    return null;
+}
+
+/**
+ * @param array<string, list<string>> $options
+ * @param list<string> $words
+ */
+function run(array $options, string $verb, array $words): int
+{
+    try {
+        $users = new FtpUsers(end($options['host']), connection($options));
+        $users->loadKey();
         $result = $users->call($verb, fields($verb, $options, $words));
         echo json_encode($result, JSON_PRETTY_PRINT | JSON_UNESCAPED_SLASHES | JSON_THROW_ON_ERROR), "\n";
         return 0;
     } catch (RequestException $error) {
         $status = FtpUsers::EXIT_CODES[$error->errorCode] ?? 1;
     } catch (OutcomeUnknownException $error) {
-        $status = 254;
+        $status = UNKNOWN_OUTCOME;
     } catch (FtpUsersException $error) {
-        $status = 255;
-    } catch (\InvalidArgumentException | \JsonException $error) {
-        $status = FtpUsers::EXIT_CODES['invalid'];
+        $status = NO_CONNECTION;
     }
-    fwrite(STDERR, 'error: ' . visible($error->getMessage()) . "\n");
+    say("error: {$error->getMessage()}");
     return $status;
+}
+
+function say(string $text): void
+{
+    fwrite(STDERR, visible($text) . "\n");
 }
 
 /** The text with control and invisible characters written out: others may have chosen it. */
@@ -112,4 +265,4 @@ function visible(string $text): string
     return preg_replace_callback('/(?!\n)[\p{C}\p{Zl}\p{Zp}]/u', $written, $text) ?? addcslashes($text, "\0..\37\177..\377");
 }
 
-exit(main($argv));
+exit(main(array_slice($_SERVER['argv'], 1)));

@@ -267,6 +267,7 @@ class Control:
     def run(self, client: str, *words: str, options: str = "", stdin: str = "") -> Answer:
         """Run the ``python`` or ``php`` client with ``words`` (a verb and its operands) and options of the verb."""
         place = f"--host={self.server.address} --key={self.key_file} --known-hosts={self.server.known_hosts}"
+        place += " --patience=120"  # sshd may turn away who failed to log in several times, see ssh() above
         verb, *operands = map(shlex.quote, words)
         rest = " ".join(operands)
         line = {

@@ -6,18 +6,26 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import statistics
 import time
 
+import pexpect
 import pytest
-from conftest import CLIENT_DIRECTORY, FTPS_ROOT, INVENTORY, PASSWORDS, SFTP_JAIL, ansible
+from client_cases import CASES, KEYS, PASSPHRASE
+from conftest import CLIENT_DIRECTORY, CLIENT_NAME, FTPS_ROOT, INVENTORY, PASSWORDS, SFTP_JAIL, ansible
 from logged import Log
 
 NAME = "harvey"
 FIRST = "Two-Face%1 coin $(id) \"'"
 SECOND = "two-face%2 COIN ßü"
 MANY = 50
-CLIENTS = ("python", "php")
+COMMANDS = {
+    "python": f"python3 {CLIENT_DIRECTORY}/python/ftp_users_client.py",
+    "php": f"php {CLIENT_DIRECTORY}/php/ftp-users.php",
+}
+CLIENTS = tuple(COMMANDS)
 
 
 @pytest.fixture()
@@ -100,6 +108,97 @@ def test_the_exit_status_is_that_of_the_error(control, program):
         assert (answer.status, answer.output) == (status, ""), answer
         assert answer.errors.startswith("error: ") and answer.errors.count("\n") == 1
         assert not stdin or stdin.strip() not in answer.errors
+
+
+@pytest.fixture(scope="session")
+def keys(client) -> str:
+    """A directory of the client with the keys of the cases, and that of remote control with a passphrase."""
+    directory = f"{CLIENT_DIRECTORY}/keys"
+    client.sh(f"""set -e
+        rm -rf {directory}; mkdir {directory}; cd {directory}; PASSPHRASE={shlex.quote(PASSPHRASE)}
+        {KEYS}
+        cp ../control locked; chmod 600 locked
+        ssh-keygen -q -p -a 4 -N "$PASSPHRASE" -f locked""")
+    return directory
+
+
+@pytest.mark.parametrize("program", CLIENTS)
+@pytest.mark.parametrize("name", CASES)
+def test_what_cannot_work_is_said_at_once_and_in_one_line(client, keys, program, name):
+    """The same as in the unit tests, with the Paramiko and the phpseclib of the distribution."""
+    case = CASES[name]
+    done = client.sh(
+        f"cd {keys}; printf %s {shlex.quote(case.stdin)} | setsid --wait {COMMANDS[program]} {case.options} list",
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (case.status, ""), done
+    assert re.fullmatch(f"error: (?:{case.said})\n", done.stderr), done.stderr
+
+
+@pytest.mark.spread
+@pytest.mark.parametrize("program", CLIENTS)
+def test_a_key_that_the_server_refuses_is_named_with_the_user(server, client, key_file, program):
+    place = f"--host={server.address} --known-hosts={server.known_hosts} --key={key_file}"
+    start = time.monotonic()
+    done = client.sh(f"{COMMANDS[program]} {place} list </dev/null", check=False)
+    shown = client.sh(f"ssh-keygen -lf {key_file}").stdout.split()[1]
+    assert (done.returncode, done.stdout) == (255, ""), done
+    expected = f"error: Authentication failed for ftpcontrol@{server.address} with the key {key_file} ({shown}); "
+    assert done.stderr.startswith(expected) and done.stderr.count("\n") == 1, done.stderr
+    assert time.monotonic() - start < 30, "not tried again and again"
+
+
+@pytest.mark.spread
+@pytest.mark.parametrize("program", CLIENTS)
+def test_a_name_that_does_not_resolve_is_said(server, client, key_file, program):
+    options = f"--host=nosuch.invalid --known-hosts={server.known_hosts} --key={key_file} --patience=1"
+    done = client.sh(f"RES_OPTIONS='timeout:1 attempts:1' {COMMANDS[program]} {options} list </dev/null", check=False)
+    assert (done.returncode, done.stdout) == (255, ""), done
+    assert "host key" not in done.stderr and "nosuch.invalid" in done.stderr, done.stderr
+    assert re.search("does not resolve|name resolution", done.stderr), done.stderr
+
+
+@pytest.mark.spread
+@pytest.mark.parametrize("program", CLIENTS)
+def test_an_encrypted_key_and_its_passphrase_from_the_terminal(server, client, keys, program):
+    """Standard input may be something else meanwhile; the passphrase is not shown."""
+    place = f"--host={server.address} --known-hosts={server.known_hosts} --key=locked --patience=60"
+    line = f"cd {keys}; exec {COMMANDS[program]} {place} show batman </dev/null"
+    arguments = ["exec", "--interactive", "--tty", CLIENT_NAME, "bash", "-c", line]
+    terminal = pexpect.spawn("podman", arguments, encoding="utf-8", timeout=90)
+    terminal.expect_exact("Passphrase of locked: ")
+    time.sleep(0.5)  # the echo goes off behind podman, where waitnoecho() cannot see it
+    terminal.sendline(PASSPHRASE)
+    terminal.expect(pexpect.EOF)
+    terminal.close()
+    assert terminal.exitstatus == 0, terminal.before
+    assert PASSPHRASE not in terminal.before
+    assert json.loads(terminal.before)["user"]["name"] == "batman"
+
+
+@pytest.mark.spread
+@pytest.mark.parametrize("program", CLIENTS)
+def test_a_passphrase_and_a_password_from_standard_input(server, client, keys, no_harvey, program):
+    place = f"--host={server.address} --known-hosts={server.known_hosts} --key={keys}/locked --patience=120"
+    words = f"{NAME} --password-stdin" if program == "python" else f"--password-stdin {NAME}"
+    answer = client.sh(f"""printf '%s\\n' {shlex.quote(PASSPHRASE)} {shlex.quote(FIRST)} |
+        {COMMANDS[program]} {place} --passphrase-stdin add {words}""")
+    assert json.loads(answer.stdout)["changed"] and answer.stderr == ""
+    assert granted(server, FIRST) == BOTH
+
+
+@pytest.mark.spread
+@pytest.mark.parametrize("program", CLIENTS)
+def test_without_a_key_those_of_the_agent_are_used(server, client, control, key_file, program):
+    place = f"--host={server.address} --known-hosts={server.known_hosts} --patience=120"
+    script = f"""eval $(ssh-agent) >/dev/null; trap 'kill $SSH_AGENT_PID' EXIT
+        ssh-add -q {{}}; {COMMANDS[program]} {place} show batman </dev/null"""
+    answer = client.sh(script.format(control.key_file))
+    assert json.loads(answer.stdout)["user"]["name"] == "batman" and answer.stderr == ""
+    answer = client.sh(script.format(key_file), check=False)
+    assert answer.returncode == 255, answer
+    said = f"error: Authentication failed for ftpcontrol@{server.address} with the keys of the SSH agent; "
+    assert answer.stderr.startswith(said) and answer.stderr.count("\n") == 1, answer.stderr
 
 
 @pytest.mark.spread
@@ -213,13 +312,14 @@ def test_only_what_is_safe_is_repeated(client, control, program, behaviours, ver
     directory, port = CLIENT_DIRECTORY, 45690 + servers.index(control.server.name)
     known = f"{directory}/known_flaky"
     place = f"--host=127.0.0.1 --port={port} --key={control.key_file} --known-hosts={known}"
-    line = {"python": f"python3 {directory}/python/ftp_users_client.py", "php": f"php {directory}/php/ftp-users.php"}
     words = verb if verb == "list" else f"{verb} {NAME}"
     result = client.sh(
-        f"python3 {directory}/flaky.py {port} {known} {' '.join(behaviours)} -- {line[program]} {place} {words}"
+        f"python3 {directory}/flaky.py {port} {known} {' '.join(behaviours)} -- {COMMANDS[program]} {place} {words}"
     )
     answer = json.loads(result.stdout)
     assert (answer["status"], answer["asked"]) == (status, asked), answer
+    waited = behaviours[0] in ("refuse", "busy") or len(asked) > 1
+    assert ("; trying again for 10 s\n" in answer["output"]) is waited, answer
 
 
 @pytest.mark.spread
