@@ -19,12 +19,22 @@ def test_it_holds_what_is_needed_at_run_time_and_nothing_else(names: list[str]) 
         "MANIFEST.json",
         "README.md",
         "bindep.txt",
+        "clients",
         "meta",
         "playbooks",
         "plugins",
         "roles",
         # What an optional backend needs on the control machine.
         *(path.name for path in ROOT.glob("requirements-azure.txt")),
+    }
+    assert {name for name in names if name.startswith("clients/")} == {
+        "clients/php/FtpUsers.php",
+        "clients/php/composer.json",
+        "clients/php/ftp-users",
+        "clients/php/ftp-users.php",
+        "clients/python/ftp_users_client.py",
+        "clients/python/py.typed",
+        "clients/python/pyproject.toml",
     }
     kinds = {"".join(Path(name).suffixes[-1:]) for name in names if name.startswith(("plugins/", "roles/"))}
     assert kinds <= {".py", ".yml", ".j2", ".md", ".bash", ".8", ""}, kinds

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -52,6 +53,15 @@ def test_every_requirement_is_pinned_to_one_release() -> None:
 def test_every_python_package_has_a_reason() -> None:
     used = {re.split("[=>]=", line)[0] for lines in requirements().values() for line in lines}
     assert_agree(used - {"ansible-core"}, "Development: Python")
+
+
+def test_every_dependency_of_the_clients_has_a_reason() -> None:
+    python = (ROOT / "clients/python/pyproject.toml").read_text(encoding="utf-8")
+    lists = re.findall(r"^(?:requires|dependencies) = \[(.*)\]$", python, re.MULTILINE)
+    used = {re.split("[=>]=", one)[0] for names in lists for one in re.findall(r'"([^"]+)"', names)}
+    php = json.loads((ROOT / "clients/php/composer.json").read_text(encoding="utf-8"))["require"]
+    assert len(lists) == 2
+    assert_agree(used | {name for name in php if name != "php"}, "Run time: the clients of remote control")
 
 
 def test_every_collection_has_a_reason_and_is_used() -> None:
