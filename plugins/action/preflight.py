@@ -6,12 +6,12 @@ from __future__ import annotations
 
 from typing import Any, Mapping
 
-from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.settings import HIDDEN, ROLES, names_for
 from ansible_collections.secure_ftp.server.plugins.module_utils._preflight.collections import missing
 from ansible_collections.secure_ftp.server.plugins.module_utils._preflight.variables import resembles
+from ansible_collections.secure_ftp.server.plugins.plugin_utils.play import values
 
 USERS = "ftp_users"
 LOGIN = "ansible_user"
@@ -33,16 +33,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
 
     def _found(self, roles: list[str], task_vars: Mapping[str, Any]) -> dict[str, Any]:
         """The options of the module, from the variables of the play."""
-        variables: dict[str, Any] = {}
-        unresolved: dict[str, str] = {}
-        for name in sorted({USERS, LOGIN} | names_for(roles)):
-            if name not in task_vars:
-                continue
-            try:
-                # One by one: if one refers to something undefined, the others must still be checked.
-                variables[name] = self._templar.template(task_vars[name])
-            except AnsibleError as error:
-                unresolved[name] = getattr(error, "message", "") or str(error)
+        variables, unresolved = values(self._templar, task_vars, {USERS, LOGIN} | names_for(roles))
         users = {"users": variables.pop(USERS)} if USERS in variables else {}
         login_user = variables.pop(LOGIN, None) or ""
         for name in HIDDEN.intersection(variables):  # whether it is set is enough

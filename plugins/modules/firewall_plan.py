@@ -22,9 +22,8 @@ options:
       - The public variables that determine the ports, by name. They are the variables of the role
         P(secure_ftp.server.vsftpd#role) for TLS modes, ports, active and passive mode, and those of the role
         P(secure_ftp.server.firewall#role).
-      - Omitted variables have their defaults.
+      - If this option is omitted, they are the variables of the play. Omitted variables have their defaults.
     type: dict
-    default: {}
 extends_documentation_fragment:
   - secure_ftp.server.attributes.read_only
 """
@@ -53,6 +52,10 @@ ssh_ports:
   returned: always
   type: list
   elements: int
+variables:
+  description: The variables that determined the plan, as they were given.
+  returned: always
+  type: dict
 port_plan:
   description: The rules of the plan, as the filter P(secure_ftp.server.port_plan#filter) returns them.
   returned: always
@@ -131,7 +134,8 @@ if TYPE_CHECKING:
 
 
 def work_out(module: AnsibleModule) -> dict[str, Any]:
-    settings = Settings.parse(module.params["variables"])
+    variables = module.params["variables"] or {}
+    settings = Settings.parse(variables)
     ssh_ports, connection = ports_in_use(settings.firewall_ssh_port)
     rules = port_plan(settings, ssh_ports)
     backend = settings.firewall_backend
@@ -141,6 +145,7 @@ def work_out(module: AnsibleModule) -> dict[str, Any]:
     return {
         "changed": False,
         "ssh_ports": ssh_ports,
+        "variables": variables,
         "port_plan": [rule.as_dict() for rule in rules],
         "in_words": [str(rule) for rule in rules],
         **(ufw_plan(rules, settings.firewall_ipv6) if backend == "ufw" else {}),
@@ -179,7 +184,7 @@ def ufw_plan(rules: Sequence[PortRule], wants_ipv6: bool) -> dict[str, Any]:
 
 
 def main() -> None:
-    run({"argument_spec": {"variables": {"type": "dict", "default": {}}}}, work_out)
+    run({"argument_spec": {"variables": {"type": "dict"}}}, work_out)
 
 
 if __name__ == "__main__":

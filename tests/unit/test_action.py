@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a play hands to the check before a run, without a list of variables in the playbook."""
+"""What a play hands to our modules without a list of variables in the playbook."""
 
 from __future__ import annotations
 
@@ -21,10 +21,18 @@ SECRET = "-----BEGIN PRIVATE KEY----- c2VjcmV0"
 
 def details(tmp_path: Path, task: dict[str, Any], play: dict[str, Any], *arguments: str) -> tuple[list[Any], str]:
     """What ``preflight`` finds in a play of this machine, as data, and everything that was printed of it."""
+    found, printed = answer_of("preflight", tmp_path, task, play, *arguments)
+    return found["details"], printed
+
+
+def answer_of(
+    module: str, tmp_path: Path, task: dict[str, Any], play: dict[str, Any], *arguments: str
+) -> tuple[dict[str, Any], str]:
+    """What ``module`` of the collection returns in a play of this machine, and everything that was printed of it."""
     answer = tmp_path / "answer.json"
-    report = {"content": "{{ found.details | default(found) | to_json }}", "dest": str(answer)}
+    report = {"content": "{{ found | to_json }}", "dest": str(answer)}
     tasks = [
-        {"secure_ftp.server.preflight": task, "register": "found", "ignore_errors": True},
+        {f"secure_ftp.server.{module}": task, "register": "found", "ignore_errors": True},
         {"ansible.builtin.copy": report},
     ]
     host = {"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": tasks, **play}
@@ -40,7 +48,7 @@ def details(tmp_path: Path, task: dict[str, Any], play: dict[str, Any], *argumen
         check=False,
     )
     assert done.returncode == 0, done.stdout
-    found: list[Any] = json.loads(answer.read_text())
+    found: dict[str, Any] = json.loads(answer.read_text())
     return found, done.stdout
 
 
@@ -94,3 +102,16 @@ def test_values_that_a_task_gives_are_what_is_looked_at(tmp_path: Path) -> None:
     play = {"vars": {"vsftpd_port": "ftp", "ftp_users": "nobody"}}
     found = subjects(details(tmp_path, {"variables": {"vsftpd_implicit_port": 0}}, play)[0])
     assert "vsftpd_implicit_port" in found and not {"vsftpd_port", "ftp_users"} & set(found)
+
+
+def test_the_port_plan_reads_the_variables_of_the_play(tmp_path: Path) -> None:
+    play = {"vars": {"firewall_backend": "none", "vsftpd_port": "{{ a_port }}", "a_port": 2121, "vsftpd_listen": "x"}}
+    answer, _printed = answer_of("firewall_plan", tmp_path, {}, play, "-e", "firewall_ssh_port=22")
+    assert answer["variables"] == {"firewall_backend": "none", "firewall_ssh_port": "22", "vsftpd_port": 2121}
+    assert "allow in tcp 2121 from any (FTPS explicit TLS)" in answer["in_words"]
+
+
+def test_the_port_plan_names_a_variable_without_a_value(tmp_path: Path) -> None:
+    play = {"vars": {"firewall_backend": "none", "vsftpd_port": "{{ nobody_defines_this }}"}}
+    answer, _printed = answer_of("firewall_plan", tmp_path, {}, play)
+    assert answer["failed"] and answer["msg"].startswith("vsftpd_port: ") and "nobody_defines_this" in answer["msg"]

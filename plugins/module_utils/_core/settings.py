@@ -218,6 +218,17 @@ HIDDEN = frozenset(one.name for one in TABLE if one.metadata.get("hidden"))
 READS = {
     "pam_userdb": ("vsftpd_pam_service", "vsftpd_local_root", "vsftpd_guest_username", "vsftpd_replace_existing"),
     "remote_control": ("user_command_path",),
+    "firewall": (
+        "vsftpd_tls_modes",
+        "vsftpd_port",
+        "vsftpd_implicit_port",
+        "vsftpd_pasv_enable",
+        "vsftpd_pasv_min_port",
+        "vsftpd_pasv_max_port",
+        "vsftpd_port_enable",
+        "vsftpd_connect_from_port_20",
+        "vsftpd_ftp_data_port",
+    ),
 }
 """Variables of other roles that a role reads; it uses their defaults if those roles are not used."""
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Iterable, Iterator, Mapping, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import InvalidInput, Problem
-from ansible_collections.secure_ftp.server.plugins.module_utils._core.settings import Settings
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.settings import READS, Settings
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import did_you_mean
 
 ANYWHERE = "any"
@@ -23,19 +23,6 @@ ACTIONS = ("allow", "deny", "limit", "reject")
 PROTOCOLS = ("tcp", "udp")
 TLS_MODES = ("explicit", "implicit")
 EXTRA_KEYS = ("port", "proto", "source", "rule", "comment")
-
-PORT_VARIABLES = (
-    "vsftpd_tls_modes",
-    "vsftpd_port",
-    "vsftpd_implicit_port",
-    "vsftpd_pasv_enable",
-    "vsftpd_pasv_min_port",
-    "vsftpd_pasv_max_port",
-    "vsftpd_port_enable",
-    "vsftpd_connect_from_port_20",
-    "vsftpd_ftp_data_port",
-)
-"""The variables of the role vsftpd that the plan uses, besides all variables of the role firewall."""
 
 # UFW's module passes the comment on a command line inside apostrophes.
 _COMMENT = re.compile(r"[A-Za-z0-9 _.,:+()/@-]*\Z")
@@ -154,7 +141,7 @@ def _port(settings: Settings, name: str, low: int, found: list[Problem]) -> int 
 
 def service_problems(settings: Settings, ssh_ports: Iterable[int]) -> list[Problem]:
     """Every problem of the services' own ports, with or without a firewall."""
-    found = settings.problems(PORT_VARIABLES.__contains__)
+    found = settings.problems(READS["firewall"].__contains__)
     single = control_ports(settings, found)
     for index, (name, port) in enumerate(single):
         for other, other_port in single[:index]:

@@ -4,19 +4,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import InvalidInput, SecureFtpError
-from ansible_collections.secure_ftp.server.plugins.module_utils._core.settings import TABLE, Settings, default_of
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.settings import Settings
 from ansible_collections.secure_ftp.server.plugins.module_utils._firewall import plan as _port_plan
 from ansible_collections.secure_ftp.server.plugins.module_utils._firewall.plan import PortRule, overlap
 
-ROOT = Path(__file__).resolve().parents[3]
 AZURE = {
     "firewall_backend": "azure_nsg",
     "firewall_azure_resource_group": "rg",
@@ -38,19 +34,6 @@ def firewall_problems(variables, ssh_ports=()):
 
 def words(ssh_ports=(22,), **variables):
     return [str(rule) for rule in port_plan(variables, ssh_ports)]
-
-
-def test_the_role_hands_every_variable_over_and_knows_the_defaults():
-    handed = yaml.safe_load((ROOT / "roles/firewall/vars/main.yml").read_text(encoding="utf-8"))["__firewall_variables"]
-    defaults = {one.name: default_of(one) for one in TABLE}
-    of_the_role = {name for name in defaults if name.startswith("firewall_")}
-    assert set(handed) == of_the_role | set(_port_plan.PORT_VARIABLES)
-    for name, value in handed.items():
-        if name.startswith("vsftpd_"):
-            default = yaml.safe_load(value.partition("default(")[2].rpartition(")")[0])
-            assert (tuple(default) if isinstance(default, list) else default) == defaults[name], name
-        else:
-            assert value == "{{ " + name + " }}"
 
 
 def test_the_defaults_in_words():
