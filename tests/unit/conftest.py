@@ -17,6 +17,24 @@ settings.load_profile("unit")
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._host import processes
 
+HERE = Path(__file__).resolve().parent
+ANOTHER_PYTHON = "SECURE_FTP_ANOTHER_PYTHON"
+"""Set by tests/python/unit: the same tests have run, or will run, on the Python of .venv."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare the mark."""
+    config.addinivalue_line("markers", "once: takes long and says the same on every Python, so it runs on that of .venv")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """On another Python, leave out what is marked ``once``, and the files of this folder: they are about the project."""
+    if os.environ.get(ANOTHER_PYTHON):
+        once = [item for item in items if item.path.parent == HERE or item.get_closest_marker("once")]
+        config.hook.pytest_deselected(items=once)
+        items[:] = [item for item in items if item not in once]
+
+
 HASH = "$6$rounds=50000$abcdefghijklmnop$" + "h" * 86
 """A well-formed sha512_crypt hash of nothing in particular."""
 

@@ -251,6 +251,7 @@ def counted(monkeypatch, host, at, after):
     return calls
 
 
+@pytest.mark.once
 def test_killed_anywhere_in_arm(host, monkeypatch, tmp_path_factory):
     """Killed before any of its steps: a boot keeps the old files, and with or without one the next run arms."""
     dead, bare, at, calls = tmp_path_factory.mktemp("dead") / "host", tmp_path_factory.mktemp("bare") / "host", 0, [""]
@@ -278,6 +279,7 @@ def test_killed_anywhere_in_arm(host, monkeypatch, tmp_path_factory):
     assert at > 15
 
 
+@pytest.mark.once
 def test_killed_anywhere_in_disarm(host, monkeypatch, tmp_path_factory):
     """Killed before any of its steps: the next boot brings the old firewall or the new one, whole."""
     dead, armed, at, calls = tmp_path_factory.mktemp("dead") / "host", tmp_path_factory.mktemp("x") / "host", 0, [""]

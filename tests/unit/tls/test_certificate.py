@@ -205,6 +205,7 @@ def fits(wish: Wish) -> bool:
     return True
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("before", ["nothing", "a certificate without its key"])
 def test_killed_at_any_step_no_certificate_is_beside_the_key_of_another(wish: Wish, before: str) -> None:
     told = json.dumps({**wish.__dict__, "names": list(wish.names)})
