@@ -24,11 +24,11 @@ ANOTHER_PYTHON = "SECURE_FTP_ANOTHER_PYTHON"
 
 def pytest_configure(config: pytest.Config) -> None:
     """Declare the mark."""
-    config.addinivalue_line("markers", "once: takes long and says the same on every Python, so it runs on that of .venv")
+    config.addinivalue_line("markers", "once: takes long and says the same on every Python: runs on that of .venv")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """On another Python, leave out what is marked ``once``, and the files of this folder: they are about the project."""
+    """On another Python, leave out what is marked ``once``, and this folder itself: it is about the project."""
     if os.environ.get(ANOTHER_PYTHON):
         once = [item for item in items if item.path.parent == HERE or item.get_closest_marker("once")]
         config.hook.pytest_deselected(items=once)

@@ -22,10 +22,12 @@ import zlib
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Callable
+from typing import Any, Callable
 
 import pytest
-import testinfra
+from testinfra.backend.base import CommandResult
+from testinfra.backend.local import LocalBackend
+from testinfra.host import Host
 
 ROOT = Path(__file__).resolve().parents[3]
 SUPPORT = ROOT / "tests" / "support"
@@ -135,6 +137,18 @@ class Client:
         return json.loads(result.stdout)
 
 
+class Namespaces(LocalBackend):
+    """Testinfra's commands on a server, by its namespaces: ``podman exec``, its own way, takes ten times as long."""
+
+    def __init__(self, server: str):
+        super().__init__()
+        self.server = server
+
+    def run(self, command: str, *args: str, **_more: Any) -> CommandResult:
+        line = inside.command(self.server, "/bin/sh", "-c", self.get_command(command, *args))
+        return self.run_local(shlex.join(line))
+
+
 @dataclass
 class Server:
     """One finished server: where it is, how to look inside, and what the client needs to trust it."""
@@ -145,7 +159,7 @@ class Server:
     @cached_property
     def host(self):
         """The testinfra host."""
-        return testinfra.get_host(f"podman://{self.name}")
+        return Host(Namespaces(self.name))
 
     @cached_property
     def address(self) -> str:

@@ -43,6 +43,7 @@ NOWHERE = {"explicit": False, "implicit": False, "sftp": False}
 EVERYWHERE = {"explicit": True, "implicit": True, "sftp": True}
 
 
+@pytest.mark.spread
 def test_created_changed_and_removed_while_the_server_runs(server, client, tmp_path, no_harvey):
     on_both(server, tmp_path, password=FIRST)
     assert granted(server, FIRST) == EVERYWHERE

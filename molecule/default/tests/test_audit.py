@@ -91,6 +91,7 @@ def test_the_command_names_who_called_sudo(server):
         assert secret not in everything
 
 
+@pytest.mark.spread
 def test_a_module_is_named_with_what_it_did_and_what_it_was_refused(server, key_file, tmp_path):
     public = server.client.sh(f"ssh-keygen -y -f {key_file}").stdout.strip()
     log = Log(server)
@@ -119,6 +120,7 @@ def test_a_module_is_named_with_what_it_did_and_what_it_was_refused(server, key_
     assert public.split()[1] not in "".join(log.ours()), "Ansible itself logs options, public keys among them"
 
 
+@pytest.mark.spread
 def test_a_client_of_remote_control_is_named_with_its_address(server, control):
     def call(verb: str, **fields: Any) -> dict[str, Any]:
         answer: dict[str, Any] = control.ssh({"version": 1, "verb": verb, "name": NAME, **fields}).json
@@ -149,6 +151,7 @@ def test_a_client_of_remote_control_is_named_with_its_address(server, control):
 FORGED = "by='root' with=command del users='batman' result=removed"
 
 
+@pytest.mark.spread
 def test_nobody_can_forge_a_line(server, control):
     """Neither by a name, nor by who they say they are, nor by writing with our tag."""
     names = [f"x\n{FORGED}", f"x' result=ok\r\n{FORGED}", "\x1b[2Jx", "\u202ex", f"x\tftp-users[1]: {FORGED}"]

@@ -76,6 +76,7 @@ def test_the_life_of_an_account(server):
     assert server.sh(f"ls -d {{{FTPS_ROOT},{SFTP_JAIL}}}/{NAME}", check=False).stdout == ""
 
 
+@pytest.mark.spread
 def test_the_form_of_the_article_works_and_warns(server):
     result = server.sh(f"/etc/vsftpd/users add {NAME} 'bat!bat!bat!'")
     assert "warning: a password on the command line can be read by every user" in result.stderr
@@ -140,6 +141,7 @@ def test_keys(server, key_file):
     assert "private key" in run(server, "keys", NAME, "add", "-----BEGIN PRIVATE KEY-----", status=2).stderr
 
 
+@pytest.mark.spread
 def test_what_the_command_writes_the_modules_leave_and_the_other_way_round(server, tmp_path):
     def module(name: str, **options: Any) -> str:
         return run_module(server, name, {"name": NAME, **options}, FIRST, tmp_path)
@@ -214,6 +216,7 @@ def test_bad_names_are_refused_and_nothing_changes(server, name):
     assert server.sh(STORES + "; ls /root/owned", check=False).stdout == before
 
 
+@pytest.mark.spread
 def test_every_exit_status(server):
     """Except those of ``check``, which has its own tests."""
     run(server, "list")

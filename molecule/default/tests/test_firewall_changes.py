@@ -31,6 +31,7 @@ def seen(client, server, *ports, host=None):
     return [answers[str(port)] for port in ports]
 
 
+@pytest.mark.spread
 def test_a_passive_range_that_moves(server, client, firewall):
     new = range(50020, 50024)
     firewall.converge(vsftpd_pasv_min_port=new[0], vsftpd_pasv_max_port=new[-1])

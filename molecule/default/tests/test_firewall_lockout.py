@@ -47,6 +47,7 @@ def until_as_it_was(server, before: str, seconds: float) -> float:
     raise AssertionError(f"not undone after {seconds} s:\n{before}\n---\n{server.sh(STATE).stdout}\n{guards(server)}")
 
 
+@pytest.mark.spread
 @pytest.mark.parametrize("conntrack", ["-m conntrack --ctstate NEW ", ""], ids=["new-connections", "every-packet"])
 def test_enabling_that_cuts_the_controller_off(server, over_ssh, conntrack):
     drop = f"-I ufw-before-input -p tcp --dport 22 -s {over_ssh.address()} {conntrack}-j DROP"

@@ -64,6 +64,7 @@ def test_curl_uploads_lists_renames_downloads_and_deletes(server, client, tls):
     assert not server.host.file(f"{home}/renamed-{tls}").exists
 
 
+@pytest.mark.spread
 @both_tls_modes
 def test_lftp_uploads_lists_renames_downloads_and_deletes(server, client, tls):
     answer = client.sh(
@@ -116,6 +117,7 @@ def test_active_mode(server, client, tls):
     )
 
 
+@pytest.mark.spread
 @both_tls_modes
 def test_50_mb_arrive_intact(server, client, tls):
     wanted = client.sh(f"sha256sum < {BIG_FILE}").stdout.split()[0]

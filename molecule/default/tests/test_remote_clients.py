@@ -53,6 +53,7 @@ BOTH = {"ftps": True, "sftp": True}
 NEITHER = {"ftps": False, "sftp": False}
 
 
+@pytest.mark.spread
 @pytest.mark.parametrize("program", CLIENTS)
 def test_the_life_of_a_user(server, control, key_file, no_harvey, program):
     def run(*words, **more):
@@ -384,6 +385,7 @@ def test_fifty_calls_at_once_are_all_answered_and_none_is_lost(server, control, 
         )
 
 
+@pytest.mark.spread
 def test_the_playbook_of_the_users_is_the_third_client(server, control, no_harvey, tmp_path):
     def play(**fields) -> str:
         variables = tmp_path / "users.json"

@@ -180,6 +180,7 @@ def test_the_key_and_sshd_keep_the_doors_closed_each_alone(server, control, left
     assert open_doors >= sure if left == "neither" else not open_doors, seen
 
 
+@pytest.mark.spread
 def test_openssh_gets_no_terminal_no_forwarding_and_no_files(server, client, control, unchanged):
     data = request("list")
     answer = control.ssh(data, "", "-tt")

@@ -55,6 +55,7 @@ def test_a_key_logs_in_without_a_password(server, client, key_file):
         assert f"Remote working directory: /{user}\n" in answer
 
 
+@pytest.mark.spread
 def test_paramiko_uploads_lists_renames_downloads_and_deletes(server, client, key_file):
     for login in (server.ssh("robin"), server.ssh("alfred", key_file=key_file)):
         seen = client.ask("sftp_cycle", login=login)
@@ -64,6 +65,7 @@ def test_paramiko_uploads_lists_renames_downloads_and_deletes(server, client, ke
         assert "cycle" not in seen["left"]
 
 
+@pytest.mark.spread
 def test_50_mb_arrive_intact(server, client, key_file):
     wanted = client.sh(f"sha256sum < {BIG_FILE}").stdout.split()[0]
     client.ask("banner", host=server.address)

@@ -37,6 +37,7 @@ def library(server):
     server.sh(f"rm -rf {ON_SERVER}")
 
 
+@pytest.mark.spread
 def test_no_login_is_refused_during_500_updates_of_the_database(server, client, library):
     stop = f"{server.directory}/stop"
     client.sh(f"rm -f {stop}")
@@ -87,6 +88,7 @@ def served_certificates(server) -> set[str]:
     }
 
 
+@pytest.mark.spread
 def test_transfers_of_200_mb_survive_a_changed_configuration_and_a_new_certificate(server, client, put_back):
     hurry = f"{server.directory}/hurry"
     client.sh(f"rm -f {hurry}; test -s {LARGE_FILE} || head -c {LARGE} /dev/urandom >{LARGE_FILE}")
