@@ -159,8 +159,8 @@ final class HostKeys
         if ($this->keys === []) {
             $scan = 'ssh-keyscan ' . ($port === 22 ? '' : "-p $port ") . "$host >>$knownHosts";
             throw new HostKeyException("$host:$port: expected a known host key, found none in $knownHosts; add it with"
-                . " $scan, then compare the output of ssh-keygen -lf $knownHosts with that for"
-                . ' /etc/ssh/ssh_host_*_key.pub there');
+                . " $scan, then compare the output of ssh-keygen -lf $knownHosts with that of ftp-users about"
+                . ' on the server');
         }
     }
 
@@ -254,7 +254,8 @@ final class KeyFile
         }
         $given = is_string($passphrase) ? $passphrase : $passphrase($file);
         return self::parse($text, $given)
-            ?? throw new ConnectionException("$file: expected the passphrase of this key, found a wrong one");
+            ?? throw new ConnectionException("$file: expected the passphrase of this key, found a wrong one;"
+                . ' phpseclib before 3.0.15 reads no encrypted keys');
     }
 
     private static function parse(string $text, ?string $passphrase): ?PrivateKey

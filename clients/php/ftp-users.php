@@ -56,6 +56,20 @@ const OPTIONS = [
     'help' => false,
 ];
 
+/** The verbs, and the fields that are words of the command line. */
+const VERBS = [
+    'list' => [],
+    'show' => ['name'],
+    'add' => ['name'],
+    'edit' => ['name'],
+    'del' => ['name'],
+    'lock' => ['name'],
+    'unlock' => ['name'],
+    'keys' => ['name'],
+    'keys_add' => ['name', 'key'],
+    'keys_del' => ['name', 'key'],
+];
+
 const INVALID = 2;
 const UNKNOWN_OUTCOME = 254;
 const NO_CONNECTION = 255;
@@ -113,7 +127,7 @@ function parse(array $arguments): array
 function fields(string $verb, array $options, array $words): array
 {
     $fields = [];
-    foreach (in_array($verb, ['keys_add', 'keys_del'], true) ? ['name', 'key'] : ($verb === 'list' ? [] : ['name']) as $field) {
+    foreach (VERBS[$verb] as $field) {
         if ($words === []) {
             throw new \InvalidArgumentException("$verb: expected " . strtoupper($field) . ', found nothing');
         }
@@ -203,6 +217,9 @@ function main(array $arguments): int
         $verb = array_shift($words);
         if ($verb === null || !isset($options['host'])) {
             throw new \InvalidArgumentException('expected --host=HOST and a verb; --help shows the usage');
+        }
+        if (!isset(VERBS[$verb])) {
+            throw new \InvalidArgumentException("$verb: no such verb; --help shows the usage");
         }
         $problem = load();
         if ($problem !== null) {

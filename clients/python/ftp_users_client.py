@@ -142,7 +142,7 @@ class FtpUsers:
             raise ValueError("host: expected a name or an address, found nothing")
         if not 0 < port < 1 << 16:
             raise ValueError(f"port: expected 1 to 65535, found {port}")
-        if not patience >= 0:
+        if patience < 0:
             raise ValueError(f"patience: expected 0 or more seconds, found {patience}")
         self.host, self.port, self.user = host, port, user
         self.key_file, self.passphrase = key_file, passphrase
@@ -337,7 +337,7 @@ class FtpUsers:
             scan = f"ssh-keyscan {'' if self.port == 22 else f'-p {self.port} '}{self.host} >>{files[0]}"
             raise ConnectionFailed(
                 f"{self._place}: expected a known host key, found none in {' or '.join(files)}; add it with {scan},"
-                f" then compare the output of ssh-keygen -lf {files[0]} with that for /etc/ssh/ssh_host_*_key.pub there"
+                f" then compare the output of ssh-keygen -lf {files[0]} with that of ftp-users about on the server"
             )
         return [algorithm for algorithm, key_type in ALGORITHMS.items() if key_type not in known]
 

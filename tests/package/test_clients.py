@@ -86,7 +86,7 @@ def test_composer_installs_the_php_client(unpacked: Path, tmp_path: Path) -> Non
         pytest.skip("no composer on this machine")
     (tmp_path / "composer.json").write_text(
         f"""{{"repositories": {{"packagist.org": false, "client": {{"type": "path", "url": "{unpacked}/php"}}}},
-            "replace": {{"phpseclib/phpseclib": "3.0.0"}}, "require": {{"secure-ftp/ftp-users-client": "^0.1"}}}}""",
+            "replace": {{"phpseclib/phpseclib": "3.0.15"}}, "require": {{"secure-ftp/ftp-users-client": "^0.1"}}}}""",
         encoding="utf-8",
     )
     run("composer", "install", "--no-interaction", cwd=tmp_path)

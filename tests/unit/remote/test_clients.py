@@ -134,7 +134,10 @@ def test_an_unknown_host_key_is_an_error_that_says_how_to_add_it(client: str, ke
         done = run([*COMMANDS[client], *place, "list"], keys)
     assert done.returncode == 255 and done.stderr.count("\n") == 1
     assert "expected a known host key, found none in none" in done.stderr
-    assert f"ssh-keyscan -p {port} 127.0.0.1 >>none" in done.stderr and "ssh-keygen -lf none" in done.stderr
+    assert (
+        f"ssh-keyscan -p {port} 127.0.0.1 >>none" in done.stderr
+        and "ssh-keygen -lf none with that of ftp-users about" in done.stderr
+    )
 
 
 class Terminal:
@@ -166,7 +169,7 @@ def test_the_passphrase_is_asked_for_on_the_terminal_and_not_shown(client: str, 
     ):
         terminal = Terminal(words, keys)
         terminal.answer("Passphrase of encrypted: ", given)
-        assert terminal.rest() == said
+        assert terminal.rest().startswith(said)
         assert terminal.child.exitstatus == 255
 
 
@@ -266,7 +269,7 @@ def test_what_composer_json_says_is_so() -> None:
     package = json.loads((php / "composer.json").read_text(encoding="utf-8"))
     assert re.fullmatch(r"[a-z0-9-]+/[a-z0-9-]+", package["name"]) and package["description"]
     assert package["license"] == "GPL-3.0-or-later"
-    assert package["require"] == {"php": ">=8.0", "phpseclib/phpseclib": "^3.0"}
+    assert package["require"] == {"php": ">=8.0", "phpseclib/phpseclib": "^3.0.15"}
     named = [*package["autoload"]["classmap"], *package["bin"]]
     assert named and [name for name in named if not (php / name).is_file()] == []
     for path in (*php.glob("*.php"), php / "ftp-users"):
