@@ -1,10 +1,18 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tell the module ``server_info`` what this run has done on the host, and print its text."""
+"""Tell the module ``server_info`` what this run has done on the host, and print its text.
+
+If this run has installed the command ``ftp-users`` or found it as it should be, the command is asked instead of the
+module: it has the same library on the host already, compiled. A module would bring it along, which takes longer than
+everything that it reads.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import json
 import re
+import shlex
 from typing import Any, Iterable, Mapping
 
 from ansible import constants
@@ -13,8 +21,13 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.settings import ROLES
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor import summary
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.server import About
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.installer import COMMAND as PATH
 
 COMMAND = "user_command_path"
+HERE = "__user_command_installed"
+"""The result of the task that installs the command."""
 INSTALLED = "__packages_installed"
 """The packages that the roles have installed: they share a task file, so a later result hides an earlier one."""
 REGISTERED = re.compile(rf"__(?:{'|'.join(sorted(ROLES))})_")
@@ -42,7 +55,11 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             **({"command": self._templar.template(variables[COMMAND])} if COMMAND in variables else {}),
             **given,
         }
-        result.update(self._execute_module(module_args=arguments, task_vars=task_vars))
+        found = None if self._task.check_mode else self._ask(variables.get(HERE), arguments.get("command"))
+        if found is None:
+            result.update(self._execute_module(module_args=arguments, task_vars=task_vars))
+        else:
+            result.update(answer(found, arguments))
         if (
             boolean(arguments.get("show"), strict=False)
             and result.get("lines")
@@ -51,6 +68,26 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             # In one piece: hosts run at the same time.
             Display().display("\n".join(result["lines"]))
         return result
+
+    def _ask(self, installed: object, path: object) -> dict[str, Any] | None:
+        """What ``ftp-users about --json`` says; None if it is not the one of this run, or does not answer."""
+        if not isinstance(installed, Mapping) or "paths" not in installed or installed.get("failed"):
+            return None
+        said = self._low_level_execute_command(f"{shlex.quote(str(path or PATH))} about --json")
+        found: dict[str, Any] | None = None
+        if said["rc"] == 0:
+            # With a terminal, as sudo may want it, there may be more around the JSON.
+            with contextlib.suppress(ValueError):
+                found, _end = json.JSONDecoder().raw_decode(said["stdout"], said["stdout"].index("{"))
+        return found
+
+
+def answer(found: Mapping[str, Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """What the module would return, from what the command says."""
+    about = About.of({**found, "name": arguments["name"] or found["name"]})
+    brief = boolean(arguments["brief"], strict=False)
+    text = summary.brief(about) if brief else summary.lines(about, arguments["added"] or ())
+    return {"changed": False, "about": summary.as_json(about), "lines": text}
 
 
 def results(variables: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:

@@ -137,7 +137,7 @@ def prove(about: dict[str, Any], user: dict[str, str]) -> None:
 def summary(about: dict[str, Any], users: list[dict[str, str]]) -> str:
     """What ``ftp-users about`` says, with the file of the certificate, the passwords, and how to go on."""
     # Here, because ``info`` and ``down`` run without the collection.
-    from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.about import About
+    from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.server import About
     from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.summary import lines
 
     said = lines(About.of(about), ca_file=str(CA_FILE.relative_to(ROOT)))

@@ -15,7 +15,10 @@ import pytest
 
 pytest.importorskip("ansible.errors", reason="playbooks run on the control machine, with the whole of Ansible")
 
+from doctor.test_summary import SERVER
+
 from ansible_collections.secure_ftp.server.plugins.action.server_info import added, has_changed, is_for_people
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.summary import as_json, brief, lines
 
 ROOT = Path(__file__).resolve().parents[2]
 PLAYBOOK = Path(sys.executable).parent / "ansible-playbook"
@@ -60,30 +63,63 @@ def test_nothing_is_printed_between_the_lines_of_a_program(callback: str, people
     assert is_for_people(callback) is people
 
 
-@pytest.mark.skipif(os.geteuid() != 0 or not PLAYBOOK.exists(), reason="runs the module as root on this machine")
-def test_the_text_is_printed_in_lines_and_returned(tmp_path: Path) -> None:
-    """This machine is no server, which is no failure, in check mode too."""
-    answer = tmp_path / "answer.json"
+pytestmark = pytest.mark.skipif(os.geteuid() != 0 or not PLAYBOOK.exists(), reason="runs the module on this machine")
+
+
+def run(folder: Path, task: dict[str, Any], *options: str, **variables: Any) -> tuple[dict[str, Any], str]:
+    """What the task returns in a play with these variables, and everything that was printed."""
+    report = folder / "answer.json"
     tasks = [
-        {"secure_ftp.server.server_info": {"show": True}, "register": "said"},
+        {"ansible.builtin.set_fact": {"__nothing": True, **variables}},
+        {"secure_ftp.server.server_info": {"show": True, **task}, "register": "said"},
         {"secure_ftp.server.server_info": {}},
-        {
-            "ansible.builtin.copy": {"content": "{{ said | to_json }}", "dest": str(answer)},
-            "check_mode": False,
-        },
+        {"ansible.builtin.copy": {"content": "{{ said | to_json }}", "dest": str(report)}, "check_mode": False},
     ]
     play = {"hosts": "all", "connection": "local", "gather_facts": False, "tasks": tasks}
-    (tmp_path / "play.json").write_text(json.dumps([play]))
-    (tmp_path / "inventory").write_text(f"web1 ansible_python_interpreter={sys.executable}\n")
-    for options in ([], ["--check"]):
-        done = subprocess.run(
-            [str(PLAYBOOK), "-i", str(tmp_path / "inventory"), str(tmp_path / "play.json"), *options],
-            env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout
-        said = json.loads(answer.read_text())
-        assert said["lines"] and said["about"]["name"] == "web1" and said["changed"] is False
-        assert done.stdout.count("\n".join(said["lines"])) == 1, "printed as it is, and only where show is true"
+    (folder / "play.json").write_text(json.dumps([play]))
+    (folder / "inventory").write_text(f"web1 ansible_python_interpreter={sys.executable}\n")
+    done = subprocess.run(
+        [str(PLAYBOOK), "-i", str(folder / "inventory"), str(folder / "play.json"), *options],
+        env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    said: dict[str, Any] = json.loads(report.read_text())
+    assert done.stdout.count("\n".join(said["lines"])) == 1, "printed as it is, and only where show is true"
+    return said, done.stdout
+
+
+@pytest.mark.parametrize("options", [[], ["--check"]])
+def test_the_text_is_printed_in_lines_and_returned(tmp_path: Path, options: list[str]) -> None:
+    """Whatever this machine is: that it is no server is no failure, in check mode either."""
+    said, _output = run(tmp_path, {}, *options)
+    assert said["lines"][0].startswith("web1") and said["about"]["name"] == "web1" and said["changed"] is False
+
+
+def command(folder: Path, script: str) -> dict[str, Any]:
+    """Variables of a run that has installed a command that does this."""
+    path = folder / "ftp-users"
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    return {"user_command_path": str(path), "__user_command_installed": {"changed": False, "paths": []}}
+
+
+def test_the_command_that_this_run_installed_is_asked_instead(tmp_path: Path) -> None:
+    (tmp_path / "about.json").write_text(json.dumps({**as_json(SERVER), "name": "files"}))
+    installed = command(tmp_path, f'[ "$*" = "about --json" ] && echo Welcome && cat {tmp_path}/about.json')
+    said, _output = run(tmp_path, {}, **installed)
+    assert said["lines"] == brief(SERVER) and said["about"] == json.loads(json.dumps(as_json(SERVER)))
+    added_now = {"__pam_userdb_users": {"changed": True, "added": ["robin"]}}
+    said, _output = run(tmp_path, {}, **installed, **added_now)
+    assert said["lines"] == lines(SERVER, ["robin"]), "the whole text, since this run has changed something"
+    assert run(tmp_path, {"brief": True}, **installed, **added_now)[0]["lines"] == brief(SERVER)
+    said, _output = run(tmp_path, {}, "--check", **installed)
+    assert said["lines"] != brief(SERVER), "in check mode it may be an older one"
+
+
+@pytest.mark.parametrize("script", ["exit 1", "echo nonsense", "echo {"])
+def test_a_command_that_does_not_answer_is_replaced_by_the_module(tmp_path: Path, script: str) -> None:
+    said, _output = run(tmp_path, {}, **command(tmp_path, script))
+    assert said["about"]["name"] == "web1" and "findings" in said["about"]

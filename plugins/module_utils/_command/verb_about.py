@@ -20,10 +20,10 @@ def register(verbs: Verbs) -> None:
 
 def run(arguments: argparse.Namespace, manager: Manager) -> int:
     """Do it; return the exit status."""
-    from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.about import about
+    from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.about import about, command_here
     from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.summary import as_json, lines
 
-    found = about(manager.users, command="ftp-users")
+    found = about(manager.users, command=command_here(sys.argv[0]) or "ftp-users")
     if arguments.json:
         print_json(as_json(found))
     else:

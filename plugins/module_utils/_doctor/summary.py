@@ -9,7 +9,8 @@ import ipaddress
 from typing import Any, Iterable, Iterator, NamedTuple, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import listed, quoted, visible
-from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.about import (
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.findings import ERROR
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.server import (
     EXPLICIT,
     IMPLICIT,
     KEY,
@@ -19,7 +20,6 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.about im
     Example,
     Ftps,
 )
-from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.findings import ERROR
 
 TLS = {EXPLICIT: "explicit TLS", IMPLICIT: "implicit TLS", NO_TLS: "no TLS: everybody can read passwords"}
 _WIDTH = 14

@@ -14,14 +14,9 @@ import pytest
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import DamagedStore, SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor import about as _about
-from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.about import (
-    About,
-    Example,
-    Ftps,
-    about,
-    command_here,
-)
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.about import about, command_here
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.jails import Sftp as Jails
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.server import About, Example, Ftps
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.instances import Instance
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.vsftpd_conf import parse
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import Accounts

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.about import (
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.server import (
     About,
     Certificate,
     Example,
