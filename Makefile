@@ -8,38 +8,50 @@ RIG := tests/containers/rig
 export CONTAINERS_CONF := $(CURDIR)/tests/containers/containers.conf
 PLATFORM ?= debian12
 
-.PHONY: help venv demo demo-info demo-down test lint sanity unit unit-oldest unit-newest unit-all lock cores cores-oldest platforms package build docs release reliability \
+.PHONY: help venv rig demo demo-info demo-down test lint sanity unit unit-oldest unit-newest unit-all lock cores cores-oldest platforms package build bundle docs release reliability \
     soak broken azure takeover molecule vm bench host host-down clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 22
 
-venv: $(VENV)/.ready ## the pinned control machine in .venv
+venv: $(VENV)/.ready ## the pinned control machine in .venv: ansible-core, by pip alone, as any user
 
+rig: $(VENV)/.tests ## what the tests and the demo need: packages of the distribution (as root), more of Python in .venv
+
+# The Python of the distribution, as the headers that the rig installs. Without the rig: make venv PYTHON3=python3.12
+PYTHON3 ?= /usr/bin/python3
 # What is installed has the hash that the lock names; see requirements/lock. Python compiles what it imports: of the
 # collections that come with Ansible that is a small part.
 INSTALL := -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes --requirement
 # One environment for all: the checks must see the ansible-core and the collections that the tests run with.
 CHECKED := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
 
-$(VENV)/.ready: requirements/test.txt
-	@$(RIG) packages
+# A venv that was made without python3-venv has no pip.
+define PREPARE
 	@echo "==> preparing $(VENV)" >&2
-	@test -x $(PYTHON) || /usr/bin/python3 -m venv $(VENV)
+	@test -x $(VENV)/bin/pip || $(PYTHON3) -m venv --clear $(VENV)
 	@$(PYTHON) $(INSTALL) $<
 	@site=$$($(PYTHON) -c 'import sysconfig; print(sysconfig.get_path("purelib"))'); \
 	    mkdir -p $$site/ansible_collections/secure_ftp; \
 	    ln -sfn $(CURDIR) $$site/ansible_collections/secure_ftp/server
 	@touch $@
+endef
 
-$(VENV)/.checks: requirements/lint.txt $(VENV)/.ready
+$(VENV)/.ready: requirements/control.txt
+	$(PREPARE)
+
+$(VENV)/.tests: requirements/test.txt
+	@$(RIG) packages
+	$(PREPARE)
+
+$(VENV)/.checks: requirements/lint.txt $(VENV)/.tests
 	@echo "==> adding the checks to $(VENV)" >&2
 	@$(PYTHON) $(INSTALL) $<
 	@mkdir -p $(VENV)/types/ansible_collections/secure_ftp
 	@ln -sfn ../../../.. $(VENV)/types/ansible_collections/secure_ftp/server
 	@touch $@
 
-host: venv ## start a bare host: make host NAME=x PLATFORM=debian12, or another of tests/containers/rig platforms
+host: rig ## start a bare host: make host NAME=x PLATFORM=debian12, or another of tests/containers/rig platforms
 	@test -n "$(NAME)" || { echo "error: NAME is missing: make host NAME=x PLATFORM=debian12" >&2; exit 2; }
 	@$(RIG) host "$(NAME)" "$(PLATFORM)"
 
@@ -47,7 +59,7 @@ host-down: ## remove it: make host-down NAME=x
 	@test -n "$(NAME)" || { echo "error: NAME is missing: make host-down NAME=x" >&2; exit 2; }
 	@$(RIG) host-down "$(NAME)"
 
-demo: venv ## a server in a container, configured and proved with real transfers
+demo: rig ## a server in a container, configured and proved with real transfers
 	@$(PYTHON) tests/demo/demo.py up
 
 demo-info: ## what the demo is, as JSON
@@ -75,16 +87,16 @@ lint: $(VENV)/.checks ## ruff, mypy, yamllint, ansible-lint, shellcheck, changel
 sanity: $(VENV)/.checks ## ansible-test sanity, on every Python found that a host may have
 	@tests/sanity/run
 
-unit: venv ## the library, on this machine
+unit: rig ## the library, on this machine
 	@$(PYTHON) -m pytest tests/unit --quiet --numprocesses auto
 
-unit-oldest: venv ## the library on Python 3.8, the oldest of a host, if there is one
+unit-oldest: rig ## the library on Python 3.8, the oldest of a host, if there is one
 	@tests/python/unit 3.8
 
-unit-newest: venv ## the library on the newest Python there is
+unit-newest: rig ## the library on the newest Python there is
 	@tests/python/unit newest
 
-unit-all: venv ## the library on every Python found, 3.8 and newer
+unit-all: rig ## the library on every Python found, 3.8 and newer
 	@tests/python/unit all
 
 lock: ## write requirements/*.txt anew: make lock, or make lock OPTIONS=--upgrade-package=ruff
@@ -97,6 +109,9 @@ build: venv ## the tarball of the collection, in .work
 	@mkdir -p .work
 	@$(VENV)/bin/ansible-galaxy collection build --force --output-path .work .
 
+bundle: venv ## that, and ansible-core, for a control machine without a network, in .work
+	@$(PYTHON) requirements/bundle.py
+
 docs: $(VENV)/.checks ## the documentation as HTML, in .work/docs
 	@docs/site/build .work/docs
 
@@ -104,16 +119,16 @@ release: $(VENV)/.checks ## collect the changelog fragments for the version in g
 	@$(CHECKED) antsibull-changelog release --update-existing
 	@$(PYTHON) docs/generate.py
 
-reliability: venv ## the user store killed, raced, corrupted and out of space
+reliability: rig ## the user store killed, raced, corrupted and out of space
 	@$(PYTHON) -m pytest tests/reliability --quiet -rs
 
-soak: venv ## the same for longer, with five times as many kills and damaged files
+soak: rig ## the same for longer, with five times as many kills and damaged files
 	@SECURE_FTP_SWAPS=1000 SECURE_FTP_FAULT_STRIDE=1 SECURE_FTP_MANAGER_KILLS=1000 SECURE_FTP_KILLS=5000 SECURE_FTP_DAMAGED=5000 $(PYTHON) -m pytest tests/reliability --quiet -rs
 
-broken: venv ## break the user store and the jail on purpose, one way at a time: a test must notice each
+broken: rig ## break the user store and the jail on purpose, one way at a time: a test must notice each
 	@$(PYTHON) tests/broken/broken.py "$(ONLY)"
 
-azure: venv $(AZURE)/.ready ## the Azure backend, real module and SDK, against a stand-in for Azure
+azure: rig $(AZURE)/.ready ## the Azure backend, real module and SDK, against a stand-in for Azure
 	@SECURE_FTP_COLLECTIONS=$$($(PYTHON) -c 'import sysconfig; print(sysconfig.get_path("purelib"))') \
 	    tests/azure/run $(AZURE) --quiet
 
@@ -123,26 +138,26 @@ $(AZURE)/.ready: requirements/azure.txt
 	@$(AZURE)/bin/python $(INSTALL) $<
 	@touch $@
 
-takeover: venv ## servers made by hand, and what a run does to them, on one host
+takeover: rig ## servers made by hand, and what a run does to them, on one host
 	@PLATFORM=$(PLATFORM) $(PYTHON) -m pytest -p no:cacheprovider tests/takeover --quiet -rs
 
-cores: venv ## site.yml by every ansible-core that is supported, each on a bare host
+cores: rig ## site.yml by every ansible-core that is supported, each on a bare host
 	@tests/cores/run "$(or $(CORES),all)"
 
-cores-oldest: venv ## the same by the oldest on the oldest; the newest is what Molecule uses
+cores-oldest: rig ## the same by the oldest on the oldest; the newest is what Molecule uses
 	@SECURE_FTP_PLATFORMS=focal-alike tests/cores/run oldest
 
-platforms: venv ## site.yml with its defaults on a bare host of each platform
+platforms: rig ## site.yml with its defaults on a bare host of each platform
 	@SECURE_FTP_PLATFORMS="$${SECURE_FTP_PLATFORMS:-$$($(RIG) platforms)}" tests/cores/run newest
 
-molecule: venv ## the roles, on real hosts with real clients
+molecule: rig ## the roles, on real hosts with real clients
 	@tests/containers/molecule test
 
-vm: venv ## a virtual machine with a kernel of its own: reboots, a lock-out, power cuts (an hour or more; SECURE_FTP_CUTS=20)
+vm: rig ## a virtual machine with a kernel of its own: reboots, a lock-out, power cuts (an hour or more; SECURE_FTP_CUTS=20)
 	@tests/vm/build packages
 	@$(PYTHON) -m pytest -p no:cacheprovider tests/vm --verbose --capture=no -rs --durations=0 --durations-min=1
 
-bench: venv ## speed, as ratios inside one run
+bench: rig ## speed, as ratios inside one run
 	@$(PYTHON) tests/bench/bench.py $(addprefix --suite=,$(SUITE))
 
 clean: demo-down ## remove what the tests and the demo made

@@ -34,12 +34,27 @@ def test_the_workflows_run_every_part_of_make_test_and_no_target_that_is_not_the
 def test_the_workflow_has_a_job_for_each_ansible_core_that_make_cores_knows_and_runtime_yml_allows() -> None:
     jobs = yaml.safe_load((ROOT / ".github/workflows/test.yml").read_text(encoding="utf-8"))["jobs"]
     cores = [path.stem.partition("-")[2] for path in sorted(ROOT.glob("requirements/core-*.in"))]
-    pins = (ROOT / "requirements/test.in").read_text(encoding="utf-8")
+    pins = (ROOT / "requirements/control.in").read_text(encoding="utf-8")
     (newest,) = re.findall(r"^ansible-core==(2\.\d+)", pins, re.MULTILINE)
     assert jobs["cores"]["strategy"]["matrix"]["core"] == [*cores, newest]
     allowed = yaml.safe_load((ROOT / "meta/runtime.yml").read_text(encoding="utf-8"))["requires_ansible"]
     oldest, bound = re.findall(r"2\.(\d+)\.0", allowed)
     assert [f"2.{minor}" for minor in range(int(oldest), int(bound))] == [*cores, newest]
+
+
+def would_run(*targets: str) -> str:
+    command = ["make", "--dry-run", "--always-make", *targets]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+
+def test_the_control_machine_is_made_by_pip_alone_and_the_tests_get_all_they_need() -> None:
+    """Packages of the distribution need root; a compiler is one of them."""
+    control = would_run("venv", "build", "bundle")
+    assert "--requirement requirements/control.txt" in control
+    assert "rig packages" not in control and "requirements/test.txt" not in control
+    for target in ("demo", "unit", "molecule", "takeover", "cores-oldest", "lint", "package", "test"):
+        run = would_run(target)
+        assert run.index("rig packages") < run.index("-m venv") < run.index("requirements/test.txt"), target
 
 
 def test_make_alone_lists_every_target_on_a_line_of_its_own() -> None:

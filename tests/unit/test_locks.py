@@ -46,12 +46,13 @@ def test_a_lock_has_a_hash_for_each_release_and_what_is_wished(path: Path) -> No
     found = locked(path)
     assert [requirement for requirement, hashes in found.items() if not hashes] == []
     assert wished(path.with_suffix(".in")) <= set(found), "make lock"
-    assert "://" not in path.read_text(encoding="utf-8")
+    text = path.read_text(encoding="utf-8")
+    assert "://" not in text and not re.search(r"-r /", text), "where this machine keeps things is in the lock"
 
 
 def test_the_checks_are_locked_to_what_the_tests_run_with() -> None:
-    test, lint = (locked(ROOT / "requirements" / name) for name in ("test.txt", "lint.txt"))
-    assert test.items() <= lint.items(), "make lock"
+    control, test, lint = (locked(ROOT / "requirements" / name) for name in ("control.txt", "test.txt", "lint.txt"))
+    assert control.items() <= test.items() <= lint.items(), "make lock"
 
 
 def test_nothing_is_installed_without_a_hash() -> None:
