@@ -10,7 +10,7 @@ short_description: Work out which ports the server needs, and which UFW rules to
 version_added: 0.1.0
 description:
   - Works out the port plan from the variables. With C(firewall_backend=ufw) it compares the plan with the rules of the
-    host, and returns what M(community.general.ufw) must add and delete. Changes nothing.
+    host, and returns the commands of C(ufw) that add and delete rules. Changes nothing.
   - The SSH ports are found on the host. They are the ports of C(sshd -T) and C(ssh.socket), and the port of the
     present connection from Ansible. Their rules are first.
   - Rules of this collection have a comment that starts with C(secure_ftp.server). Other rules do not change. If another
@@ -37,13 +37,10 @@ EXAMPLES = r"""
   register: plan
 
 - name: Add the missing rules
-  community.general.ufw:
-    rule: "{{ item.rule }}"
-    to_port: "{{ item.to_port }}"
-    proto: "{{ item.proto }}"
-    from_ip: "{{ item.from_ip }}"
-    comment: "{{ item.comment }}"
+  ansible.builtin.command:
+    argv: "{{ [plan.program] + item }}"
   loop: "{{ plan.add }}"
+  changed_when: true
 """
 
 RETURN = r"""
@@ -71,6 +68,11 @@ installed:
   description: Whether UFW is installed. If not, all rules must be added.
   returned: when C(firewall_backend) is V(ufw), like everything below
   type: bool
+program:
+  description: The path of UFW; V(ufw) if it is not installed.
+  returned: ufw
+  type: str
+  sample: /usr/sbin/ufw
 active:
   description: Whether the firewall is active.
   returned: ufw
@@ -80,22 +82,29 @@ pending:
   returned: ufw
   type: bool
 add:
-  description: Options of M(community.general.ufw) for each missing rule, SSH first.
+  description: For each missing rule the arguments of RV(program) that add it, SSH first.
   returned: ufw
   type: list
-  elements: dict
-  sample: [{rule: allow, to_port: "22", proto: tcp, from_ip: any, comment: secure_ftp.server SSH}]
+  elements: list
+  sample: [[allow, from, any, to, any, port, "22", proto, tcp, comment, secure_ftp.server SSH]]
 delete:
-  description: Options of M(community.general.ufw) for each rule of this collection that is no longer wanted.
+  description: For each rule of this collection that is no longer wanted the arguments that delete it.
   returned: ufw
   type: list
-  elements: dict
+  elements: list
+  sample: [[delete, allow, from, any, to, any, port, "990", proto, tcp]]
 policies:
-  description: Options of M(community.general.ufw) for each default policy to change.
+  description: For each default policy to change the arguments that change it.
   returned: ufw
   type: list
-  elements: dict
-  sample: [{direction: incoming, default: deny}]
+  elements: list
+  sample: [[default, deny, incoming]]
+todo:
+  description: The same changes, in the order in which they are made, as commands for a shell.
+  returned: ufw
+  type: list
+  elements: str
+  sample: ["ufw allow from any to any port 22 proto tcp comment 'secure_ftp.server SSH'", "ufw --force enable"]
 ipv6_found:
   description: Whether UFW has rules for IPv6 (C(IPV6) of C(/etc/default/ufw)).
   returned: ufw
@@ -112,6 +121,7 @@ from typing import TYPE_CHECKING, Any, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.module import run
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.settings import Settings
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import quoted
 from ansible_collections.secure_ftp.server.plugins.module_utils._firewall import ufw, ufw_guard
 from ansible_collections.secure_ftp.server.plugins.module_utils._firewall.plan import (
     PortRule,
@@ -155,7 +165,8 @@ def work_out(module: AnsibleModule) -> dict[str, Any]:
 def ufw_plan(rules: Sequence[PortRule], wants_ipv6: bool) -> dict[str, Any]:
     wanted = wanted_rules(rules)
     program = ufw.find()
-    active, ipv6, added, halves, policies = False, True, "", set(), []
+    active, ipv6, added, halves = False, True, "", set()
+    policies: list[list[str]] = []
     if program:
         active = ufw.is_active(program)
         added = ufw.ask(program, "show", "added")
@@ -163,8 +174,11 @@ def ufw_plan(rules: Sequence[PortRule], wants_ipv6: bool) -> dict[str, Any]:
         policies, ipv6 = policies_to_change(settings), filters_ipv6(settings)
         halves = halves_missing(wanted, ufw.rule_files(ipv6))
     todo = plan(wanted, parse_added(added), halves)
+    add, delete = [rule.added() for rule in todo.add], [rule.deleted() for rule in todo.delete]
+    commands = [*add, *delete, *policies, *([] if active else [["--force", "enable"]])]
     return {
         "installed": program is not None,
+        "program": program or "ufw",
         "active": active,
         "pending": bool(
             not active
@@ -175,9 +189,10 @@ def ufw_plan(rules: Sequence[PortRule], wants_ipv6: bool) -> dict[str, Any]:
             # A killed run has left its change unconfirmed, and the host is about to undo it.
             or ufw_guard.is_unsettled()
         ),
-        "add": [rule.options() for rule in todo.add],
-        "delete": [rule.options() for rule in todo.delete],
+        "add": add,
+        "delete": delete,
         "policies": policies,
+        "todo": [f"ufw {quoted(words)}" for words in commands],
         "ipv6_found": ipv6,
         "wanted": [str(rule) for rule in wanted],
     }

@@ -44,8 +44,8 @@ EXAMPLES = r"""
     state: armed
 
 - name: Change the firewall
-  community.general.ufw:
-    state: enabled
+  ansible.builtin.command: ufw --force enable
+  changed_when: true
 
 - name: Open a new connection
   ansible.builtin.meta: reset_connection

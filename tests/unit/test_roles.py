@@ -81,7 +81,7 @@ LOOKS = {
     "preflight", "set_fact", "setup", "sshd_probe", "stat", "wait_for_connection",
 }  # fmt: skip
 """Modules that change nothing."""
-FOLLOW = {"mask.yml", "packages_missing.yml", "ufw_install.yml", "ufw_apply.yml", "ufw_confirm.yml"}
+FOLLOW = {"mask.yml", "packages_missing.yml", "ufw_install.yml", "ufw_show.yml", "ufw_apply.yml", "ufw_confirm.yml"}
 """Tasks for which server_info has another sign: a package was missing, or the plan of the firewall is pending."""
 
 

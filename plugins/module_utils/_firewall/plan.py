@@ -24,7 +24,7 @@ PROTOCOLS = ("tcp", "udp")
 TLS_MODES = ("explicit", "implicit")
 EXTRA_KEYS = ("port", "proto", "source", "rule", "comment")
 
-# UFW's module passes the comment on a command line inside apostrophes.
+# UFW prints the comment inside apostrophes.
 _COMMENT = re.compile(r"[A-Za-z0-9 _.,:+()/@-]*\Z")
 _PORTS = re.compile(r"([0-9]{1,5})(?:[:-]([0-9]{1,5}))?\Z")
 _NETWORK = "an IP address or network such as 192.0.2.0/24, or any"

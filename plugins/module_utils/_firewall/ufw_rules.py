@@ -54,15 +54,16 @@ class Rule:
                 return True
         return False
 
-    def options(self) -> dict[str, str]:
-        """The options of community.general.ufw for this rule."""
-        return {
-            "rule": self.action,
-            "to_port": self.ports,
-            "proto": self.proto,
-            "from_ip": self.source,
-            "comment": self.comment,
-        }
+    def added(self) -> list[str]:
+        """The arguments of ufw(8) that add the rule with its comment."""
+        return [*self._words(), "comment", self.comment]
+
+    def deleted(self) -> list[str]:
+        """The arguments of ufw(8) that delete the rule."""
+        return ["delete", *self._words()]
+
+    def _words(self) -> list[str]:
+        return [self.action, "from", self.source, "to", "any", "port", self.ports, "proto", self.proto]
 
     def __str__(self) -> str:
         """The command of ufw(8) that adds the rule."""
@@ -210,10 +211,11 @@ def refuse_lockout(client: str, ssh_sources: Sequence[str]) -> None:
         )
 
 
-def policies_to_change(text: str) -> list[dict[str, str]]:
-    """The default policies in /etc/default/ufw that have to change: the wanted ones are deny incoming, allow outgoing.
+def policies_to_change(text: str) -> list[list[str]]:
+    """The arguments of ufw(8) for each default policy in /etc/default/ufw that is not as wanted.
 
-    ``ufw status verbose`` shows the same settings, but only while the firewall is active.
+    Wanted are deny incoming and allow outgoing. ``ufw status verbose`` shows the same settings, but only while the
+    firewall is active.
     """
     change = []
     for direction, key, value, policy in (
@@ -221,7 +223,7 @@ def policies_to_change(text: str) -> list[dict[str, str]]:
         ("outgoing", "DEFAULT_OUTPUT_POLICY", "ACCEPT", "allow"),
     ):
         if _setting(text, key).upper() != value:
-            change.append({"direction": direction, "default": policy})
+            change.append(["default", policy, direction])
     return change
 
 

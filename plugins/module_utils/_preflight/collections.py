@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE: for use inside this collection only; may change without notice.
-"""The other collections that the roles use, and which of them the control machine lacks.
+"""The other collections that some settings need, and which of them the control machine lacks.
 
 Ansible looks for a module when it reads the file of its task: for an included file, in the middle of a run.
 """
@@ -15,7 +15,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors imp
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.settings import Settings
 
 NEEDED = {
-    "community.general": ("firewall_backend", "ufw"),
+    "azure.azcollection": ("firewall_backend", "azure_nsg"),
 }
 """Each collection, and the variable that asks for it with that value."""
 

@@ -94,14 +94,12 @@ def test_several_ssh_ports_and_sources():
     assert all(rule.own for rule in rules)
 
 
-def test_the_options_of_the_ufw_module():
-    assert wanted()[0].options() == {
-        "rule": "allow",
-        "to_port": "22",
-        "proto": "tcp",
-        "from_ip": "any",
-        "comment": "secure_ftp.server SSH",
-    }
+def test_the_arguments_that_add_a_rule_and_delete_it():
+    (rule, *_others) = wanted(ssh_allowed_sources=["2001:db8::/32"])
+    words = ["allow", "from", "2001:db8::/32", "to", "any", "port", "22", "proto", "tcp"]
+    assert rule.added() == [*words, "comment", "secure_ftp.server SSH"]
+    assert rule.deleted() == ["delete", *words]
+    assert wanted()[0].added()[:3] == ["allow", "from", "any"]
 
 
 def show(rules):
@@ -200,7 +198,8 @@ def test_lockout():
     ],
 )
 def test_policies(text, expected):
-    assert [policy["direction"] for policy in _firewall.policies_to_change(text)] == expected
+    every = {"incoming": ["default", "deny", "incoming"], "outgoing": ["default", "allow", "outgoing"]}
+    assert _firewall.policies_to_change(text) == [every[direction] for direction in expected]
 
 
 USER_RULES = """*filter
