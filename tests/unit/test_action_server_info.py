@@ -66,13 +66,15 @@ def test_nothing_is_printed_between_the_lines_of_a_program(callback: str, people
 pytestmark = pytest.mark.skipif(os.geteuid() != 0 or not PLAYBOOK.exists(), reason="runs the module on this machine")
 
 
-def run(folder: Path, task: dict[str, Any], *options: str, **variables: Any) -> tuple[dict[str, Any], str]:
+def run(
+    folder: Path, task: dict[str, Any], *options: str, twice: bool = False, **variables: Any
+) -> tuple[dict[str, Any], str]:
     """What the task returns in a play with these variables, and everything that was printed."""
     report = folder / "answer.json"
     tasks = [
         {"ansible.builtin.set_fact": {"__nothing": True, **variables}},
         {"secure_ftp.server.server_info": {"show": True, **task}, "register": "said"},
-        {"secure_ftp.server.server_info": {}},
+        *([{"secure_ftp.server.server_info": {}}] if twice else []),
         {"ansible.builtin.copy": {"content": "{{ said | to_json }}", "dest": str(report)}, "check_mode": False},
     ]
     play = {"hosts": "all", "connection": "local", "gather_facts": False, "tasks": tasks}
@@ -94,7 +96,7 @@ def run(folder: Path, task: dict[str, Any], *options: str, **variables: Any) -> 
 @pytest.mark.parametrize("options", [[], ["--check"]])
 def test_the_text_is_printed_in_lines_and_returned(tmp_path: Path, options: list[str]) -> None:
     """Whatever this machine is: that it is no server is no failure, in check mode either."""
-    said, _output = run(tmp_path, {}, *options)
+    said, _output = run(tmp_path, {}, *options, twice=True)
     assert said["lines"][0].startswith("web1") and said["about"]["name"] == "web1" and said["changed"] is False
 
 
@@ -114,12 +116,11 @@ def test_the_command_that_this_run_installed_is_asked_instead(tmp_path: Path) ->
     added_now = {"__pam_userdb_users": {"changed": True, "added": ["robin"]}}
     said, _output = run(tmp_path, {}, **installed, **added_now)
     assert said["lines"] == lines(SERVER, ["robin"]), "the whole text, since this run has changed something"
-    assert run(tmp_path, {"brief": True}, **installed, **added_now)[0]["lines"] == brief(SERVER)
     said, _output = run(tmp_path, {}, "--check", **installed)
     assert said["lines"] != brief(SERVER), "in check mode it may be an older one"
 
 
-@pytest.mark.parametrize("script", ["exit 1", "echo nonsense", "echo {"])
+@pytest.mark.parametrize("script", ["exit 1", "echo {"])
 def test_a_command_that_does_not_answer_is_replaced_by_the_module(tmp_path: Path, script: str) -> None:
     said, _output = run(tmp_path, {}, **command(tmp_path, script))
     assert said["about"]["name"] == "web1" and "findings" in said["about"]

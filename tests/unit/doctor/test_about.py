@@ -73,7 +73,8 @@ class Host:
 
     def make(self, name: str, subject: str, *names: str, key: str = "server.key") -> str:
         path, named = f"{self.folder}/{name}.crt", [f"subjectAltName={','.join(names)}"] if names else []
-        request = ["-x509", "-newkey", "rsa:2048", "-nodes", "-days", "100", "-keyout", f"{self.folder}/{key}"]
+        curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
+        request = ["-x509", *curve, "-nodes", "-days", "100", "-keyout", f"{self.folder}/{key}"]
         openssl("req", *request, "-subj", f"/{subject}", *(["-addext", *named] if named else []), "-out", path)
         return path
 
