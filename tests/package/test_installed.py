@@ -14,7 +14,6 @@ from conftest import NAME, ROOT, Run
 
 # The folder of a kind of plugin, and what ansible-doc calls the kind.
 DOCUMENTED = {"modules": "module", "filter": "filter", "lookup": "lookup", "test": "test", "inventory": "inventory"}
-PLAYBOOKS = sorted(path.stem for path in ROOT.glob("playbooks/*.yml"))
 
 
 def documentation(run: Run, kind: str) -> dict[str, dict[str, object]]:
@@ -41,11 +40,6 @@ def test_every_role_is_documented(run: Run, collections: Path) -> None:
     for name, role in known.items():
         assert str(role["path"]).startswith(str(collections)), name
         assert role["entry_points"]["main"]["short_description"], name
-
-
-@pytest.mark.parametrize("playbook", PLAYBOOKS)
-def test_every_playbook_is_found_by_its_full_name(playbook: str, run: Run) -> None:
-    run("ansible-playbook", "-i", "localhost,", f"{NAME}.{playbook}", "--syntax-check")
 
 
 def test_module_defaults_of_an_action_group_reach_every_module_in_it(run: Run, tmp_path: Path) -> None:
