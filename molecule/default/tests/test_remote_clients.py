@@ -11,6 +11,7 @@ import shlex
 import statistics
 import time
 
+import inside
 import pexpect
 import pytest
 from client_cases import CASES, KEYS, PASSPHRASE
@@ -171,9 +172,10 @@ def test_an_encrypted_key_and_its_passphrase_from_the_terminal(server, client, w
     """Standard input may be something else meanwhile; the passphrase is not shown."""
     place = f"--host={server.address} --known-hosts={server.known_hosts} --key=locked --patience=60"
     line = f"cd {keys}; exec {COMMANDS[program]} {place} show batman </dev/null"
-    arguments = ["exec", "--interactive", "--tty", CLIENT_NAME, "bash", "-c", line]
-    terminal = pexpect.spawn("podman", arguments, encoding="utf-8", timeout=90)
+    command, *arguments = inside.command(CLIENT_NAME, "bash", "-c", line)
+    terminal = pexpect.spawn(command, arguments, encoding="utf-8", timeout=90)
     terminal.expect_exact("Passphrase of locked: ")
+    assert terminal.waitnoecho()
     terminal.sendline(PASSPHRASE)
     terminal.expect(pexpect.EOF)
     terminal.close()
