@@ -18,62 +18,16 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "support"))
+import bare
 import inside
-
-RIG = ROOT / "tests/containers/rig"
-PLATFORM = os.environ.get("PLATFORM", "debian12")
-NAME = os.environ.get("SECURE_FTP_PREFIX", "secure-ftp") + "-takeover"
-os.environ["CONTAINERS_CONF"] = str(ROOT / "tests/containers/containers.conf")
-
-# Everything but vsftpd, so that a bare host is made by purging one package.
-PACKAGES = (
-    "openssh-server openssl db-util python3-bsddb3 python3-passlib python3-cryptography logrotate curl sudo"
-    " libpam-modules"
-)
-BARE = """
-systemctl stop vsftpd vsftpd-implicit
-apt-get -qq purge vsftpd >/dev/null
-systemctl disable --now secure-ftp-logrotate.timer
-rm -rf /etc/vsftpd* /etc/pam.d/vsftpd* /etc/systemd/system/vsftpd* /run/systemd/system/vsftpd* \
-    /etc/systemd/system/multi-user.target.wants/vsftpd* /etc/systemd/system/secure-ftp-* \
-    /etc/logrotate.d/vsftpd* /etc/secure-ftp* /srv/* /var/www /var/log/vsftpd.log* \
-    /usr/local/sbin/ftp-users
-sysctl -q net.ipv6.conf.all.disable_ipv6=0 net.ipv6.conf.lo.disable_ipv6=0
-for user in virtual ftp $(awk -F: '$3 >= 1000 && $3 < 60000 { print $1 }' /etc/passwd); do
-    pkill -KILL -u $user; userdel $user
-done
-rm -rf /home/* /etc/ssh/sftponly_keys /etc/ssh/sshd_config.d/*
-groupdel sftponly; groupdel ftpjail; groupdel ssh-users
-cp /usr/share/openssh/sshd_config /etc/ssh/sshd_config; systemctl reload ssh
-systemctl daemon-reload; systemctl reset-failed
-"""
+from bare import BARE
 
 
 @dataclass(frozen=True)
-class Host:
-    """A container with systemd."""
+class Host(bare.Container):
+    """That container, and playbooks on it."""
 
-    name: str
     work: Path
-
-    def sh(self, script: str, check: bool = True, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
-        """Run ``script`` with bash as root; output and errors both in ``stdout``."""
-        command = inside.command(self.name, "bash", "-c", script)
-        done = subprocess.run(
-            command,
-            input=stdin or "",
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-        assert not check or done.returncode == 0, f"{script}: rc {done.returncode}\n{done.stdout}"
-        return done
-
-    def copy(self, text: str, path: str, mode: str = "0644") -> None:
-        """Write ``text`` to ``path``."""
-        self.sh(f"install -D -m {mode} /dev/stdin {path}", stdin=text)
 
     def play(
         self, variables: Mapping[str, Any], *options: str, playbook: str = "site.yml"
@@ -127,14 +81,8 @@ class Host:
 @pytest.fixture(scope="session")
 def container(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
     """The host with every package but vsftpd."""
-    subprocess.run([RIG, "host-down", NAME], check=True)
-    subprocess.run([RIG, "host", NAME, PLATFORM], check=True)
-    host = Host(NAME, tmp_path_factory.mktemp("play"))
-    host.sh(f"apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install {PACKAGES} >/dev/null 2>&1")
-    host.sh("DEBIAN_FRONTEND=noninteractive apt-get -qq install --download-only vsftpd >/dev/null")
-    yield host
-    if not os.environ.get("SECURE_FTP_KEEP"):
-        subprocess.run([RIG, "host-down", NAME], check=True)
+    with bare.started("takeover") as name:
+        yield Host(name, tmp_path_factory.mktemp("play"))
 
 
 @pytest.fixture
