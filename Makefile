@@ -9,7 +9,7 @@ export CONTAINERS_CONF := $(CURDIR)/tests/containers/containers.conf
 PLATFORM ?= debian12
 
 .PHONY: help venv rig demo demo-info demo-down test lint sanity unit unit-oldest unit-newest unit-all lock cores cores-oldest platforms package build bundle docs release reliability \
-    soak broken azure takeover molecule vm bench host host-down clean
+    soak broken azure takeover examples molecule vm bench host host-down clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 22
@@ -140,6 +140,9 @@ $(AZURE)/.ready: requirements/azure.txt
 
 takeover: rig ## servers made by hand, and what a run does to them, on one host
 	@PLATFORM=$(PLATFORM) $(PYTHON) -m pytest -p no:cacheprovider tests/takeover --quiet -rs
+
+examples: rig ## each inventory of examples/ on a bare host, twice, then real clients; on one host
+	@PLATFORM=$(PLATFORM) $(PYTHON) -m pytest -p no:cacheprovider tests/examples --quiet -rs
 
 cores: rig ## site.yml by every ansible-core that is supported, each on a bare host
 	@tests/cores/run "$(or $(CORES),all)"

@@ -20,6 +20,7 @@ def test_it_holds_what_is_needed_at_run_time_and_nothing_else(names: list[str]) 
         "README.md",
         "bindep.txt",
         "clients",
+        "examples",
         "meta",
         "playbooks",
         "plugins",
@@ -35,6 +36,21 @@ def test_it_holds_what_is_needed_at_run_time_and_nothing_else(names: list[str]) 
         "clients/python/ftp_users_client.py",
         "clients/python/py.typed",
         "clients/python/pyproject.toml",
+    }
+    assert {name for name in names if name.startswith("examples/")} == {
+        "examples/README.md",
+        "examples/adopt/group_vars/ftp/vault.yml",
+        "examples/adopt/inventory.yml",
+        "examples/help-desk/group_vars/ftp/vault.yml",
+        "examples/help-desk/inventory.yml",
+        "examples/help-desk/keys/help-desk.pub",
+        "examples/keys/inventory.yml",
+        "examples/keys/keys/anna.pub",
+        "examples/keys/keys/ben.pub",
+        "examples/nat/group_vars/ftp/vault.yml",
+        "examples/nat/inventory.yml",
+        "examples/small/group_vars/ftp/vault.yml",
+        "examples/small/inventory.yml",
     }
     kinds = {"".join(Path(name).suffixes[-1:]) for name in names if name.startswith(("plugins/", "roles/"))}
     assert kinds <= {".py", ".yml", ".j2", ".md", ".bash", ".8", ""}, kinds
