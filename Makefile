@@ -9,7 +9,7 @@ export CONTAINERS_CONF := $(CURDIR)/tests/containers/containers.conf
 PLATFORM ?= debian12
 
 .PHONY: help venv rig demo demo-info demo-down test lint sanity unit unit-oldest unit-newest unit-all lock cores cores-oldest platforms package build bundle docs release reliability \
-    soak broken azure takeover examples molecule vm bench host host-down clean
+    soak broken azure readme takeover examples molecule vm bench host host-down clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 22
@@ -68,7 +68,7 @@ demo-info: ## what the demo is, as JSON
 demo-down: ## remove the demo
 	@python3 tests/demo/demo.py down
 
-BESIDE := lint sanity unit unit-oldest unit-newest package reliability takeover cores-oldest
+BESIDE := lint sanity unit unit-oldest unit-newest package reliability takeover examples readme cores-oldest
 HOSTS := molecule
 test: $(VENV)/.checks ## what CI runs, in two lanes: as long as the longer one
 	@tests/lanes "$(BESIDE)" "$(HOSTS)"
@@ -137,6 +137,9 @@ $(AZURE)/.ready: requirements/azure.txt
 	@test -x $(AZURE)/bin/python || /usr/bin/python3 -m venv $(AZURE)
 	@$(AZURE)/bin/python $(INSTALL) $<
 	@touch $@
+
+readme: rig ## every command of the README as it is printed, by an ordinary user with a fresh clone and a bare server
+	@$(PYTHON) -m pytest -p no:cacheprovider tests/readme --quiet -rs
 
 takeover: rig ## servers made by hand, and what a run does to them, on one host
 	@PLATFORM=$(PLATFORM) $(PYTHON) -m pytest -p no:cacheprovider tests/takeover --quiet -rs
