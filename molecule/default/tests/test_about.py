@@ -127,7 +127,8 @@ def test_behind_nat_the_outer_address_is_everywhere_and_a_certificate_without_it
         assert "add IP:10.9.8.7 to vsftpd_certificate_san" in said or "see what is wrong" in said
         assert "clients will refuse it" in said
     finally:
-        server.sh("mv /root/conf /etc/vsftpd.conf")
+        # Its change time is new: restarted, vsftpd counts as having read it.
+        server.sh("mv /root/conf /etc/vsftpd.conf; systemctl restart vsftpd")
 
 
 @pytest.mark.spread

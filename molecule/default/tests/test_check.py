@@ -154,6 +154,7 @@ CASES = [
     Case("bad number", option("local_umask=77"), ("vsftpd-config",), "local_umask", runnable=False),
     Case("no passive range", f"sed -i /^pasv_max_port/d {CONF} && " + option("pasv_min_port=0"),
          ("passive-range-unset",), CONF),
+    Case("address of a document", option("pasv_address=203.0.113.10"), ("pasv-address",), CONF, runnable=False),
     Case("no guest", "usermod -l somebody ftp", ("guest-user-missing",), "'ftp'"),
     Case("no vsftpd", aside("/usr/sbin/vsftpd"), ("vsftpd-missing",)),
     Case("not running", "systemctl stop vsftpd-implicit", ("service-inactive",), "vsftpd-implicit"),

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import signal
 
-import inside
 import pexpect
 import pytest
 from test_command import EVERYWHERE, FIRST, NAME, NOWHERE, granted, no_selina, run
@@ -20,8 +19,16 @@ ROWS, COLUMNS = 40, 100
 @pytest.fixture()
 def terminal(server):
     """A shell on the server, in a terminal of a known size, with the command's completion."""
-    program, *arguments = inside.command(server.name, "bash", "--norc")
-    shell = pexpect.spawn(program, arguments, encoding="utf-8", timeout=30, dimensions=(ROWS, COLUMNS))
+    # Not by the namespaces: the shell of a session outside its own has no job control, and Ctrl-C reaches nobody.
+    shell = pexpect.spawn(
+        "podman",
+        ["exec", "--interactive", "--tty", server.name, "bash", "--norc"],
+        encoding="utf-8",
+        timeout=30,
+        dimensions=(ROWS, COLUMNS),
+    )
+    # The size may come after the shell's start, and a prompt that is shown then is drawn once more: wait for it first.
+    shell.sendline(f"until [ \"$(stty size)\" = '{ROWS} {COLUMNS}' ]; do sleep 0.1; done")
     shell.sendline(f"bind 'set enable-bracketed-paste off' 2>/dev/null; PS1='{PROMPT}'")
     shell.expect(rf"[\r\n]{PROMPT}")  # not the one in the echo of this line
     shell.sendline(". /usr/local/share/bash-completion/completions/ftp-users")
