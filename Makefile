@@ -79,7 +79,7 @@ lint: $(VENV)/.checks ## ruff, mypy, yamllint, ansible-lint, shellcheck, changel
 	@$(CHECKED) mypy
 	@$(CHECKED) yamllint --strict .
 	@$(CHECKED) ansible-lint
-	@git grep -lIE '^#!.*(ba)?sh$$' | xargs shellcheck
+	@git ls-files -z | xargs -0 awk 'FNR == 1 && /^#!.*sh$$/ { print FILENAME } { nextfile }' | xargs shellcheck
 	@$(CHECKED) antsibull-changelog lint
 	@$(CHECKED) antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs dependent .
 	@$(PYTHON) docs/generate.py --check
