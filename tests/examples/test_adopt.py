@@ -59,7 +59,10 @@ def prepared(copied, key):
     with open(f"{key}.pub", encoding="ascii") as public:
         copied.host.sh(SETUP, stdin=public.read())
     log_in(copied, key)
+    stopped = copied.try_("--check")
+    assert stopped.returncode and "2 problems found, nothing was changed" in stopped.stdout, stopped.stdout
     for command in copied.by_hand("before the first run"):
+        assert command.replace("sudo ", "") in stopped.stdout, "the run names the commands of the comments"
         copied.host.sh(command)
     copied.host.sh(f"{FILES} >/root/before")
     return copied

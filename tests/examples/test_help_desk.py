@@ -8,7 +8,7 @@ import sys
 import pytest
 from conftest import ADMIN, ROOT, Wanted, outside
 
-WANTED = Wanted("help-desk")
+WANTED = Wanted("help-desk", used_before_the_second_run=True)
 DESK, SERVER = "192.0.2.10", "192.0.2.1"
 TO = f"ftpcontrol@{SERVER}"
 PASSWORD, OTHER = "Ber-ta-12345", "New-word-12345"
@@ -54,7 +54,7 @@ def test_the_help_desk_adds_a_user_and_locks_and_unlocks_the_user(desk):
 
 def test_the_next_run_leaves_users_and_passwords_of_the_help_desk_alone(desk):
     succeeds(desk, "edit", "anna", "--password-stdin", stdin=f"{OTHER}\n")
-    assert " changed=0 " in desk.run()
+    desk.changes_nothing()
     assert desk.ftps("anna", OTHER) and desk.sftp("anna", OTHER) and not desk.ftps("anna", desk.passwords["anna"])
     assert desk.ftps("berta", PASSWORD)
 

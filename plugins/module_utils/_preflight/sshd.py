@@ -9,13 +9,14 @@ The same is checked again when accounts are made; at this point nothing has been
 from __future__ import annotations
 
 import os
+import re
 import stat
 from dataclasses import replace
 from typing import Collection, Iterator, Mapping, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import Problem, SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.settings import Settings
-from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import quoted, visible
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import listed, quoted, visible
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import (
     Account,
     Accounts,
@@ -35,9 +36,12 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config impo
     KEYS_DIRECTORY_MODE,
     Jail,
     access_problems,
+    discovered_keys_directory,
     effective,
+    find_jail,
     is_our_jail,
     method_problems,
+    parse,
     prepare_host,
     read_config,
     takeover_problems,
@@ -65,6 +69,7 @@ def sshd_problems(settings: Settings, users: object, config: str = CONFIG, etc: 
         *_account_problems(names, _touched(users, settings), jail, accounts, etc),
         *([] if is_our_jail(text, jail.directory) else _directory_problems(jail)),
         *_home_problems(names, jail, accounts, is_our_jail(text, jail.directory)),
+        *_key_problems(_without_given_keys(users, accounts.members(jail.group)), jail, accounts, text, config),
         *_login_problems(names, by_password and jail.password_authentication, by_key, jail, accounts, config),
     ]
 
@@ -167,6 +172,59 @@ def _would_change(found: os.stat_result, account: Account | None, holders: Colle
     if account is not None and found.st_uid == account.uid:
         return not ours and (found.st_gid, stat.S_IMODE(found.st_mode)) != (account.gid, HOME_MODE)
     return found.st_uid in holders or (found.st_uid == 0 and not ours)
+
+
+def _without_given_keys(users: object, members: Sequence[str]) -> list[str]:
+    """Those ``members`` of the jailed group whose keys ``users`` neither lists nor removes."""
+    entries = users if isinstance(users, (list, tuple)) else ()
+    given = {
+        str(entry.get("name"))
+        for entry in entries
+        if isinstance(entry, Mapping) and (entry.get("authorized_keys") is not None or entry.get("state") == "absent")
+    }
+    return [name for name in members if name not in given]
+
+
+def _key_problems(members: Sequence[str], jail: Jail, accounts: Accounts, text: str, config: str) -> Iterator[Problem]:
+    """The keys that sshd reads for ``members`` now, and would not read in the jail: these users would be locked out.
+
+    All members are taken to have the AuthorizedKeysFile of the first one.
+    """
+    if not members or discovered_keys_directory(find_jail(parse(text, config), jail.group)) == jail.keys_directory:
+        return
+    prepare_host()
+    try:
+        patterns = " ".join(effective(members[0], config).get("authorizedkeysfile", [])).split()
+    except SecureFtpError:
+        return  # sshd refuses its configuration; the code that needs it says so
+    lost = {}
+    for name in members:
+        new = os.path.join(jail.keys_directory, name)
+        paths = [_keys_file(pattern, accounts.users[name]) for pattern in patterns if pattern != "none"]
+        found = [path for path in paths if path != new and _has_content(path)]
+        if found and not os.path.lexists(new):
+            lost[name] = (found[0], new)
+    if lost:
+        where = f"sshd reads keys of {listed(list(lost))} in {listed([old for old, _new in lost.values()])}"
+        said = f"{where}, and would read only {jail.keys_directory}/USER, which users cannot change"
+        copies = [f"install -D -m 0644 {quoted(old)} {quoted(new)}" for old, new in list(lost.values())[:_SHOWN]]
+        remedy = f"copy them: {' && '.join(copies)}; an empty file there means that the keys are not to be kept"
+        yield Problem("sshd_chroot_keys_directory", found=visible(said), remedy=visible(remedy))
+
+
+def _keys_file(pattern: str, account: Account) -> str:
+    """The file that ``pattern`` of AuthorizedKeysFile means for ``account`` (sshd_config(5), TOKENS)."""
+    tokens = {"%h": account.home, "%u": account.name, "%U": str(account.uid), "%%": "%"}
+    path = re.sub("%.", lambda found: tokens.get(found[0], found[0]), pattern)
+    return os.path.join(account.home, path)
+
+
+def _has_content(path: str) -> bool:
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):
+        return False
+    return stat.S_ISREG(found.st_mode) and found.st_size > 0
 
 
 def _directory(path: str) -> os.stat_result | None:

@@ -129,6 +129,53 @@ def test_a_directory_that_would_become_the_jail_is_found(problems, tmp_path):
     assert problems(variables=given) == []
 
 
+@pytest.fixture
+def by_hand(problems, tmp_path):
+    """A jail made by hand, whose user grace logs in with a key in her home directory."""
+    keys = tmp_path / "home/.ssh/authorized_keys"
+    keys.parent.mkdir(parents=True)
+    keys.write_text("ssh-ed25519 AAAA grace\n")
+    passwd = f"grace:x:1000:900::{tmp_path}/home:/usr/sbin/nologin\nheidi:x:1001:900::/home/heidi:/usr/sbin/nologin\n"
+    variables = {"sshd_chroot_directory": "/home/sftp", "sshd_chroot_keys_directory": str(tmp_path / "k")}
+
+    def examine(users=None, text="", said=".ssh/authorized_keys .ssh/authorized_keys2") -> list[str]:
+        everybody = users or [{"name": "ivan", "password": "x"}]
+        return problems(text, everybody, {"authorizedkeysfile": [said]}, passwd, variables)
+
+    return examine
+
+
+@pytest.mark.parametrize(
+    "said", [".ssh/authorized_keys .ssh/authorized_keys2", "%h/.ssh/authorized_keys", "%h/.ssh/%%", ""]
+)
+def test_keys_that_sshd_would_no_longer_read_are_found(by_hand, tmp_path, said):
+    keys, new = tmp_path / "home/.ssh/authorized_keys", tmp_path / "k/grace"
+    if "%%" in said:
+        keys = keys.rename(keys.with_name("%"))
+    found = by_hand(said=said)
+    assert len(found) == bool(said), found
+    if said:
+        assert f"sshd_chroot_keys_directory: sshd reads keys of grace in {keys}" in found[0]
+        assert f"install -D -m 0644 {keys} {new}" in found[0]
+        new.parent.mkdir()
+        new.write_text("")
+        assert by_hand(said=said) == [], "copied, or on purpose none"
+
+
+def test_keys_that_are_given_anyway_are_not_missed(by_hand, tmp_path):
+    assert by_hand([{"name": "grace", "authorized_keys": ["ssh-ed25519 AAAA"]}]) == []
+    assert by_hand([{"name": "grace", "state": "absent"}]) == []
+    assert len(by_hand([{"name": "grace", "password": "x"}])) == 1
+    ours = Jail(directory="/home/sftp", keys_directory=str(tmp_path / "k"))
+    assert by_hand(text=with_jail("", ours)) == []
+    moved = Jail(directory="/home/sftp", keys_directory="/etc/ssh/old")
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old/grace").write_text("ssh-ed25519 AAAA\n")
+    assert len(by_hand(text=with_jail("", moved), said=f"{tmp_path}/old/%u")) == 1, "another directory is no better"
+    (tmp_path / "home/.ssh/authorized_keys").write_text("")
+    assert by_hand() == []
+
+
 def test_an_administrator_is_found(problems):
     (found,) = problems(
         users=[{"name": "root2", "password": "x"}], passwd="root2:x:1001:900::/root2:/usr/sbin/nologin\n"
