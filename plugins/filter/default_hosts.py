@@ -11,6 +11,7 @@ description:
   - The group C(ftp) if the inventory has one, V(all) if it has no groups.
   - An inventory with only other groups is an error, because its hosts may serve another purpose, or the group may be
     misspelled.
+  - An inventory without a host is an error; Ansible itself would do nothing and call it success.
 options:
   _input:
     description: The groups of the inventory, the variable C(groups).
@@ -40,6 +41,11 @@ GROUP = "ftp"
 
 def filter_default_hosts(groups: Mapping[str, Any]) -> str:
     """The pattern; AnsibleFilterError if it is not certain which hosts are meant."""
+    if not groups.get("all", True):
+        raise AnsibleFilterError(
+            "hosts: expected at least one host in the inventory, found none; name an inventory with -i, and correct"
+            " what the warnings above say about it"
+        )
     others = sorted(set(groups) - {"all", "ungrouped"})
     if GROUP in others:
         return GROUP

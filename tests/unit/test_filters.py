@@ -58,9 +58,15 @@ def test_bad_variables_are_an_error_that_names_them(call):
 )
 def test_an_inventory_without_the_group_gets_the_name_of_the_one_that_was_meant(groups: list[str], meant: str) -> None:
     with pytest.raises(AnsibleFilterError) as caught:
-        default_hosts.filter_default_hosts({"all": [], "ungrouped": [], **{name: ["web1"] for name in groups}})
+        default_hosts.filter_default_hosts({"all": ["web1"], "ungrouped": [], **{name: ["web1"] for name in groups}})
     said = str(caught.value)
     assert f"found only {', '.join(sorted(groups))};" in said
     assert (f"did you mean {meant}? rename it to ftp" in said) == bool(meant)
     assert f"-e ftp_hosts={meant or 'PATTERN'} " in said
-    assert default_hosts.filter_default_hosts({"all": [], "ftp": [], "ftps": []}) == "ftp"
+    assert default_hosts.filter_default_hosts({"all": ["a"], "ftp": ["a"], "ftps": []}) == "ftp"
+
+
+def test_an_inventory_without_a_host_is_an_error() -> None:
+    for groups in ({"all": [], "ungrouped": []}, {"all": [], "ungrouped": [], "ftp": []}):
+        with pytest.raises(AnsibleFilterError, match="at least one host in the inventory, found none"):
+            default_hosts.filter_default_hosts(groups)
