@@ -136,6 +136,8 @@ def validate_key(key: object, where: str) -> str:
         )
     if line.startswith("#"):
         raise InvalidInput(where, "a public key", found="a comment", remedy="remove the entry")
+    if line.endswith(".pub") and not re.search(r"\s", line):
+        raise InvalidInput(where, "a public key", found="the name of a file", remedy="give the line in that file")
     words = line.split(None, 2)
     if words[0] not in _FIELDS:
         rest = _skip_options(line, where)
@@ -186,6 +188,13 @@ def _skip_options(line: str, where: str) -> str:
 
 
 def _check_blob(key_type: str, encoded: str, where: str) -> None:
+    if "..." in encoded:
+        raise InvalidInput(
+            where,
+            f"a whole base64-encoded {key_type} key",
+            found="the '...' of an example",
+            remedy="give the line of your own .pub file instead",
+        )
     try:
         blob = base64.b64decode(encoded.encode("ascii"), validate=True)
         fields = list(_blob_fields(blob))

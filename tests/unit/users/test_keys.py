@@ -68,6 +68,8 @@ def test_drops_duplicates_and_keeps_order():
         (["# " + ED], "found a comment"),
         (["ssh-ed25519"], "cut off"),
         (["ssh-ed25519 AAAA!"], "damaged"),
+        (["ssh-ed25519 AAAA... alfred@manor"], "found the '...' of an example; give the line of your own .pub file"),
+        (["~/.ssh/id_ed25519.pub"], "found the name of a file; give the line in that file"),
         (["ssh-ed25519 " + RSA.split()[1]], "found ssh-rsa"),
         (["ssh-ed25519 " + blob(b"ssh-ed25519", b"k" * 31)], "cut off or too long"),
         (["ssh-ed25519 " + blob(b"ssh-ed25519")], "cut off or too long"),
