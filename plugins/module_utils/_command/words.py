@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 import argparse
+import re
 from typing import Any, Callable, NoReturn
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import InvalidInput
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import did_you_mean
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.manager import Manager
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields import FIELDS, SWITCH
 
@@ -19,7 +21,9 @@ class Parser(argparse.ArgumentParser):
     """Raises InvalidInput for words it does not understand."""
 
     def error(self, message: str) -> NoReturn:
-        raise InvalidInput("", found=message, remedy=f"see: {self.prog} --help")
+        wrong = re.match(r"argument .*: invalid choice: '(.*)' \(choose from (.*)\)", message)
+        meant = did_you_mean([wrong.group(1)], re.findall(r"[\w-]+", wrong.group(2))) if wrong else ""
+        raise InvalidInput("", found=message, remedy=f"{meant} see: {self.prog} --help".lstrip())
 
 
 class Verbs:

@@ -154,6 +154,21 @@ def test_only_root_is_asked_for_a_password(monkeypatch: pytest.MonkeyPatch, caps
     assert "expected to run as root" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("words", "remedy"),
+    [
+        (["ad", "batman"], "; did you mean add? see: ftp-users --help\n"),
+        (["keys", "alfred", "dell"], "; did you mean del? see: ftp-users keys --help\n"),
+        (["xyz"], "); see: ftp-users --help\n"),
+    ],
+)
+def test_a_misspelled_verb_is_answered_with_the_one_that_was_meant(
+    manager: Recorder, capsys: Any, words: list[str], remedy: str
+) -> None:
+    assert command.main(words) == 2
+    assert capsys.readouterr().err.endswith(remedy)
+
+
 def test_edit_without_a_change_says_what_could_be_meant(manager: Recorder, capsys: Any) -> None:
     assert command.main(["edit", "batman"]) == 2
     assert "ftp-users passwd batman" in capsys.readouterr().err
