@@ -147,8 +147,10 @@ final class HostKeys
             }
             return;
         }
+        // The file of ssh does not exist before the first host is known.
+        $none = $knownHosts === null ? [] : false;
         $knownHosts ??= (getenv('HOME') ?: '') . '/.ssh/known_hosts';
-        $lines = is_file($knownHosts) ? file($knownHosts, FILE_IGNORE_NEW_LINES) : false;
+        $lines = is_file($knownHosts) ? file($knownHosts, FILE_IGNORE_NEW_LINES) : $none;
         if ($lines === false) {
             throw new HostKeyException("$knownHosts: expected a known_hosts file, found none that can be read");
         }

@@ -158,6 +158,15 @@ def test_a_key_that_the_server_refuses_is_named_with_the_user(server, client, we
 
 @pytest.mark.spread
 @pytest.mark.parametrize("program", CLIENTS)
+def test_whoever_has_no_known_hosts_is_told_how_to_make_it(server, client, key_file, program):
+    options = f"--host={server.address} --key={key_file}"
+    done = client.sh(f"HOME=/nonexistent {COMMANDS[program]} {options} list </dev/null", check=False)
+    assert (done.returncode, done.stdout) == (255, ""), done
+    assert f"ssh-keyscan {server.address} >>/nonexistent/.ssh/known_hosts" in done.stderr, done.stderr
+
+
+@pytest.mark.spread
+@pytest.mark.parametrize("program", CLIENTS)
 def test_a_name_that_does_not_resolve_is_said(server, client, key_file, program):
     options = f"--host=nosuch.invalid --known-hosts={server.known_hosts} --key={key_file} --patience=1"
     done = client.sh(f"RES_OPTIONS='timeout:1 attempts:1' {COMMANDS[program]} {options} list </dev/null", check=False)
