@@ -30,7 +30,8 @@ The wheels are for Python {python} on {platform}. The machine needs that Python 
     ~/secure_ftp/bin/pip install --no-index --find-links wheels --require-hashes --requirement requirements.txt
     ~/secure_ftp/bin/ansible-galaxy collection install --offline {collection}
 
-Then, with an inventory of your own:
+Then, with an inventory of your own. README.md in ~/.ansible/collections/ansible_collections/secure_ftp/server
+has one to copy, and the options for the passwords of sudo (-K) and of a vault (--ask-vault-pass):
 
     ~/secure_ftp/bin/ansible-playbook -i inventory.yml secure_ftp.server.site
 """

@@ -182,7 +182,11 @@ def check(module: AnsibleModule) -> dict[str, Any]:
     found += sshd_problems(settings, users)
     found += takeover_problems(settings, users, module.params["configurations"])
     found += [
-        Problem(name, found=f"cannot be evaluated: {why}", remedy="define what it refers to")
+        Problem(
+            name,
+            found=f"cannot be evaluated: {why}",
+            remedy="define what it refers to, in the inventory or in group_vars/ftp.yml beside it",
+        )
         for name, why in module.params["unresolved"].items()
     ]
     warn(module, warnings(settings, users, host))

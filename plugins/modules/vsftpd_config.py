@@ -185,7 +185,7 @@ def configure(module: AnsibleModule) -> dict[str, Any]:
         "changed_options": changed_options,
         "restart_required": outdated or any(needs_restart(name) for name in changed_options),
         "diff": {
-            "before_header": f"{path} (mode {old_mode:04o})",
+            "before_header": path if old_text is None else f"{path} (mode {old_mode:04o})",
             "before": old_text or "",
             "after_header": f"{path} (mode {mode:04o})",
             "after": text,

@@ -176,7 +176,8 @@ def lines(about: About, added: Sequence[str] = (), ca_file: str = "", check_mode
         nothing = (
             f"{about.name}: there is no FTPS or SFTP server yet{', and check mode made none' if check_mode else ''}."
         )
-        return _rows([("", [nothing]), ("Next step", [next_step(about)])])
+        step = "set it up: the same command without --check" if check_mode else next_step(about)
+        return _rows([("", [nothing]), ("Next step", [step])])
     now = "; this is check mode, so nothing was changed" if check_mode else ""
     rows: list[tuple[str, list[str]]] = [
         ("", [f"{about.name} serves {' and '.join(about.serves)}{now}."]),

@@ -97,7 +97,10 @@ def test_check_mode_says_that_nothing_has_changed() -> None:
     text = lines(SERVER, ["batman"], check_mode=True)
     assert text[0] == "web1 serves FTPS and SFTP; this is check mode, so nothing was changed."
     assert "; would be new: batman" in "".join(text)
-    assert lines(BARE, check_mode=True)[0] == "web1: there is no FTPS or SFTP server yet, and check mode made none."
+    assert lines(BARE, check_mode=True) == [
+        "web1: there is no FTPS or SFTP server yet, and check mode made none.",
+        "  Next step     set it up: the same command without --check",
+    ]
 
 
 def test_the_short_text_is_two_lines_whatever_the_server_is_like() -> None:

@@ -34,3 +34,13 @@ def test_a_configuration_of_somebody_else_is_kept_and_ours_is_not(
         assert [copy.read_text() for copy in kept] == [THEIRS] * (copies if backup else 0)
         if backup and port == 21:
             assert result["backup_file"] == str(kept[0])
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="the new file is root's")
+def test_a_file_that_was_not_there_had_no_mode(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    conf = tmp_path / "vsftpd.conf"
+    arguments = {"path": str(conf), "options": {"listen": True}, "validate": False}
+    with patch_module_args(arguments), pytest.raises(SystemExit):
+        vsftpd_config.main()
+    diff = json.loads(capsys.readouterr().out)["diff"]
+    assert (diff["before_header"], diff["after_header"]) == (str(conf), f"{conf} (mode 0644)")
