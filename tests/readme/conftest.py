@@ -30,6 +30,7 @@ ANSWERS = {
     r"\[sudo\] password for admin: ": SUDO,
     r"(?:New|Confirm New) Vault password: ": VAULT,
     r"Vault password: ": VAULT,
+    r"--More--": "q",
 }
 
 
