@@ -68,7 +68,7 @@ demo-info: ## what the demo is, as JSON
 demo-down: ## remove the demo
 	@python3 tests/demo/demo.py down
 
-BESIDE := lint sanity unit unit-oldest unit-newest package reliability takeover examples readme cores-oldest
+BESIDE := lint sanity unit unit-oldest unit-newest package reliability takeover readme cores-oldest
 HOSTS := molecule
 test: $(VENV)/.checks ## what CI runs, in two lanes: as long as the longer one
 	@tests/lanes "$(BESIDE)" "$(HOSTS)"
