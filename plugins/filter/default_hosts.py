@@ -11,18 +11,25 @@ description:
   - The group C(ftp) if the inventory has one, V(all) if it has no groups.
   - An inventory with only other groups is an error, because its hosts may serve another purpose, or the group may be
     misspelled.
-  - An inventory without a host is an error; Ansible itself would do nothing and call it success.
+  - An inventory without a host is an error, if one was named with C(-i); Ansible itself would do nothing and call it
+    success.
+positional: sources
 options:
   _input:
     description: The groups of the inventory, the variable C(groups).
     type: dict
     required: true
+  sources:
+    description: Where the inventory comes from, the variable C(ansible_inventory_sources).
+    type: list
+    elements: str
+    default: []
 author: secure_ftp.server contributors (@secure_ftp)
 """
 
 EXAMPLES = r"""
 - name: Secure FTPS and SFTP server
-  hosts: "{{ ftp_hosts if ftp_hosts is defined else groups | secure_ftp.server.default_hosts }}"
+  hosts: "{{ groups | secure_ftp.server.default_hosts(ansible_inventory_sources) }}"
 """
 
 RETURN = r"""
@@ -34,14 +41,16 @@ _value:
 import difflib
 from typing import Any, Callable, Mapping, Sequence
 
+from ansible import constants
 from ansible.errors import AnsibleFilterError
 
 GROUP = "ftp"
 
 
-def filter_default_hosts(groups: Mapping[str, Any]) -> str:
-    """The pattern; AnsibleFilterError if it is not certain which hosts are meant."""
-    if not groups.get("all", True):
+def filter_default_hosts(groups: Mapping[str, Any], sources: Sequence[str] = ()) -> str:
+    """The pattern; AnsibleFilterError if it is not certain which hosts are meant, or if ``sources`` have no host."""
+    # Without -i they are the configured ones, which a check of the syntax does not need.
+    if not groups.get("all", True) and list(sources) not in ([], list(constants.DEFAULT_HOST_LIST)):
         raise AnsibleFilterError(
             "hosts: expected at least one host in the inventory, found none; name an inventory with -i, and correct"
             " what the warnings above say about it"

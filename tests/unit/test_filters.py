@@ -10,6 +10,7 @@ import pytest
 
 pytest.importorskip("ansible.errors", reason="filters run on the control machine, with the whole of Ansible")
 
+from ansible import constants
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.secure_ftp.server.plugins.filter import default_hosts, nsg_plan, port_plan
@@ -69,4 +70,6 @@ def test_an_inventory_without_the_group_gets_the_name_of_the_one_that_was_meant(
 def test_an_inventory_without_a_host_is_an_error() -> None:
     for groups in ({"all": [], "ungrouped": []}, {"all": [], "ungrouped": [], "ftp": []}):
         with pytest.raises(AnsibleFilterError, match="at least one host in the inventory, found none"):
-            default_hosts.filter_default_hosts(groups)
+            default_hosts.filter_default_hosts(groups, ["/home/admin/typo.yml"])
+        # Without -i: ansible-playbook --syntax-check, ansible-lint.
+        assert default_hosts.filter_default_hosts(groups, constants.DEFAULT_HOST_LIST) in ("all", "ftp")
