@@ -59,7 +59,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         if found is None:
             result.update(self._execute_module(module_args=arguments, task_vars=task_vars))
         else:
-            result.update(answer(found, arguments))
+            about = About.of({**found, "name": arguments["name"] or found["name"]})
+            short = boolean(arguments["brief"], strict=False)
+            result.update(summary.answer(about, short, arguments["added"] or ()))
         if (
             boolean(arguments.get("show"), strict=False)
             and result.get("lines")
@@ -80,14 +82,6 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             with contextlib.suppress(ValueError):
                 found, _end = json.JSONDecoder().raw_decode(said["stdout"], said["stdout"].index("{"))
         return found
-
-
-def answer(found: Mapping[str, Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """What the module would return, from what the command says."""
-    about = About.of({**found, "name": arguments["name"] or found["name"]})
-    brief = boolean(arguments["brief"], strict=False)
-    text = summary.brief(about) if brief else summary.lines(about, arguments["added"] or ())
-    return {"changed": False, "about": summary.as_json(about), "lines": text}
 
 
 def results(variables: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:

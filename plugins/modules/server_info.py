@@ -151,7 +151,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.module import run
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.about import about, command_here
-from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.summary import as_json, brief, lines
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.summary import answer
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.installer import COMMAND
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.manager import Manager
 
@@ -159,8 +159,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._manage.manager 
 def _logic(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     found = about(lambda: Manager().users(), params["name"] or "", command_here(params["command"]))
-    text = brief(found) if params["brief"] else lines(found, params["added"] or (), check_mode=module.check_mode)
-    return {"changed": False, "about": as_json(found), "lines": text}
+    return answer(found, bool(params["brief"]), params["added"] or (), module.check_mode)
 
 
 def main() -> None:

@@ -54,6 +54,12 @@ def as_json(about: About) -> dict[str, Any]:
     }
 
 
+def answer(about: About, short: bool, added: Sequence[str] = (), check_mode: bool = False) -> dict[str, Any]:
+    """What the module server_info returns: the facts, and the text, as by brief() if ``short``, else as by lines()."""
+    text = brief(about) if short else lines(about, added, check_mode=check_mode)
+    return {"changed": False, "about": as_json(about), "lines": text}
+
+
 # --- what follows for clients -----------------------------------------------------------------------------------------
 
 

@@ -172,8 +172,9 @@ def _safety_findings(instance: Instance) -> Iterator[Finding]:
         what = f"{path}: anonymous_enable={instance.get('anonymous_enable', 'YES (the default)')}; expected NO"
         yield found("anonymous-login", what, path, set_options(instance, {"anonymous_enable": "NO"}), restarts=units)
     address = instance.get("pasv_address", "")
-    if unreachable(address):
-        what = f"{path}: pasv_address={address}, {unreachable(address)}; expected the public address of the NAT,"
+    why = unreachable(address)
+    if why:
+        what = f"{path}: pasv_address={address}, {why}; expected the public address of the NAT,"
         fix = set_options(instance, {"pasv_address": "PUBLIC_ADDRESS"})
         yield found("pasv-address", f"{what} or no such line without NAT", path, fix, restarts=units)
     if not instance.is_yes("chroot_local_user") and not instance.is_yes("chroot_list_enable"):

@@ -176,9 +176,10 @@ def warnings(settings: Settings, users: object, host: Host) -> list[str]:
     """What may not work with ``settings`` and ``users`` (as ``ftp_users``), each a sentence."""
     said = []
     address = settings.vsftpd_pasv_address
-    if unreachable(address):
+    why = unreachable(address)
+    if why:
         remedy = "give the public address of the NAT, or leave it empty without NAT: listings and transfers would hang"
-        problem = Problem("vsftpd_pasv_address", found=f"{address} is {unreachable(address)}", remedy=remedy)
+        problem = Problem("vsftpd_pasv_address", found=f"{address} is {why}", remedy=remedy)
         said.append(str(problem))
     return said + _hash_warnings(users, host)
 

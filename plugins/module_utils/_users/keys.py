@@ -13,7 +13,7 @@ import base64
 import binascii
 import re
 import struct
-from typing import Iterator
+from typing import Iterator, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import (
     InvalidInput,
@@ -215,7 +215,7 @@ def _check_blob(key_type: str, encoded: str, where: str) -> None:
             where, f"a whole {key_type} key", found="one that is cut off or too long", remedy="copy the .pub file again"
         )
     if key_type == "ssh-rsa":
-        length = int.from_bytes(fields[2], "big").bit_length()
+        length = _rsa_bits(fields)
         if length < MIN_RSA_BITS:
             raise InvalidInput(
                 where,
@@ -229,9 +229,14 @@ def bits(key: str) -> int:
     """Return the length of one valid line of an authorized_keys file, as ssh-keygen(1) -l prints it."""
     key_type, encoded, _comment = _split(key)
     if key_type == "ssh-rsa":
-        return int.from_bytes(list(_blob_fields(base64.b64decode(encoded)))[2], "big").bit_length()
+        return _rsa_bits(list(_blob_fields(base64.b64decode(encoded))))
     curve = re.search(r"nistp(\d+)", key_type)
     return int(curve.group(1)) if curve else 256
+
+
+def _rsa_bits(fields: Sequence[bytes]) -> int:
+    """The length of an RSA key with these ``fields``: its type, e and n (RFC 4253 6.6)."""
+    return int.from_bytes(fields[2], "big").bit_length()
 
 
 def _blob_fields(blob: bytes) -> Iterator[bytes]:
