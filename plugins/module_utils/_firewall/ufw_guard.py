@@ -138,7 +138,7 @@ def arm(active: bool, seconds: int, run: Run = run_command, root: str = "/") -> 
     raise SecureFtpError(
         folder,
         found="an earlier change of UFW was not confirmed; this host has undone it only now",
-        remedy="run it again",
+        remedy="run the playbook again",
         state="nothing else was changed",
     )
 
@@ -273,7 +273,7 @@ def _gone_off() -> SecureFtpError:
     return SecureFtpError(
         "the change of the firewall",
         found=f"was not confirmed in time, this host has put UFW back as it was before (journalctl -u '{UNIT}*')",
-        remedy="raise firewall_confirm_timeout if the connection is only slow",
+        remedy="if the connection is only slow, raise firewall_confirm_timeout; run the playbook again",
     )
 
 

@@ -154,7 +154,7 @@ def test_too_late(host):
     arm(host, True, systemd)
     go_off(host)
     for too_late in (ufw_guard.disarm, lambda run, root: ufw_guard.renew(9, run, root)):
-        with pytest.raises(SecureFtpError, match="firewall_confirm_timeout"):
+        with pytest.raises(SecureFtpError, match="raise firewall_confirm_timeout; run the playbook again$"):
             too_late(systemd, str(host))
 
 
@@ -322,7 +322,7 @@ def test_a_boot_finishes_what_was_being_put_back(host):
 def test_the_next_run_finishes_what_was_being_put_back(host):
     interrupted(host)
     assert ufw_guard.is_unsettled(str(host))
-    with pytest.raises(SecureFtpError, match="run it again"):
+    with pytest.raises(SecureFtpError, match="; run the playbook again; nothing else was changed$"):
         ufw_guard.arm(True, 30, lambda command: Output(revert(host).returncode, ""), str(host))
     assert (host / "etc/default/ufw").read_text() == "old etc/default/ufw\n"
     assert (host / "asked").read_text() == "reload\n" and nothing_left(host)
