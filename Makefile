@@ -15,6 +15,8 @@ help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 22
 
 venv: $(VENV)/.ready ## the pinned control machine in .venv: ansible-core, by pip alone, as any user
+	@echo "$(VENV) is ready. Write inventory.yml as in README.md, \"Your own server\", then see what a run would change:"
+	@echo "    $(VENV)/bin/ansible-playbook -i inventory.yml playbooks/site.yml -K --check --diff"
 
 rig: $(VENV)/.tests ## what the tests and the demo need: packages of the distribution (as root), more of Python in .venv
 
@@ -105,11 +107,11 @@ lock: ## write requirements/*.txt anew: make lock, or make lock OPTIONS=--upgrad
 package: $(VENV)/.checks ## build the collection, import it as Galaxy does, use it from where it was installed
 	@$(CHECKED) pytest -p no:cacheprovider tests/package --quiet -rs --numprocesses 2
 
-build: venv ## the tarball of the collection, in .work
+build: $(VENV)/.ready ## the tarball of the collection, in .work
 	@mkdir -p .work
 	@$(VENV)/bin/ansible-galaxy collection build --force --output-path .work .
 
-bundle: venv ## that, and ansible-core, for a control machine without a network, in .work
+bundle: $(VENV)/.ready ## that, and ansible-core, for a control machine without a network, in .work
 	@$(PYTHON) requirements/bundle.py
 
 docs: $(VENV)/.checks ## the documentation as HTML, in .work/docs

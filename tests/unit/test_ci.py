@@ -57,6 +57,11 @@ def test_the_control_machine_is_made_by_pip_alone_and_the_tests_get_all_they_nee
         assert run.index("rig packages") < run.index("-m venv") < run.index("requirements/test.txt"), target
 
 
+def test_make_venv_ends_with_what_to_do_next() -> None:
+    assert "ansible-playbook -i inventory.yml playbooks/site.yml" in would_run("venv").splitlines()[-1]
+    assert "inventory.yml" not in would_run("build"), "only who asked for it is told"
+
+
 def test_make_alone_lists_every_target_on_a_line_of_its_own() -> None:
     listed = subprocess.run(
         ["make", "--no-print-directory"], cwd=ROOT, capture_output=True, text=True, check=True
