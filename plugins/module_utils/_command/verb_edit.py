@@ -14,7 +14,6 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._command.words i
     password_options,
     user_options,
 )
-from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import InvalidInput
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.manager import Manager, expect_root
 
 
@@ -29,11 +28,4 @@ def run(arguments: argparse.Namespace, manager: Manager) -> int:
     """Do it; return the exit status."""
     expect_root()
     options = {**user_fields(arguments), **password(arguments)}
-    if not options:
-        raise InvalidInput(
-            "edit",
-            "something to change",
-            found="nothing",
-            remedy=f"see: ftp-users edit --help (the password alone: ftp-users passwd {arguments.name})",
-        )
     return answer(arguments, manager.edit(arguments.name, **options), "changed", options)

@@ -183,10 +183,11 @@ class Manager:
     def edit(self, name: str, **options: Any) -> dict[str, Any]:
         """Change only what ``options`` (as of ``add``) name. An added protocol gets the password of the other one.
 
-        Raises NoSuchUser.
+        Raises NoSuchUser, and InvalidInput if they name nothing.
         """
         with self._changing("edit", [name]) as warnings:
             there = self.show(name)
+            _expect_something(name, options)
             if options.get("protocols") is None:  # they decide how long a password may be
                 options["protocols"] = there["protocols"]
             user = self._wanted(name, options, existing=True)
@@ -376,6 +377,18 @@ class Manager:
         if "ftps" not in self._backends:
             discover()  # raises, and says what is missing
             raise SecureFtpError("FTPS", f"vsftpd's configuration at {' or '.join(CONFIGS)}", found="none")
+
+
+def _expect_something(name: str, options: Mapping[str, Any]) -> None:
+    if any(value is not None for value in options.values()):
+        return
+    raise InvalidInput(
+        f"user {name!r}",
+        "something to change",
+        found="nothing",
+        remedy="name what to change, such as a password, protocols or keys; on the server this asks for a new password:"
+        f" ftp-users passwd {name}",
+    )
 
 
 def _known_hash(user: User, before: Users) -> str | None:

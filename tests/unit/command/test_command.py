@@ -82,6 +82,9 @@ def type_in(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
         (["lock", "batman"], ("lock", "batman", {})),
         (["unlock", "batman"], ("unlock", "batman", {})),
         (["keys", "batman", "add", "ssh-ed25519 A b"], ("add_key", "batman", "ssh-ed25519 A b", {})),
+        (["keys", "batman"], ("keys", "batman", {})),
+        (["keys", "batman", "--json", "add", "ssh-ed25519 A b"], ("add_key", "batman", "ssh-ed25519 A b", {})),
+        (["keys", "batman", "list"], ("keys", "batman", {})),
         (["keys", "batman", "del", "SHA256:abc"], ("delete_key", "batman", "SHA256:abc", {})),
         (["show", "batman"], ("show", "batman", {})),
         (["list"], ("users", {})),
@@ -160,6 +163,7 @@ def test_only_root_is_asked_for_a_password(monkeypatch: pytest.MonkeyPatch, caps
         (["ad", "batman"], "; did you mean add? see: ftp-users --help\n"),
         (["keys", "alfred", "dell"], "; did you mean del? see: ftp-users keys --help\n"),
         (["xyz"], "); see: ftp-users --help\n"),
+        (["edit", "batman", "--protocol", "boht"], "; did you mean both? see: ftp-users edit --help\n"),
     ],
 )
 def test_a_misspelled_verb_is_answered_with_the_one_that_was_meant(
@@ -169,9 +173,9 @@ def test_a_misspelled_verb_is_answered_with_the_one_that_was_meant(
     assert capsys.readouterr().err.endswith(remedy)
 
 
-def test_edit_without_a_change_says_what_could_be_meant(manager: Recorder, capsys: Any) -> None:
-    assert command.main(["edit", "batman"]) == 2
-    assert "ftp-users passwd batman" in capsys.readouterr().err
+def test_edit_without_a_change_is_for_manager_to_refuse_as_for_remote_control(manager: Recorder) -> None:
+    assert command.main(["edit", "batman"]) == 0
+    assert manager.calls[-1] == ("edit", "batman", {})
 
 
 def test_passwords_from_a_stream() -> None:

@@ -249,6 +249,17 @@ def test_who_is_there_is_not_added_and_who_is_not_is_not_changed(host: Host) -> 
             call("joker")
 
 
+def test_an_edit_of_nothing_is_refused_in_the_same_words_for_everybody(host: Host) -> None:
+    host.manager.add("batman", password="geheim geheim")
+    for options in ({}, {"password": None, "protocols": None}):
+        with pytest.raises(InvalidInput) as caught:
+            host.manager.edit("batman", **options)
+        assert str(caught.value) == (
+            "user 'batman': expected something to change, found nothing; name what to change, such as a password,"
+            " protocols or keys; on the server this asks for a new password: ftp-users passwd batman"
+        )
+
+
 def test_a_new_protocol_gets_the_known_hash(host: Host) -> None:
     host.manager.add("batman", password="geheim geheim", protocols=["sftp"])
     host.manager.edit("batman", protocols=["ftps", "sftp"])
