@@ -9,9 +9,10 @@ namespace SecureFtp;
 const USAGE = <<<'END'
 Manage the users of an FTPS and SFTP server from anywhere.
 
-    php ftp-users.php --host=HOST [OPTION...] VERB [NAME [KEY]]
+    php ftp-users.php --host=HOST [OPTION...] VERB [NAME [...]]
 
-Verbs: list; show, add, edit, del, lock, unlock, keys NAME; keys_add, keys_del NAME KEY
+Verbs: list; show, add, edit, del, lock, unlock NAME; keys NAME [list], keys NAME add KEY, keys NAME del KEY
+(keys_add and keys_del NAME KEY are the same)
 
   --port=NUMBER            the SSH port (22)
   --user=NAME              the account for remote control (ftpcontrol)
@@ -70,6 +71,9 @@ const VERBS = [
     'keys_del' => ['name', 'key'],
 ];
 
+/** The verb of each action of "keys NAME", as the command on the server has it. */
+const KEYS = ['list' => 'keys', 'add' => 'keys_add', 'del' => 'keys_del'];
+
 const INVALID = 2;
 const UNKNOWN_OUTCOME = 254;
 const NO_CONNECTION = 255;
@@ -117,6 +121,27 @@ function parse(array $arguments): array
         $options[$name][] = $value ?? '';
     }
     return [$options, $words];
+}
+
+/**
+ * @param list<string> $words
+ * @return array{string, list<string>} the verb of the request and its words: what "keys NAME ACTION" means
+ */
+function keys(string $verb, array $words): array
+{
+    if ($verb !== 'keys' || count($words) < 2) {
+        return [$verb, $words];
+    }
+    [$name, $action] = $words;
+    $key = array_slice($words, 2);
+    if (!isset(KEYS[$action])) {
+        throw new \InvalidArgumentException("keys $name: expected list, add or del, found $action");
+    }
+    if (($action === 'list') === ($key !== [])) {
+        [$expected, $found] = $key !== [] ? ['no key', 'one'] : ['a key', 'none'];
+        throw new \InvalidArgumentException("keys $name $action: expected $expected, found $found");
+    }
+    return [KEYS[$action], [$name, ...$key]];
 }
 
 /**
@@ -226,6 +251,7 @@ function main(array $arguments): int
             say("error: $problem");
             return NO_CONNECTION;
         }
+        [$verb, $words] = keys($verb, $words);
         return run($options, $verb, $words);
     } catch (\InvalidArgumentException | \JsonException $error) {
         say("error: {$error->getMessage()}");

@@ -71,6 +71,8 @@ EXIT_CODES = {
     "damaged": 7,
     "busy": 8,
 }
+_KEYS = {"list": "keys", "add": "keys_add", "del": "keys_del"}
+"""The verb of each action of ``keys NAME``, as the command on the server has it."""
 KNOWN_HOSTS = ("~/.ssh/known_hosts", "/etc/ssh/ssh_known_hosts")
 
 PATIENCE = 10.0
@@ -512,7 +514,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             progress=_say,
         ) as users:
             users.load_key()
-            result = users.call(options.verb, **_fields(options))
+            result = users.call(_verb(options), **_fields(options))
     except RequestError as error:
         _say(f"error: {error}")
         return EXIT_CODES.get(error.code, 1)
@@ -615,14 +617,26 @@ def _add_verbs(verbs: argparse._SubParsersAction[_Parser]) -> None:
     verb("del", "remove a user").add_argument("--remove-home", action="store_true", help="delete the user's files too")
     verb("lock", "deny a user all log-ins")
     verb("unlock", "allow a locked user to log in again")
-    verb("keys", "list the public keys of a user")
-    verb("keys_add", "add a public key").add_argument("key", help="the line of the key")
-    verb("keys_del", "remove a public key").add_argument("key", help="line, base64, comment or fingerprint")
+    manage = verb("keys", "list, add or remove the public keys of a user")
+    manage.add_argument("action", nargs="?", default="list", choices=_KEYS, help="default: list")
+    manage.add_argument("key", nargs="?", help="add: the line of the key; del: line, base64, comment or fingerprint")
+    verb("keys_add", "the same as keys NAME add").add_argument("key", help="the line of the key")
+    verb("keys_del", "the same as keys NAME del").add_argument("key", help="line, base64, comment or fingerprint")
+
+
+def _verb(options: argparse.Namespace) -> str:
+    """The verb of the request: that of the command line, or what ``keys NAME ACTION`` means."""
+    if options.verb != "keys":
+        return str(options.verb)
+    if (options.action == "list") == (options.key is not None):
+        expected, found = ("no key", "one") if options.key is not None else ("a key", "none")
+        raise ValueError(f"keys {options.name} {options.action}: expected {expected}, found {found}")
+    return _KEYS[options.action]
 
 
 def _fields(options: argparse.Namespace) -> dict[str, Any]:
     given = vars(options)
-    fields: dict[str, Any] = {key: given[key] for key in ("name", "key") if key in given}
+    fields: dict[str, Any] = {key: given[key] for key in ("name", "key") if given.get(key) is not None}
     if options.verb in ("add", "edit"):
         if options.password_stdin or options.hash_stdin:
             fields["password_hash" if options.hash_stdin else "password"] = _line("password")

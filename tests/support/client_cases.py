@@ -27,6 +27,8 @@ class Case(NamedTuple):
     said: str
     """A regular expression that matches the whole line after "error: "."""
     stdin: str = ""
+    words: str = "list"
+    """The verb and what follows it."""
 
 
 HERE = "--host=127.0.0.1 --port=9 --patience=0"
@@ -80,5 +82,13 @@ CASES = {
     ),
     "patience that is no number": Case(f"{HERE} --patience=x --key=plain", 2, r".*--patience: .*"),
     "a verb that is not there": Case(f"{HERE} --key=plain lst", 2, r".*lst.*"),
+    "an action that is not there": Case(f"{HERE} --key=plain", 2, r".*dell.*", words="keys alfred dell K"),
+    "no key to add": Case(
+        f"{HERE} --key=plain", 2, r"keys alfred add: expected a key, found none", words="keys alfred add"
+    ),
+    "a key too many": Case(
+        f"{HERE} --key=plain", 2, r"keys alfred list: expected no key, found one", words="keys alfred list K"
+    ),
+    "keys in both spellings": Case(f"{HERE} --key=plain", 255, REFUSED, words="keys alfred add K"),
     "an option that is not there": Case(f"{HERE} --pasword-stdin --key=plain", 2, r".*--pasword-stdin.*"),
 }

@@ -79,7 +79,7 @@ def test_the_life_of_a_user(server, control, key_file, no_harvey, program):
     assert granted(server, SECOND) == BOTH
 
     public = server.client.sh(f"ssh-keygen -y -f {key_file}").stdout.strip()
-    assert run("keys_add", NAME, public)["user"]["sftp"]["keys"] == 1
+    assert run("keys", NAME, "add", public)["user"]["sftp"]["keys"] == 1
     assert server.sftp_login(NAME, key_file=key_file)["granted"]
     assert [line.split()[:2] for line in run("keys", NAME)["keys"]] == [public.split()[:2]]
     assert run("keys_del", NAME, public.split()[1])["changed"]
@@ -130,7 +130,8 @@ def test_what_cannot_work_is_said_at_once_and_in_one_line(client, keys, program,
     """The same as in the unit tests, with the Paramiko and the phpseclib of the distribution."""
     case = CASES[name]
     done = client.sh(
-        f"cd {keys}; printf %s {shlex.quote(case.stdin)} | setsid --wait {COMMANDS[program]} {case.options} list",
+        f"cd {keys}; printf %s {shlex.quote(case.stdin)} |"
+        f" setsid --wait {COMMANDS[program]} {case.options} {case.words}",
         check=False,
     )
     assert (done.returncode, done.stdout) == (case.status, ""), done

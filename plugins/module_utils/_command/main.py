@@ -100,9 +100,11 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit status. Never a traceback: each error is one line."""
     open_closed()
-    as_json = "--json" in (sys.argv[1:] if argv is None else argv)
+    # argparse takes an optional word that comes after an option for one too many; so --json, wherever it is, goes last.
+    words = sorted(sys.argv[1:] if argv is None else argv, key="--json".__eq__)
+    as_json = "--json" in words
     try:
-        arguments = parser().parse_args(argv)
+        arguments = parser().parse_args(words)
         _expect_text(getattr(arguments, "name", ""))
         status: int = arguments.run(arguments, Manager())
         sys.stdout.flush()

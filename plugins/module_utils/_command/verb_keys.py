@@ -19,7 +19,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._manage.manager 
 def register(verbs: Verbs) -> None:
     """Add the verb to the command line."""
     found = verbs.add("keys", run, "manage the public keys of an SFTP user")
-    found.add_argument("action", choices=("list", "add", "del"), help="what to do")
+    found.add_argument("action", choices=("list", "add", "del"), nargs="?", default="list", help="default: list")
     found.add_argument(
         "key",
         metavar="KEY",

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import argparse
-import re
 from typing import Any, Callable, NoReturn
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import InvalidInput
@@ -21,8 +20,15 @@ class Parser(argparse.ArgumentParser):
     """Raises InvalidInput for words it does not understand."""
 
     def error(self, message: str) -> NoReturn:
-        wrong = re.match(r"argument .*: invalid choice: '(.*)' \(choose from (.*)\)", message)
-        meant = did_you_mean([wrong.group(1)], re.findall(r"[\w-]+", wrong.group(2))) if wrong else ""
+        self._refuse(message)
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        try:
+            super()._check_value(action, value)
+        except argparse.ArgumentError as error:
+            self._refuse(str(error), did_you_mean([str(value)], map(str, action.choices or ())))
+
+    def _refuse(self, message: str, meant: str = "") -> NoReturn:
         raise InvalidInput("", found=message, remedy=f"{meant} see: {self.prog} --help".lstrip())
 
 

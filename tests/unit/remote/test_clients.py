@@ -63,10 +63,30 @@ def run(words: list[str], directory: Path, stdin: str = "") -> subprocess.Comple
 @pytest.mark.parametrize("name", CASES)
 def test_what_cannot_work_is_said_at_once_and_in_one_line(client: str, name: str, keys: Path) -> None:
     case = CASES[name]
-    done = run([*COMMANDS[client], *case.options.split(), "list"], keys, case.stdin)
+    done = run([*COMMANDS[client], *case.options.split(), *case.words.split()], keys, case.stdin)
     assert (done.returncode, done.stdout) == (case.status, ""), done
     assert re.fullmatch(f"error: (?:{case.said})\n", done.stderr), done.stderr
     assert not case.stdin or case.stdin.strip() not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "request_"),
+    [
+        ("keys alfred", {"verb": "keys", "name": "alfred"}),
+        ("keys alfred list", {"verb": "keys", "name": "alfred"}),
+        ("keys alfred add K", {"verb": "keys_add", "name": "alfred", "key": "K"}),
+        ("keys alfred del K", {"verb": "keys_del", "name": "alfred", "key": "K"}),
+        ("keys_add alfred K", {"verb": "keys_add", "name": "alfred", "key": "K"}),
+        ("keys_del alfred K", {"verb": "keys_del", "name": "alfred", "key": "K"}),
+    ],
+)
+def test_keys_are_managed_in_the_words_of_the_server_and_in_those_of_the_protocol(
+    module: Any, monkeypatch: pytest.MonkeyPatch, keys: Path, words: str, request_: dict[str, str]
+) -> None:
+    sent: list[dict[str, str]] = []
+    monkeypatch.setattr(module.FtpUsers, "call", lambda _self, verb, **fields: sent.append({"verb": verb, **fields}))
+    assert module.main(["--host=x", f"--key={keys / 'plain'}", *words.split()]) == 0
+    assert sent == [request_]
 
 
 def test_without_paramiko_the_python_client_names_the_package() -> None:
