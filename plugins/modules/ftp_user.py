@@ -89,7 +89,9 @@ state:
   type: str
   sample: present
 changes:
-  description: What changed for an existing user, such as V(password), V(authorized_keys), V(locked) or V(home).
+  description:
+    - What was made, changed or removed, such as V(added to ftps), V(password), V(authorized_keys), V(locked), V(home),
+      V(no sftp any more) or V(files removed).
   returned: success
   type: list
   elements: str
@@ -130,7 +132,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.policy imp
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.backends import chosen
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.by_module import change, change_one
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.stored import is_stored
-from ansible_collections.secure_ftp.server.plugins.module_utils._manage.together import diff, together
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage.together import diff, of_one, together
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.policy import valid_min_length
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import user_from_options
 
@@ -161,7 +163,7 @@ def _logic(module: AnsibleModule) -> dict[str, Any]:
         "changed": whole.changed,
         "name": user.name,
         "state": params["state"],
-        "changes": whole.changed_users.get(user.name, []),
+        "changes": of_one(user, outcomes),
         "db": next((one.server.database for one in backends if isinstance(one, Ftps)), None),
         "home": places.get("ftps") or places.get("sftp"),
         "homes": places,

@@ -65,7 +65,9 @@ state:
   type: str
   sample: present
 changes:
-  description: What changed for an existing user. Any of password, authorized_keys, locked, unlocked, shell and home.
+  description:
+    - What was made, changed or removed. Any of V(added to sftp), V(password), V(authorized_keys), V(locked),
+      V(unlocked), V(shell), V(home), V(no sftp any more) and V(files removed).
   returned: success
   type: list
   elements: str
@@ -84,6 +86,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.module 
 from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.options import password_options, person_options
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.by_module import change_one
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.stored import is_stored
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage.together import of_one
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.backend import Sftp
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.policy import Rules, sftp_options
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields import of_protocol
@@ -104,7 +107,7 @@ def _logic(module: AnsibleModule) -> dict[str, Any]:
         "changed": outcome.changed,
         "name": user.name,
         "state": params["state"],
-        "changes": outcome.changed_users.get(user.name, []),
+        "changes": of_one(user, {"sftp": outcome}),
         "home": backend.directory(user.name),
         "diff": outcome.diff(),
     }

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Iterator, Mapping, Sequence
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import Outcome
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import HOME, LOCKED, PASSWORD, Outcome
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import User
 
 
@@ -35,6 +35,22 @@ def together(users: Sequence[User], outcomes: Mapping[str, Outcome]) -> Outcome:
         any(one.pam_changed for one in every),
         [warning for one in every for warning in one.warnings],
     )
+
+
+def of_one(user: User, outcomes: Mapping[str, Outcome]) -> list[str]:
+    """What was made, changed or removed of ``user``, in words; never a value."""
+    new = [protocol for protocol in sorted(outcomes) if user.name in outcomes[protocol].added]
+    found = [f"added to {protocol}" for protocol in new]
+    found += [what for name, what in _parts(outcomes) if name == user.name]
+    if new:
+        given = user.password is not None or user.password_hash is not None
+        keys = "sftp" in new and bool(user.authorized_keys)
+        home = any(outcomes[protocol].homes for protocol in new)
+        made = {PASSWORD: given, "authorized_keys": keys, LOCKED: bool(user.locked), HOME: home}
+        found += [what for what, is_made in made.items() if is_made]
+    if any(outcome.homes_removed for outcome in outcomes.values()):
+        found.append("files removed")
+    return list(dict.fromkeys(found))
 
 
 def diff(outcomes: Mapping[str, Outcome]) -> list[dict[str, str]] | dict[str, str]:

@@ -174,15 +174,15 @@ def test_a_module_is_about_what_is_named_or_what_the_host_serves(
 
 def test_one_user_of_both_protocols_comes_stays_changes_and_goes(run: Run, host: Host) -> None:
     steps = [
-        ({"password": PASSWORD}, True, []),
+        ({"password": PASSWORD}, True, ["added to ftps", "added to sftp", "password", "home"]),
         ({"password": PASSWORD}, False, []),
         ({"authorized_keys": [KEY]}, True, ["something"]),
         ({"locked": True}, True, ["something", "locked"]),
         ({"locked": False, "password": PASSWORD}, True, ["something", "unlocked"]),
         ({"protocols": ["ftps"]}, True, ["no sftp any more"]),
         ({"locked": True}, True, ["locked"]),
-        ({"protocols": ["sftp"], "password_hash": HASH}, True, []),
-        ({"state": "absent"}, True, []),
+        ({"protocols": ["sftp"], "password_hash": HASH}, True, ["added to sftp", "no ftps any more", "password"]),
+        ({"state": "absent"}, True, ["no sftp any more"]),
         ({"state": "absent"}, False, []),
     ]
     for options, changed, changes in steps:

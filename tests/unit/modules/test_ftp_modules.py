@@ -96,6 +96,14 @@ def test_one_user_comes_stays_changes_and_goes(run: Run, db: Path) -> None:
     assert dump(db) == {}
 
 
+def test_the_changes_of_a_user_say_what_was_made_and_no_secret(run: Run) -> None:
+    made = run(ftp_user, name="batman", password="geheim geheim", locked=True)
+    assert made["changes"] == ["added to ftps", "password", "locked"]
+    assert run(ftp_user, name="batman", locked=False)["changes"] == ["unlocked"]
+    assert run(ftp_user, name="batman", state="absent")["changes"] == ["no ftps any more"]
+    assert run(ftp_user, name="batman", state="absent")["changes"] == []
+
+
 def test_the_plural_reports_who(run: Run, db: Path) -> None:
     load(db, {"old": HASH, "same": HASH})
     users = [
