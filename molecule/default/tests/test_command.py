@@ -68,7 +68,10 @@ def test_the_life_of_an_account(server):
     assert granted(server, FIRST) == NOWHERE and granted(server, SECOND) == EVERYWHERE
     assert not answer(server, "edit", NAME, "--password-stdin", stdin=SECOND)["changed"], "the same password again"
     server.sh(f"echo kept >{SFTP_JAIL}/{NAME}/file")
-    assert run(server, "del", NAME).stdout == f"{NAME}: removed\n"
+    assert run(server, "del", NAME).stdout == (
+        f"{NAME}: removed\nthe files stay in {SFTP_JAIL}/{NAME}, {FTPS_ROOT}/{NAME};"
+        f" to delete them: ftp-users del {NAME} --remove-home\n"
+    )
     assert granted(server, SECOND) == NOWHERE
     assert server.sh(f"cat {SFTP_JAIL}/{NAME}/file").stdout == "kept\n", "the files stay"
     run(server, "add", NAME, "--password-stdin", stdin=FIRST)

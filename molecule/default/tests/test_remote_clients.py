@@ -90,7 +90,8 @@ def test_the_life_of_a_user(server, control, key_file, no_harvey, program):
     assert run("add", NAME, options="--protocol=sftp --no-password")["user"]["protocols"] == ["ftps", "sftp"]
     assert granted(server, SECOND) == {"ftps": True, "sftp": False}
 
-    assert run("del", NAME, options="--remove-home") == {"changed": True, "user": None, "warnings": []}
+    gone = {"changed": True, "user": None, "files": [], "warnings": []}
+    assert run("del", NAME, options="--remove-home") == gone
     assert granted(server, SECOND) == NEITHER
     for path in (FTPS_ROOT, SFTP_JAIL):
         assert not server.host.file(f"{path}/{NAME}").exists

@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 import argparse
+import sys
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._command.answers import answer
 from ansible_collections.secure_ftp.server.plugins.module_utils._command.words import Verbs
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import quoted, visible
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.manager import Manager
 
 
@@ -20,4 +22,9 @@ def register(verbs: Verbs) -> None:
 
 def run(arguments: argparse.Namespace, manager: Manager) -> int:
     """Do it; return the exit status."""
-    return answer(arguments, manager.delete(arguments.name, arguments.remove_home), "removed")
+    told = manager.delete(arguments.name, arguments.remove_home)
+    status = answer(arguments, told, "removed")
+    if told["files"] and not arguments.json:
+        places, name = visible(", ".join(told["files"])), visible(quoted(arguments.name))
+        sys.stdout.write(f"the files stay in {places}; to delete them: ftp-users del {name} --remove-home\n")
+    return status

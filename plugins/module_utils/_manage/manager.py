@@ -199,20 +199,32 @@ class Manager:
     def delete(self, name: str, remove_home: bool = False) -> dict[str, Any]:
         """Remove a user from both protocols; the files stay, closed, unless ``remove_home``.
 
-        Raises NoSuchUser, unless ``remove_home`` finds the files of a user who was removed before.
+        ``files`` of the answer are the directories that stay. Raises NoSuchUser, unless ``remove_home`` finds the files
+        of a user who was removed before.
         """
         with self._changing("del", [name]) as warnings:
-            self._read([name], remove_home)
-            if not (remove_home and self._left_home(name)):
+            self._read([name], True)
+            if remove_home:
+                found = self._homes(name)
+            else:
+                there = self.show(name)
+                try:
+                    found = self._homes(name)
+                except SecureFtpError:  # only a person may delete one of them
+                    sides = [there[protocol] for protocol in there["protocols"]]
+                    found = sorted({side["directory"] for side in sides if side["directory"]})
+            if not found and remove_home:
                 self.show(name)
             result, _plans = self._apply([User(name, present=False)], remove_home=remove_home)
-            return {"changed": True, "user": None, "warnings": [*warnings, *result.warnings]}
+            files = [] if remove_home else found
+            return {"changed": True, "user": None, "files": files, "warnings": [*warnings, *result.warnings]}
 
-    def _left_home(self, name: str) -> bool:
+    def _homes(self, name: str) -> list[str]:
+        """The directories that ``remove_home`` deletes. Raises SecureFtpError if only a person may do that."""
         if not is_component(name):
-            return False
+            return []
         plans = self._transaction.plan([User(name, present=False)], PROTOCOLS, self._read([name], True))
-        return any(plan.deletions for plan in plans.values())
+        return sorted({step.path for plan in plans.values() for step in plan.deletions})
 
     def lock(self, name: str) -> dict[str, Any]:
         """Deny a user all log-ins, in both protocols, by password and by key. Raises NoSuchUser."""

@@ -69,7 +69,7 @@ VERBS: Mapping[str, Verb] = {
     ),
     "del": Verb(
         "remove a user",
-        _CHANGED,
+        f"{_CHANGED}, `files`",
         lambda manager, given: manager.delete(**given),
         {"name": _NAME, "remove_home": Field("boolean", "also delete the user's files; default false")},
         changes=True,

@@ -49,7 +49,7 @@ class Recorder:
             answers = {"users": [USER], "show": USER, "keys": ["ssh-ed25519 A"], "export": ([], [])}
             if method in ("apply_list", "hash_plaintext"):
                 return Result(added=["batman"])
-            return answers.get(method, {"changed": True, "user": USER, "warnings": ["careful"]})
+            return answers.get(method, {"changed": True, "user": USER, "files": [], "warnings": ["careful"]})
 
         return call
 
@@ -171,6 +171,24 @@ def test_a_misspelled_verb_is_answered_with_the_one_that_was_meant(
 ) -> None:
     assert command.main(words) == 2
     assert capsys.readouterr().err.endswith(remedy)
+
+
+def test_del_says_where_the_files_stay_and_how_to_delete_them(
+    manager: Recorder, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    told = {"changed": True, "user": None, "files": ["/home/vftp/bat man", "/home/sftp/bat man"], "warnings": []}
+    monkeypatch.setattr(manager, "delete", lambda name, remove_home: told, raising=False)
+    assert command.main(["del", "bat man"]) == 0
+    assert capsys.readouterr().out == (
+        "bat man: removed\n"
+        "the files stay in /home/vftp/bat man, /home/sftp/bat man; to delete them:"
+        " ftp-users del 'bat man' --remove-home\n"
+    )
+    assert command.main(["del", "bat man", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == told
+    told["files"] = []
+    assert command.main(["del", "bat man"]) == 0
+    assert capsys.readouterr().out == "bat man: removed\n"
 
 
 def test_edit_without_a_change_is_for_manager_to_refuse_as_for_remote_control(manager: Recorder) -> None:

@@ -260,6 +260,25 @@ def test_an_edit_of_nothing_is_refused_in_the_same_words_for_everybody(host: Hos
         )
 
 
+def test_a_removal_says_where_files_stay_and_nothing_about_those_it_deletes(host: Host) -> None:
+    for name in ("batman", "robin"):
+        host.manager.add(name, password="geheim geheim", protocols=["ftps"])
+    assert host.manager.delete("robin", remove_home=True)["files"] == []
+    assert host.manager.delete("batman")["files"] == [str(host.homes / "batman")]
+    assert (host.homes / "batman").is_dir()
+    assert host.manager.delete("batman", remove_home=True)["files"] == []
+    assert not (host.homes / "batman").exists(), "the way that the command names"
+
+
+def test_a_removal_names_a_directory_that_only_a_person_may_delete(host: Host) -> None:
+    host.manager.add("batman", password="geheim geheim", protocols=["ftps"])
+    (host.homes / "batman").rmdir()
+    (host.homes / "batman").symlink_to("/srv")
+    assert host.manager.delete("batman")["files"] == [str(host.homes / "batman")]
+    with pytest.raises(SecureFtpError, match="by hand"):
+        host.manager.delete("batman", remove_home=True)
+
+
 def test_a_new_protocol_gets_the_known_hash(host: Host) -> None:
     host.manager.add("batman", password="geheim geheim", protocols=["sftp"])
     host.manager.edit("batman", protocols=["ftps", "sftp"])
