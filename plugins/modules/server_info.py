@@ -128,6 +128,11 @@ about:
     command:
       description: How root calls the command C(ftp-users); an empty string if it is not installed.
       type: str
+    remote:
+      description:
+        - C(user), the account of remote control, C(clients), the names of the clients, and C(ports) of sshd; null if
+          there is no remote control.
+      type: dict
     commands:
       description: What to type on a client; C(purpose) is V(certificate), V(ftps) or V(sftp), C(line) the command.
       type: list
@@ -154,11 +159,13 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.about im
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.summary import answer
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.installer import COMMAND
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.manager import Manager
+from ansible_collections.secure_ftp.server.plugins.module_utils._remote.access import access_here
 
 
 def _logic(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
-    found = about(lambda: Manager().users(), params["name"] or "", command_here(params["command"]))
+    command = command_here(params["command"])
+    found = about(lambda: Manager().users(), params["name"] or "", command, remote=access_here)
     return answer(found, bool(params["brief"]), params["added"] or (), module.check_mode)
 
 

@@ -101,6 +101,7 @@ def test_it_says_how_the_server_is_configured(server, about):
         (mode, port, f"{PASSIVE_PORTS[0]}-{PASSIVE_PORTS[-1]}") for mode, port in (("explicit", 21), ("implicit", 990))
     ]
     assert about["sftp"] == {"ports": [22], "passwords": True}
+    assert about["remote"] == {"user": "ftpcontrol", "clients": ["tests", "elsewhere"], "ports": [22]}
     users = json.loads(server.sh("ftp-users list --json").stdout)["users"]
     assert about["users"]["total"] == len(users)
     for protocol in ("ftps", "sftp"):
@@ -114,6 +115,7 @@ def test_text_and_json_say_the_same_and_nothing_secret(server, about, text):
     said = [certificate["path"], certificate["sha256"], certificate["not_after"], *about["addresses"]]
     said += [key["fingerprint"] for key in about["host_keys"]] + [one["line"] for one in about["commands"]]
     said += [str(site[key]) for site in about["filezilla"] for key in site]
+    said.append(f"ftpcontrol@{about['host']}, port 22, for tests, elsewhere")
     assert not [one for one in said if one not in text]
     assert not [one for one in ("$6$", "PRIVATE", *PASSWORDS.values()) if one in text + json.dumps(about)]
 

@@ -22,8 +22,9 @@ def run(arguments: argparse.Namespace, manager: Manager) -> int:
     """Do it; return the exit status."""
     from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.about import about, command_here
     from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.summary import as_json, lines
+    from ansible_collections.secure_ftp.server.plugins.module_utils._remote.access import access_here
 
-    found = about(manager.users, command=command_here(sys.argv[0]) or "ftp-users")
+    found = about(manager.users, command=command_here(sys.argv[0]) or "ftp-users", remote=access_here)
     if arguments.json:
         print_json(as_json(found))
     else:

@@ -9,12 +9,11 @@ import fnmatch
 import os
 import socket
 import time
-from typing import Any, Callable, Iterable, Mapping, Sequence
+from typing import Any, Callable, Iterable, Mapping, Sequence, Tuple
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.examine import examine, to_json
-from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.host import ssh_ports
-from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.jails import find_sftp
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.live import Live
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.server import (
     EXPLICIT,
     IMPLICIT,
@@ -25,10 +24,11 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.server i
     Certificate,
     Example,
     Ftps,
+    Remote,
     Sftp,
     Users,
 )
-from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.instances import Instance, find_instances
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.instances import Instance
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.addresses import addresses
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.programs import Run, run_command
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import (
@@ -40,25 +40,36 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config impo
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.host_keys import host_keys
 from ansible_collections.secure_ftp.server.plugins.module_utils._tls import certificate as tls
 
+Access = Tuple[str, Tuple[str, ...]]
+"""The account of remote control, and the names of its clients."""
+
 _ANY_ADDRESS = ("0.0.0.0", "::")
 
 
 def about(
-    users: Callable[[], Sequence[Mapping[str, Any]]], name: str = "", command: str = "", run: Run = run_command
+    users: Callable[[], Sequence[Mapping[str, Any]]],
+    name: str = "",
+    command: str = "",
+    run: Run = run_command,
+    remote: Callable[[], Access | None] = lambda: None,
 ) -> About:
     """Read everything; ``users`` gives each user as Manager.show does, ``name`` "" means the name of the host.
 
+    ``remote`` gives the Access of other machines, None if they have none.
+
     What cannot be read is left out, and is among the findings. Raises NotPermitted unless run by root.
     """
-    findings = to_json(examine())
-    instances = [one for one in _of_errors(lambda: find_instances(run), []) if one.options is not None]
+    live = Live(run)
+    findings = to_json(examine(live))
+    instances = [one for one in _of_errors(lambda: live.instances, []) if one.options is not None]
     found = _of_errors(addresses, [])
     candidates = _candidates(instances, found)
     paths = list(dict.fromkeys(one.pair[0] for one in instances if one.pair))
     shown = {path: _of_errors(lambda path=path: tls.read(path), None) for path in paths}  # type: ignore[misc]
     host = _host(candidates, [one for one in shown.values() if one])
     everybody, problem = _everybody(users)
-    sftp = _of_errors(lambda: _sftp(everybody, run), None)
+    sftp = _of_errors(lambda: _sftp(everybody, live), None)
+    access: Access | None = _of_errors(remote, None)
     return About(
         name=name or socket.gethostname(),
         host=host,
@@ -69,6 +80,7 @@ def about(
         users=_users(everybody, problem, sftp),
         certificates=tuple(_certificate(path, one, host) for path, one in shown.items()),
         host_keys=tuple(_of_errors(lambda: host_keys(run), [])) if sftp else (),
+        remote=_remote(access, live) if access else None,
         findings=tuple(findings),
         command=command,
     )
@@ -172,8 +184,8 @@ def _everybody(users: Callable[[], Sequence[Mapping[str, Any]]]) -> tuple[Sequen
         return [], str(error)
 
 
-def _sftp(everybody: Sequence[Mapping[str, Any]], run: Run) -> Sftp | None:
-    found = find_sftp()
+def _sftp(everybody: Sequence[Mapping[str, Any]], live: Live) -> Sftp | None:
+    found = live.sftp
     if not found.groups:
         return None
     example = next((user["name"] for user in everybody if user["sftp"]), None)
@@ -181,7 +193,12 @@ def _sftp(everybody: Sequence[Mapping[str, Any]], run: Run) -> Sftp | None:
         passwords = allows_passwords(find_jail(found.settings, discovered_group(found.settings)))
     else:
         passwords = effective(example, found.config).get("passwordauthentication") != ["no"]
-    return Sftp(tuple(sorted(ssh_ports(run))), passwords)
+    return Sftp(tuple(sorted(live.ssh_ports)), passwords)
+
+
+def _remote(access: Access, live: Live) -> Remote:
+    user, clients = access
+    return Remote(user, clients, tuple(sorted(_of_errors(lambda: live.ssh_ports, ()))))
 
 
 def _users(everybody: Sequence[Mapping[str, Any]], problem: str, sftp: Sftp | None) -> Users:

@@ -28,16 +28,14 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.host imp
     leftover_findings,
     library_findings,
     ssh_findings,
-    ssh_ports,
 )
-from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.jails import Sftp, find_sftp
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.jails import Sftp
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.live import Live
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.sftp import sftp_findings
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.vsftpd import vsftpd_findings
-from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.instances import Instance, find_instances
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.instances import Instance
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.pam import PAM_DIRECTORY
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import CONFIGS, discover
-from ansible_collections.secure_ftp.server.plugins.module_utils._host.programs import run_command
-from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.service import apply_verb
 
 EXIT_STATUS = {WARNING: 10, ERROR: 11}
 """Exit status of ``ftp-users check`` by the worst severity found; 0 if there are no findings."""
@@ -59,25 +57,25 @@ KINDS: dict[str, Kind] = {
 found = Reporter(KINDS)
 
 
-def examine() -> list[Finding]:
+def examine(live: Live | None = None) -> list[Finding]:
     """Examine this host; return what is wrong, errors first. Raises NotPermitted unless run by root."""
+    live = Live() if live is None else live
     if os.geteuid() != 0:
         expected = "to run as root, since only root can read the configuration"
         raise NotPermitted("check", expected, found="another user", remedy="run: sudo ftp-users check")
-    run, findings = run_command, []
-    verb = apply_verb(run)
+    run, findings = live.run, []
     instances: list[Instance] = []
     sftp: Sftp | None = None
     try:
-        instances = find_instances(run)
-        sftp = find_sftp(verb=verb)
+        instances = live.instances
+        sftp = live.sftp
     except (SecureFtpError, OSError) as error:
         findings.append(found("not-examined", str(error), command="ls -l /etc/vsftpd* /etc/ssh/sshd_config"))
     ports: set[int] = set()
     if sftp is not None and sftp.groups:
-        ports = ssh_ports(run)
+        ports = live.ssh_ports
         findings += examined(lambda: sftp_findings(sftp), "sshd -T")
-        findings += examined(lambda: ssh_findings(ports, run, sftp.paths, verb), "systemctl status ssh")
+        findings += examined(lambda: ssh_findings(ports, run, sftp.paths, live.verb), "systemctl status ssh")
     elif sftp is not None and not instances:
         return [found("server-missing", f"neither {' nor '.join(CONFIGS)} nor a jail in {sftp.config}")]
     if instances:

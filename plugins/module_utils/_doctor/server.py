@@ -84,12 +84,21 @@ class Users:
 
 
 @dataclass(frozen=True)
+class Remote:
+    """Remote control: the account, the names of its clients, and the ports of sshd."""
+
+    user: str
+    clients: tuple[str, ...]
+    ports: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class About:
     """This server.
 
     ``host`` is the address or name that clients use; ``outside`` is vsftpd's ``pasv_address`` if no interface has it,
     else "". ``findings`` are those of ``ftp-users check``, as in its JSON. ``command`` is how root calls ftp-users, ""
-    if it is not installed.
+    if it is not installed. ``remote`` is None if no other machine may manage users.
     """
 
     name: str
@@ -103,6 +112,7 @@ class About:
     host_keys: tuple[HostKey, ...]
     findings: tuple[Mapping[str, str], ...]
     command: str
+    remote: Remote | None = None
 
     @property
     def serves(self) -> tuple[str, ...]:
@@ -116,7 +126,7 @@ class About:
     @classmethod
     def of(cls, facts: Mapping[str, Any]) -> About:
         """The same from what ``facts`` gave, which may have been JSON in between; more keys do no harm."""
-        users, sftp = dict(facts["users"]), facts["sftp"]
+        users, sftp, remote = dict(facts["users"]), facts["sftp"], facts["remote"]
         for which in ("ftps_example", "sftp_example"):
             users[which] = Example(**users[which]) if users[which] else None
         return cls(
@@ -131,4 +141,5 @@ class About:
             host_keys=tuple(HostKey(**one) for one in facts["host_keys"]),
             findings=tuple(facts["findings"]),
             command=facts["command"],
+            remote=Remote(remote["user"], tuple(remote["clients"]), tuple(remote["ports"])) if remote else None,
         )

@@ -19,10 +19,12 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.server i
     Certificate,
     Example,
     Ftps,
+    Remote,
 )
 
 TLS = {EXPLICIT: "explicit TLS", IMPLICIT: "implicit TLS", NO_TLS: "no TLS: everybody can read passwords"}
 _WIDTH = 14
+_REMOTE = "https://github.com/secure-ftp/server/blob/main/docs/remote-control.md#clients"
 _NOBODY = Example("NAME", "")
 _DEFAULT_PORTS = {"ftp": 21, "ftps": 990}
 
@@ -196,6 +198,7 @@ def lines(about: About, added: Sequence[str] = (), ca_file: str = "", check_mode
     rows.append(("Host keys", [f"{key.fingerprint} ({key.kind} {key.bits})" for key in about.host_keys]))
     rows.append(("On a client", [one.line for one in commands(about, ca_file)]))
     rows.append(("FileZilla", list(map(_site, filezilla(about)))))
+    rows.append(("Remote", [_remote(about, about.remote)] if about.remote else []))
     rows.append(("Check", [_found(about)]))
     rows.append(("Next step", [step for step in [next_step(about)] if step]))
     return _rows(rows)
@@ -244,6 +247,11 @@ def _ftps(about: About) -> str:
 def _sftp(about: About) -> str:
     ports = about.sftp.ports if about.sftp else ()
     return f"port{'s' if len(ports) > 1 else ''} {' and '.join(map(str, ports)) or 'unknown'}"
+
+
+def _remote(about: About, remote: Remote) -> str:
+    port = f"port {_port(remote.ports)}" if remote.ports else "port unknown"
+    return f"{remote.user}@{about.host}, {port}, for {listed(remote.clients)}; clients to install: {_REMOTE}"
 
 
 def _users(about: About, added: Sequence[str], new: str = "new") -> str:

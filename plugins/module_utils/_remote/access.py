@@ -179,6 +179,21 @@ def sudoers_text(user: str, clients: Iterable[Client]) -> str:
     )
 
 
+def granted(text: str) -> tuple[str, tuple[str, ...]] | None:
+    """The account and the names of the clients in a sudoers file of ``sudoers_text``; None if it grants nothing."""
+    rules = re.findall(r"^(\S+) ALL=\(root\) .* remote --client\\=(\S+)$", text, re.MULTILINE)
+    return (rules[0][0], tuple(name for _user, name in rules)) if rules else None
+
+
+def access_here(path: str = SUDOERS) -> tuple[str, tuple[str, ...]] | None:
+    """What ``granted`` says of this host."""
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+            return granted(file.read())
+    except FileNotFoundError:
+        return None
+
+
 def _escaped(command: str) -> str:
     return re.sub(r"([,:=\\])", r"\\\1", command)
 

@@ -16,10 +16,11 @@ import pytest
 from ansible_collections.secure_ftp.server.plugins.module_utils._command import main as command
 from ansible_collections.secure_ftp.server.plugins.module_utils._command import prompt as source
 from ansible_collections.secure_ftp.server.plugins.module_utils._core import errors
-from ansible_collections.secure_ftp.server.plugins.module_utils._doctor import about
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor import about, live
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.jails import Sftp as Jails
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import Accounts
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.manager import Manager, Result
+from ansible_collections.secure_ftp.server.plugins.module_utils._remote import access
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import parse
 
 FILES = Path(__file__).resolve().parents[3] / "roles" / "user_command" / "files"
@@ -242,15 +243,22 @@ def test_the_completion_has_every_verb_and_option() -> None:
 
 def test_about_is_text_or_json_of_the_same(manager: Recorder, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     """What it reads and how it looks: tests/unit/doctor."""
-    for name in ("examine", "addresses", "find_instances", "host_keys"):
+    for name in ("examine", "addresses", "host_keys"):
         monkeypatch.setattr(about, name, lambda *_run: [])
+    monkeypatch.setattr(live, "find_instances", lambda run: [])
+    monkeypatch.setattr(access, "access_here", lambda: ("ftpcontrol", ("shop",)))
     monkeypatch.setattr(about, "effective", lambda name, path: {})
-    monkeypatch.setattr(about, "ssh_ports", lambda run: {22})
+    monkeypatch.setattr(live, "ssh_ports", lambda run: {22})
+    monkeypatch.setattr(live, "apply_verb", lambda run: "reload")
     jail = parse("Match Group sftponly\n  ChrootDirectory /home/sftp\n")
-    monkeypatch.setattr(about, "find_sftp", lambda: Jails("", jail, Accounts({}, {}, {})))
+    monkeypatch.setattr(live, "find_sftp", lambda verb: Jails("", jail, Accounts({}, {}, {})))
     assert command.main(["about"]) == 0
     text = capsys.readouterr().out
-    assert "1 user (1 for SFTP)" in text and "\n  On a client   sftp batman@" in text
+    assert (
+        "1 user (1 for SFTP)" in text
+        and "  Remote        ftpcontrol@" in text
+        and "\n  On a client   sftp batman@" in text
+    )
     assert command.main(["about", "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
     assert said["serves"] == ["SFTP"] and said["commands"][0]["line"] in text

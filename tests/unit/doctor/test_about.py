@@ -14,9 +14,10 @@ import pytest
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import DamagedStore, SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor import about as _about
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor import live as _live
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.about import about, command_here
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.jails import Sftp as Jails
-from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.server import About, Example, Ftps
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.server import About, Example, Ftps, Remote
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.instances import Instance
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.vsftpd_conf import parse
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import Accounts
@@ -58,6 +59,7 @@ class Host:
         self.instances: list[Instance] = []
         self.users: list[dict[str, Any]] = [user("batman"), user("robin")]
         self.jail = JAIL
+        self.remote: tuple[str, tuple[str, ...]] | None = None
         self.effective = {"passwordauthentication": ["yes"]}
 
     def certificate(self, *names: str, issued: bool = False) -> str:
@@ -89,21 +91,22 @@ class Host:
         self.vsftpd(f"listen=YES\nssl_enable=YES\nrsa_cert_file={path}\n{PASSIVE}{more}", unit)
 
     def about(self) -> About:
-        return about(lambda: self.users, command="ftp-users")
+        return about(lambda: self.users, command="ftp-users", remote=lambda: self.remote)
 
 
 @pytest.fixture
 def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
     """A server with addresses and a jail, and no vsftpd yet."""
     made = Host(tmp_path)
-    monkeypatch.setattr(_about, "examine", lambda: [])
+    monkeypatch.setattr(_about, "examine", lambda live: [])
     monkeypatch.setattr(_about, "addresses", lambda: ADDRESSES)
-    monkeypatch.setattr(_about, "find_instances", lambda run: made.instances)
+    monkeypatch.setattr(_live, "find_instances", lambda run: made.instances)
+    monkeypatch.setattr(_live, "apply_verb", lambda run: "reload")
     monkeypatch.setattr(
-        _about, "find_sftp", lambda: Jails("/etc/ssh/sshd_config", config.parse(made.jail), Accounts({}, {}, {}))
+        _live, "find_sftp", lambda verb: Jails("/etc/ssh/sshd_config", config.parse(made.jail), Accounts({}, {}, {}))
     )
     monkeypatch.setattr(_about, "effective", lambda name, path: made.effective)
-    monkeypatch.setattr(_about, "ssh_ports", lambda run: {2222, 22})
+    monkeypatch.setattr(_live, "ssh_ports", lambda run: {2222, 22})
     monkeypatch.setattr(_about, "host_keys", lambda run: [KEY])
     monkeypatch.setattr(_about.socket, "gethostname", lambda: "web1")
     monkeypatch.setattr(_about.socket, "getfqdn", lambda: "web1.example.net")
@@ -132,9 +135,10 @@ def test_a_whole_server(host: Host) -> None:
 
 def test_it_survives_json(host: Host) -> None:
     host.tls()
+    host.remote = "ftpcontrol", ("shop", "desk")
     for found in (host.about(), Host.about(host)):
         assert About.of(json.loads(json.dumps({**found.facts(), "more": 1}))) == found
-    host.instances, host.jail, host.users = [], "", []
+    host.instances, host.jail, host.users, host.remote = [], "", [], None
     assert About.of(json.loads(json.dumps(host.about().facts()))) == host.about()
 
 
@@ -245,17 +249,36 @@ def test_a_certificate_that_cannot_be_read_is_named(host: Host) -> None:
 def test_a_part_that_cannot_be_read_takes_no_other_with_it(
     host: Host, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    def refuses(*_arguments: object) -> None:
+    def refuses(*_arguments: object, **_options: object) -> None:
         raise SecureFtpError("it", found="gone")
 
     host.tls()
-    monkeypatch.setattr(_about, name, refuses)
+    monkeypatch.setattr(_about if hasattr(_about, name) else _live, name, refuses)
     assert host.about().users.total == 2
 
 
 def test_an_instance_whose_file_cannot_be_read_is_left_to_the_check(host: Host) -> None:
     host.instances.append(Instance("vsftpd", "/etc/vsftpd.conf", options=None, problem="gone"))
     assert host.about().ftps == ()
+
+
+def test_remote_control_is_in_it_with_the_ports_of_sshd(host: Host) -> None:
+    assert host.about().remote is None
+    host.remote = "ftpcontrol", ("shop",)
+    assert host.about().remote == Remote("ftpcontrol", ("shop",), (22, 2222))
+    host.jail = ""
+    assert host.about().remote == Remote("ftpcontrol", ("shop",), (22, 2222)), "without users of SFTP too"
+
+
+def test_what_the_check_has_read_is_not_read_again(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    for name in ("find_instances", "find_sftp", "ssh_ports"):
+        read = getattr(_live, name)
+        monkeypatch.setattr(_live, name, lambda *run, _n=name, _r=read, **verb: (asked.append(_n), _r(*run, **verb))[1])
+    monkeypatch.setattr(_about, "examine", lambda live: [live.instances, live.sftp, live.ssh_ports][3:])
+    host.remote = "ftpcontrol", ("shop",)
+    host.about()
+    assert sorted(asked) == ["find_instances", "find_sftp", "ssh_ports"]
 
 
 # --- users ------------------------------------------------------------------------------------------------------------

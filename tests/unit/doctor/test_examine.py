@@ -15,6 +15,7 @@ import pytest
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import NotPermitted, SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import listed
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor import examine as _doctor
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor import live as _live
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.examine import (
     examine,
     examined,
@@ -123,8 +124,8 @@ def test_only_root_may_examine(monkeypatch):
 
 def test_a_host_that_serves_nothing(monkeypatch):
     monkeypatch.setattr(_doctor.os, "geteuid", lambda: 0)
-    monkeypatch.setattr(_doctor, "find_instances", lambda run: [])
-    monkeypatch.setattr(_doctor, "find_sftp", lambda **_verb: Sftp("/etc/ssh/sshd_config", [], Accounts({}, {}, {})))
+    monkeypatch.setattr(_live, "find_instances", lambda run: [])
+    monkeypatch.setattr(_live, "find_sftp", lambda **_verb: Sftp("/etc/ssh/sshd_config", [], Accounts({}, {}, {})))
     assert [finding.subject for finding in examine()] == ["server-missing"]
 
 
@@ -133,8 +134,8 @@ def test_a_configuration_that_cannot_be_read_at_all(monkeypatch):
         raise SecureFtpError("/etc/ssh/sshd_config", found="cannot read it: Input/output error")
 
     monkeypatch.setattr(_doctor.os, "geteuid", lambda: 0)
-    monkeypatch.setattr(_doctor, "find_instances", lambda run: [])
-    monkeypatch.setattr(_doctor, "find_sftp", refuse)
+    monkeypatch.setattr(_live, "find_instances", lambda run: [])
+    monkeypatch.setattr(_live, "find_sftp", refuse)
     assert "Input/output error" in next(one.what for one in examine() if one.subject == "not-examined")
 
 

@@ -15,6 +15,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.server i
     Certificate,
     Example,
     Ftps,
+    Remote,
     Sftp,
     Users,
 )
@@ -91,6 +92,21 @@ def test_the_whole_text() -> None:
         ' Logon Type "Ask for password"',
         "  Check         no problem found",
     ]
+
+
+def test_remote_control_has_a_row_where_it_is_set_up() -> None:
+    server = replace(SERVER, remote=Remote("ftpcontrol", ("shop", "desk"), (22, 2222)))
+    at = lines(server).index("  Check         no problem found")
+    assert lines(server)[at - 1] == (
+        "  Remote        ftpcontrol@192.0.2.10, port 22, for shop, desk; clients to install:"
+        " https://github.com/secure-ftp/server/blob/main/docs/remote-control.md#clients"
+    )
+    assert json.loads(json.dumps(as_json(server)))["remote"] == {
+        "user": "ftpcontrol",
+        "clients": ["shop", "desk"],
+        "ports": [22, 2222],
+    }
+    assert as_json(SERVER)["remote"] is None
 
 
 def test_check_mode_says_that_nothing_has_changed() -> None:

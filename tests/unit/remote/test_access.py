@@ -14,6 +14,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._remote import a
 from ansible_collections.secure_ftp.server.plugins.module_utils._remote import grant as _control_host
 from ansible_collections.secure_ftp.server.plugins.module_utils._remote.access import (
     Client,
+    access_here,
     clients_from_options,
     keys_text,
     sshd_problems,
@@ -93,6 +94,15 @@ def test_sudo_grants_whole_lines_without_wildcards():
     grant = "ftpcontrol ALL=(root) NOPASSWD: NOSETENV: /usr/local/sbin/ftp-users remote --client\\="
     assert rules == [f"{grant}shop", f"{grant}till.2"]
     assert "*" not in "".join(rules) and 'env_keep = "SSH_CONNECTION SSH_ORIGINAL_COMMAND ' in text
+
+
+def test_who_has_access_is_read_from_the_same_file(tmp_path):
+    path = tmp_path / "sudoers"
+    assert access_here(str(path)) is None
+    path.write_text(sudoers_text("ftpcontrol", [SHOP, Client("till.2", OTHER, program="/opt/a/ftp-users")]))
+    assert access_here(str(path)) == ("ftpcontrol", ("shop", "till.2"))
+    path.write_text("# nobody\n")
+    assert access_here(str(path)) is None
 
 
 LISTING = """Matching Defaults entries for ftpcontrol on host:
