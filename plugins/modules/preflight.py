@@ -77,6 +77,11 @@ options:
     type: list
     elements: str
     default: []
+  as_data:
+    description:
+      - Also return the problems as data, in RV(problems). Ansible prints them with the message, so each is read twice.
+    type: bool
+    default: false
 extends_documentation_fragment:
   - secure_ftp.server.attributes.read_only
 """
@@ -101,14 +106,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 problems:
-  description: The problems, one by one. The module fails if there are any.
-  returned: always
-  type: list
-  elements: str
-  sample: ["vsftpd_port: 22 is the port of SSH on this host; choose another"]
-details:
-  description: The same problems as data.
-  returned: always
+  description: The problems as data. The module fails if there are any, and its message lists them.
+  returned: if O(as_data) is true
   type: list
   elements: dict
   contains:
@@ -116,7 +115,7 @@ details:
       description: The variable, file or user.
       type: str
     expected:
-      description: The expected value; empty if RV(details[].found) says everything.
+      description: The expected value; empty if RV(problems[].found) says everything.
       type: str
     found:
       description: The present value.
@@ -126,7 +125,7 @@ details:
       type: str
 ssh_ports:
   description: The ports that SSH uses on the host.
-  returned: always
+  returned: success
   type: list
   elements: int
   sample: [22]
@@ -190,16 +189,13 @@ def check(module: AnsibleModule) -> dict[str, Any]:
         for name, why in module.params["unresolved"].items()
     ]
     warn(module, warnings(settings, users, host))
-    told = {
-        "problems": [str(problem) for problem in found],
-        "details": [asdict(problem) for problem in found],
-        "ssh_ports": ssh_ports,
-    }
+    data = {"problems": [asdict(problem) for problem in found]} if module.params["as_data"] else {}
     if found:
-        module.fail_json(msg=message(found), **told)
+        module.fail_json(msg=message(found), **data)
     return {
         "changed": False,
-        **told,
+        **data,
+        "ssh_ports": ssh_ports,
         "installed": installed(module.params["packages"]),
         "units": {name: state._asdict() for name, state in states(module.params["units"]).items()},
     }
@@ -219,6 +215,7 @@ def main() -> None:
                 "login_user": {"type": "str", "default": ""},
                 "defined": {"type": "list", "elements": "str", "default": []},
                 "missing_collections": {"type": "list", "elements": "str", "default": []},
+                "as_data": {"type": "bool", "default": False},
             },
         },
         check,

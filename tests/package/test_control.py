@@ -126,9 +126,9 @@ def every_playbook_and_a_module_are_found(installed: Stranger) -> None:
 
 def the_check_before_a_run_misses_nothing_on_this_control_machine(installed: Stranger) -> None:
     """``ok`` on a host that has a supported release; in any case not a word of a missing collection."""
-    task = {f"{NAME}.preflight": {"roles": ["firewall"]}, "ignore_errors": True}
+    task = {f"{NAME}.preflight": {"roles": ["firewall"], "as_data": True}, "ignore_errors": True}
     azure = {**task, "vars": {"firewall_backend": "azure_nsg"}, "register": "azure"}
-    subjects = "found.details | default([{'subject': found.msg}]) | map(attribute='subject')"
+    subjects = "found.problems | default([{'subject': found.msg}]) | map(attribute='subject')"
     play = {
         "hosts": "localhost",
         "connection": "local",
