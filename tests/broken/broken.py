@@ -29,6 +29,7 @@ SFTP_PLAN, SFTP_APPLY, SFTP_REFUSALS, SFTP_LOCKS = (
 )
 PROCESSES, HOST_SESSIONS = (f"{LIBRARY}/_host/{name}.py" for name in ("processes", "sessions"))
 DIRECTORIES, MOUNTS, ACCOUNTS = (f"{LIBRARY}/_host/{name}.py" for name in ("directories", "mounts", "accounts"))
+WALKING, MOVING = (f"{LIBRARY}/_host/{name}.py" for name in ("walking", "moving"))
 AUDIT, TRANSACTION, JOURNAL, BY_MODULE, REPAIR = (
     f"{LIBRARY}/_manage/{name}.py" for name in ("audit", "transaction", "journal", "by_module", "repair")
 )
@@ -546,10 +547,38 @@ WAYS = (
     ),
     Broken(
         "removal: a moved directory leads elsewhere",
-        DIRECTORIES,
-        "if _identity(fd) != levels[-1][0]:",
+        WALKING,
+        "if identity(self.fd) != self._way[-1]:",
         "if False:",
         "unit/host/test_directories.py::test_a_directory_that_is_moved_while_it_is_handed_over_leads_nowhere",
+    ),
+    Broken(
+        "moving: a file whose name is taken is dropped",
+        MOVING,
+        "                if not _same(self._at.fd, name, found, parent, free, there):\n                    continue\n",
+        "                pass\n",
+        "unit/host/test_moving.py::test_directories_are_merged_and_nothing_is_overwritten[rename]",
+    ),
+    Broken(
+        "moving: a file of somebody else changes its owner",
+        MOVING,
+        "return found.st_nlink > 1 and",
+        "return False and",
+        "unit/host/test_moving.py::test_a_file_with_a_name_elsewhere_is_copied[rename]",
+    ),
+    Broken(
+        "moving: half a copy of a killed run stays",
+        MOVING,
+        "            self._clear(new)\n",
+        "",
+        "unit/host/test_moving.py::test_what_a_killed_copy_left_is_finished[rename]",
+    ),
+    Broken(
+        "moving: the user can exchange files meanwhile",
+        MOVING,
+        "                close_home(*os.path.split(path))\n",
+        "                pass\n",
+        "unit/host/test_moving.py::test_it_is_closed_while_it_is_moved_and_sessions_end_first[rename]",
     ),
     Broken(
         "removal: links are followed when a home is handed over",

@@ -20,8 +20,8 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._host.files impo
     not_durable,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.mounts import mount_id, refuse_mounts
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.walking import OPEN, walk
 
-_OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _MAX_LINKS = 40
 _ATTEMPTS = 20
 _FORMER_OWNER = "trusted.ftp_former_owner"
@@ -82,7 +82,7 @@ def _flush(parent: int, names: Iterable[str], path: str) -> None:
     """
     for name in names:
         try:
-            fd = os.open(name, _OPEN, dir_fd=parent)
+            fd = os.open(name, OPEN, dir_fd=parent)
         except FileNotFoundError:
             continue  # another program has removed it
         except OSError as error:
@@ -123,7 +123,7 @@ def remove_home(root: str, name: str, check_mode: bool = False) -> bool:
 
 def _delete(parent: int, name: str, path: str) -> None:
     """Delete directory ``name``, with files that are added to it meanwhile, unless new ones keep coming."""
-    home = os.open(name, _OPEN, dir_fd=parent)
+    home = os.open(name, OPEN, dir_fd=parent)
     try:
         # Give it to root first: a session that is still open could otherwise write to it.
         os.fchown(home, 0, 0)
@@ -185,7 +185,7 @@ def close_homes(root: str, names: Iterable[str]) -> list[str]:
 def _remember_owner(parent: int, name: str) -> None:
     """Record the owner of this home; do nothing if the file system cannot, or if it is not a directory."""
     with contextlib.suppress(OSError):
-        fd = os.open(name, _OPEN, dir_fd=parent)
+        fd = os.open(name, OPEN, dir_fd=parent)
         try:
             owner = os.fstat(fd).st_uid
             if owner != 0:
@@ -249,52 +249,16 @@ def hand_over(root: str, name: str, former: int, uid: int, gid: int) -> int:
     with open_directory(path) as home:
         if home is None:
             return 0
-        fd = os.dup(home)
-        # Names still to be looked at on each level; going back through "..", one descriptor is enough for any depth.
-        mount, levels = mount_id(home), [(_identity(home), os.listdir(home))]
         try:
-            while levels:
-                if not levels[-1][1]:
-                    levels.pop()
-                    if levels:
-                        fd = _moved(fd, "..")
-                        if _identity(fd) != levels[-1][0]:
-                            raise SecureFtpError(
-                                path, found="a directory was moved while it was handed over", remedy="try again"
-                            )
-                    continue
-                entry = levels[-1][1].pop()
-                found = os.stat(entry, dir_fd=fd, follow_symlinks=False)
+            for fd, entry, found in walk(home, path):
                 if found.st_uid == former:
                     os.chown(entry, uid, gid, dir_fd=fd, follow_symlinks=False)
                     done += 1
-                if stat.S_ISDIR(found.st_mode):
-                    child = os.open(entry, _OPEN, dir_fd=fd)
-                    if mount_id(child) != mount:
-                        os.close(child)
-                        continue
-                    os.close(fd)
-                    fd = child
-                    levels.append((_identity(fd), os.listdir(fd)))
             with contextlib.suppress(OSError):
                 os.removexattr(home, _FORMER_OWNER)
         except OSError as error:
             raise file_error(path, "hand over", error, "the rest stays closed; try again") from error
-        finally:
-            os.close(fd)
     return done
-
-
-def _identity(fd: int) -> tuple[int, int]:
-    found = os.fstat(fd)
-    return found.st_dev, found.st_ino
-
-
-def _moved(fd: int, name: str) -> int:
-    """Return a descriptor of the directory ``name`` in ``fd``, and close ``fd``."""
-    there = os.open(name, _OPEN, dir_fd=fd)
-    os.close(fd)
-    return there
 
 
 def absolute(path: str) -> str:
@@ -314,21 +278,21 @@ def _one_component(name: str) -> str:
 @contextlib.contextmanager
 def open_directory(path: str, create: bool = False) -> Iterator[int | None]:
     """Open a directory component by component; None when a component is missing and not to be created."""
-    fd: int | None = os.open("/", _OPEN)
+    fd: int | None = os.open("/", OPEN)
     links = 0
     todo = [part for part in path.split("/") if part]
     try:
         while todo and fd is not None:
             part = todo.pop(0)
             try:
-                child = os.open(part, _OPEN, dir_fd=fd)
+                child = os.open(part, OPEN, dir_fd=fd)
             except FileNotFoundError:
                 if not create:
                     os.close(fd)
                     fd = None
                     break
                 os.mkdir(part, 0o755, dir_fd=fd)
-                child = os.open(part, _OPEN, dir_fd=fd)
+                child = os.open(part, OPEN, dir_fd=fd)
                 os.fchmod(child, 0o755)
                 flush_opened(child, path)
                 flush_opened(fd, path)
@@ -338,7 +302,7 @@ def open_directory(path: str, create: bool = False) -> Iterator[int | None]:
                 links += 1
                 target = _trusted_link(fd, part, path, links)
                 todo = [piece for piece in target.split("/") if piece] + todo
-                child = os.open("/", _OPEN) if target.startswith("/") else os.dup(fd)
+                child = os.open("/", OPEN) if target.startswith("/") else os.dup(fd)
             os.close(fd)
             fd = child
         yield fd
@@ -386,7 +350,7 @@ def _ensure_entry(
                 return False
             if check_mode:
                 return True
-        fd = os.open(name, _OPEN, dir_fd=parent)
+        fd = os.open(name, OPEN, dir_fd=parent)
         try:
             found = os.fstat(fd)
             if (found.st_uid, found.st_gid) != (uid, gid):
@@ -436,7 +400,7 @@ def _empty(top: int, path: str) -> None:
         with contextlib.suppress(FileNotFoundError):
             if not _remove_plain(top, name):
                 continue
-            child = os.open(name, _OPEN, dir_fd=top)
+            child = os.open(name, OPEN, dir_fd=top)
             try:
                 if mount_id(child) != mount:
                     raise _mounted_meanwhile(os.path.join(path, name))

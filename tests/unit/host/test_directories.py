@@ -281,7 +281,7 @@ def test_a_directory_that_is_moved_while_it_is_handed_over_leads_nowhere(
         return names
 
     monkeypatch.setattr(directories.os, "listdir", listdir)
-    with pytest.raises(SecureFtpError, match="moved while it was handed over"):
+    with pytest.raises(SecureFtpError, match="moved meanwhile"):
         directories.hand_over(str(root), "robin", 4001, 4002, 4002)
     assert (outside / "a").stat().st_uid == 4001
 
