@@ -351,7 +351,7 @@ WAYS = (
     ),
     Broken(
         "takeover: a role alone takes over what it finds",
-        "roles/vsftpd/tasks/main.yml",
+        "roles/vsftpd/tasks/checks.yml",
         '    configurations: "{{ __vsftpd_wanted }}"\n',
         "",
         "unit/preflight/test_variables.py::test_a_role_alone_looks_at_what_is_there_before_it_changes_anything",

@@ -25,9 +25,9 @@ VSFTPD = ROLES / "vsftpd"
 TASKS = yaml.safe_load((VSFTPD / "tasks/main.yml").read_text())
 
 
-def place(module: str, word: str) -> int:
-    """Where in the role the task with ``word`` in what it gives ``module`` stands."""
-    (found,) = [number for number, task in enumerate(TASKS) if word in str(task.get(f"ansible.builtin.{module}", ""))]
+def place(module: str, word: str, tasks: list[dict[str, Any]] = TASKS) -> int:
+    """Where in ``tasks`` the task with ``word`` in what it gives ``module`` stands."""
+    (found,) = [number for number, task in enumerate(tasks) if word in str(task.get(f"ansible.builtin.{module}", ""))]
     return found
 
 
@@ -37,10 +37,11 @@ def variables(role: str) -> dict[str, Any]:
 
 
 def test_the_unit_is_masked_before_the_package_comes_and_until_it_is_configured() -> None:
-    install = place("import_tasks", "packages.yml")
+    install = place("include_tasks", "packages.yml")
     written = next(number for number, task in enumerate(TASKS) if "secure_ftp.server.vsftpd_config" in task)
-    unmasked = place("file", "'{{ item }}', 'state': 'absent'")
-    assert install < written < unmasked
+    assert install < written < place("include_tasks", "units.yml")
+    units = yaml.safe_load((VSFTPD / "tasks/units.yml").read_text())
+    unmasked = place("file", "'{{ item }}', 'state': 'absent'", units)
     assert variables("vsftpd")["__vsftpd_packages_first"] == {"vsftpd": "mask.yml"}
     assert variables("vsftpd")["__vsftpd_packages_policy_rc_d"] == 101
     masking = yaml.safe_load((VSFTPD / "tasks/mask.yml").read_text())
@@ -52,12 +53,12 @@ def test_the_unit_is_masked_before_the_package_comes_and_until_it_is_configured(
     }
     assert "remote_src" in masking[-2]["ansible.builtin.copy"], "a unit of somebody else leaves a copy"
     assert "__vsftpd_mask_mark" in str(masking[1]), "the mark is made first and removed last"
-    assert TASKS[unmasked]["loop"] == ["{{ __vsftpd_mask }}", "{{ __vsftpd_mask_mark }}"]
+    assert units[unmasked]["loop"] == ["{{ __vsftpd_mask }}", "{{ __vsftpd_mask_mark }}"]
 
 
 def test_packages_are_installed_in_one_place_and_what_has_to_come_first_does() -> None:
     """tests/takeover and Molecule run it; here is that no role has a second way."""
-    tasks = yaml.safe_load((VSFTPD / "tasks/packages_missing.yml").read_text())
+    tasks = yaml.safe_load((VSFTPD / "tasks/packages.yml").read_text())
     first, install = (
         next(number for number, task in enumerate(tasks) if module in task)
         for module in ("ansible.builtin.include_tasks", "ansible.builtin.apt")
@@ -67,12 +68,14 @@ def test_packages_are_installed_in_one_place_and_what_has_to_come_first_does() -
     used = set()
     for path in ROLES.glob("*/tasks/*.yml"):
         role, text = path.parts[-3], path.read_text()
-        if path != VSFTPD / "tasks/packages_missing.yml":
+        if path != VSFTPD / "tasks/packages.yml":
             found = "ansible.builtin.apt:" in text
             assert "dpkg-query" not in text and found == (path.name == "ufw_install.yml"), path
         if "tasks: packages.yml" in text or "tasks/packages.yml" in text:
             used.add(role)
-            assert variables(role)[f"__{role}_packages"], role
+            assert variables(role)[f"__{role}_packages"] and f"when: __{role}_missing" in text.replace(
+                "remote_control_clients | length > 0 and ", ""
+            ), role
     assert used == {"vsftpd", "pam_userdb", "sshd_chroot", "remote_control"}
 
 
@@ -81,7 +84,7 @@ LOOKS = {
     "preflight", "set_fact", "setup", "sshd_probe", "stat", "wait_for_connection",
 }  # fmt: skip
 """Modules that change nothing."""
-FOLLOW = {"mask.yml", "packages_missing.yml", "ufw_install.yml", "ufw_show.yml", "ufw_apply.yml", "ufw_confirm.yml"}
+FOLLOW = {"mask.yml", "packages.yml", "ufw_install.yml", "ufw_show.yml", "ufw_apply.yml", "ufw_confirm.yml"}
 """Tasks for which server_info has another sign: a package was missing, or the plan of the firewall is pending."""
 
 
@@ -115,7 +118,8 @@ def test_every_task_that_changes_something_tells_the_summary() -> None:
 
 
 def test_the_log_is_rotated_by_its_size_and_holds_no_commands() -> None:
-    timer = TASKS[place("systemd_service", "__vsftpd_timer")]["ansible.builtin.systemd_service"]
+    units = yaml.safe_load((VSFTPD / "tasks/units.yml").read_text())
+    timer = units[place("systemd_service", "__vsftpd_timer", units)]["ansible.builtin.systemd_service"]
     assert timer["enabled"] is True and variables("vsftpd")["__vsftpd_timer"] == "secure-ftp-logrotate.timer"
     places = next(task for task in TASKS if task.get("register") == "__vsftpd_places")
     assert "__vsftpd_log_files" in places["secure_ftp.server.system_files"]["files"]
@@ -129,6 +133,7 @@ def templated(expression: str, **variables: Any) -> str:
     """What Ansible makes of ``expression``."""
     environment = jinja2.Environment(autoescape=False)
     environment.filters.update(FilterModule().filters())
+    environment.filters["bool"] = bool
     return environment.from_string(expression).render(**variables)
 
 
@@ -153,10 +158,13 @@ def test_both_protocols_are_one_task_unless_tags_leave_a_role_out(run: list[str]
     assert said.strip() == str(one)
     roles = [role["role"].rpartition(".")[2] for role in play["roles"]]
     assert roles.index("sshd_chroot") < roles.index("pam_userdb")
-    for role, module, alone in (("pam_userdb", "ftp_users", False), ("sshd_chroot", "sftp_users", True)):
-        tasks = yaml.safe_load((ROOT / f"roles/{role}/tasks/main.yml").read_text())
-        (task,) = [task for task in tasks if f"secure_ftp.server.{module}" in task]
-        assert (task.get("when") == "not __users_in_one_task | default(false) | bool") is alone
+    tasks = yaml.safe_load((ROOT / "roles/pam_userdb/tasks/main.yml").read_text())
+    assert [task.get("when") for task in tasks if "secure_ftp.server.ftp_users" in task] == [None]
+    last = yaml.safe_load((ROOT / "roles/sshd_chroot/tasks/main.yml").read_text())[-1]["ansible.builtin.import_tasks"]
+    assert templated(last, __users_in_one_task=one).strip() == (
+        "../../vsftpd/tasks/nothing.yml" if one else "users.yml"
+    )
+    assert templated(last).strip() == "users.yml", "the role alone"
 
 
 @pytest.mark.parametrize(
@@ -182,13 +190,22 @@ def test_the_users_of_a_server_are_one_task_and_a_tag_of_one_role_is_its_protoco
 
 
 @pytest.mark.parametrize("role", sorted(path.name for path in ROLES.iterdir()))
+def test_a_role_makes_its_checks_first_unless_the_play_has_made_them(role: str) -> None:
+    """The file is chosen when the play is read: what is not needed is not on the screen of every run."""
+    first = yaml.safe_load((ROLES / role / "tasks/main.yml").read_text())[0]["ansible.builtin.import_tasks"]
+    assert templated(first) == "checks.yml"
+    nothing = ROLES / role / "tasks" / templated(first, __preflight_done=True)
+    assert yaml.safe_load(nothing.read_text()) == [{"name": "Nothing", "block": []}]
+
+
+@pytest.mark.parametrize("role", sorted(path.name for path in ROLES.iterdir()))
 def test_a_role_gathers_every_fact_that_it_reads(role: str) -> None:
     """A play of somebody else may say gather_facts: false, or gather less."""
     files = [path for path in (ROLES / role).rglob("*") if path.suffix in (".yml", ".j2")]
     text = "".join(path.read_text() for path in files)
     wanted = set(re.findall(r"ansible_facts(?:\.|\[')(\w+)", text))
     wanted |= {"distribution"} if "ansible_facts | secure_ftp.server.release" in text else set()
-    tasks = yaml.safe_load((ROLES / role / "tasks/main.yml").read_text())
+    tasks = yaml.safe_load((ROLES / role / "tasks/checks.yml").read_text())
     gathering = [(number, task) for number, task in enumerate(tasks) if "ansible.builtin.setup" in task]
     assert bool(gathering) == bool(wanted)
     for number, task in gathering:
