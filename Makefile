@@ -6,6 +6,8 @@ PYTHON := $(VENV)/bin/python
 AZURE := .work/azure/venv
 RIG := tests/containers/rig
 export CONTAINERS_CONF := $(CURDIR)/tests/containers/containers.conf
+# Hundreds of programs of .venv start in a test run. Where they may not keep what they compile, each takes twice as long.
+unexport PYTHONDONTWRITEBYTECODE
 PLATFORM ?= debian12
 
 .PHONY: help venv rig demo demo-info demo-down test lint sanity unit unit-oldest unit-newest unit-all lock cores cores-oldest platforms package build bundle docs release reliability \
