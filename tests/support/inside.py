@@ -25,6 +25,11 @@ def command(name: str, *words: str) -> list[str]:
     return ["nsenter", f"--target={pid}", *namespaces, "env", "-i", *ENVIRONMENT, *words]
 
 
+def path(name: str, there: str) -> str:
+    """The path by which a program here opens ``there`` of the container ``name``."""
+    return f"/proc/{(PIDS / name).read_text(encoding='ascii').strip()}/root{there}"
+
+
 def run(name: str, *words: str, stdin: str | None = None, timeout: float = 180) -> subprocess.CompletedProcess[str]:
     """Run ``words`` in ``name``; the caller judges the result."""
     return subprocess.run(

@@ -2,23 +2,28 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the client host does with ftplib, Paramiko and plain sockets: one JSON request in, one JSON answer out.
 
-    echo '{"scenario": "ftps_cycle", "host": ...}' | python3 scenarios.py
+    echo '{"scenario": "ftps_cycle", "host": ...}' | python3 scenarios.py      # one, and its answer
+    python3 scenarios.py SOCKET                                                # one a connection, until stdin ends
 
 Each function is one scenario; it reports what happened and judges nothing. Runs beside ``ftps.py`` and
-``ssh.py``; passwords arrive on standard input and stay out of the process list.
+``ssh.py``; passwords stay out of the process list.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ftplib
 import hashlib
 import io
 import json
 import os
+import select
 import socket
+import socketserver
 import ssl
 import sys
 import time
+import traceback
 from concurrent.futures import ThreadPoolExecutor
 
 import ftps
@@ -440,20 +445,54 @@ def certificate(host, ca_file, port=990, implicit=True):
         ftp.close()
 
 
-def main():
-    """Answer the request on standard input."""
-    request = json.load(sys.stdin)
+def answer(request):
+    """Run one scenario: {"answer": ...}, or {"error": ...} where a server or the network has refused something."""
     scenario = globals()[request.pop("scenario")]
     try:
-        answer = {"answer": scenario(**request)}
+        return {"answer": scenario(**request)}
     except (ftplib.Error, ssl.SSLError, OSError, EOFError) as error:
-        answer = {"error": f"{type(error).__name__}: {error}"}
-    json.dump(answer, sys.stdout)
+        return {"error": f"{type(error).__name__}: {error}"}
+
+
+class _Caller(socketserver.StreamRequestHandler):
+    """Answers one request, in a process of its own."""
+
+    def handle(self):
+        try:
+            answered = answer(json.load(self.rfile))
+        except Exception:
+            answered = {"crash": traceback.format_exc()}
+        self.wfile.write(json.dumps(answered).encode())
+
+
+class _Server(socketserver.ForkingMixIn, socketserver.UnixStreamServer):
+    """Forks for each request: what Python and Paramiko import, which takes longer than most scenarios, is there."""
+
+    max_children = 200
+    request_queue_size = 200
+
+    def service_actions(self):
+        super().service_actions()
+        if select.select([sys.stdin], [], [], 0)[0]:  # whoever started this is gone
+            os._exit(0)
+
+
+def serve(path):
+    """Answer requests at the socket ``path`` until standard input ends."""
+    import ssh  # noqa: F401  # pylint: disable=unused-import
+
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+    with _Server(path, _Caller) as server:
+        print("ready", flush=True)
+        server.serve_forever(poll_interval=2)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        serve(sys.argv[1])
+    json.dump(answer(json.load(sys.stdin)), sys.stdout)
     sys.stdout.flush()
     # A thread of Paramiko that outlives its connection crashes the interpreter when it is taken down: seen once in
     # thousands of runs as "malloc_consolidate(): unaligned fastbin chunk detected".
     os._exit(0)
-
-
-if __name__ == "__main__":
-    main()

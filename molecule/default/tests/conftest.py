@@ -11,10 +11,12 @@ containers' network; only looking at a server's state goes through the container
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import re
 import shlex
+import socket
 import subprocess
 import sys
 import time
@@ -22,7 +24,7 @@ import zlib
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any, Callable, Iterator
 
 import pytest
 from testinfra.backend.base import CommandResult
@@ -131,10 +133,25 @@ class Client:
 
     def try_(self, scenario: str, **request) -> dict:
         """Run one scenario and return {"answer": ...} or {"error": ...}."""
-        scenarios = f"{CLIENT_DIRECTORY}/scenarios.py"
-        result = inside.run(self.name, "python3", scenarios, stdin=json.dumps({"scenario": scenario, **request}))
-        assert result.returncode == 0, f"{scenario}: {result.stderr.strip()}"
-        return json.loads(result.stdout)
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(180)
+            connection.connect(inside.path(self.name, f"{CLIENT_DIRECTORY}/socket"))
+            connection.sendall(json.dumps({"scenario": scenario, **request}).encode())
+            connection.shutdown(socket.SHUT_WR)
+            answer = json.loads(b"".join(iter(lambda: connection.recv(1 << 16), b"")))
+        assert "crash" not in answer, f"{scenario}: {answer['crash']}"
+        return answer
+
+    @contextlib.contextmanager
+    def answering(self) -> Iterator[None]:
+        """Have scenarios.py wait for requests."""
+        words = ("python3", f"{CLIENT_DIRECTORY}/scenarios.py", f"{CLIENT_DIRECTORY}/socket")
+        process = subprocess.Popen(
+            inside.command(self.name, *words), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        assert process.stdout.readline() == "ready\n"
+        yield
+        process.communicate(timeout=60)
 
 
 class Namespaces(LocalBackend):
@@ -390,7 +407,7 @@ def pytest_xdist_make_scheduler(config, log):
 
 
 @pytest.fixture(scope="session")
-def client() -> Client:
+def client() -> Iterator[Client]:
     """The client host, with the scenarios, the key and a 50 MB random file in place."""
     client = Client(CLIENT_NAME)
     client.sh(f"mkdir -p {CLIENT_DIRECTORY} && test -s {BIG_FILE} || head -c 50000000 /dev/urandom >{BIG_FILE}")
@@ -403,7 +420,8 @@ def client() -> Client:
         client.sh(f"rm -rf {CLIENT_DIRECTORY}/{name}")
         _podman("cp", str(ROOT / "clients" / name), f"{CLIENT_NAME}:{CLIENT_DIRECTORY}/{name}")
     client.sh(f"cd {CLIENT_DIRECTORY}; chown root:root key control elsewhere; chmod 600 key control elsewhere")
-    return client
+    with client.answering():
+        yield client
 
 
 @pytest.fixture(scope="session")
