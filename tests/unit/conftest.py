@@ -12,14 +12,16 @@ from typing import Callable, Mapping
 import pytest
 from hypothesis import settings
 
+ANOTHER_PYTHON = "SECURE_FTP_ANOTHER_PYTHON"
+"""Set by tests/python/unit: the same tests have run, or will run, on the Python of .venv."""
+
 settings.register_profile("unit", deadline=None)  # a machine that does something else meanwhile is no fault
-settings.load_profile("unit")
+settings.register_profile("another", deadline=None, max_examples=25)  # odd values are looked for by that of .venv
+settings.load_profile("another" if os.environ.get(ANOTHER_PYTHON) else "unit")
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._host import processes
 
 HERE = Path(__file__).resolve().parent
-ANOTHER_PYTHON = "SECURE_FTP_ANOTHER_PYTHON"
-"""Set by tests/python/unit: the same tests have run, or will run, on the Python of .venv."""
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -19,28 +19,67 @@ pytestmark = pytest.mark.skipif(not PLAYBOOK.exists(), reason="playbooks run on 
 SECRET = "-----BEGIN PRIVATE KEY----- c2VjcmV0"
 
 
-def details(tmp_path: Path, task: dict[str, Any], play: dict[str, Any], *arguments: str) -> tuple[list[Any], str]:
-    """What ``preflight`` finds in a play of this machine, as data, and everything that was printed of it."""
-    found, printed = answer_of("preflight", tmp_path, {**task, "as_data": True}, play, *arguments)
-    return found["problems"], printed
+OF_OTHERS = {"vsftpd_port": "{{ undefined }}", "firewall_backend": "x", "pam_userdb_db": "users.db"}
+OF_A_GROUP = {
+    "a_port": "ftp",
+    "vsftpd_port": "{{ a_port }}",
+    "vsftpd_pasv_min_port": "{{ nobody_defines_this }}",
+    "vsftpd_private_key_content": SECRET,
+    "vsftpd_prot": 1,
+    "firewall_confirm_timeout": 30,
+    "ftp_users": [{"name": "batman", "password": "{{ hidden_word }}", "protcols": []}],
+    "hidden_word": "Gotham-City!",
+}
+# One run for many tests: what takes its time is the start of Ansible.
+HANDED_OVER = {
+    "templated": ("preflight", {"as_data": True}, {"hosts": "first"}),
+    "defaults": (
+        "preflight",
+        {"as_data": True},
+        {
+            "roles": [{"role": "secure_ftp.server.sshd_chroot", "tags": ["never"]}],
+            "vars": {"sshd_chroot_keys_directory": "/home/{{ 'sftp' }}/keys"},
+        },
+    ),
+    "a role alone": ("preflight", {"as_data": True, "roles": ["pam_userdb"]}, {"vars": OF_OTHERS}),
+    "no role": ("preflight", {"as_data": True, "roles": []}, {"vars": {**OF_OTHERS, "ftp_users_purge": "maybe"}}),
+    "given": (
+        "preflight",
+        {"as_data": True, "variables": {"vsftpd_implicit_port": 0}},
+        {"vars": {"vsftpd_port": "ftp", "ftp_users": "nobody"}},
+    ),
+    "a message": ("preflight", {"roles": ["vsftpd"]}, {"vars": {"vsftpd_port": "ftp"}}),
+}
+PORT_PLAN = {
+    "in words": (
+        "firewall_plan",
+        {},
+        {"vars": {"firewall_backend": "none", "vsftpd_port": "{{ a_port }}", "a_port": 2121, "vsftpd_listen": "x"}},
+    ),
+    "undefined": (
+        "firewall_plan",
+        {},
+        {"vars": {"firewall_backend": "none", "vsftpd_port": "{{ nobody_defines_this }}"}},
+    ),
+}
+"""By name: a module of the collection, its options, and what else the play has in which it runs."""
 
 
-def answer_of(
-    module: str, tmp_path: Path, task: dict[str, Any], play: dict[str, Any], *arguments: str
-) -> tuple[dict[str, Any], str]:
-    """What ``module`` of the collection returns in a play of this machine, and everything that was printed of it."""
-    answer = tmp_path / "answer.json"
-    report = {"content": "{{ found | to_json }}", "dest": str(answer)}
-    tasks = [
-        {f"secure_ftp.server.{module}": task, "register": "found", "ignore_errors": True},
-        {"ansible.builtin.copy": report},
-    ]
-    host = {"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": tasks, **play}
-    playbook = tmp_path / "play.json"
-    playbook.write_text(json.dumps([host]))
-    (tmp_path / "inventory").write_text(f"localhost ansible_python_interpreter={sys.executable}\n")
+def answers(folder: Path, plays: dict[str, Any], *arguments: str) -> tuple[dict[str, dict[str, Any]], str]:
+    """What each module returns in its play, on this machine, and everything that was printed."""
+    playbook = []
+    for name, (module, options, more) in plays.items():
+        report = {"content": "{{ found | to_json }}", "dest": str(folder / f"{name}.json")}
+        tasks = [
+            {f"secure_ftp.server.{module}": options, "register": "found", "ignore_errors": True},
+            {"ansible.builtin.copy": report},
+        ]
+        playbook.append({"hosts": "second", "gather_facts": False, "tasks": tasks, **more})
+    (folder / "play.json").write_text(json.dumps(playbook))
+    here = f"ansible_connection=local ansible_python_interpreter={sys.executable}"
+    (folder / "inventory").write_text(f"[first]\none {here}\n[second]\ntwo {here}\n")
     done = subprocess.run(
-        [str(PLAYBOOK), "-vvv", "-i", str(tmp_path / "inventory"), str(playbook), *arguments],
+        [str(PLAYBOOK), "-vvv", "-i", str(folder / "inventory"), str(folder / "play.json"), *arguments],
         env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -48,32 +87,29 @@ def answer_of(
         check=False,
     )
     assert done.returncode == 0, done.stdout
-    found: dict[str, Any] = json.loads(answer.read_text())
-    return found, done.stdout
+    return {name: json.loads((folder / f"{name}.json").read_text()) for name in plays}, done.stdout
 
 
-def subjects(found: list[Any]) -> dict[str, Any]:
-    return {problem["subject"]: problem for problem in found}
+@pytest.fixture(scope="module")
+def handed_over(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, dict[str, Any]], str]:
+    folder = tmp_path_factory.mktemp("handed-over")
+    (folder / "group_vars").mkdir()
+    (folder / "group_vars" / "first.json").write_text(json.dumps(OF_A_GROUP))
+    return answers(folder, HANDED_OVER, "-e", "firewall_confirm_timeout=1")
 
 
-def test_everything_is_handed_over_templated_and_what_is_undefined_is_one_problem(tmp_path: Path) -> None:
-    (tmp_path / "group_vars").mkdir()
-    (tmp_path / "group_vars" / "all.json").write_text(
-        json.dumps(
-            {
-                "a_port": "ftp",
-                "vsftpd_port": "{{ a_port }}",
-                "vsftpd_pasv_min_port": "{{ nobody_defines_this }}",
-                "vsftpd_private_key_content": SECRET,
-                "vsftpd_prot": 1,
-                "firewall_confirm_timeout": 30,
-                "ftp_users": [{"name": "batman", "password": "{{ hidden_word }}", "protcols": []}],
-                "hidden_word": "Gotham-City!",
-            }
-        )
-    )
-    found, printed = details(tmp_path, {}, {}, "-e", "firewall_confirm_timeout=1")
-    by_subject = subjects(found)
+@pytest.fixture(scope="module")
+def port_plan(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    return answers(tmp_path_factory.mktemp("port-plan"), PORT_PLAN, "-e", "firewall_ssh_port=22")[0]
+
+
+def subjects(found: dict[str, Any]) -> dict[str, Any]:
+    return {problem["subject"]: problem for problem in found["problems"]}
+
+
+def test_everything_is_handed_over_templated_and_what_is_undefined_is_one_problem(handed_over: Any) -> None:
+    found, printed = handed_over
+    by_subject = subjects(found["templated"])
     assert by_subject["vsftpd_port"]["expected"] == "a port from 1 to 65535"
     assert by_subject["vsftpd_port"]["found"] == "'ftp'"
     assert "nobody_defines_this" in by_subject["vsftpd_pasv_min_port"]["found"]
@@ -83,44 +119,36 @@ def test_everything_is_handed_over_templated_and_what_is_undefined_is_one_proble
     assert "Gotham-City!" not in printed and "c2VjcmV0" not in printed
 
 
-def test_the_defaults_of_the_roles_of_a_play_are_handed_over(tmp_path: Path) -> None:
-    role = {"role": "secure_ftp.server.sshd_chroot", "tags": ["never"]}
-    play = {"roles": [role], "vars": {"sshd_chroot_keys_directory": "/home/{{ 'sftp' }}/keys"}}
-    found, _printed = details(tmp_path, {}, play)
-    assert "sshd_chroot_keys_directory" in subjects(found), "it lies in the default of sshd_chroot_directory"
+def test_the_defaults_of_the_roles_of_a_play_are_handed_over(handed_over: Any) -> None:
+    found = subjects(handed_over[0]["defaults"])
+    assert "sshd_chroot_keys_directory" in found, "it lies in the default of sshd_chroot_directory"
 
 
-def test_a_role_alone_is_not_asked_about_the_variables_of_others(tmp_path: Path) -> None:
-    play = {"vars": {"vsftpd_port": "{{ undefined }}", "firewall_backend": "x", "pam_userdb_db": "users.db"}}
-    alone = subjects(details(tmp_path, {"roles": ["pam_userdb"]}, play)[0])
+def test_a_role_alone_is_not_asked_about_the_variables_of_others(handed_over: Any) -> None:
+    alone, nobody = subjects(handed_over[0]["a role alone"]), subjects(handed_over[0]["no role"])
     assert "pam_userdb_db" in alone and not {"vsftpd_port", "firewall_backend"} & set(alone)
-    nobody = subjects(details(tmp_path, {"roles": []}, {"vars": {**play["vars"], "ftp_users_purge": "maybe"}})[0])
     assert "ftp_users_purge" in nobody and not {"pam_userdb_db", "firewall_backend"} & set(nobody)
 
 
-def test_values_that_a_task_gives_are_what_is_looked_at(tmp_path: Path) -> None:
-    play = {"vars": {"vsftpd_port": "ftp", "ftp_users": "nobody"}}
-    found = subjects(details(tmp_path, {"variables": {"vsftpd_implicit_port": 0}}, play)[0])
+def test_values_that_a_task_gives_are_what_is_looked_at(handed_over: Any) -> None:
+    found = subjects(handed_over[0]["given"])
     assert "vsftpd_implicit_port" in found and not {"vsftpd_port", "ftp_users"} & set(found)
 
 
-def test_a_problem_is_in_the_message_alone_unless_it_is_asked_for_as_data(tmp_path: Path) -> None:
+def test_a_problem_is_in_the_message_alone_unless_it_is_asked_for_as_data(handed_over: Any) -> None:
     """Ansible prints everything that a failed task returns."""
-    play = {"vars": {"vsftpd_port": "ftp"}}
-    found, _printed = answer_of("preflight", tmp_path, {"roles": ["vsftpd"]}, play)
+    found = handed_over[0]["a message"]
     said = [name for name, value in found.items() if "a port from 1 to 65535" in str(value)]
     # Since 2.19 a failed task that is registered also has the error as Ansible shows it.
     assert found["failed"] and set(said) <= {"msg", "exception"} and "msg" in said, said
 
 
-def test_the_port_plan_reads_the_variables_of_the_play(tmp_path: Path) -> None:
-    play = {"vars": {"firewall_backend": "none", "vsftpd_port": "{{ a_port }}", "a_port": 2121, "vsftpd_listen": "x"}}
-    answer, _printed = answer_of("firewall_plan", tmp_path, {}, play, "-e", "firewall_ssh_port=22")
+def test_the_port_plan_reads_the_variables_of_the_play(port_plan: Any) -> None:
+    answer = port_plan["in words"]
     assert answer["variables"] == {"firewall_backend": "none", "firewall_ssh_port": "22", "vsftpd_port": 2121}
     assert "allow in tcp 2121 from any (FTPS explicit TLS)" in answer["in_words"]
 
 
-def test_the_port_plan_names_a_variable_without_a_value(tmp_path: Path) -> None:
-    play = {"vars": {"firewall_backend": "none", "vsftpd_port": "{{ nobody_defines_this }}"}}
-    answer, _printed = answer_of("firewall_plan", tmp_path, {}, play)
+def test_the_port_plan_names_a_variable_without_a_value(port_plan: Any) -> None:
+    answer = port_plan["undefined"]
     assert answer["failed"] and answer["msg"].startswith("vsftpd_port: ") and "nobody_defines_this" in answer["msg"]

@@ -44,12 +44,14 @@ def test_the_command_runs_without_ansible_and_without_this_tree(where: Installat
     assert install(where, "_command.main") == []
 
 
+@pytest.mark.once
 def test_check_mode_says_the_same_and_does_nothing(where: Installation, tmp_path: Path) -> None:
     planned = install(where, "_command.main", check_mode=True)
     assert os.listdir(tmp_path) == []
     assert install(where, "_command.main") == planned
 
 
+@pytest.mark.once
 def test_a_new_version_replaces_the_old_one(where: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
     install(where, "_command.main")
     before = versions(where)
@@ -61,6 +63,7 @@ def test_a_new_version_replaces_the_old_one(where: Installation, monkeypatch: py
     assert len(versions(where)) == 1 and versions(where) != before
 
 
+@pytest.mark.once
 def test_what_was_changed_by_hand_is_put_right(where: Installation) -> None:
     install(where, "_command.main")
     (version,) = versions(where)
@@ -71,6 +74,7 @@ def test_what_was_changed_by_hand_is_put_right(where: Installation) -> None:
     subprocess.run([where.command, "--help"], capture_output=True, check=True)
 
 
+@pytest.mark.once
 def test_a_script_in_the_place_of_the_link_is_kept(where: Installation) -> None:
     script = Path(where.link or "")
     script.parent.mkdir()
@@ -83,6 +87,7 @@ def _copies(path: Path) -> list[str]:
     return [copy.read_text() for copy in path.parent.glob(f"{path.name}.*~")]
 
 
+@pytest.mark.once
 def test_a_command_of_somebody_else_is_kept_and_an_older_one_of_ours_is_not(where: Installation) -> None:
     command = Path(where.command)
     command.parent.mkdir(parents=True, exist_ok=True)
@@ -94,6 +99,7 @@ def test_a_command_of_somebody_else_is_kept_and_an_older_one_of_ours_is_not(wher
     assert len(_copies(command)) == 1
 
 
+@pytest.mark.once
 def test_a_directory_in_the_place_of_the_link_is_an_error(where: Installation) -> None:
     Path(where.link or "").mkdir(parents=True)
     with pytest.raises(SecureFtpError, match="found a directory; move it away"):
