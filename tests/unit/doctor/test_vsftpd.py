@@ -136,7 +136,8 @@ def pair(tmp_path_factory):
 
 def make(directory: Path, name: str, *options: str) -> tuple[str, str]:
     certificate, key = f"{directory}/{name}.crt", f"{directory}/{name}.key"
-    command = ["openssl", "req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}", "-keyout", key]
+    kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+    command = ["openssl", "req", *kind, "-nodes", "-subj", f"/CN={name}", "-keyout", key]
     subprocess.run([*command, *options, "-out", certificate], capture_output=True, check=True)
     os.chmod(key, 0o600)
     return certificate, key
@@ -221,7 +222,7 @@ def test_a_damaged_certificate(pair, tmp_path, content):
 
 def test_a_key_with_a_pass_phrase_never_asks_for_it(pair, tmp_path):
     key = str(tmp_path / "locked.key")
-    command = ["openssl", "rsa", "-aes128", "-passout", "pass:secret", "-in", pair[1], "-out", key]
+    command = ["openssl", "pkey", "-aes128", "-passout", "pass:secret", "-in", pair[1], "-out", key]
     subprocess.run(command, capture_output=True, check=True)
     os.chmod(key, 0o600)
     assert subjects(pair[0], key) == ["certificate-unusable"]

@@ -478,7 +478,9 @@ def test_killed_writers_leave_the_old_or_the_new_set(loaded: Callable[..., Path]
     db.chmod(0o640)
     new = {f"user{number}": "new" for number in range(200)}
     rng, outcomes = random.Random(7), set()
-    for _turn in range(60):
+    for turn in range(600):
+        if turn >= 60 and len(outcomes) == 2:
+            break
         state = text(db)
         target = new if state == OLD else OLD
         pid = os.fork()
@@ -486,7 +488,7 @@ def test_killed_writers_leave_the_old_or_the_new_set(loaded: Callable[..., Path]
             with suppress(BaseException):
                 put(db, **target)
             os._exit(0)
-        time.sleep(rng.uniform(0, 0.02))
+        time.sleep(rng.uniform(0, 0.02 * (1 + turn // 60)))  # longer when no writer came to its end so far
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
         after = text(db)
