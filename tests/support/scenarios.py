@@ -400,6 +400,40 @@ def ssh_powers(login, listening_port, socket_path, new_socket_path):
     return ssh.powers(login, listening_port, socket_path, new_socket_path)
 
 
+# Both ----------------------------------------------------------------------------------------------------------
+
+
+def hold(folder, name, protocol, login):
+    """Hold a session open until it ends or the file ``stop`` is there; files named after it tell that. No answer."""
+    os.chdir(folder)
+    try:
+        alive = _session(protocol, login)
+    except Exception:
+        with open(name + ".log", "w") as log:
+            traceback.print_exc(file=log)
+        open(name + ".refused", "w").close()
+        os._exit(0)
+    open(name + ".open", "w").close()
+    try:
+        while not os.path.exists("stop"):
+            alive()
+            time.sleep(0.2)
+    except Exception:
+        open(name + ".ended", "w").close()
+    os._exit(0)
+
+
+def _session(protocol, login):
+    """Log in; return what asks the server for something, and fails when the session has ended."""
+    if protocol == "ftps":
+        return ftps.connect(**login, timeout=60).pwd
+    import ssh
+
+    client = ssh.connect(**login, timeout=60)
+    sftp = client.open_sftp()
+    return lambda: (client, sftp.stat("."))
+
+
 # The network -----------------------------------------------------------------------------------------------------
 
 

@@ -133,14 +133,22 @@ class Client:
 
     def try_(self, scenario: str, **request) -> dict:
         """Run one scenario and return {"answer": ...} or {"error": ...}."""
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(180)
-            connection.connect(inside.path(self.name, f"{CLIENT_DIRECTORY}/socket"))
-            connection.sendall(json.dumps({"scenario": scenario, **request}).encode())
-            connection.shutdown(socket.SHUT_WR)
+        with self._asked(scenario, request) as connection:
             answer = json.loads(b"".join(iter(lambda: connection.recv(1 << 16), b"")))
         assert "crash" not in answer, f"{scenario}: {answer['crash']}"
         return answer
+
+    def start(self, scenario: str, **request) -> None:
+        """Begin one scenario that does not answer."""
+        self._asked(scenario, request).close()
+
+    def _asked(self, scenario: str, request: dict) -> socket.socket:
+        connection = socket.socket(socket.AF_UNIX)
+        connection.settimeout(400)  # a transfer may wait for a run of the playbook
+        connection.connect(inside.path(self.name, f"{CLIENT_DIRECTORY}/socket"))
+        connection.sendall(json.dumps({"scenario": scenario, **request}).encode())
+        connection.shutdown(socket.SHUT_WR)
+        return connection
 
     @contextlib.contextmanager
     def answering(self) -> Iterator[None]:

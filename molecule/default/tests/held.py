@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 from conftest import CLIENT_DIRECTORY, FTPS_ROOT, PASSWORDS, SFTP_JAIL, wait_until
 
@@ -52,39 +50,12 @@ class Sessions:
             for name in names
         }
         self.names = list(self.logins)
-        client.sh(f"""rm -rf {self.folder}; mkdir -p {self.folder}; cd {self.folder}
-cat >hold.py <<'END'
-import json, os, sys, time
-sys.path.insert(0, "..")
-import ftps, ssh
-name, wish = sys.argv[1], json.loads(sys.argv[2])
-try:
-    if wish["protocol"] == "ftps":
-        session = ftps.connect(**wish["login"], timeout=60)
-        alive = session.nlst
-    else:
-        connection = ssh.connect(**wish["login"], timeout=60)
-        session = connection.open_sftp()
-        alive = session.listdir
-except Exception:
-    open(name + ".refused", "w").close()
-    raise
-open(name + ".open", "w").close()
-try:
-    while not os.path.exists("stop"):
-        alive()
-        time.sleep(0.2)
-except Exception:
-    open(name + ".ended", "w").close()
-os._exit(0)
-END
-""")
+        client.sh(f"rm -rf {self.folder}; mkdir -p {self.folder}")
 
     def begin(self, name: str) -> None:
         """Start to log in. Since OpenSSH 9.8 sshd turns away for a while who failed to log in: wait for it to greet."""
         self.client.ask("banner", host=self.server.address)
-        wish = json.dumps(self.logins[name])
-        self.client.sh(f"cd {self.folder}; python3 hold.py {name} '{wish}' >{name}.log 2>&1 &")
+        self.client.start("hold", folder=self.folder, name=name, **self.logins[name])
 
     def open_all(self) -> None:
         for name in self.names:

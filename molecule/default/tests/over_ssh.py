@@ -45,6 +45,7 @@ class OverSsh:
     def __init__(self, server, directory: Path):
         self.server = server
         self.directory = directory
+        self.before = self._state()
         key = Path(f"{KEY_FILE}.pub").read_text(encoding="utf-8")
         server.sh(f"mkdir -p -m 700 /root/.ssh; cat >/root/.ssh/authorized_keys <<'END'\n{key}END")
         self.known_hosts = directory / "known_hosts"
@@ -58,6 +59,11 @@ class OverSsh:
             ),
             encoding="utf-8",
         )
+
+    def _state(self) -> str:
+        """UFW as it is: its words, its files, and what is in the kernel."""
+        kernel = "{ iptables-save; ip6tables-save; } | grep -v '^[#:]'"
+        return self.server.sh(f"ufw status verbose; cat /etc/default/ufw /etc/ufw/*.rules; {kernel}; true").stdout
 
     def play(self, port: int = 22, times: int = 1, **variables) -> Run:
         """Run the role ``times`` times, connecting to ``port``; ``variables`` beside those of converge.yml."""
@@ -127,6 +133,7 @@ class OverSsh:
         return True
 
     def leave(self) -> None:
-        """Give the server back as the scenario converged it."""
-        assert self.play().rc == 0
+        """Give the server back as the scenario converged it, which it is already after most tests."""
+        if self._state() != self.before:
+            assert self.play().rc == 0
         self.server.sh("rm /root/.ssh/authorized_keys")

@@ -139,7 +139,7 @@ def test_only_root_may_ask(server):
     assert refused.returncode == 6 and "sudo ftp-users" in refused.stderr
 
 
-@pytest.mark.alike
+@pytest.mark.spread
 def test_the_module_says_the_same_and_is_brief_where_nothing_changed(server, about):
     """The end of a run of site.yml that changes nothing: its own lines beside Ansible's."""
     output = ansible(

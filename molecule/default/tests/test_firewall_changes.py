@@ -10,6 +10,7 @@ from conftest import PASSIVE_PORTS
 from over_ssh import OverSsh
 
 FOREIGN = 8081
+EXTRA = 8443
 UNIT = "verify-firewall-listener"
 IPV6 = "fd00:5ec:f7::{}"
 
@@ -31,77 +32,14 @@ def seen(client, server, *ports, host=None):
     return [answers[str(port)] for port in ports]
 
 
-@pytest.mark.spread
-def test_a_passive_range_that_moves(server, client, firewall):
-    new = range(50020, 50024)
-    firewall.converge(vsftpd_pasv_min_port=new[0], vsftpd_pasv_max_port=new[-1])
-    assert set(seen(client, server, *new)) == {"refused"}
-    assert set(seen(client, server, *PASSIVE_PORTS, new[0] - 1, new[-1] + 1)) == {"silent"}
-    assert seen(client, server, 21, 990, 22) == ["open"] * 3
-    firewall.change()
-    assert set(seen(client, server, *PASSIVE_PORTS)) == {"refused"}
-    assert set(seen(client, server, *new)) == {"silent"}
-
-
-@pytest.mark.spread
-def test_a_mode_that_goes_takes_its_port_along(server, client, firewall):
-    firewall.converge(vsftpd_tls_modes=["explicit"])
-    assert seen(client, server, 21, 990) == ["open", "silent"]
-    firewall.change()
-    assert seen(client, server, 21, 990) == ["open", "open"]
-
-
-@pytest.mark.spread
-def test_source_networks_of_each_service(server, client, firewall):
-    address = inside.run(client.name, "hostname", "-I").stdout.split()[0]
-    firewall.converge(firewall_allowed_sources=[f"{address}/32"], firewall_ssh_allowed_sources=[firewall.address()])
-    assert seen(client, server, 21, 990, PASSIVE_PORTS[0], 22) == ["open", "open", "refused", "silent"]
-    assert [port for port in (21, 990, PASSIVE_PORTS[0]) if firewall.reaches(port)] == []
-    assert firewall.reaches(22)
-    firewall.change()
-    assert seen(client, server, 22) == ["open"] and firewall.reaches(21)
-
-
-@pytest.mark.spread
-def test_a_list_without_the_controller_is_refused_before_anything_changes(server, firewall):
-    before = server.sh("ufw status numbered").stdout
-    run = firewall.play(firewall_ssh_allowed_sources=["192.0.2.0/24"])
-    assert run.rc != 0 and "firewall_ssh_allowed_sources" in run.output and firewall.address() in run.output
-    assert server.sh("ufw status numbered").stdout == before
-
-
 @pytest.fixture()
-def passive_listener(server):
-    """A service on a passive port, and one on a port of the extra rules."""
-    program = (
-        "import socket, time\n"
-        f"kept = [socket.create_server(('', port), backlog=50) for port in ({PASSIVE_PORTS[0]}, 8443)]\n"
-        "time.sleep(600)"
-    )
+def listener(request, server):
+    """A service on the port that the test is given, that of the extra rules if it is given none."""
+    port = getattr(request, "param", EXTRA)
+    program = f"import socket, time; kept = socket.create_server(('', {port}), backlog=50); time.sleep(600)"
     server.sh(f'systemd-run --quiet --collect --unit {UNIT} python3 -c "{program}"')
-    yield PASSIVE_PORTS[0]
+    yield port
     server.sh(f"systemctl stop {UNIT}")
-
-
-@pytest.mark.spread
-def test_only_log_ins_are_limited(server, client, firewall, passive_listener):
-    firewall.converge(firewall_rate_limit=True)
-    server.sh("echo / >/proc/net/xt_recent/DEFAULT")
-    quickly = [seen(client, server, 21)[0] for _turn in range(8)]
-    assert quickly[:4] == ["open"] * 4 and quickly[-1] == "refused", quickly
-    assert {seen(client, server, passive_listener)[0] for _turn in range(12)} == {"open"}
-    server.sh("echo / >/proc/net/xt_recent/DEFAULT")
-    firewall.change()
-    assert {seen(client, server, 21)[0] for _turn in range(8)} == {"open"}
-
-
-@pytest.mark.spread
-def test_extra_rules_come_and_go(server, client, firewall, passive_listener):
-    assert seen(client, server, 8443) == ["silent"]
-    firewall.converge(firewall_extra_rules=[{"port": 8443}, {"port": 113, "rule": "reject", "comment": "ident"}])
-    assert seen(client, server, 8443, 113) == ["open", "refused"]
-    firewall.change()
-    assert seen(client, server, 8443, 113) == ["silent", "silent"]
 
 
 @pytest.fixture()
@@ -116,6 +54,61 @@ def ipv6(server, client):
 
 
 @pytest.mark.spread
+def test_a_passive_range_a_mode_extra_rules_and_source_networks_come_and_go(server, client, firewall, listener, ipv6):
+    """Together, for a run takes long: first the ports change, then who may reach them, then all is as before."""
+    new = range(50020, 50024)
+    address = inside.run(client.name, "hostname", "-I").stdout.split()[0]
+    assert seen(client, server, EXTRA) == ["silent"]
+
+    firewall.converge(
+        vsftpd_pasv_min_port=new[0],
+        vsftpd_pasv_max_port=new[-1],
+        vsftpd_tls_modes=["explicit"],
+        firewall_extra_rules=[{"port": EXTRA}, {"port": 113, "rule": "reject", "comment": "ident"}],
+    )
+    assert set(seen(client, server, *new)) == {"refused"}
+    assert set(seen(client, server, *PASSIVE_PORTS, new[0] - 1, new[-1] + 1)) == {"silent"}
+    assert seen(client, server, 21, 990, 22) == ["open", "silent", "open"]
+    assert seen(client, server, EXTRA, 113) == ["open", "refused"]
+
+    firewall.converge(
+        firewall_allowed_sources=[f"{address}/32"],
+        firewall_ssh_allowed_sources=[firewall.address(), IPV6.format(0) + "/64"],
+    )
+    assert seen(client, server, 21, 990, PASSIVE_PORTS[0], 22) == ["open", "open", "refused", "silent"]
+    assert [port for port in (21, 990, PASSIVE_PORTS[0]) if firewall.reaches(port)] == []
+    assert firewall.reaches(22)
+    assert seen(client, server, 22, host=ipv6) == ["open"], "the client's network of IPv6 is in the list"
+    assert set(seen(client, server, *PASSIVE_PORTS)) == {"refused"}
+    assert set(seen(client, server, *new)) == {"silent"}
+    assert seen(client, server, EXTRA, 113) == ["silent", "silent"]
+
+    firewall.change()
+    assert seen(client, server, 21, 990, 22) == ["open"] * 3 and firewall.reaches(21)
+
+
+@pytest.mark.spread
+def test_a_list_without_the_controller_is_refused_before_anything_changes(server, firewall):
+    before = server.sh("ufw status numbered").stdout
+    run = firewall.play(firewall_ssh_allowed_sources=["192.0.2.0/24"])
+    assert run.rc != 0 and "firewall_ssh_allowed_sources" in run.output and firewall.address() in run.output
+    assert server.sh("ufw status numbered").stdout == before
+
+
+@pytest.mark.spread
+@pytest.mark.parametrize("listener", [PASSIVE_PORTS[0]], indirect=True)
+def test_only_log_ins_are_limited(server, client, firewall, listener):
+    firewall.converge(firewall_rate_limit=True)
+    server.sh("echo / >/proc/net/xt_recent/DEFAULT")
+    quickly = [seen(client, server, 21)[0] for _turn in range(8)]
+    assert quickly[:4] == ["open"] * 4 and quickly[-1] == "refused", quickly
+    assert {seen(client, server, listener)[0] for _turn in range(12)} == {"open"}
+    server.sh("echo / >/proc/net/xt_recent/DEFAULT")
+    firewall.change()
+    assert {seen(client, server, 21)[0] for _turn in range(8)} == {"open"}
+
+
+@pytest.mark.spread
 def test_ipv6_goes_and_comes_back(server, client, firewall, ipv6):
     assert seen(client, server, 22, 990, host=ipv6) == ["open", "refused"], "vsftpd listens on IPv4 only"
     firewall.converge(firewall_ipv6=False)
@@ -127,15 +120,6 @@ def test_ipv6_goes_and_comes_back(server, client, firewall, ipv6):
     assert seen(client, server, 22, 2121, 990, host=ipv6) == ["open", "refused", "silent"]
     firewall.converge()
     assert seen(client, server, 22, 2121, 21, 990, host=ipv6) == ["open", "silent", "refused", "refused"]
-
-
-@pytest.mark.spread
-def test_source_networks_of_ipv6(server, client, firewall, ipv6):
-    sources = [firewall.address(), IPV6.format(0) + "/64"]
-    firewall.converge(firewall_ssh_allowed_sources=sources)
-    assert seen(client, server, 22, host=ipv6) == ["open"]
-    assert seen(client, server, 22) == ["silent"], "the client's IPv4 address is not in the list"
-    firewall.change()
 
 
 @pytest.fixture()

@@ -5,13 +5,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
 import inside
 import pytest
-from conftest import ROOT
+from conftest import ansible
 
 # ruff: noqa: F811
 from held import NAME, PASSWORD, known_passwords, users  # noqa: F401  # pylint: disable=unused-import
@@ -35,9 +34,14 @@ def privileged(request, server, users):
     server.sh(end)
 
 
+STATE = (
+    "sha256sum /etc/passwd /etc/shadow /etc/group /etc/vsftpd/users.db;"
+    " ls -lR /etc/ssh/sftponly_keys /home/sftp /home/vftp"
+)
+
+
 def state(server) -> str:
-    files = "/etc/passwd /etc/shadow /etc/group /etc/vsftpd/users.db"
-    return server.sh(f"sha256sum {files}; ls -lR /etc/ssh/sftponly_keys /home/sftp /home/vftp").stdout
+    return server.sh(STATE).stdout
 
 
 COMMANDS = (
@@ -72,38 +76,38 @@ def test_command_and_remote_control_leave_it_alone(server, control, privileged):
         assert state(server) == before, request
 
 
-def module(server, name: str, options: dict) -> str:
-    """Run a module that has to fail, and say what it said."""
-    done = subprocess.run(
-        [
-            str(Path(sys.executable).parent / "ansible"),
-            server.name,
-            f"--inventory={server.name},",
-            f"--extra-vars={json.dumps(inside.variables(server.name))}",
-            f"--module-name=secure_ftp.server.{name}",
-            f"--args={json.dumps(options)}",
-        ],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        check=False,
-    )
-    assert done.returncode != 0, done.stdout
-    return done.stdout + done.stderr
+def run_modules(server, folder: Path, modules: list[tuple[str, dict]]) -> list[tuple[dict, str]]:
+    """Run modules in one play, each of which may fail; return what each returned, and the state after it."""
+    tasks = []
+    for number, (name, options) in enumerate(modules):
+        tasks += [
+            {f"secure_ftp.server.{name}": options, "register": f"said_{number}", "ignore_errors": True},
+            {"ansible.builtin.raw": f"sh -c '{STATE}'", "register": f"state_{number}"},
+        ]
+    numbers = range(len(modules))
+    found = "[" + ",".join(f"[said_{number}, state_{number}.stdout]" for number in numbers) + "]"
+    report = {"content": f"{{{{ {found} | to_json }}}}", "dest": str(folder / "answers.json")}
+    here = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+    tasks.append({"ansible.builtin.copy": report, "delegate_to": "localhost", "vars": here})
+    play = {"hosts": "all", "gather_facts": False, "vars": inside.variables(server.name), "tasks": tasks}
+    (folder / "play.json").write_text(json.dumps([play]))
+    ansible("ansible-playbook", f"--inventory={server.name},", str(folder / "play.json"))
+    return json.loads((folder / "answers.json").read_text())
 
 
 @pytest.mark.spread
 @pytest.mark.parametrize("privileged", ["sudo", "other group"], indirect=True)
-def test_modules_leave_it_alone_even_when_they_purge(server, privileged):
+def test_modules_leave_it_alone_even_when_they_purge(server, privileged, tmp_path):
     before = state(server)
-    for name, options in (
+    preflight = {"variables": {"sshd_chroot_directory": "/home/sftp"}}
+    asked = [
         ("sftp_user", {"name": NAME, "password": ANOTHER}),
         ("sftp_user", {"name": NAME, "state": "absent", "remove_home": True}),
         ("sftp_users", {"users": [{"name": NAME, "locked": True}]}),
         ("sftp_users", {"users": [], "purge": True}),
-    ):
-        assert privileged in module(server, name, options), (name, options)
-        assert state(server) == before, (name, options)
-    variables = {"sshd_chroot_directory": "/home/sftp"}
-    for entry in ({"name": NAME, "password": PASSWORD}, {"name": NAME, "state": "absent"}):
-        assert privileged in module(server, "preflight", {"users": [entry], "variables": variables})
+        ("preflight", {**preflight, "users": [{"name": NAME, "password": PASSWORD}]}),
+        ("preflight", {**preflight, "users": [{"name": NAME, "state": "absent"}]}),
+    ]
+    for one, (said, after) in zip(asked, run_modules(server, tmp_path, asked), strict=True):
+        assert said["failed"] and privileged in said["msg"], (one, said)
+        assert after.split() == before.split(), one
