@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import json
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -198,7 +200,9 @@ def test_ctrl_c_at_the_question_gives_the_echo_back(client: str, keys: Path) -> 
     words = [*COMMANDS[client], "--host=127.0.0.1", "--port=9", "--key=encrypted", "list"]
     line = f"trap : INT; {' '.join(words)}; sleep 0.3; stty -a | grep -o -- '-*echo ' | head -n 1; echo over"
     pexpect = pytest.importorskip("pexpect")
-    child = pexpect.spawn("sh", ["-c", line], cwd=str(keys), encoding="utf-8", timeout=30)
+    # A job in the background of a script ignores the signal, and so would everything that it starts.
+    listen = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    child = pexpect.spawn("sh", ["-c", line], cwd=str(keys), encoding="utf-8", timeout=30, preexec_fn=listen)
     child.expect_exact("Passphrase of encrypted: ")
     child.waitnoecho(10)
     child.sendintr()
