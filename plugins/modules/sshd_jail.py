@@ -18,6 +18,8 @@ description:
   - A C(Match Group) block made by hand for the same group is replaced if the marked block sets all of its options to
     the same values. If a value differs, the module fails before any change, and names the line, the difference and the
     variable of the role that keeps the present value.
+  - Keeps the classes in its marked block, which give some members other rights (options C(access) and C(umask) of a
+    user). They are written again with the command of the jail.
   - Does not reload sshd. It reports a change as long as the running daemon has not read the file, so that a handler is
     notified again if an earlier run was interrupted.
 author: secure_ftp.server contributors (@secure_ftp)
@@ -99,6 +101,7 @@ backup_file:
   type: str
 """
 
+from dataclasses import replace
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -124,6 +127,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config impo
     LOG_LEVELS,
     UNIT,
     Jail,
+    classes_kept,
     prepare_host,
     read_config,
     replace_config,
@@ -149,6 +153,7 @@ def _logic(module: AnsibleModule) -> dict[str, Any]:
     jail = validate_jail(Jail(**{key: params[key] for key in fields}))
     accounts = read_accounts()
     text = read_config(config)
+    jail = replace(jail, classes=classes_kept(text or "", jail.group))
     if text is None and not check:
         raise SecureFtpError(config, "the file of the Debian package openssh-server", found="none", remedy="install it")
     problems = takeover_problems(unmarked(text or "", config), jail)

@@ -24,6 +24,11 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._host.programs i
     run_command,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.unchanged import read_text
+from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.classes import (
+    is_class,
+    match_blocks,
+    no_place,
+)
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.daemon import ask_sshd
 
 CONFIG = "/etc/ssh/sshd_config"
@@ -99,6 +104,8 @@ class Jail:
     log_level: str | None = None
     log_facility: str | None = None
     start_directory: str = "/%u"
+    classes: tuple[str, ...] = ()
+    """The groups of users with rights of their own, see classes.py."""
 
     def settings(self) -> dict[str, str]:
         """The options of the Match block, in the order they are written."""
@@ -177,6 +184,23 @@ def find_jail(settings: Iterable[Setting], group: str) -> dict[str, Setting]:
     return found
 
 
+def classes_in(settings: Iterable[Setting], group: str) -> dict[str, str]:
+    """The classes of the jail of ``group`` (see classes.py), in sshd's order, each with its ForceCommand.
+
+    Those behind the jail's own block are left out: they have no effect.
+    """
+    found: dict[str, str] = {}
+    for setting in settings:
+        if setting.keyword == "forcecommand":
+            names = group_patterns(setting.match)
+            if group in names:
+                break
+            for name in names:
+                if is_class(group, name):
+                    found.setdefault(name, setting.value.strip('"'))
+    return found
+
+
 def discovered_group(settings: Iterable[Setting]) -> str:
     """The group that a ``Match Group`` block with ChrootDirectory jails; DEFAULT_GROUP if it is one of several.
 
@@ -230,7 +254,29 @@ def with_jail(text: str, jail: Jail, path: str = CONFIG) -> str:
     """Return ``text`` with a ``Subsystem sftp`` line and, at its end, the marked block of ``jail``."""
     rest, blocks = _taken_apart(text)
     rest = _with_subsystem(_superseded_removed(rest, jail), path)
-    return _put_together(rest, {**blocks, _OWNER: _block_text(_OWNER, f"Group {jail.group}", jail.settings())})
+    text = _put_together(rest, {**blocks, _OWNER: _block_text(_OWNER, f"Group {jail.group}", jail.settings())})
+    return with_classes(text, jail.group, jail.classes, path)
+
+
+def with_classes(text: str, group: str, names: Iterable[str], path: str = CONFIG) -> str:
+    """Return ``text`` with the classes ``names`` too, in the marked block of the jail of ``group``, before the jail.
+
+    Classes that are there stay. Raises SecureFtpError if there is no such block.
+    """
+    rest, blocks = _taken_apart(text)
+    start = f"\nMatch Group {group}\n"
+    begin, is_there, jail = blocks.get(_OWNER, "").partition(start)
+    command = find_jail(parse(start + jail, ""), group).get("forcecommand")
+    if not is_there or command is None:
+        raise no_place(path, group)
+    every = {*classes_in(parse(blocks[_OWNER], ""), group), *names}
+    ours = match_blocks(group, every, command.value)
+    return _put_together(rest, {**blocks, _OWNER: f"{begin.splitlines()[0]}\n{ours}{start[1:]}{jail}"})
+
+
+def classes_kept(text: str, group: str) -> tuple[str, ...]:
+    """The classes in the marked block of the jail of ``group``, which stay when the jail is written again."""
+    return tuple(sorted(classes_in(parse(_taken_apart(text)[1].get(_OWNER, ""), ""), group)))
 
 
 def with_block(text: str, owner: str, match: str, settings: Mapping[str, str]) -> str:
@@ -476,11 +522,18 @@ def effective(user: str, path: str = CONFIG) -> dict[str, list[str]]:
 
 
 def jail_problems(
-    user: str, groups: Sequence[str], values: Mapping[str, Sequence[str]], jail: Jail, by_password: bool, by_key: bool
+    user: str,
+    groups: Sequence[str],
+    values: Mapping[str, Sequence[str]],
+    jail: Jail,
+    by_password: bool,
+    by_key: bool,
+    command: str = "",
 ) -> tuple[list[Problem], list[Problem]]:
     """Compare ``effective``'s ``values`` of ``user`` with ``jail``.
 
-    ``by_password`` counts only if the jail's own block allows passwords. Returns the problems that let the user leave
+    ``by_password`` counts only if the jail's own block allows passwords. ``command`` is what ForceCommand has to be;
+    if empty, any internal-sftp is accepted. Returns the problems that let the user leave
     the jail or deny the log-in, and those that let the user do more than transfer files; the subject of each is sshd's
     keyword in lower case.
     """
@@ -494,6 +547,8 @@ def jail_problems(
     fatal = difference("chrootdirectory", jail.directory)
     if found("forcecommand").split()[:1] != ["internal-sftp"]:
         fatal.append(Problem("forcecommand", "internal-sftp", found("forcecommand")))
+    elif command:
+        fatal += difference("forcecommand", command)
     by_password = by_password and jail.password_authentication
     if by_password:
         fatal += difference("passwordauthentication", "yes")
