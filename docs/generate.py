@@ -42,7 +42,7 @@ EXAMPLE = ROOT / "inventories" / "example" / "group_vars" / "all"
 ROLE_ORDER = ("vsftpd", "pam_userdb", "sshd_chroot", "user_command", "remote_control", "firewall")
 MAX_DEFAULT = 60
 MAX_LINE = 160
-BY_HAND = {"ftp_users", "ftp_users_password_min_length", "ftp_users_purge"}
+BY_HAND = {"ftp_users", "ftp_users_defaults", "ftp_users_password_min_length", "ftp_users_purge"}
 """Variables the example inventory shows in files written by hand."""
 
 # Semantic markup of Ansible's documentation; what is inside keeps its text.

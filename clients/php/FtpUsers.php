@@ -370,7 +370,8 @@ final class FtpUsers
     }
 
     /**
-     * @param array<string, mixed> $fields password, password_hash or no_password, protocols, authorized_keys, locked
+     * @param array<string, mixed> $fields password, password_hash or no_password, protocols, authorized_keys, locked,
+     *     access, umask, ftps_max_rate
      * @return array<string, mixed> changed, user, warnings
      */
     public function add(string $name, array $fields = []): array
@@ -379,7 +380,8 @@ final class FtpUsers
     }
 
     /**
-     * @param array<string, mixed> $fields password or password_hash, protocols, authorized_keys
+     * @param array<string, mixed> $fields password or password_hash, protocols, authorized_keys,
+     *     access, umask, ftps_max_rate
      * @return array<string, mixed> changed, user, warnings
      */
     public function edit(string $name, array $fields): array

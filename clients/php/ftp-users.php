@@ -27,6 +27,9 @@ Verbs: list; show, add, edit, del, lock, unlock NAME; keys NAME [list], keys NAM
   --hash-stdin             add, edit: read a crypt(3) hash from standard input
   --no-password            add: only keys, for SFTP
   --protocol=ftps|sftp     add, edit: repeatable; default both
+  --access=ACCESS          add, edit: read_write, read_only or upload_only
+  --umask=UMASK            add, edit: the umask of uploads, 0000 to 0077, or default
+  --ftps-max-rate=RATE     add, edit: bytes a second over FTPS, such as 2M; 0 is no limit
   --authorized-keys=FILE   add, edit: the complete list of public keys for SFTP
   --locked                 add: locked from the start
   --remove-home            del: delete the user's files too
@@ -51,6 +54,9 @@ const OPTIONS = [
     'hash-stdin' => false,
     'no-password' => false,
     'protocol' => true,
+    'access' => true,
+    'umask' => true,
+    'ftps-max-rate' => true,
     'authorized-keys' => true,
     'locked' => false,
     'remove-home' => false,
@@ -176,6 +182,11 @@ function fields(string $verb, array $options, array $words): array
         }
         $keys = array_filter(array_map('trim', $lines), fn ($line) => $line !== '' && $line[0] !== '#');
         $fields['authorized_keys'] = array_values($keys);
+    }
+    foreach (['access' => 'access', 'umask' => 'umask', 'ftps-max-rate' => 'ftps_max_rate'] as $option => $field) {
+        if (isset($options[$option])) {
+            $fields[$field] = end($options[$option]);
+        }
     }
     foreach (['locked' => 'locked', 'remove-home' => 'remove_home', 'no-password' => 'no_password'] as $option => $field) {
         if (isset($options[$option])) {

@@ -37,6 +37,19 @@ options:
       - Whether the user is locked (no login by password or key). If omitted, a lock stays as it is.
       - Password, keys and files stay, and unlocking restores exactly the state before.
     type: bool
+  access:
+    description:
+      - What the user may do with files. V(read_only) denies every change, V(upload_only) everything but new files.
+      - If omitted, it stays as it is; a new user may do everything.
+    type: str
+    choices: [read_write, read_only, upload_only]
+    version_added: 0.2.0
+  umask:
+    description:
+      - The umask of uploaded files and new directories, a quoted octal number from V("0000") to V("0077"), or
+        V(default) for that of the server. If omitted, it stays as it is. V(upload_only) has its own.
+    type: raw
+    version_added: 0.2.0
 """
 
     USERS = r"""
@@ -88,6 +101,41 @@ options:
           - Whether the user is locked (no login by password or key). If omitted, a lock stays as it is.
           - Password, keys and files stay, and unlocking restores exactly the state before.
         type: bool
+      access:
+        description:
+          - What the user may do with files. V(read_only) denies every change, V(upload_only) everything but new files.
+          - If omitted, it stays as it is; a new user may do everything.
+        type: str
+        choices: [read_write, read_only, upload_only]
+        version_added: 0.2.0
+      umask:
+        description:
+          - The umask of uploaded files and new directories, a quoted octal number from V("0000") to V("0077"), or
+            V(default) for that of the server. If omitted, it stays as it is. V(upload_only) has its own.
+        type: raw
+        version_added: 0.2.0
+      ftps_max_rate:
+        description:
+          - The highest rate of one FTPS session in bytes a second, such as V(500000), V(500K) or V(2M) (of 1024);
+            V(0) is no limit. If omitted, it stays as it is. OpenSSH has no such limit.
+        type: raw
+        version_added: 0.2.0
+  defaults:
+    description:
+      - The rights of users who have none of their own in O(users).
+    type: dict
+    version_added: 0.2.0
+    suboptions:
+      access:
+        description: As O(users[].access).
+        type: str
+        choices: [read_write, read_only, upload_only]
+      umask:
+        description: As O(users[].umask).
+        type: raw
+      ftps_max_rate:
+        description: As O(users[].ftps_max_rate).
+        type: raw
 """
 
     PASSWORDS = r"""

@@ -44,6 +44,12 @@ options:
     type: list
     elements: str
     version_added: 0.2.0
+  ftps_max_rate:
+    description:
+      - The highest rate of one FTPS session in bytes a second, such as V(500000), V(500K) or V(2M) (of 1024); V(0) is
+        no limit. If omitted, it stays as it is. OpenSSH has no such limit.
+    type: raw
+    version_added: 0.2.0
 seealso:
   - module: secure_ftp.server.ftp_users
   - module: secure_ftp.server.ftp_user_info
@@ -90,7 +96,7 @@ state:
   sample: present
 changes:
   description:
-    - What was made, changed or removed, such as V(added to ftps), V(password), V(authorized_keys), V(locked), V(home),
+    - What was made, changed or removed, such as V(added to ftps), V(password), V(access), V(locked), V(home),
       V(no sftp any more) or V(files removed).
   returned: success
   type: list

@@ -65,6 +65,15 @@ users:
     locked:
       description: Whether the user is locked in every protocol that the user has.
       type: bool
+    access:
+      description: What the user may do with files; that of FTPS if the user has FTPS.
+      type: str
+    umask:
+      description: The umask of uploads, or V(default); that of FTPS if the user has FTPS.
+      type: str
+    ftps_max_rate:
+      description: The highest rate over FTPS in bytes a second, 0 for no limit; null for users without FTPS.
+      type: int
     scheme:
       description: The method the stored password is hashed with, or V(plaintext); that of FTPS if the user has FTPS.
       type: str
@@ -72,7 +81,8 @@ users:
       description: The start directory of the user, if it is known; that of FTPS if the user has FTPS.
       type: str
     ftps:
-      description: RV(users[].scheme), RV(users[].locked) and RV(users[].home) for FTPS; null for users without FTPS.
+      description:
+        - RV(users[].scheme), RV(users[].locked), RV(users[].home) and the rights for FTPS; null for users without FTPS.
       type: dict
     sftp:
       description:
@@ -83,10 +93,26 @@ users:
     - name: batman
       protocols: [ftps, sftp]
       locked: false
+      access: read_write
+      umask: default
+      ftps_max_rate: 0
       scheme: sha512_crypt
       home: /home/vftp/batman
-      ftps: {scheme: sha512_crypt, locked: false, home: /home/vftp/batman}
-      sftp: {scheme: sha512_crypt, locked: false, home: /home/sftp/batman, keys: 1, expires: null}
+      ftps:
+        scheme: sha512_crypt
+        locked: false
+        home: /home/vftp/batman
+        access: read_write
+        umask: default
+        ftps_max_rate: 0
+      sftp:
+        scheme: sha512_crypt
+        locked: false
+        home: /home/sftp/batman
+        access: read_write
+        umask: default
+        keys: 1
+        expires: null
 plaintext:
   description: Names of the FTPS users whose password is stored as plaintext.
   returned: success
@@ -118,6 +144,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.policy imp
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.state import describe
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.backends import chosen
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields import PROTOCOLS
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.rights import Rights
 
 _NO_FTPS: dict[str, Any] = {"plaintext": [], "db": None, "exists": False, "pam_crypt": None}
 
@@ -146,6 +173,7 @@ def _user(name: str, sides: dict[str, dict[str, Any]]) -> dict[str, Any]:
         "name": name,
         "protocols": list(by),
         "locked": all(side["locked"] for side in by.values()),
+        **{right: first.get(right) for right in Rights._fields},
         "scheme": first["scheme"],
         "home": first["home"],
         **{one: own.get(one) for one in PROTOCOLS},

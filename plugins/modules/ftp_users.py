@@ -176,6 +176,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.module import run, warn
 from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.options import (
+    defaults_option,
     password_options,
     removing,
     sftp_place_options,
@@ -207,7 +208,9 @@ _BY_NAME = {HASHED, LOCKED, UNLOCKED, HOME}
 
 def _logic(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
-    users = users_from_list(params["users"], valid_min_length(params["password_min_length"]), is_stored)
+    users = users_from_list(
+        params["users"], valid_min_length(params["password_min_length"]), is_stored, params["defaults"]
+    )
     where = {key: params[key] for key in store_options()}
     backends = chosen(where, Rules.of(params), sftp_rules(params), params["protocols"])
     server = next((one.server for one in backends if isinstance(one, Ftps)), None)
@@ -248,6 +251,7 @@ def main() -> None:
     """Run the module."""
     spec = {
         "users": users_option(),
+        "defaults": defaults_option(),
         **password_options(),
         "protocols": {"type": "list", "elements": "str", "choices": list(PROTOCOLS)},
         "purge": {"type": "bool", "default": False},

@@ -109,7 +109,11 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.module import run, warn
-from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.options import password_options, users_option
+from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.options import (
+    defaults_option,
+    password_options,
+    users_option,
+)
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.by_module import change
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.stored import is_stored
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.backend import Sftp
@@ -120,7 +124,9 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._users.user impo
 
 def _logic(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
-    users = users_from_list(params["users"], valid_min_length(params["password_min_length"]), is_stored)
+    users = users_from_list(
+        params["users"], valid_min_length(params["password_min_length"]), is_stored, params["defaults"]
+    )
     backend = Sftp(Rules.of(params))
     remove_home = ["sftp"] if params["remove_home"] else []
     outcome = change("sftp_users", users, [backend], module.check_mode, remove_home)["sftp"]
@@ -145,6 +151,7 @@ def main() -> None:
     """Run the module."""
     spec = {
         "users": users_option(),
+        "defaults": defaults_option(),
         **password_options(),
         "purge": {"type": "bool", "default": False},
         **sftp_options(),

@@ -784,6 +784,27 @@ WAYS = (
         "unit/manage/test_manager.py::test_what_was_refused_is_not_done_by_the_next_change",
     ),
     Broken(
+        "rights: an FTPS user who uploads only may change the umask",
+        f"{LIBRARY}/_ftps/personal.py",
+        '"REST", "SITE")',
+        '"REST")',
+        "unit/ftps/test_personal.py::test_each_right_is_the_options_that_enforce_it",
+    ),
+    Broken(
+        "rights: more rights come before the new password",
+        f"{LIBRARY}/_sftp/class_changes.py",
+        " if name not in self.widened}",
+        "}",
+        "unit/sftp/test_apply.py::test_a_killed_change_never_leaves_more_rights_than_before_or_after",
+    ),
+    Broken(
+        "rights: the class of a user is left before the next one is joined",
+        f"{LIBRARY}/_sftp/class_changes.py",
+        "        if joining:\n",
+        "        if False:\n",
+        "unit/sftp/test_rights.py::test_from_one_class_to_another_there_is_no_moment_without_either",
+    ),
+    Broken(
         "transaction: passwords in the journal",
         TRANSACTION,
         "        users = self._without_passwords(users, reading)\n",

@@ -367,11 +367,15 @@ def _sftp_step(sftp, step):
         sftp.chdir(path)
         return sftp.getcwd()
     if verb == "hardlink":
+        verb, path, step = "extended", "hardlink@openssh.com", [verb, "", path, step[2]]
+    if verb == "extended":
         import paramiko.sftp
 
-        return str(sftp._request(paramiko.sftp.CMD_EXTENDED, "hardlink@openssh.com", path, step[2]))
+        return str(sftp._request(paramiko.sftp.CMD_EXTENDED, path, *step[2:]))
+    if verb == "utime":
+        return sftp.utime(path, (step[2], step[2]))
     actions = {"symlink": sftp.symlink, "rename": sftp.rename, "mkdir": sftp.mkdir, "chmod": sftp.chmod}
-    actions.update(delete=sftp.remove, stat=sftp.stat, rmdir=sftp.rmdir)
+    actions.update(delete=sftp.remove, stat=sftp.stat, rmdir=sftp.rmdir, truncate=sftp.truncate)
     return str(actions[verb](*step[1:]))
 
 

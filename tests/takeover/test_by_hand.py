@@ -39,7 +39,7 @@ def test_a_run_stops_with_the_ways_out_and_taking_them_keeps_everybody(by_hand):
     assert "to keep it set pam_userdb_db: /etc/vsftpd/vsftpd-virtual-user.db" in message
     keep = ways_out(message)
     assert keep["vsftpd_local_root"] == "/home/vsftpd/$USER"
-    assert keep["vsftpd_options"] == {"user_config_dir": "/etc/vsftpd/vsftpd_user_conf"}
+    assert keep["vsftpd_user_config_dir"] == "/etc/vsftpd/vsftpd_user_conf"
     by_hand.site({**NEW, **keep, "pam_userdb_db": "/etc/vsftpd/vsftpd-virtual-user.db"})
     for name, password in (("bob", "Bob-pass-1"), ("sue", "Sue-pass-1"), ("newone", "New-one-12345")):
         assert by_hand.logs_in(name, password), name

@@ -15,6 +15,7 @@ from conftest import FTPS_ROOT, KEY_FILE, SFTP_JAIL, run_module
 NAME = "selina"
 FIRST = "Cat's%1 paw; $(id)"
 SECOND = 'cat"s%2 \\PAW'
+USUAL = {"access": "read_write", "umask": "default"}
 EVERYWHERE = {"explicit": True, "implicit": True, "sftp": True}
 NOWHERE = {"explicit": False, "implicit": False, "sftp": False}
 STORES = (
@@ -62,8 +63,14 @@ def test_the_life_of_an_account(server):
     assert granted(server, FIRST) == EVERYWHERE
     user = answer(server, "show", NAME)["user"]
     assert user["protocols"] == ["ftps", "sftp"] and not user["locked"]
-    assert user["ftps"] == {"scheme": "sha512_crypt", "directory": f"{FTPS_ROOT}/{NAME}"}
-    assert user["sftp"] == {"scheme": "sha512_crypt", "directory": f"{SFTP_JAIL}/{NAME}", "keys": 0, "expires": None}
+    assert user["ftps"] == {"scheme": "sha512_crypt", "directory": f"{FTPS_ROOT}/{NAME}", **USUAL}
+    assert user["sftp"] == {
+        "scheme": "sha512_crypt",
+        "directory": f"{SFTP_JAIL}/{NAME}",
+        **USUAL,
+        "keys": 0,
+        "expires": None,
+    }
     assert answer(server, "passwd", NAME, "--password-stdin", stdin=SECOND)["changed"]
     assert granted(server, FIRST) == NOWHERE and granted(server, SECOND) == EVERYWHERE
     assert not answer(server, "edit", NAME, "--password-stdin", stdin=SECOND)["changed"], "the same password again"

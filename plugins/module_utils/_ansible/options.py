@@ -12,6 +12,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.policy imp
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields import (
     FIELDS,
     LIST,
+    SIZE,
     SWITCH,
     TEXT,
     WORD,
@@ -19,6 +20,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields im
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.passwords import DEFAULT_ROUNDS
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.policy import DEFAULT_MIN_LENGTH
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.rights import Rights
 
 
 def person_options() -> dict[str, dict[str, Any]]:
@@ -32,12 +34,13 @@ def _option(field: Field) -> dict[str, Any]:
         WORD: {"type": "str"},
         LIST: {"type": "list", "elements": "str"},
         SWITCH: {"type": "bool"},
+        SIZE: {"type": "raw"},
     }
     option = {**kinds[field.kind], **({"choices": list(field.choices)} if field.choices else {})}
     if field.name == "name":
         option["required"] = True
-    if field.kind == WORD:
-        option["default"] = field.choices[0]
+    if field.default:
+        option["default"] = field.default
     if field.secret or "key" in field.name:  # Ansible suspects a secret in every name with "key"
         option["no_log"] = field.secret
     return option
@@ -51,6 +54,11 @@ def password_options() -> dict[str, dict[str, Any]]:
 def users_option() -> dict[str, Any]:
     """Argument spec of ``users``, the list both ftp_users and sftp_users take."""
     return {"type": "list", "elements": "dict", "required": True, "options": person_options()}
+
+
+def defaults_option() -> dict[str, Any]:
+    """Argument spec of ``defaults``, the rights of users who have none of their own in ``users``."""
+    return {"type": "dict", "options": {field.name: _option(field) for field in FIELDS if field.name in Rights._fields}}
 
 
 def store_options() -> dict[str, dict[str, Any]]:

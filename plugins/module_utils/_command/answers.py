@@ -88,6 +88,7 @@ def summary(user: dict[str, Any]) -> tuple[str, ...]:
         user["name"],
         ", ".join(user["protocols"]),
         state(user),
+        user["access"],
         ", ".join(ways) or "nothing",
         ", ".join(directories),
     )

@@ -32,5 +32,7 @@ def run(arguments: argparse.Namespace, manager: Manager) -> int:
     elif arguments.names:
         sys.stdout.write("".join(f"{visible(user['name'])}\n" for user in users))
     else:
-        sys.stdout.write(table(("NAME", "PROTOCOLS", "STATE", "LOGS IN BY", "DIRECTORIES"), map(summary, users)))
+        sys.stdout.write(
+            table(("NAME", "PROTOCOLS", "STATE", "ACCESS", "LOGS IN BY", "DIRECTORIES"), map(summary, users))
+        )
     return 0

@@ -26,10 +26,16 @@ def run(arguments: argparse.Namespace, manager: Manager) -> int:
         print_json({"user": user})
         return 0
     rows = [("name", user["name"]), ("state", state(user))]
+    rows += [(what, str(user[what])) for what in ("access", "umask")]
+    if user["ftps_max_rate"] is not None:
+        rows.append(
+            ("ftps max rate", f"{user['ftps_max_rate']} bytes a second" if user["ftps_max_rate"] else "no limit")
+        )
     for protocol in user["protocols"]:
         side = user[protocol]
         rows.append((f"{protocol} password", side["scheme"] or "none"))
         rows.append((f"{protocol} directory", side["directory"] or "unknown"))
+        rows += [(f"{protocol} {what}", side[what]) for what in ("access", "umask") if side[what] != user[what]]
         if "keys" in side:
             rows.append((f"{protocol} keys", str(side["keys"])))
         if side.get("expires"):

@@ -11,7 +11,7 @@ from typing import Any, Callable, NoReturn
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import InvalidInput
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import did_you_mean
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.manager import Manager
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields import FIELDS, SWITCH
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields import FIELDS, SIZE, SWITCH, TEXT, WORD
 
 Run = Callable[[argparse.Namespace, Manager], int]
 
@@ -59,6 +59,10 @@ def user_options(found: argparse.ArgumentParser, verb: str) -> None:
             default = "both" if verb == "add" else "unchanged"
             choices = (*field.choices, "both")
             found.add_argument(field.option, choices=choices, help=f"{field.meaning}; default: {default}")
+        elif field.kind in (WORD, TEXT, SIZE) and field.option:
+            metavar = None if field.choices else field.name.rpartition("_")[2].upper()
+            said = field.meaning.replace("`", "")
+            found.add_argument(field.option, choices=field.choices or None, metavar=metavar, help=said)
         elif field.option == "--key":
             meaning = "a public key for SFTP or its .pub file; repeatable"
             found.add_argument(field.option, action="append", metavar="KEY", help=meaning)

@@ -45,6 +45,7 @@ class Settings:
     ftp_other_variables: tuple[Any, ...] = field(default=(), metadata=_about("a list of names of variables"))
     ftp_users_password_min_length: int = field(default=12, metadata=_about("a number from 1 to 64"))
     ftp_users_purge: bool = False
+    ftp_users_defaults: Mapping[str, Any] = field(default_factory=dict)
     # vsftpd
     vsftpd_tls_modes: tuple[Any, ...] = field(
         default=("explicit",), metadata=_about("a list of explicit and/or implicit")
@@ -75,6 +76,7 @@ class Settings:
     vsftpd_chroot_list_enable: bool = False
     vsftpd_allow_writeable_chroot: bool = True
     vsftpd_secure_chroot_dir: str = field(default="/var/run/vsftpd/empty", metadata=_PATH)
+    vsftpd_user_config_dir: str = field(default="/etc/vsftpd/users.d", metadata=_PATH)
     vsftpd_max_per_ip: int = 3
     vsftpd_idle_session_timeout: int = 300
     vsftpd_pasv_enable: bool = True

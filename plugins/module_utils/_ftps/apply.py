@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from dataclasses import replace
@@ -14,11 +15,18 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors imp
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import listed
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.database import Changes, View, update
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.pam import allow_both, allow_hashes_only, restore
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.personal import (
+    DIRECTORY_MODE,
+    FILE_MODE,
+    Personal,
+)
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.plan import (
     AllowBoth,
     AllowHashesOnly,
+    DropFiles,
     EndSessions,
     MakeHomes,
+    WriteFiles,
     WriteRecords,
     make_plan,
 )
@@ -31,6 +39,11 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._host.directorie
     ensure_directory,
     ensure_homes,
     remove_home,
+)
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.files import (
+    file_error,
+    fsync_directory,
+    replace_file,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import (
     CloseHomes,
@@ -45,14 +58,16 @@ SETTLE = 1.0
 """Seconds that a log-in may take from reading the PAM file to reading the database."""
 
 
-def apply(plan: Plan, rules: Rules) -> Plan:
+def apply(plan: Plan, rules: Rules, replaced: list[Personal] | None = None) -> Plan:
     """Run the steps of ``plan``; return the plan that was run, with warnings about what stays.
+
+    Every file of a user that was replaced is added to ``replaced`` as it was before, with an empty text if it is new.
 
     If another program has replaced the database meanwhile, a new plan is made, under the lock of writers. Raises
     SecureFtpError, with the database untouched, if it cannot be written; an error after that says what was done.
     """
     plan.expect_ready()
-    change = _Change(plan, rules)
+    change = _Change(plan, rules, [] if replaced is None else replaced)
     done: list[str] = []
     run_steps([step for step in plan.steps if not isinstance(step, _BEHIND)], change.do, done)
     run_steps(_behind(change.plan.steps), change.do, done)
@@ -67,7 +82,21 @@ def delete(plan: Plan) -> list[str]:
     return run_deletions(plan, remove_home, [step.said for step in plan.steps if isinstance(step, WriteRecords)])
 
 
-_BEHIND = (AllowHashesOnly, EndSessions, CloseHomes)
+def put_file(file: Personal) -> None:
+    """Make the file of a user what ``file`` says, for root alone to write; remove it if the text is empty."""
+    if file.text:
+        ensure_directory(os.path.dirname(file.path), 0, 0, DIRECTORY_MODE)
+        replace_file(file.path, file.text.encode("utf-8", "surrogateescape"), FILE_MODE, 0, 0)
+        return
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(file.path)
+            fsync_directory(os.path.dirname(file.path))
+    except OSError as error:
+        raise file_error(file.path, "remove", error) from error
+
+
+_BEHIND = (AllowHashesOnly, DropFiles, EndSessions, CloseHomes)
 
 
 def _behind(steps: Sequence[Any]) -> list[Any]:
@@ -78,8 +107,8 @@ def _behind(steps: Sequence[Any]) -> list[Any]:
 class _Change:
     """One run of a plan: its new hashes, its change of the PAM file, and its warnings."""
 
-    def __init__(self, plan: Plan, rules: Rules) -> None:
-        self.plan = plan
+    def __init__(self, plan: Plan, rules: Rules, replaced: list[Personal]) -> None:
+        self.plan, self._replaced = plan, replaced
         self.warnings: list[str] = []
         self.undurable: NotDurable | None = None
         self._rules = rules
@@ -92,6 +121,8 @@ class _Change:
         service = self._server.service
         if isinstance(step, MakeHomes):
             _make_homes(step, self._server.homes)
+        elif isinstance(step, WriteFiles):
+            self._write_files(step)
         elif isinstance(step, AllowBoth) and service:
             self._hashed(self.plan.steps)  # so that the switch is short
             self._before_switch = allow_both(service)
@@ -105,6 +136,12 @@ class _Change:
             self.warnings += end_sessions(step.names, self._server)
         elif isinstance(step, CloseHomes):
             self.warnings += close_homes(step.root, step.names)
+
+    def _write_files(self, step: WriteFiles) -> None:
+        stored: Stored = self.plan.stored
+        for path, content in step.files.items():
+            self._replaced.append(stored.files.get(os.path.basename(path), Personal(path, "")))
+            put_file(Personal(path, content))
 
     def _write(self) -> None:
         stored: Stored = self.plan.stored

@@ -11,9 +11,11 @@ from typing import Any, Mapping, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps import apply, plan
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.database import is_current, load_driver
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.personal import Personal
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.policy import Rules
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import CONFIGS, Server, discover
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.state import Stored, describe, read_state
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.unchanged import identity_of
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import Plan
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import User
 
@@ -27,6 +29,7 @@ class Ftps:
     def __init__(self, server: Server, rules: Rules, options: Mapping[str, Any] | None = None) -> None:
         self.server, self._rules, self._options = server, rules, dict(options or {})
         self.rounds = rules.rounds
+        self._replaced: list[Personal] = []
 
     @classmethod
     def at(cls, place: Mapping[str, Any]) -> Ftps | None:
@@ -48,7 +51,8 @@ class Ftps:
         return read_state(self.server, names, homes=True, mounts=remove_home, everybody=everybody)
 
     def is_current(self, stored: Stored) -> bool:
-        return stored.view is not None and is_current(self.server.database, stored.view)
+        known = stored.view is not None and is_current(self.server.database, stored.view)
+        return known and all(identity_of(path) == version for path, version in stored.versions.items())
 
     def settled(self, stored: Stored, users: Sequence[User]) -> set[str]:
         return plan.settled(stored, users, self._rules)
@@ -65,13 +69,19 @@ class Ftps:
             load_driver()
 
     def apply(self, wanted: Plan) -> Plan:
-        return apply.apply(wanted, self._rules)
+        self._replaced.clear()
+        return apply.apply(wanted, self._rules, self._replaced)
 
     def delete(self, done: Plan) -> list[str]:
         return apply.delete(done)
 
     def restore(self, before: Mapping[str, User]) -> None:
-        """Do nothing: the database was not changed, or the change cannot be taken back."""
+        """Restore the files of users that the last ``apply`` replaced.
+
+        The database was not changed, or the change cannot be taken back.
+        """
+        while self._replaced:
+            apply.put_file(self._replaced.pop())
 
     def directory(self, name: str) -> str | None:
         return self.server.homes.of(name) if self.server.homes else None

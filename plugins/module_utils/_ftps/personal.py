@@ -49,7 +49,9 @@ _DEFAULTS = {
 }
 """The values of vsftpd.conf(5) for the options that this file is about."""
 
-_BLOCK = re.compile(r"^# BEGIN secure_ftp\.server[^\n]*\n(?:(?!# (?:BEGIN|END) secure_ftp)[^\n]*\n)*?# END [^\n]*\n?", re.M)
+_BLOCK = re.compile(
+    r"^# BEGIN secure_ftp\.server[^\n]*\n(?:(?!# (?:BEGIN|END) secure_ftp)[^\n]*\n)*?# END [^\n]*\n?", re.M
+)
 _MARK = re.compile(r"^# (?:BEGIN|END) secure_ftp\.server[^\n]*\n?", re.M)
 _MAX_FILE = 1 << 20
 _FEW = 20
@@ -170,7 +172,9 @@ def _with_options(file: Personal, server: Mapping[str, str], needed: Mapping[str
 
 def _contradicted(file: Personal, name: str, value: str | None) -> SecureFtpError:
     lines = file.text.split("\n")
-    number = max(at for at, line in enumerate(lines, 1) if line.lstrip().startswith(f"{name}=") and _is_outside(file, at))
+    number = max(
+        at for at, line in enumerate(lines, 1) if line.lstrip().startswith(f"{name}=") and _is_outside(file, at)
+    )
     return SecureFtpError(
         f"{file.path}:{number}",
         f"{name}={value}" if value is not None else f"{name} not to be set",

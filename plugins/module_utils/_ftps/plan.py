@@ -8,15 +8,24 @@ Touches nothing. A directory is created before its user and removed after its us
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field, replace
 from typing import Any, Mapping, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import (
+    NOTHING,
     InvalidInput,
     Problem,
     SecureFtpError,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import listed, visible
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.personal import (
+    Personal,
+    file_of,
+    rights_in,
+    with_rights,
+    without_rights,
+)
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.policy import HOME_MODE, Rules
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.state import Home, Stored, text, without_locks
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.found import Entry, differs, is_to_be_deleted
@@ -34,7 +43,8 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend i
     Step,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.names import is_component
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import User, uses
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.rights import Rights
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import User, rights_of, uses
 
 
 @dataclass(frozen=True)
@@ -72,6 +82,23 @@ class WriteRecords(Step):
         gone = sorted(text(key) for key, value in self.changes.items() if value is None)
         put = sorted(text(key) for key, value in self.changes.items() if value is not None)
         return "; ".join(f"{what} {listed(names)}" for what, names in (("removed", gone), ("wrote", put)) if names)
+
+
+@dataclass(frozen=True)
+class WriteFiles(Step):
+    """Replace files in ``directory`` (user_config_dir), by path; an empty text removes the file."""
+
+    directory: str
+    files: Mapping[str, str]
+
+    @property
+    def said(self) -> str:
+        return f"files of {listed(sorted(map(os.path.basename, self.files)))} in {self.directory}"
+
+
+@dataclass(frozen=True)
+class DropFiles(WriteFiles):
+    """The same for users who are gone."""
 
 
 @dataclass(frozen=True)
@@ -143,8 +170,10 @@ def make_plan(stored: Stored, users: Sequence[User], rules: Rules, remove_home: 
     passwords.validate_rounds(rules.rounds)
     wishes = _sorted(users)
     write = _records(stored, wishes, rules)
+    files, parts = _files(stored, wishes)
     service = stored.server.service
     outcome = _outcome(stored, wishes, write)
+    _add_rights(outcome, parts)
     outcome.pam_changed = rules.hash_plaintext and bool(service and service.plaintext)
     missing = _missing_homes(stored, wishes) if rules.create_home else []
     _add_homes(outcome, missing, stored)
@@ -161,7 +190,7 @@ def make_plan(stored: Stored, users: Sequence[User], rules: Rules, remove_home: 
             remedy="install vsftpd, name another user, or set create_home: false",
         )
     new = tuple(stored.homes[name].path for name in missing if stored.homes[name].found is None)
-    steps = _steps(stored, outcome, write, gone)
+    steps = _steps(stored, outcome, write, gone, files)
     return Plan(users, stored, steps, deletions, outcome, new, obstacle, remove_home)
 
 
@@ -172,11 +201,14 @@ def after(plan: Plan) -> Stored:
         key: passwords.locked(text(value)).encode() for key, value in stored.records.items() if key in stored.locked
     }
     records = {**stored.records, **records}
-    homes = dict(stored.homes)
+    homes, files = dict(stored.homes), dict(stored.files)
     for step in plan.steps:
         if isinstance(step, MakeHomes):
             made = Entry("a directory", step.uid, step.gid, HOME_MODE)
             homes.update((name, Home(home.path, made)) for name, home in homes.items() if home.path in step.paths)
+        elif isinstance(step, WriteFiles):
+            for path, content in step.files.items():
+                files[os.path.basename(path)] = Personal(path, content)
         elif isinstance(step, WriteRecords):
             for key, value in step.changes.items():
                 if value is None:
@@ -185,7 +217,9 @@ def after(plan: Plan) -> Stored:
                     records[key] = value + (passwords.STAND_IN.encode() if key in step.to_hash else b"")
     unlocked, locked = without_locks(records)
     plaintext = {*stored.plaintext} - _changed(plan)
-    return replace(stored, records=unlocked, locked=locked, plaintext=plaintext, homes=homes, view=None)
+    files = {name: one for name, one in files.items() if one.text}
+    stored = replace(stored, homes=homes, files=files, view=None, versions={})
+    return replace(stored, records=unlocked, locked=locked, plaintext=plaintext)
 
 
 def _changed(plan: Plan) -> set[bytes]:
@@ -227,6 +261,55 @@ def _records(stored: Stored, wishes: _Wishes, rules: Rules) -> WriteRecords:
         if found is not None:
             changes[key] = passwords.locked(text(found)).encode("utf-8")
     return WriteRecords(changes, to_hash)
+
+
+def _files(stored: Stored, wishes: _Wishes) -> tuple[dict[str, str], dict[str, list[str]]]:
+    """The new text of each file that changes, by path, and the fields that change for each existing user."""
+    texts: dict[str, str] = {}
+    parts: dict[str, list[str]] = {}
+    usual = rights_in(stored.server.options, None)
+    for key, user in wishes.users.items():
+        if key in wishes.gone:
+            continue
+        is_new, file = key not in stored.records, stored.files.get(user.name)
+        given = (user.access, user.umask, user.ftps_max_rate) != (None, None, None)
+        if not given and (file is None or not is_new):
+            continue
+        if is_new and file is not None:
+            file = Personal(file.path, without_rights(file))
+        there = rights_in(stored.server.options, file)
+        wanted = rights_of(user, there)
+        if given and (file is not None or wanted != usual):
+            file = _with_rights(stored, user.name, file, wanted)
+        known = stored.files.get(user.name)
+        if file is not None and file.text != (known.text if known else ""):
+            texts[file.path] = file.text
+            if not is_new:
+                fields = [name for name in Rights._fields if getattr(there, name) != getattr(wanted, name)]
+                parts[user.name] = fields or ["access"]
+    return texts, parts
+
+
+def _with_rights(stored: Stored, name: str, file: Personal | None, wanted: Rights) -> Personal:
+    server = stored.server
+    path = file_of(server.user_files, name)
+    if server.options is None or not path:
+        raise SecureFtpError(
+            f"user {name!r}",
+            "user_config_dir in vsftpd.conf, the directory for the rights of single FTPS users",
+            found="none",
+            remedy="apply the role vsftpd, or leave access, umask and ftps_max_rate out",
+            state=NOTHING,
+        )
+    return Personal(path, with_rights(file or Personal(path, ""), server.options, wanted))
+
+
+def _add_rights(outcome: Outcome, parts: Mapping[str, Sequence[str]]) -> None:
+    for name, fields in parts.items():
+        outcome.changed_users.setdefault(name, []).extend(fields)
+        outcome.before.append(f"{visible(name)}: rights")
+        outcome.after.append(f"{visible(name)}: rights (changed: {', '.join(fields)})")
+    outcome.unchanged = [name for name in outcome.unchanged if name not in parts]
 
 
 def _refuse_hashes_for_plaintext_service(
@@ -334,17 +417,27 @@ def _warnings(stored: Stored, wishes: _Wishes, write: WriteRecords) -> list[str]
     return warnings
 
 
-def _steps(stored: Stored, outcome: Outcome, write: WriteRecords, gone: Sequence[str]) -> tuple[Any, ...]:
+def _steps(
+    stored: Stored, outcome: Outcome, write: WriteRecords, gone: Sequence[str], files: Mapping[str, str]
+) -> tuple[Any, ...]:
     steps: list[Any] = []
+    directory = stored.server.user_files
     if outcome.homes and stored.guest is not None:
         steps.append(MakeHomes(tuple(outcome.homes), *stored.guest))
+    if files:
+        steps.append(WriteFiles(directory, files))
     if outcome.pam_changed:
         steps.append(AllowBoth(bool(write.changes)))
     if write.changes:
         steps.append(write)
     if outcome.pam_changed:
         steps.append(AllowHashesOnly())
+    left = {one.path: without_rights(one) for name, one in stored.files.items() if name in gone}
+    left = {path: content for path, content in left.items() if content != stored.files[os.path.basename(path)].text}
+    if left:
+        steps.append(DropFiles(directory, left))
     shut_out = {*outcome.removed, *outcome.whose(PASSWORD), *outcome.whose(LOCKED)}
+    shut_out.update(name for field_ in Rights._fields for name in outcome.whose(field_))
     if shut_out:
         steps.append(EndSessions(tuple(sorted(shut_out))))
     homes = stored.server.homes

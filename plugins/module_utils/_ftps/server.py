@@ -10,8 +10,8 @@ those of vsftpd.conf(5).
 from __future__ import annotations
 
 import os
-import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Mapping
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.database import database_path
@@ -20,6 +20,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.pam import
     UserdbService,
     find_userdb,
 )
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.personal import Personal, file_of, read_files
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.vsftpd_conf import parse
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import local_account
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.files import file_error
@@ -28,7 +29,6 @@ CONFIGS = ("/etc/vsftpd.conf", "/etc/vsftpd/vsftpd.conf")
 DEFAULT_SERVICE = "ftp"
 DEFAULT_GUEST = "ftp"
 DEFAULT_TOKEN = "$USER"
-_MAX_PERSONAL = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -56,16 +56,21 @@ class Homes:
         """The directory above all of them, directly or not."""
         return os.path.dirname(self.pattern if self.shared else self.pattern.split(self.token)[0] + "x")
 
-    def of(self, name: str) -> str:
-        """Return the start directory of user ``name``."""
-        return self.own(name) or self.by_pattern(name)
+    def of(self, name: str, files: Mapping[str, Personal] | None = None) -> str:
+        """Return the start directory of user ``name``; ``files`` is as for ``own``."""
+        return self.own(name, files) or self.by_pattern(name)
 
-    def own(self, name: str) -> str | None:
+    def own(self, name: str, files: Mapping[str, Personal] | None = None) -> str | None:
         """Return the directory in the user's own file, if it differs from the pattern for all users.
 
-        Only the administrator creates or removes such a directory.
+        Only the administrator creates or removes such a directory. ``files`` are the files of many users that were read
+        before, None to read this one. Source: twoprocess.c of vsftpd: the file is read before ``user_sub_token`` is
+        replaced in ``local_root``.
         """
-        options = self.personal(name)
+        files = read_files(self.config_directory, [name]) if files is None else files
+        if name not in files:
+            return None
+        options = parse(files[name].text)
         root = options.get("local_root")
         if not root:
             return None
@@ -73,28 +78,9 @@ class Homes:
         path = root.replace(token, name) if token else root
         return None if os.path.normpath(path) == os.path.normpath(self.by_pattern(name)) else path
 
-    def personal(self, name: str) -> dict[str, str]:
-        """Return the settings of the user's own file; empty when it does not exist or cannot be read.
-
-        Source: twoprocess.c of vsftpd: the file is read before ``user_sub_token`` is replaced in ``local_root``.
-        """
-        path = self.personal_file(name)
-        if not path:
-            return {}
-        try:
-            fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-            with open(fd, "rb") as file:
-                if not stat.S_ISREG(os.fstat(fd).st_mode):
-                    return {}
-                return parse(file.read(_MAX_PERSONAL).decode("utf-8", "surrogateescape"))
-        except OSError:
-            return {}
-
     def personal_file(self, name: str) -> str:
         """The path of the user's own file, existing or not; '' if the name leads to another directory."""
-        if not self.config_directory or "/" in name or "\0" in name or name in ("", ".", ".."):
-            return ""
-        return os.path.join(self.config_directory, name)
+        return file_of(self.config_directory, name)
 
     def by_pattern(self, name: str) -> str:
         """Return the start directory of user ``name`` if the user's own file does not name another one."""
@@ -112,6 +98,13 @@ class Server:
     service: UserdbService | None
     homes: Homes | None
     guest: str
+    options: Mapping[str, str] | None = field(default=None, repr=False, compare=False)
+    """vsftpd.conf; None if there is none."""
+
+    @property
+    def user_files(self) -> str:
+        """The directory with the files of single users; '' if there is none."""
+        return (self.options or {}).get("user_config_dir", "")
 
     @property
     def pam_crypt(self) -> bool | None:
@@ -150,6 +143,7 @@ def discover(
         service=service,
         homes=Homes(root, token, options.get("user_config_dir", "")) if root else None,
         guest=guest_username or options.get("guest_username") or DEFAULT_GUEST,
+        options=options if path else None,
     )
 
 

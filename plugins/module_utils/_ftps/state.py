@@ -11,11 +11,14 @@ from typing import AbstractSet, Any, Collection, Mapping, NamedTuple, Sequence
 from ansible_collections.secure_ftp.server.plugins.module_utils._core import releases
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.database import View, read
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.hashfile import FEW
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.personal import Personal, read_files, rights_in
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import Homes, Server, guest_ids
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.found import Entry, look, look_at
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.mounts import mount_points
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.unchanged import identity_of
 from ansible_collections.secure_ftp.server.plugins.module_utils._users import passwords
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.names import is_component
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.rights import Rights
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import User
 
 
@@ -53,16 +56,29 @@ class Stored:
     mounts: Sequence[str] = ()
     misreads_hashes: bool = False
     view: View | None = field(default=None, repr=False)
+    files: Mapping[str, Personal] = field(default_factory=dict, repr=False)
+    """The files of users in user_config_dir, of those that have one."""
+
+    versions: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """The versions of the directory of these files and of those that were read."""
+
+    def rights(self, name: str) -> Rights:
+        """The rights of ``name`` in FTPS."""
+        return rights_in(self.server.options, self.files.get(name))
+
+    def has(self, name: str) -> bool:
+        """Whether ``name`` is an FTPS user."""
+        return name.encode("utf-8") in self.records
 
     def user(self, name: str) -> User:
         """``name`` as a User of FTPS that a plan would not change."""
         key = name.encode("utf-8")
         if key not in self.records:
             return User(name, present=False)
-        return User(name, True, None, text(self.records[key]), ("ftps",), None, key in self.locked)
+        return User(name, True, None, text(self.records[key]), ("ftps",), None, key in self.locked, *self.rights(name))
 
     def described(self, name: str) -> dict[str, Any] | None:
-        """Name, scheme of the password, lock and directory; None if there is no such user."""
+        """Name, scheme of the password, lock, directory and rights; None if there is no such user."""
         key, homes = name.encode("utf-8"), self.server.homes
         if key not in self.records:
             return None
@@ -71,8 +87,16 @@ class Stored:
             "name": name,
             "scheme": passwords.PLAINTEXT if plain else passwords.scheme(text(self.records[key])),
             "locked": key in self.locked,
-            "home": homes.of(name) if homes else None,
+            "home": homes.of(name, self.files) if homes else None,
+            **self.rights(name)._asdict(),
         }
+
+    def with_files(self, names: Collection[str]) -> Stored:
+        """The same with the files of ``names``."""
+        directory = self.server.user_files
+        files = read_files(directory, names)
+        paths = [directory, *(one.path for one in files.values())] if directory else []
+        return replace(self, files=files, versions={path: identity_of(path) for path in paths})
 
     def with_records(self, view: View, names: Collection[str] | None) -> Stored:
         """The same with the records of ``names`` (None: all users) in ``view``."""
@@ -96,13 +120,14 @@ def read_state(
     SecureFtpError.
     """
     stored = Stored(server).with_records(read(server.database), None if everybody else names)
+    stored = stored.with_files({*(names or ()), *(map(text, stored.records) if names is None or everybody else ())})
     if not homes or server.homes is None or server.homes.shared:
         return replace(stored, misreads_hashes=_misreads_hashes())
     whose = {*(names or ()), *(map(text, stored.records) if names is None or (everybody and mounts) else ())}
     return replace(
         stored,
         guest=guest_ids(server.guest),
-        homes=_homes(server.homes, sorted(filter(is_component, whose))),
+        homes=_homes(server.homes, sorted(filter(is_component, whose)), stored.files),
         mounts=mount_points() if mounts else (),
         misreads_hashes=_misreads_hashes(),
     )
@@ -113,8 +138,8 @@ def _misreads_hashes() -> bool:
     return release is None or release.misreads_hashes
 
 
-def _homes(homes: Homes, names: Sequence[str]) -> dict[str, Home]:
-    own = {name: homes.own(name) for name in names} if homes.config_directory else {}
+def _homes(homes: Homes, names: Sequence[str], files: Mapping[str, Personal]) -> dict[str, Home]:
+    own = {name: homes.own(name, files) for name in files}
     given = {name: Home(path, own=True) for name, path in own.items() if path is not None}
     rest = [name for name in names if name not in given]
     if homes.root is None:
@@ -127,6 +152,7 @@ def _homes(homes: Homes, names: Sequence[str]) -> dict[str, Home]:
 def describe(server: Server, name: str | None = None) -> dict[str, Any]:
     """Return the existing users: name, scheme and directory of each, and which have a plaintext password."""
     stored = Stored(server).with_records(read(server.database), None if name is None else [name])
+    stored = stored.with_files(list(map(text, stored.records)))
     names = sorted(stored.records) if name is None else [name.encode("utf-8")]
     users = [found for found in (stored.described(text(key)) for key in names) if found]
     return {

@@ -73,6 +73,9 @@ _FEW = 20
 _ARGUMENTS = 1000
 """Most names on one command line."""
 
+_LONGEST_ARGUMENT = 120_000
+"""Bytes; MAX_ARG_STRLEN of Linux is 128 KiB, see execve(2)."""
+
 _EXPIRES = 7  # column of shadow(5)
 
 _FILES = ("passwd", "shadow", "group", "gshadow")
@@ -410,6 +413,26 @@ def add_account(name: str, home: str, shell: str, comment: str) -> None:
 def create_group(name: str) -> None:
     """Create the system group ``name``."""
     _run(["groupadd", "--system", "--", name])
+
+
+def delete_group(name: str) -> None:
+    """Delete the group ``name``, which no account has as its primary one."""
+    _run(["groupdel", "--", name])
+
+
+def set_members(group: str, names: Sequence[str], before: Collection[str]) -> None:
+    """Give ``group`` exactly the supplementary members ``names``, all of them local accounts.
+
+    gpasswd(1) replaces group and gshadow once for a whole list. ``before`` are the present members: of a list that is
+    longer than the kernel takes as an argument, only the members that differ are set, one by one.
+    """
+    members = ",".join(names)
+    if len(members) < _LONGEST_ARGUMENT:
+        _run(["gpasswd", "--members", members, group])
+        return
+    for option, which in (("--add", set(names) - set(before)), ("--delete", set(before) - set(names))):
+        for name in sorted(which):
+            _run(["gpasswd", option, name, group])
 
 
 def set_passwords(hashes: Mapping[str, str]) -> None:

@@ -65,6 +65,22 @@ def joined(users: Sequence[User], reading: Reading, backends: Sequence[Backend])
     return warnings
 
 
+def with_present_rights(users: Sequence[User], reading: Reading) -> list[User]:
+    """``users``, each who gets another protocol with the rights of the one that the user has, unless they are given."""
+    return [_with_present_rights(user, reading) for user in users]
+
+
+def _with_present_rights(user: User, reading: Reading) -> User:
+    has = [one for one in reading if user.present and reading[one].has(user.name)]
+    if not has or all(one in has for one in user.protocols if one in reading):
+        return user
+    there = [reading[one].user(user.name) for one in has]
+    access = there[0].access if user.access is None else user.access
+    umask = there[0].umask if user.umask is None and user.access is None else user.umask
+    rate = user.ftps_max_rate if user.ftps_max_rate is not None else there[0].ftps_max_rate
+    return user._replace(access=access, umask=umask, ftps_max_rate=rate)
+
+
 def untouched(user: User, protocol: str, reopen: Callable[[str, Mapping[str, object]], Backend | None]) -> list[str]:
     """Warn if a change of ``user`` in ``protocol`` alone leaves the other protocol different.
 
@@ -88,9 +104,15 @@ def _left(user: User, ours: str, backend: Backend) -> list[str]:
     if not user.present or (user.locked and not there.locked):
         verb = "lock" if user.present else "del"
         return [] if there.locked else [f"user {name!r}: can still log in by {theirs}: {both} ftp-users {verb} {name}"]
+    warnings = []
     if other_passwords([user], backend, stored):
-        return [f"user {name!r}: keeps another password for {theirs}: {both} ftp-users passwd {name}"]
-    return []
+        warnings.append(f"user {name!r}: keeps another password for {theirs}: {both} ftp-users passwd {name}")
+    for field in ("access", "umask"):
+        given, kept = getattr(user, field), getattr(there, field)
+        if given is not None and given != kept:
+            said = f"user {name!r}: keeps {field} {kept} for {theirs}: {both} ftp-users edit {name} --{field} {given}"
+            warnings.append(said)
+    return warnings
 
 
 def two_hashes(users: Users, names: Sequence[str]) -> list[str]:

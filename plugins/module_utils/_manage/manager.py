@@ -42,6 +42,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._users.keys impo
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.names import is_component
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.passwords import DEFAULT_ROUNDS, is_hash
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.policy import min_length
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.rights import Rights
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import User, user_from_options, uses
 
 
@@ -98,7 +99,7 @@ class Manager:
         ]
 
     def show(self, name: str) -> dict[str, Any]:
-        """Return one user: name, protocols, locked; for each protocol None or scheme of the password and directory.
+        """Return one user: name, protocols, locked, rights; and for each protocol None or scheme, directory and rights.
 
         The scheme is None for an SFTP user without a password; ``keys`` is how many keys an SFTP user has.
         Raises NoSuchUser.
@@ -139,6 +140,7 @@ class Manager:
                 "locked": user["locked"],
                 "password_hash": self._exported_hash(user, stored) if hashes else None,
                 "authorized_keys": list(stored["sftp"][user["name"]].authorized_keys or ()),
+                **{name: user[name] for name in Rights._fields},
             }
             for user in everybody
         ]
@@ -152,7 +154,7 @@ class Manager:
     # --- changing --------------------------------------------------------------------------------------------------
 
     def add(self, name: str, no_password: bool = False, **options: Any) -> dict[str, Any]:
-        """Add a user; ``options`` are those of a user: password, password_hash, protocols, authorized_keys, locked.
+        """Add a user; ``options`` are the fields of a user except the name and ``state``.
 
         With ``no_password`` the password of a protocol that the user already has is not used for the new one. Raises
         UserExists if the user already has one of the protocols.
@@ -423,15 +425,19 @@ def _result(users: Sequence[User], plans: Mapping[str, Plan]) -> Result:
     )
 
 
+_BOTH = {"scheme": "scheme", "directory": "home", "access": "access", "umask": "umask"}
+
+
 def _whole(name: str, sides: Mapping[str, Mapping[str, Any] | None]) -> dict[str, Any]:
-    """One user, put together from the descriptions of both protocols."""
-    parts = [side for side in sides.values() if side]
+    """One user, put together from the descriptions of both protocols; the rights are those of FTPS if they differ."""
+    parts = [sides[protocol] or {} for protocol in PROTOCOLS if sides.get(protocol)]
     return {
         "name": name,
         "protocols": [protocol for protocol in PROTOCOLS if sides.get(protocol)],
         "locked": all(part["locked"] for part in parts),
-        "ftps": _side(sides.get("ftps"), scheme="scheme", directory="home"),
-        "sftp": _side(sides.get("sftp"), scheme="scheme", directory="home", keys="keys", expires="expires"),
+        **{right: next((part[right] for part in parts if right in part), None) for right in Rights._fields},
+        "ftps": _side(sides.get("ftps"), **_BOTH),
+        "sftp": _side(sides.get("sftp"), **_BOTH, keys="keys", expires="expires"),
     }
 
 

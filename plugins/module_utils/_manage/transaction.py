@@ -25,6 +25,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._core.text impor
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import accounts_lock
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.files import file_error
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage import audit, journal
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage.halves import with_present_rights
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import (
     Backend,
     Plan,
@@ -87,7 +88,8 @@ class Transaction:
 
     def plan(self, users: Sequence[User], remove_home: Remove, reading: Reading) -> dict[str, Plan]:
         """By protocol, what ``run`` would do."""
-        return self._plans(self._without_passwords(users, reading, dry_run=True), reading, remove_home)
+        wanted = with_present_rights(self._without_passwords(users, reading, dry_run=True), reading)
+        return self._plans(wanted, reading, remove_home)
 
     def run(self, users: Sequence[User], remove_home: Remove = (), reading: Reading | None = None) -> dict[str, Plan]:
         """Make the change; return what was done, by protocol. Files are deleted last: nothing brings them back.
@@ -97,6 +99,7 @@ class Transaction:
         if reading is None:
             reading = self.read([user.name for user in users], remove_home)
         users = self._without_passwords(users, reading)
+        users = with_present_rights(users, reading)
         plans = self._plans(users, reading, remove_home)
         if not any(plan.outcome.changed for plan in plans.values()):
             return plans
@@ -274,6 +277,7 @@ def _unfinished(intent: journal.Intent, backends: Sequence[Backend], reading: Re
 def _is_shut_out(user: User, protocol: str) -> bool:
     """Whether the sessions of ``user`` have to end."""
     given = user.password_hash is not None or user.authorized_keys is not None  # a key may have been taken away
+    given = given or (user.access, user.umask, user.ftps_max_rate) != (None, None, None)
     return bool(user.locked) or not uses(user, protocol) or given
 
 

@@ -17,7 +17,7 @@ import os
 import posixpath
 import pwd
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Callable, Iterable, Mapping, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core import releases
@@ -41,11 +41,13 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config impo
     read_settings,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._users import fields, passwords, policy
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.rights import Rights
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import (
     IsTaken,
     User,
     never,
     user_from_options,
+    with_defaults,
 )
 
 MIN_LENGTH = "ftp_users_password_min_length"
@@ -209,6 +211,9 @@ def check_users(users: object, settings: Settings, host: Host) -> list[Problem]:
     except SecureFtpError as error:
         found.append(error.problem)
         least = 1
+    wrong = _check_defaults(settings.ftp_users_defaults)
+    found += wrong
+    defaults = {} if wrong else settings.ftp_users_defaults
     count: dict[str, int] = {}
     for index, entry in enumerate(users):
         where = f"ftp_users[{index}]"
@@ -220,6 +225,7 @@ def check_users(users: object, settings: Settings, host: Host) -> list[Problem]:
         if shape:
             found += shape
             continue
+        entry = with_defaults(entry, defaults)
         try:
             user = user_from_options(_as_modules_read(entry), least, is_taken=host.is_stored)
         except SecureFtpError as error:
@@ -233,6 +239,21 @@ def check_users(users: object, settings: Settings, host: Host) -> list[Problem]:
         if times > 1
     ]
     return found
+
+
+def _check_defaults(defaults: Mapping[str, Any]) -> list[Problem]:
+    """Every problem of ``ftp_users_defaults``."""
+    unknown = sorted(str(key) for key in defaults if key not in Rights._fields)
+    if unknown:
+        remedy = did_you_mean(unknown, Rights._fields)
+        said = f"unknown key {', '.join(unknown)}"
+        return [Problem("ftp_users_defaults", f"only {', '.join(Rights._fields)}", said, remedy)]
+    try:
+        user_from_options({"name": "anybody", **defaults})
+    except SecureFtpError as error:
+        subject = error.problem.subject.replace("user 'anybody'", "ftp_users_defaults")
+        return [replace(error.problem, subject=subject)]
+    return []
 
 
 def _check_shape(entry: Mapping[str, Any], where: str) -> list[Problem]:

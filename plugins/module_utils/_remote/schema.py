@@ -9,7 +9,14 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Callable, Mapping
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields import GIVEN, LIST, SWITCH, TEXT, WORD
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields import (
+    GIVEN,
+    LIST,
+    SIZE,
+    SWITCH,
+    TEXT,
+    WORD,
+)
 
 VERSION = 1
 """The version of the protocol; a change that breaks a client raises it."""
@@ -40,7 +47,7 @@ class Verb:
     changes: bool = False
 
 
-_KINDS = {TEXT: "string", WORD: "string", LIST: "list of strings", SWITCH: "boolean"}
+_KINDS = {TEXT: "string", WORD: "string", LIST: "list of strings", SWITCH: "boolean", SIZE: "string"}
 _USER = {
     one.name: Field(_KINDS[one.kind], one.meaning, required=one.name == "name", choices=one.choices) for one in GIVEN
 }

@@ -14,10 +14,14 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors imp
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import (
     accounts_lock,
     create_accounts,
+    create_group,
     delete_accounts,
+    delete_group,
     flush_accounts,
+    login_names,
     made_accounts,
     set_expiry,
+    set_members,
     set_no_home,
     set_passwords,
     set_shell,
@@ -37,8 +41,12 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config impo
     effective,
     jail_problems,
     prepare_host,
+    read_config,
+    replace_config,
     where_set,
+    with_classes,
 )
+from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.reload import let_sshd_read
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import (
     CloseHomes,
     Plan,
@@ -95,13 +103,36 @@ def _create(step: steps.CreateAccounts) -> None:
             )
 
 
+def _ready_classes(step: steps.ReadyClasses) -> None:
+    """Create missing groups, add missing blocks if sshd accepts them, and let sshd read them if it has not."""
+    for name in step.new:
+        create_group(name)
+    text = read_config(step.config) or ""
+    try:
+        wanted = with_classes(text, step.group, step.names, step.config)
+        if wanted != text:
+            prepare_host()
+            replace_config(step.config, wanted, sorted({"root", *login_names()}))
+    except SecureFtpError:
+        for name in step.new:
+            delete_group(name)
+        raise
+    let_sshd_read(step.config)
+
+
+def _set_classes(step: steps.SetClasses) -> None:
+    for group, names, before in step.lists:
+        set_members(group, names, before)
+
+
 def _assert_jail(step: steps.AssertJail) -> list[str]:
     """Ask sshd; return warnings about problems that are not errors."""
     prepare_host()
     warnings = []
     for one in step.classes:
         where, values = f"sshd, for user {one.name!r}", effective(one.name, step.config)
-        fatal, open_doors = jail_problems(one.name, list(one.groups), values, step.jail, one.by_password, one.by_key)
+        ways = (one.by_password, one.by_key, one.command)
+        fatal, open_doors = jail_problems(one.name, list(one.groups), values, step.jail, *ways)
         if step.full:
             fatal += open_doors
         if fatal:
@@ -140,6 +171,8 @@ _ACTS: dict[Any, Callable[[Any], Any]] = {
     steps.DropKeys: _drop_keys,
     steps.RemoveAccounts: lambda step: delete_accounts(step.accounts, shared=step.shared),
     steps.CreateAccounts: _create,
+    steps.ReadyClasses: _ready_classes,
+    steps.SetClasses: _set_classes,
     steps.AssertJail: _assert_jail,
     steps.NoHome: lambda step: set_no_home(step.account, step.shared),
     steps.SetShell: lambda step: set_shell(step.name, step.shell),

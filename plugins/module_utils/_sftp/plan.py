@@ -8,6 +8,7 @@ half set up, and the next run finishes the work:
 
 remove: password removed, keys removed, home closed, sessions ended, account deleted, home deleted if asked for.
 add: account without credentials, jail checked, home, keys, password.
+rights: sshd knows the class, user put into it, before the credentials; more rights than before come after them.
 lock: account expired, which denies passwords and keys alike, mark before the password, sessions ended.
 password: stored, sessions ended; sessions are ended too when a key is removed.
 unlock: previous expiry restored, mark removed from the password.
@@ -25,9 +26,11 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts i
     NO_HOME,
     NO_PASSWORD,
     Account,
+    Group,
     choose_uids,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.found import Entry, differs, is_to_be_deleted
+from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.class_changes import ClassChanges
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.locks import LockState, lock_state
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.policy import (
     HOME_MODE,
@@ -47,12 +50,18 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.steps impo
     JailClass,
     MakeHomes,
     NoHome,
+    ReadyClasses,
     RemoveAccounts,
+    SetClasses,
     SetExpiry,
     SetHashes,
     SetShell,
     TakePasswords,
     WriteKeys,
+)
+from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.classes import (
+    command_of,
+    no_place,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import (
     HOME,
@@ -98,10 +107,12 @@ class _Changes:
 
     expiry: dict[str, str] = field(default_factory=dict)
 
+    rights: ClassChanges = field(default_factory=ClassChanges)
+
 
 def settled(stored: Stored, users: Sequence[User], rules: Rules) -> set[str]:
     """Users whose given password is not to be stored: it is the stored one, or stored ones are to be kept."""
-    there = [user for user in users if user.password is not None and uses(user, "sftp") and stored.is_member(user.name)]
+    there = [user for user in users if user.password is not None and uses(user, "sftp") and stored.has(user.name)]
     states = [lock_state(stored.accounts, user.name) for user in there]
     known = [(user, state.stored) for user, state in zip(there, states) if not state.is_pending]
     if rules.update_password == "on_create":
@@ -124,6 +135,8 @@ def make_plan(stored: Stored, users: Sequence[User], rules: Rules, remove_home: 
     deletions = _deletions(stored, changes, left) if remove_home else ()
     outcome = _outcome(stored, users, changes, deletions)
     why = obstacle(stored, rules, bool(changes.add), bool(changes.add or changes.keep), any(changes.key_files.values()))
+    if why is None and not stored.takes_classes and changes.rights.unknown(stored):
+        why = no_place(rules.config, stored.jail.group).problem
     made = [*outcome.added, *changes.homes]
     new = [name for name in made if name not in stored.homes or stored.homes[name].found is None]
     return Plan(
@@ -154,6 +167,7 @@ def after(plan: Plan) -> Stored:
     stored: Stored = plan.stored
     users, keys, homes = dict(stored.accounts.users), dict(stored.keys), dict(stored.homes)
     passwords, expires = dict(stored.accounts.passwords), dict(stored.accounts.expires)
+    groups, classes = dict(stored.accounts.groups), dict(stored.classes)
     for step in plan.steps:
         if isinstance(step, RemoveAccounts):
             for account in step.accounts:
@@ -181,8 +195,14 @@ def after(plan: Plan) -> Stored:
         elif isinstance(step, MakeHomes):
             for name, owner in step.owners.items():
                 homes[name] = Home(Entry("a directory", *owner, HOME_MODE))
-    accounts = replace(stored.accounts, users=users, passwords=passwords, expires=expires)
-    return replace(stored, accounts=accounts, keys=keys, homes=homes, obeying=frozenset(), versions={})
+        elif isinstance(step, ReadyClasses):
+            classes.update((name, command_of(step.group, name, stored.command)) for name in step.names)
+        elif isinstance(step, SetClasses):
+            for group, names, _before in step.lists:
+                groups[group] = Group(group, groups[group].gid if group in groups else -1, frozenset(names))
+    accounts = replace(stored.accounts, users=users, groups=groups, passwords=passwords, expires=expires)
+    stored = replace(stored, accounts=accounts, keys=keys, homes=homes, classes=classes)
+    return replace(stored, obeying=frozenset(), versions={})
 
 
 # --- what changes --------------------------------------------------------------------------------------------------
@@ -193,7 +213,7 @@ def _changes(stored: Stored, users: Sequence[User], rules: Rules) -> _Changes:
     for user in users:
         if not uses(user, "sftp"):
             continue
-        new = not stored.is_member(user.name)
+        new = not stored.has(user.name)
         (changes.add if new else changes.keep).append(user)
         state = lock_state(stored.accounts, user.name)
         _password(changes, user, state, new, user.name in known, rules)
@@ -207,6 +227,7 @@ def _changes(stored: Stored, users: Sequence[User], rules: Rules) -> _Changes:
                 changes.passwd_homes.append(user.name)
             if _home_differs(stored, account):
                 changes.homes.append(user.name)
+        changes.rights.add(stored, user, new)
         _keys(changes, stored, user, new)
         _lock(changes, user, state)
     wanted = {user.name for user in (*changes.add, *changes.keep)}
@@ -300,6 +321,7 @@ def _parts(changes: _Changes, stored: Stored, name: str) -> list[str]:
             (PASSWORD, name in changes.to_hash or changes.hashes.get(name, known) != known),
             (LOCKED, name in changes.lock),
             (UNLOCKED, name in changes.unlock),
+            *((field, True) for field in changes.rights.parts.get(name, ())),
             ("authorized_keys", name in changes.key_files),
             ("shell", name in changes.shells),
             ("passwd home", name in changes.passwd_homes),
@@ -349,6 +371,8 @@ def _steps(stored: Stored, changes: _Changes, rules: Rules, left: Sequence[str])
     steps += _removal(stored, changes)
     made = _accounts_to_make(stored, changes, rules)
     steps += [made] if made else []
+    at_first, at_last = changes.rights.steps(stored, [user.name for user in changes.add], rules.config)
+    steps += at_first
     classes = () if rules.jail_check == "none" else _jail_classes(stored, changes)
     if classes:
         steps.append(AssertJail(classes, stored.jail, tuple(stored.settings), rules.config, rules.jail_check == "full"))
@@ -364,7 +388,8 @@ def _steps(stored: Stored, changes: _Changes, rules: Rules, left: Sequence[str])
     if hashes:
         marked = {name: changes.marked.get(name, "") + value for name, value in hashes.items()}
         steps.append(SetHashes(marked, changes.to_hash, rules.rounds))
-    shut_out = {*changes.lock, *changes.keys_gone}
+    steps += at_last
+    shut_out = {*changes.lock, *changes.keys_gone, *changes.rights.classes}
     shut_out.update(user.name for user in changes.keep if PASSWORD in _parts(changes, stored, user.name))
     ending = {name: accounts.users[name].uid for name in sorted(shut_out) if name in accounts.users}
     if ending:
@@ -422,13 +447,16 @@ def _jail_classes(stored: Stored, changes: _Changes) -> tuple[JailClass, ...]:
     group = stored.jail.group
     for user in (*changes.add, *changes.keep):
         given = user.password is not None or user.password_hash is not None
-        state, new = lock_state(stored.accounts, user.name), not stored.is_member(user.name)
+        state, new = lock_state(stored.accounts, user.name), not stored.has(user.name)
         by_password = given or (not new and state.has_password)
         kept = user.authorized_keys is None and not new and user.name in stored.keys
         by_key = bool(user.authorized_keys) or kept
-        groups = tuple(
-            sorted({*stored.accounts.groups_of(user.name), group} if new else stored.accounts.groups_of(user.name))
-        )
+        its, others = changes.rights.when_asked(stored, user.name)
+        mine = {*stored.accounts.groups_of(user.name), *((group,) if new else ()), *((its,) if its else ())}
+        groups = tuple(sorted(mine.difference(others)))
         key = (by_password, by_key, groups if len(groups) > 1 else group)
-        classes.setdefault(key, JailClass(user.name, groups, by_password, by_key))
+        command = stored.classes.get(its or "", "")
+        if its and user.name in changes.rights.classes:
+            command = command_of(group, its, stored.command)
+        classes.setdefault(key, JailClass(user.name, groups, by_password, by_key, command))
     return tuple(classes.values())

@@ -9,6 +9,7 @@ import contextlib
 import os
 import stat
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Collection, Iterable, Mapping, NamedTuple, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import Problem, SecureFtpError
@@ -28,6 +29,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._host.found impo
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.mounts import mount_points
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.unchanged import identity_of
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.locks import expiry, is_shut, lock_state
+from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.classes import command_of, is_class, rights_by
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import (
     CONFIG,
     DEFAULT_DIRECTORY,
@@ -35,13 +37,17 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config impo
     Jail,
     Setting,
     allows_passwords,
+    classes_in,
     discovered_directory,
     discovered_keys_directory,
     find_jail,
+    is_our_jail,
+    read_config,
     read_settings,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.names import is_component
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.passwords import scheme
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.rights import Rights
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import User
 
 
@@ -95,30 +101,71 @@ class Stored:
     mounts: Sequence[str] = ()
     versions: Mapping[str, Any] = field(default_factory=dict, repr=False)
     etc: str = "/etc"
+    classes: Mapping[str, str] = field(default_factory=dict)
+    """The classes that sshd knows (see _ssh/classes.py), in its order, each with its ForceCommand."""
+
+    takes_classes: bool = True
+    """Whether sshd's configuration has the block of the role, to which classes can be added."""
+
+    @cached_property
+    def _in_classes(self) -> Mapping[str, Sequence[str]]:
+        """The groups of classes that each member of one is in, whether sshd knows the class or not."""
+        found: dict[str, list[str]] = {}
+        for group in self.accounts.groups.values():
+            if is_class(self.jail.group, group.name):
+                for name in group.members:
+                    found.setdefault(name, []).append(group.name)
+        return found
+
+    def classes_of(self, name: str) -> Sequence[str]:
+        """The groups of classes that ``name`` is in."""
+        return self._in_classes.get(name, ())
+
+    @property
+    def command(self) -> str:
+        """The ForceCommand of the jail; empty if it has none."""
+        return self.block["forcecommand"].value.strip('"') if "forcecommand" in self.block else ""
+
+    def knows_class(self, name: str) -> bool:
+        """Whether sshd gives the class ``name`` the rights of that name."""
+        return self.classes.get(name) == command_of(self.jail.group, name, self.command)
+
+    def rights(self, name: str) -> Rights:
+        """The rights of ``name`` in SFTP: what sshd runs for the first class that the user is in, else for the jail."""
+        mine = self.classes_of(name)
+        command = next((command for group, command in self.classes.items() if group in mine), None)
+        if command is not None:
+            return Rights(*rights_by(command))
+        return Rights(rights_by(self.command)[0])
 
     @property
     def members(self) -> list[str]:
         """Names of the SFTP users, sorted."""
         return self.accounts.members(self.jail.group)
 
-    def is_member(self, name: str) -> bool:
+    def has(self, name: str) -> bool:
         """Whether ``name`` is an SFTP user."""
         account, group = self.accounts.users.get(name), self.accounts.groups.get(self.jail.group)
         return bool(account and group and (account.gid == group.gid or name in group.members))
 
     def user(self, name: str) -> User:
         """``name`` as a User of SFTP that a plan would not change. Raises SecureFtpError for unreadable keys."""
-        if not self.is_member(name):
+        if not self.has(name):
             return User(name, present=False)
         state, file = lock_state(self.accounts, name), self.keys.get(name)
         if file is not None and file.problem:
             raise SecureFtpError.of(file.problem)
         locked = None if state.mark and not state.full else state.full
-        return User(name, True, None, state.stored, ("sftp",), (file.keys or ()) if file else (), locked)
+        rights = self.rights(name)
+        keys = (file.keys or ()) if file else ()
+        return User(name, True, None, state.stored, ("sftp",), keys, locked, rights.access, rights.umask)
 
     def described(self, name: str) -> dict[str, Any] | None:
-        """Name, scheme of the password (None without one), lock, expiry, home, number of keys; None if no such user."""
-        if not self.is_member(name):
+        """Name, scheme of the password (None without one), lock, expiry, rights, home, number of keys.
+
+        None if there is no such user.
+        """
+        if not self.has(name):
             return None
         user, state = self.user(name), lock_state(self.accounts, name)
         keys, end = len(user.authorized_keys or ()), expiry(state)
@@ -128,6 +175,8 @@ class Stored:
             "locked": is_shut(state, bool(keys)),
             "expires": end.isoformat() if end else None,
             "home": os.path.join(self.jail.directory, name),
+            "access": user.access,
+            "umask": user.umask,
             "keys": keys,
         }
 
@@ -169,6 +218,8 @@ def read_state(place: Place, names: Collection[str], mounts: bool = False, purge
         mount_points() if mounts else (),
         _versions(place, jail.keys_directory, whose),
         etc,
+        classes_in(settings, jail.group),
+        is_our_jail(read_config(place.config) or "", jail.directory),
     )
 
 
@@ -256,14 +307,16 @@ def read_key_file(keys_directory: str, name: str) -> KeyFile | None:
 def describe(group: str, name: str | None = None, config: str = CONFIG, etc: str = "/etc") -> list[dict[str, Any]]:
     """Return the members of ``group``, each as ``Stored.described`` returns it."""
     accounts = read_accounts(etc, only=None if name is None else {name})
-    jail = locate(read_settings(config), group)[0]
+    settings = read_settings(config)
+    jail, block = locate(settings, group)
     names = [user for user in accounts.members(group) if name in (None, user)]
     try:
         with_keys = {entry.name for entry in os.scandir(jail.keys_directory)} if names else set()
     except OSError:
         with_keys = set()
     keys = {user: read_key_file(jail.keys_directory, user) for user in names if user in with_keys}
-    stored = Stored(accounts, jail, keys={user: file for user, file in keys.items() if file})
+    there = {user: file for user, file in keys.items() if file}
+    stored = Stored(accounts, jail, block=block, keys=there, classes=classes_in(settings, group))
     return [found for found in map(stored.described, names) if found]
 
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Mapping
+from typing import Mapping, NamedTuple
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import listed
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import Account, Group
@@ -56,13 +56,47 @@ class CreateAccounts(Step):
 
 
 @dataclass(frozen=True)
+class ReadyClasses(Step):
+    """Make sshd know the classes ``names`` of the jail of ``group``; ``new`` are those without a group of accounts."""
+
+    names: tuple[str, ...]
+    new: tuple[str, ...]
+    group: str
+    config: str
+
+    @property
+    def said(self) -> str:
+        return f"sshd knows {listed(list(self.names))}"
+
+
+class ClassMembers(NamedTuple):
+    """The accounts ``names`` are to be the supplementary members of ``group``; ``before`` are its present ones."""
+
+    group: str
+    names: tuple[str, ...]
+    before: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class SetClasses(Step):
+    """Put users into classes, and then take them out of others, in this order."""
+
+    lists: tuple[ClassMembers, ...]
+
+    @property
+    def said(self) -> str:
+        return f"members of {listed(list(dict.fromkeys(one.group for one in self.lists)))}"
+
+
+@dataclass(frozen=True)
 class JailClass(Step):
-    """One user as an example of all who log in in the same way."""
+    """One user as an example of all who log in in the same way; ``command`` is the ForceCommand of the class."""
 
     name: str
     groups: tuple[str, ...]
     by_password: bool
     by_key: bool
+    command: str = ""
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,10 @@ UPLOAD_REQUESTS = (
     "fsync",
     "limits",
 )
-"""The requests of upload_only: to create a file and write it, and to look. No mkdir: see DENIED of _ftps/personal.py."""
+"""The requests of upload_only: to look, to create a file and to write it.
+
+Not mkdir: the umask that protects files would make a directory that nobody can upload to.
+"""
 
 MAX_GROUP = 32
 """The longest name of a group: GROUP_NAME_MAX_LENGTH of shadow-utils."""
@@ -73,9 +76,14 @@ def _parts(group: str, name: str) -> tuple[str, str] | None:
     return (_LONG[found.group(1)], found.group(2) or NO_UMASK) if found else None
 
 
+def rights_named(group: str, name: str) -> tuple[str, str]:
+    """Access and umask that the name of a class stands for."""
+    return _parts(group, name) or (READ_WRITE, NO_UMASK)
+
+
 def command_of(group: str, name: str, jail: str) -> str:
     """The ForceCommand of class ``name``; ``jail`` is that of its jail."""
-    access, umask = _parts(group, name) or (READ_WRITE, NO_UMASK)
+    access, umask = rights_named(group, name)
     words = [jail]
     if access == READ_ONLY:
         words.append("-R")

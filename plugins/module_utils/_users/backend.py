@@ -108,6 +108,9 @@ class RemoveHome(Step):
 class Stored(Protocol):
     """The state of the host as a value: the users that were asked for, and what else a plan needs."""
 
+    def has(self, name: str) -> bool:
+        """Whether ``name`` is a user."""
+
     def user(self, name: str) -> User:
         """``name`` as a User that a plan would not change. Raises SecureFtpError if its state cannot be read."""
 

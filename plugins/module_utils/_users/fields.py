@@ -11,8 +11,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-TEXT, WORD, LIST, SWITCH = "text", "word", "list", "switch"
-"""Kinds of values: any string, a word of ``choices``, a list of strings, true or false."""
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.rights import ACCESS
+
+TEXT, WORD, LIST, SWITCH, SIZE = "text", "word", "list", "switch", "size"
+"""Kinds of values: any string, a word of ``choices``, a list of strings, true or false, a number of bytes.
+
+A number of bytes is an integer, or a string that may end in K, M or G (of 1024).
+"""
 
 PROTOCOLS = ("ftps", "sftp")
 STATES = ("present", "absent")
@@ -32,16 +37,21 @@ class Field(NamedTuple):
     choices: tuple[str, ...] = ()
     only: str = ""
     option: str = ""
+    default: str = ""
+    """The value if it is not given; empty if that means "leave it as it is"."""
 
 
 FIELDS = (
     Field("name", TEXT, "the login name"),
-    Field("state", WORD, "whether the user exists", choices=STATES),
+    Field("state", WORD, "whether the user exists", choices=STATES, default="present"),
     Field("protocols", LIST, "what the user may use", choices=PROTOCOLS, option="--protocol"),
     Field("locked", SWITCH, "whether every log-in is denied", option="--locked"),
     Field("password", TEXT, "the password; hashed on the server", secret=True),
     Field("password_hash", TEXT, "the password as a hash of crypt(3), instead of `password`", secret=True),
     Field("authorized_keys", LIST, "the complete list of public keys for SFTP", only="sftp", option="--key"),
+    Field("access", WORD, "what the user may do with files", choices=ACCESS, option="--access"),
+    Field("umask", TEXT, 'the umask of uploads, "0000" to "0077", or `default`', option="--umask"),
+    Field("ftps_max_rate", SIZE, "bytes a second over FTPS; 0 is no limit", only="ftps", option="--ftps-max-rate"),
 )
 """Every field, in the order of messages, columns and documentation. Only ``name`` is required."""
 

@@ -188,4 +188,4 @@ def _cell(field: Field, value: Any) -> str:
         return "yes" if value else "no"
     if field.kind == LIST:
         return (" " if field.choices else "\n").join(value or ())
-    return value or ""
+    return "" if value is None else str(value)

@@ -16,6 +16,14 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._users.names imp
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.passwords import validate_hash, validate_password
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.policy import DEFAULT_MIN_LENGTH
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.rights import (
+    UPLOAD_ONLY,
+    Rights,
+    merged,
+    validate_access,
+    validate_rate,
+    validate_umask,
+)
 
 
 class User(NamedTuple):
@@ -24,6 +32,7 @@ class User(NamedTuple):
     ``password`` and ``password_hash`` exclude each other; both None means "leave the password as it is".
     ``authorized_keys`` is None when not given (leave the keys as they are), else the complete list.
     ``locked`` is None when not given (leave it as it is), else whether every log-in is denied.
+    ``access``, ``umask`` and ``ftps_max_rate`` are as in Rights, each None when not given (leave it as it is).
     """
 
     name: str
@@ -33,6 +42,9 @@ class User(NamedTuple):
     protocols: tuple[str, ...] = PROTOCOLS
     authorized_keys: tuple[str, ...] | None = None
     locked: bool | None = None
+    access: str | None = None
+    umask: str | None = None
+    ftps_max_rate: int | None = None
 
     def __repr__(self) -> str:
         """Show the name only, no secret."""
@@ -79,7 +91,24 @@ def user_from_options(
     locked = get("locked")
     if locked is not None and not isinstance(locked, bool):
         raise InvalidInput(f"user {name!r}: locked", "true or false", found=repr(locked))
-    return User(name, state == "present", password, password_hash, protocols, authorized_keys, locked)
+    rights = _rights(options, name)
+    return User(name, state == "present", password, password_hash, protocols, authorized_keys, locked, *rights)
+
+
+def _rights(options: Mapping[str, Any], name: str) -> tuple[str | None, str | None, int | None]:
+    access, umask, rate = (options.get(key) for key in Rights._fields)
+    valid = (
+        None if access is None else validate_access(access, name),
+        None if umask is None else validate_umask(umask, name),
+        None if rate is None else validate_rate(rate, name),
+    )
+    merged(Rights(), name, *valid)  # raises if they exclude each other
+    return valid
+
+
+def rights_of(user: User, there: Rights) -> Rights:
+    """The rights of ``user``, who has those of ``there``. Raises InvalidInput if the two exclude each other."""
+    return merged(there, user.name, user.access, user.umask, user.ftps_max_rate)
 
 
 def _valid_protocols(protocols: Iterable[str], name: str) -> tuple[str, ...]:
@@ -90,13 +119,28 @@ def _valid_protocols(protocols: Iterable[str], name: str) -> tuple[str, ...]:
     return given
 
 
+def with_defaults(entry: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """``entry`` with those rights of ``defaults`` that it does not name itself.
+
+    A user who is upload_only by ``entry`` has no use for the umask of all.
+    """
+    missing = {name: defaults.get(name) for name in Rights._fields if entry.get(name) is None}
+    if entry.get("access") == UPLOAD_ONLY:
+        missing.pop("umask", None)
+    return {**entry, **missing}
+
+
 def users_from_list(
-    entries: Iterable[Mapping[str, Any]], min_length: int = DEFAULT_MIN_LENGTH, is_taken: IsTaken = never
+    entries: Iterable[Mapping[str, Any]],
+    min_length: int = DEFAULT_MIN_LENGTH,
+    is_taken: IsTaken = never,
+    defaults: Mapping[str, Any] | None = None,
 ) -> list[User]:
-    """Build every User of a list, in its order.
+    """Build every User of a list, in its order; ``defaults`` is as for ``with_defaults``.
 
     Raises InvalidInput for the first invalid entry and for names listed twice.
     """
+    entries = [with_defaults(entry, defaults) for entry in entries] if defaults else entries
     users = [user_from_options(entry, min_length, is_taken=is_taken) for entry in entries]
     seen: set[str] = set()
     for user in users:

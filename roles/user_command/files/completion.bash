@@ -7,6 +7,8 @@ _ftp_users() {
         words="list show add edit del passwd lock unlock keys import export about check repair hash-plaintext --help"
     elif [ "$previous" = --protocol ]; then
         words="ftps sftp both"
+    elif [ "$previous" = --access ]; then
+        words="read_write read_only upload_only"
     elif [ "$previous" = --format ]; then
         words="csv colon pairs"
     elif [ "$previous" = --key ] || { [ "$verb" = import ] && [[ $current != -* ]]; }; then
@@ -16,8 +18,8 @@ _ftp_users() {
         words="--help --json"
         case $verb in
             list) words+=" --protocol --names" ;;
-            add) words+=" --password-stdin --hash-stdin --generate --no-password --protocol --locked --key" ;;
-            edit) words+=" --password-stdin --hash-stdin --generate --protocol --key" ;;
+            add) words+=" --password-stdin --hash-stdin --generate --no-password --protocol --locked --key --access --umask --ftps-max-rate" ;;
+            edit) words+=" --password-stdin --hash-stdin --generate --protocol --key --access --umask --ftps-max-rate" ;;
             passwd) words+=" --password-stdin --hash-stdin --generate" ;;
             del) words+=" --remove-home" ;;
             import) words+=" --format --allow-weak-hashes --dry-run --yes" ;;

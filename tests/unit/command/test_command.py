@@ -28,8 +28,17 @@ USER = {
     "name": "batman",
     "protocols": ["ftps", "sftp"],
     "locked": False,
-    "ftps": {"scheme": "sha512_crypt", "directory": "/home/vftp/batman"},
-    "sftp": {"scheme": None, "directory": "/home/sftp/batman", "keys": 2},
+    "access": "read_only",
+    "umask": "default",
+    "ftps_max_rate": 2048,
+    "ftps": {"scheme": "sha512_crypt", "directory": "/home/vftp/batman", "access": "read_only", "umask": "default"},
+    "sftp": {
+        "scheme": None,
+        "directory": "/home/sftp/batman",
+        "access": "read_write",
+        "umask": "default",
+        "keys": 2,
+    },
 }
 
 
@@ -78,6 +87,14 @@ def type_in(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
         ),
         (["edit", "batman", "--protocol", "both"], ("edit", "batman", {"protocols": ["ftps", "sftp"]})),
         (["edit", "batman", "cave!"], ("edit", "batman", {"password": "cave!"})),
+        (
+            ["edit", "batman", "--access", "read_only", "--umask", "0027", "--ftps-max-rate", "2M"],
+            ("edit", "batman", {"access": "read_only", "umask": "0027", "ftps_max_rate": "2M"}),
+        ),
+        (
+            ["add", "batman", "--no-password", "--access", "upload_only"],
+            ("add", "batman", {"no_password": True, "access": "upload_only"}),
+        ),
         (["del", "batman"], ("delete", "batman", False, {})),
         (["del", "batman", "--remove-home"], ("delete", "batman", True, {})),
         (["lock", "batman"], ("lock", "batman", {})),
@@ -262,3 +279,18 @@ def test_about_is_text_or_json_of_the_same(manager: Recorder, monkeypatch: pytes
     assert command.main(["about", "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
     assert said["serves"] == ["SFTP"] and said["commands"][0]["line"] in text
+
+
+def test_show_and_list_say_what_a_user_may_do(manager: Recorder, capsys: Any) -> None:
+    assert command.main(["show", "batman"]) == 0
+    shown = capsys.readouterr().out
+    for line in (
+        "access:         read_only\n",
+        "umask:          default\n",
+        "ftps max rate:  2048 bytes a second\n",
+        "sftp access:    read_write\n",
+    ):
+        assert line in shown
+    assert "ftps access" not in shown, "only what differs is said again"
+    assert command.main(["list"]) == 0
+    assert " ACCESS " in (out := capsys.readouterr().out) and " read_only " in out

@@ -26,8 +26,11 @@ USER: dict[str, Any] = {
     "name": EVIL,
     "protocols": ["ftps", "sftp"],
     "locked": False,
-    "ftps": {"scheme": EVIL, "directory": f"/home/vftp/{EVIL}"},
-    "sftp": {"scheme": EVIL, "directory": f"/home/sftp/{EVIL}", "keys": 1},
+    "access": "read_write",
+    "umask": EVIL,
+    "ftps_max_rate": 0,
+    "ftps": {"scheme": EVIL, "directory": f"/home/vftp/{EVIL}", "access": EVIL, "umask": EVIL},
+    "sftp": {"scheme": EVIL, "directory": f"/home/sftp/{EVIL}", "access": EVIL, "umask": EVIL, "keys": 1},
 }
 
 
@@ -66,7 +69,7 @@ def test_what_can_be_seen_stays() -> None:
     [
         (["list"], 2),
         (["list", "--names"], 1),
-        (["show", "x"], 7),
+        (["show", "x"], 12),
         (["keys", "x", "list"], 1),
         (["lock", EVIL.replace("\udcff", "")], 1),
         (["unlock", "x"], 0),

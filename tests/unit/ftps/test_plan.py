@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Mapping
 
 import pytest
@@ -302,6 +303,9 @@ USERS = st.builds(
     st.sampled_from([("ftps",), ("sftp",), ("ftps", "sftp")]),
     st.just(None),
     st.sampled_from([None, True, False]),
+    access=st.sampled_from([None, "read_write", "read_only", "upload_only"]),
+    umask=st.just(None),
+    ftps_max_rate=st.sampled_from([None, 0, 1000]),
 )
 
 
@@ -315,7 +319,8 @@ def test_what_a_plan_leads_to_needs_no_other_plan(
     records: dict[str, str], users: list[User], purge: bool, locked: bool
 ) -> None:
     homes = {user.name: None for user in users}
-    there = stored(records, tuple(records) if locked else (), homes=homes)
+    conf = {"write_enable": "YES", "virtual_use_local_privs": "YES", "user_config_dir": "/etc/vsftpd/users.d"}
+    there = stored(records, tuple(records) if locked else (), replace(at(), options=conf), homes)
     first = plan(there, *users, purge=purge)
     reached = after(first)
     again = plan(reached, *users, purge=purge)

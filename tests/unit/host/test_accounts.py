@@ -22,6 +22,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts i
     delete_accounts,
     known_elsewhere,
     read_accounts,
+    set_members,
     set_passwords,
     uid_range,
     unsuitable,
@@ -255,3 +256,23 @@ def test_a_file_that_was_replaced_is_read_again(etc):
 def test_an_account_with_rights_is_nobodys_sftp_user(account, groups, words):
     found = unsuitable(account, groups, Group("sftponly", 997, frozenset()), 1000)
     assert (found is None) == (words is None) and (words is None or words in str(found))
+
+
+def test_the_members_of_a_group_are_set_at_once(monkeypatch):
+    tools = Tools(monkeypatch)
+    set_members("sftponly-ro", ["bob", "ann"], ["bob"])
+    set_members("sftponly-up", [], ["ann"])
+    assert [command for command, _data in tools.calls] == [
+        ["gpasswd", "--members", "bob,ann", "sftponly-ro"],
+        ["gpasswd", "--members", "", "sftponly-up"],
+    ]
+
+
+def test_a_list_that_is_too_long_for_an_argument_is_set_by_single_users(monkeypatch):
+    tools = Tools(monkeypatch)
+    many = [f"user{number:028}" for number in range(4000)]
+    set_members("sftponly-ro", [*many, "new"], [*many, "old"])
+    assert [command for command, _data in tools.calls] == [
+        ["gpasswd", "--add", "new", "sftponly-ro"],
+        ["gpasswd", "--delete", "old", "sftponly-ro"],
+    ]

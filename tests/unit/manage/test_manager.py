@@ -68,6 +68,9 @@ class SftpStored:
     users: Mapping[str, User]
     jail: Path
 
+    def has(self, name: str) -> bool:
+        return name in self.users
+
     def user(self, name: str) -> User:
         return self.users.get(name, User(name, present=False))
 
@@ -78,6 +81,8 @@ class SftpStored:
             "scheme": None if user.password_hash == "*" else "sha512_crypt",
             "locked": user.locked,
             "home": str(self.jail / user.name),
+            "access": user.access or "read_write",
+            "umask": user.umask or "default",
             "keys": len(user.authorized_keys or ()),
             "expires": None,
         }

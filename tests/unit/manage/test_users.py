@@ -233,7 +233,11 @@ def test_info_tells_of_both_protocols_and_no_secret(run: Run, host: Host) -> Non
         "scheme": "sha512_crypt",
         "locked": False,
         "home": str(host.homes / "batman"),
+        "access": "read_write",
+        "umask": "default",
+        "ftps_max_rate": 0,
     }
+    assert (users["batman"]["access"], users["alfred"]["ftps_max_rate"]) == ("read_write", None)
     assert users["batman"]["sftp"]["keys"] == 1 and users["batman"]["home"] == str(host.homes / "batman")
     assert (users["alfred"]["scheme"], users["alfred"]["ftps"]) == (None, None) and users["oracle"]["locked"]
     assert result["db"] == str(host.db) and result["plaintext"] == [] and HASH not in json.dumps(result)

@@ -360,3 +360,25 @@ def test_new_users_without_anything_to_log_in_with_are_found(user, accounts, nam
     assert bool(found) == bool(words), found
     for word in words:
         assert word in " ".join(found)
+
+
+@pytest.mark.parametrize(
+    ("defaults", "said"),
+    [
+        ({"acces": "read_only"}, "only access, umask, ftps_max_rate, found unknown key acces; did you mean access?"),
+        ({"access": "ro"}, "ftp_users_defaults: access: expected read_write, read_only or upload_only, found 'ro'"),
+        ({"umask": 63}, "ftp_users_defaults: umask: expected a quoted octal number"),
+        ({"access": "upload_only", "umask": "0027"}, "ftp_users_defaults: expected umask default"),
+        ("read_only", "ftp_users_defaults: expected a mapping, found str"),
+    ],
+)
+def test_wrong_rights_of_all_users_are_one_problem(defaults, said):
+    assert said in one(ftp_users_defaults=defaults)
+
+
+def test_rights_of_all_users_are_checked_with_those_of_each():
+    users = [{**USERS[0], "umask": "0027"}, {**USERS[1], "access": "read_only", "ftps_max_rate": 500}]
+    assert problems({**GOOD, "ftp_users_defaults": {"umask": "0077", "ftps_max_rate": "1M"}}, users, DEBIAN) == []
+    assert "ftp_users[0]: user 'batman': expected umask default" in one(
+        users, ftp_users_defaults={"access": "upload_only"}
+    )

@@ -35,6 +35,7 @@ class Host:
         self.root, self.users, self.shadow, self.log = root, {}, {}, []
         self.expires = {}
         self.group_members, self.kill_at, self.problems = set(), None, []
+        self.classes = {}
         self.jail, self.keys = root / "jail", root / "keys"
         self.jail.mkdir()
         self.etc = root / "etc"
@@ -56,6 +57,12 @@ class Host:
             "set_no_home": self.set_no_home,
             "delete_accounts": self.delete,
             "prepare_host": lambda: None,
+            "create_group": self.create_group,
+            "delete_group": self.delete_group,
+            "set_members": self.set_members,
+            "replace_config": self.replace_config,
+            "let_sshd_read": lambda path: self.step("reload"),
+            "login_names": lambda: {"olivia"},
             "effective": lambda user, path: {},
             "jail_problems": self.judge,
             "hash_many": lambda passwords, rounds: [f"hash-of-{word}" for word in passwords],
@@ -82,6 +89,7 @@ class Host:
 
     def accounts(self, etc="/etc", only=None, passwords_of=None):
         groups = {"sftponly": Group("sftponly", 997, frozenset(self.group_members)), **self.other_groups}
+        groups.update((name, Group(name, 900, frozenset(members))) for name, members in self.classes.items())
         shadow = {name: stored for name, stored in self.shadow.items() if passwords_of is None or name in passwords_of}
         return Accounts(dict(self.users), groups, shadow, dict(self.expires))
 
@@ -122,9 +130,29 @@ class Host:
             del self.users[account.name], self.shadow[account.name]
         return [f"{account.name} is still there" for account in accounts if account.name in self.immortal]
 
-    def judge(self, user, groups, values, jail, by_password, by_key):
-        self.step("judge", user, by_password, by_key)
+    def judge(self, user, groups, values, jail, by_password, by_key, command=""):
+        self.step("judge", user, by_password, by_key, *filter(None, [command]))
         return list(self.problems), [Problem("x11forwarding", "no", "yes")] if self.doors else []
+
+    def create_group(self, name):
+        self.step("group", name)
+        self.classes[name] = set()
+
+    def delete_group(self, name):
+        self.step("no group", name)
+        del self.classes[name]
+
+    def set_members(self, group, names, before):
+        self.step("members", group, *names)
+        assert set(before) == self.classes[group] and set(names) <= set(self.users)
+        self.classes[group] = set(names)
+
+    def replace_config(self, path, text, unaffected=()):
+        self.step("config", *unaffected)
+        self.config.write_text(text)
+
+    def of_class(self, name):
+        return sorted(group for group, members in self.classes.items() if name in members)
 
     doors = False
     other_groups: dict[str, Group] = {}
@@ -576,3 +604,74 @@ def test_what_cannot_be_flushed_is_no_success(host, monkeypatch, path):
     monkeypatch.setattr(os, "fsync", refuse)
     with pytest.raises(NotDurable, match=f"{host.root / path}: cannot flush it to disk, .*input/output error"):
         host.run([User("ann", password="secret-2")])
+
+
+READ_ONLY = User("ann", password="a", authorized_keys=(KEY,), access="read_only")
+
+
+def test_a_class_is_made_and_joined_before_there_are_credentials(host):
+    host.run([READ_ONLY])
+    done = [entry[0] for entry in host.log]
+    assert done == ["create", "group", "config", "reload", "members", "judge", "homes", "passwords"]
+    assert host.key_file("ann")
+    assert ("config", "olivia", "root") in host.log
+    assert ("judge", "ann", True, True, "internal-sftp -d /%u -R") in host.log
+    assert "Match Group sftponly-ro\n    ForceCommand internal-sftp -d /%u -R\n" in host.config.read_text()
+    host.log.clear()
+    assert not host.run([READ_ONLY]).changed and [entry[0] for entry in host.log] == ["judge"]
+
+
+def test_another_member_needs_no_other_block(host):
+    host.run([READ_ONLY])
+    host.log.clear()
+    host.run([User("bob", password="b", access="read_only")])
+    assert [entry[0] for entry in host.log][:4] == ["create", "reload", "members", "judge"]
+    assert host.classes == {"sftponly-ro": {"ann", "bob"}}
+
+
+def test_fewer_rights_end_the_sessions_of_that_user(host):
+    host.run([User("ann", password="a"), User("bob", password="b")])
+    host.log.clear()
+    assert host.run([User("ann", access="upload_only"), User("bob")]).changed_users == {"ann": ["access"]}
+    assert [entry for entry in host.log if entry[0] == "end"] == [("end", host.users["ann"].uid)]
+
+
+@pytest.mark.parametrize("kill_at", range(1, 12))
+def test_a_killed_change_never_leaves_more_rights_than_before_or_after(host, kill_at):
+    host.run([User("ann", password="a"), User("bob", password="b", access="read_only")])
+    users = [
+        User("ann", password="c", access="read_only"),
+        User("bob", password="c", access="read_write"),
+        User("cy", password="c", access="upload_only"),
+    ]
+    host.log.clear()
+    host.kill_at = kill_at
+    with contextlib.suppress(Killed):
+        host.run(users)
+    if host.shadow["ann"] == "hash-of-c" or "cy" in host.shadow and host.shadow["cy"] != "!*":
+        assert host.of_class("ann") == ["sftponly-ro"] and host.of_class("cy") == ["sftponly-up"]
+    if not host.of_class("bob"):
+        assert host.shadow["bob"] == "hash-of-c"
+    host.kill_at = None
+    host.run(users)
+    assert [host.of_class(name) for name in ("ann", "bob", "cy")] == [["sftponly-ro"], [], ["sftponly-up"]]
+
+
+def test_a_configuration_that_sshd_refuses_leaves_no_new_group(host, monkeypatch):
+    def refuse(*_arguments):
+        raise SecureFtpError("sshd_config", "sshd -t to accept it", found="not")
+
+    monkeypatch.setattr(_apply, "replace_config", refuse)
+    with pytest.raises(SecureFtpError, match="sshd -t to accept it"):
+        host.run([READ_ONLY])
+    assert host.classes == {} and host.shadow["ann"] == "!*"
+
+
+def test_what_was_there_is_restored(host):
+    host.run([READ_ONLY, User("bob", password="b")])
+    backend = Sftp(Rules(config=str(host.config)), str(host.etc))
+    before = {name: backend.stored([name]).user(name) for name in ("ann", "bob")}
+    host.run([User("ann", access="read_write"), User("bob", access="upload_only")])
+    backend.restore(before)
+    assert host.classes == {"sftponly-ro": {"ann"}, "sftponly-up": set()}
+    assert {name: backend.stored([name]).user(name) for name in ("ann", "bob")} == before

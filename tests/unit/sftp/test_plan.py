@@ -423,6 +423,9 @@ USERS = st.builds(
     st.sampled_from([("ftps",), ("sftp",), ("ftps", "sftp")]),
     st.sampled_from([None, (), (KEY,), (KEY, KEY + " 2")]),
     st.sampled_from([None, True, False]),
+    access=st.sampled_from([None, "read_write", "read_only", "upload_only"]),
+    umask=st.just(None),
+    ftps_max_rate=st.sampled_from([None, 0, 1000]),
 )
 
 

@@ -32,7 +32,8 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config impo
 JAIL = Jail()
 TEXT = with_jail("Port 22\n", JAIL)
 READ_ONLY = "internal-sftp -d /%u -R"
-UPLOAD = "internal-sftp -d /%u -u 0277 -p open,close,write,lstat,fstat,stat,opendir,readdir,realpath,statvfs,fstatvfs,fsync,limits"
+REQUESTS = "open,close,write,lstat,fstat,stat,opendir,readdir,realpath,statvfs,fstatvfs,fsync,limits"
+UPLOAD = f"internal-sftp -d /%u -u 0277 -p {REQUESTS}"
 
 
 @pytest.mark.parametrize(

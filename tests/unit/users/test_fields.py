@@ -32,6 +32,9 @@ VALUES: dict[str, Any] = {
     "protocols": ["ftps"],
     "authorized_keys": [],
     "locked": True,
+    "access": "read_only",
+    "umask": "0027",
+    "ftps_max_rate": "2M",
 }
 
 
@@ -67,7 +70,7 @@ def test_a_switch_that_is_none_is_a_problem() -> None:
 
 def test_the_modules_take_every_field(monkeypatch: pytest.MonkeyPatch) -> None:
     assert set(person_options()) == ALL
-    for module, missing in (("ftp_user", set()), ("sftp_user", {"protocols"})):
+    for module, missing in (("ftp_user", set()), ("sftp_user", {"protocols", "ftps_max_rate"})):
         found = importlib.import_module(f"ansible_collections.secure_ftp.server.plugins.modules.{module}")
         specs: list[dict[str, Any]] = []
         monkeypatch.setattr(found, "run", lambda arguments, _logic, specs=specs: specs.append(arguments))
@@ -82,7 +85,7 @@ def test_every_field_is_documented_with_its_choices() -> None:
     one = yaml.safe_load(ModuleDocFragment.DOCUMENTATION)["options"]
     many = yaml.safe_load(ModuleDocFragment.USERS)["options"]["users"]["suboptions"]
     role = role_options("sshd_chroot")
-    assert set(one) == ALL - {"protocols", "authorized_keys"} and set(many) == set(role) == ALL
+    assert set(one) == ALL - {"protocols", "authorized_keys", "ftps_max_rate"} and set(many) == set(role) == ALL
     for field in _fields.FIELDS:
         for options in (one, many, role):
             assert tuple(options.get(field.name, {}).get("choices", field.choices)) == field.choices, field.name
@@ -133,4 +136,4 @@ def test_the_example_and_the_manual_page_know_every_field() -> None:
 
 def test_a_field_of_every_kind_reaches_the_user() -> None:
     user = user_from_options(VALUES)
-    assert user == User("batman", True, "Gotham-City!", None, ("ftps",), (), True)
+    assert user == User("batman", True, "Gotham-City!", None, ("ftps",), (), True, "read_only", "0027", 2097152)

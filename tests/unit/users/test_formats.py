@@ -30,6 +30,9 @@ def test_csv_gives_the_options_of_a_person() -> None:
         "protocols": None,
         "authorized_keys": None,
         "locked": None,
+        "access": None,
+        "umask": None,
+        "ftps_max_rate": None,
     }
     assert found[1]["password"] == 'comma, and "quote"' and found[1]["authorized_keys"] == [KEY]
     assert found[1]["protocols"] == ["ftps", "sftp"] and found[1]["locked"] is True

@@ -14,9 +14,12 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._users.rights im
     validate_rate,
     validate_umask,
 )
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import user_from_options, users_from_list
 
 
-@pytest.mark.parametrize(("given", "umask"), [("0077", "0077"), ("077", "0077"), ("22", "0022"), ("default", "default")])
+@pytest.mark.parametrize(
+    ("given", "umask"), [("0077", "0077"), ("077", "0077"), ("22", "0022"), ("default", "default")]
+)
 def test_a_umask_has_four_digits(given: str, umask: str) -> None:
     assert validate_umask(given, "ann") == umask
 
@@ -60,8 +63,29 @@ def test_what_is_not_named_stays() -> None:
 
 
 def test_upload_only_has_the_umask_of_its_own() -> None:
-    assert merged(Rights("read_write", "0027", 7), "ann", "upload_only", None, None) == Rights("upload_only", "default", 7)
+    assert merged(Rights("read_write", "0027", 7), "ann", "upload_only", None, None) == Rights(
+        "upload_only", "default", 7
+    )
     assert merged(Rights("upload_only"), "ann", None, "default", None) == Rights("upload_only")
     for there, access in ((Rights(), "upload_only"), (Rights("upload_only"), None)):
         with pytest.raises(InvalidInput, match="user 'ann': expected umask default.*found umask 0027"):
             merged(there, "ann", access, "0027", None)
+
+
+def test_a_user_without_rights_of_its_own_has_those_of_all() -> None:
+    defaults = {"access": "read_only", "umask": "0027", "ftps_max_rate": "1K"}
+    entries = [
+        {"name": "ann", "access": None},
+        {"name": "bob", "access": "read_write", "umask": "default", "ftps_max_rate": 0},
+        {"name": "cy", "access": "upload_only"},
+    ]
+    found = [user[-3:] for user in users_from_list(entries, defaults=defaults)]
+    assert found == [("read_only", "0027", 1024), ("read_write", "default", 0), ("upload_only", None, 1024)]
+    assert [user[-3:] for user in users_from_list([{"name": "ann"}], defaults={})] == [(None, None, None)]
+    with pytest.raises(InvalidInput, match="user 'ann': expected umask default"):
+        users_from_list([{"name": "ann", "umask": "0027"}], defaults={"access": "upload_only"})
+
+
+def test_a_user_with_rights_that_exclude_each_other_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="user 'ann': expected umask default"):
+        user_from_options({"name": "ann", "access": "upload_only", "umask": "0027"})
