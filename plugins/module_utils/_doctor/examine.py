@@ -31,6 +31,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.host imp
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.jails import Sftp
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.live import Live
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.rights import class_findings, rights_findings
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.sftp import sftp_findings
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.vsftpd import vsftpd_findings
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.instances import Instance
@@ -75,6 +76,7 @@ def examine(live: Live | None = None) -> list[Finding]:
     if sftp is not None and sftp.groups:
         ports = live.ssh_ports
         findings += examined(lambda: sftp_findings(sftp), "sshd -T")
+        findings += examined(lambda: class_findings(sftp), "getent group")
         findings += examined(lambda: ssh_findings(ports, run, sftp.paths, live.verb), "systemctl status ssh")
     elif sftp is not None and not instances:
         return [found("server-missing", f"neither {' nor '.join(CONFIGS)} nor a jail in {sftp.config}")]
@@ -83,6 +85,7 @@ def examine(live: Live | None = None) -> list[Finding]:
         findings += examined(lambda: user_findings(instances), f"ls -l {PAM_DIRECTORY}")
         if sftp is not None and sftp.groups:
             findings += examined(lambda: lock_findings(instances, sftp), "ftp-users list")
+            findings += examined(lambda: rights_findings(instances, sftp), "ftp-users list")
         findings += examined(library_findings, "python3 -c 'import bsddb3.db'")
     findings += examined(lambda: firewall_findings(instances, ports, run), "ufw status verbose")
     findings += examined(lambda: clock_findings(run), "timedatectl")

@@ -32,6 +32,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.vsftpd i
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.database import name_of, read
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.instances import Instance
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.pam import PAM_DIRECTORY, find_userdb
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.personal import read_files
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.policy import ROOT_MODE
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import (
     DEFAULT_SERVICE,
@@ -261,17 +262,19 @@ def directory_findings(homes: Homes, guest: str, names: Sequence[str]) -> Iterat
         what = f"{path}: owner {status.st_uid}, mode {stat.S_IMODE(status.st_mode):04o}; expected root and 0755 or less"
         yield _kept(found("ftps-root-unsafe", what, path, path=path), [path], _is_meant(status))
     yield from personal_findings(homes, names)
-    names = [name for name in names if homes.own(name) is None]
+    files = read_files(homes.config_directory, names)
+    names = [name for name in names if homes.own(name, files) is None]
     ids = guest_ids(guest)
     if ids is None:
         return  # the check of the configuration reports this
     home = os.path.realpath(pwd.getpwnam(guest).pw_dir)
-    holders = [path for path in map(homes.of, names) if home == path or home.startswith(path.rstrip("/") + "/")]
+    of = {name: homes.of(name, files) for name in names}
+    holders = [path for path in of.values() if home == path or home.startswith(path.rstrip("/") + "/")]
     if holders:
         what = f"{guest} ({home}): its home is in the directory of an FTPS user, {listed(holders)}"
         yield found("account-home", what, guest, user=guest)
     missing, foreign, open_ = [], [], []
-    for path in dict.fromkeys(map(homes.of, names)):
+    for path in dict.fromkeys(of.values()):
         try:
             status = os.lstat(path)
         except OSError:

@@ -13,13 +13,14 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._doctor import (
     leftbehind,
     outside,
     personal,
+    rights,
     sftp,
     sftp_users,
     vsftpd,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.findings import COMMON, Kind
 
-FILES = (examine, vsftpd, certificates, ftps_users, leftbehind, personal, sftp, sftp_users, outside, host)
+FILES = (examine, vsftpd, certificates, ftps_users, leftbehind, personal, rights, sftp, sftp_users, outside, host)
 
 KINDS: dict[str, Kind] = {**COMMON, **{name: kind for file in FILES for name, kind in file.KINDS.items()}}
 """Every subject that a finding can have, once; docs/ftp-users-check.md shows the same table."""

@@ -34,7 +34,11 @@ def personal_findings(homes: Homes, names: Sequence[str]) -> Iterator[Finding]:
     if not homes.config_directory:
         return
     yield from writable_findings(homes.config_directory)
-    for name in names:
+    try:
+        there = set(os.listdir(homes.config_directory))
+    except OSError:
+        there = set()
+    for name in sorted(there.intersection(names)):  # of many users few have a file
         path = homes.personal_file(name)
         try:
             kind = os.stat(path).st_mode

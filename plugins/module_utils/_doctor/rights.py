@@ -1,0 +1,106 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: for use inside this collection only; may change without notice.
+"""The doctor's checks of rights: whether the daemons have them, and whether both protocols give a user the same."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Iterator, Sequence
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import listed, quoted
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.findings import (
+    ERROR,
+    WARNING,
+    Finding,
+    Kind,
+    Reporter,
+    chained,
+)
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.jails import Sftp
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.database import name_of, read
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.instances import Instance
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.personal import read_files, rights_in
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import discover
+from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.state import Stored
+from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.classes import is_class, rights_named
+from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import Jail, classes_in, find_jail
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.rights import NO_UMASK, READ_WRITE, Rights
+
+KINDS: dict[str, Kind] = {
+    "right-missing": Kind(
+        ERROR,
+        "SFTP users are in a group of fewer rights that sshd does not know",
+        "They may do everything with their files over SFTP.",
+        "ftp-users edit {user} --access {access}",
+    ),
+    "right-without-group": Kind(
+        WARNING,
+        "sshd knows a class of users whose group does not exist",
+        "Nobody is in it: a user who should have fewer rights may have all.",
+        "groupadd --system {group}",
+    ),
+    "rights-differ": Kind(
+        ERROR,
+        "users have other rights over FTPS than over SFTP",
+        "What is denied by one protocol is possible by the other. The fix keeps the fewer rights.",
+        "ftp-users edit {user} --access {access}",
+    ),
+}
+found = Reporter(KINDS)
+
+
+def class_findings(sftp: Sftp) -> Iterator[Finding]:
+    """Examine whether each class of SFTP users is both a group and a Match block before that of its jail."""
+    for group in sftp.groups:
+        known = classes_in(sftp.settings, group)
+        for one in sftp.accounts.groups.values():
+            members = sorted(one.members.intersection(sftp.accounts.users))
+            if members and is_class(group, one.name) and one.name not in known:
+                what = f"group {one.name}: no Match block before that of {group}; members {listed(members)}"
+                rights = Rights(*rights_named(group, one.name))
+                yield found("right-missing", what, one.name, chained(_edit(name, rights) for name in members))
+        for name in known:
+            if name not in sftp.accounts.groups:
+                yield found("right-without-group", f"Match Group {name}: no such group", name, group=name)
+
+
+def rights_findings(instances: Sequence[Instance], sftp: Sftp) -> Iterator[Finding]:
+    """Examine whether users of both protocols have the same access and umask in both."""
+    by_sftp: dict[str, Rights] = {}
+    for group in sftp.groups:
+        block, classes = find_jail(sftp.settings, group), classes_in(sftp.settings, group)
+        stored = Stored(sftp.accounts, Jail(group), block=block, classes=classes)
+        by_sftp.update((name, stored.rights(name)) for name in sftp.accounts.members(group))
+    different: dict[str, tuple[Rights, Rights]] = {}
+    for instance in instances:
+        with contextlib.suppress(SecureFtpError):  # other checks report this
+            server = discover(config=instance.path)
+            names = {name_of(key) for key in read(server.database).all()}.intersection(by_sftp)
+            files, usual = read_files(server.user_files, names), rights_in(server.options, None)
+            for name in names:
+                one = rights_in(server.options, files[name]) if name in files else usual
+                if one[:2] != by_sftp[name][:2]:
+                    different[name] = (one, by_sftp[name])
+    if different:
+        pairs = sorted(different.items())
+        what = listed([f"{name}: FTPS {_said(ftps)}, SFTP {_said(by)}" for name, (ftps, by) in pairs])
+        fix = chained(_edit(name, max(two, key=_is_narrow)) for name, two in pairs)
+        yield found("rights-differ", what, min(different), fix)
+
+
+def _is_narrow(rights: Rights) -> tuple[bool, bool]:
+    return rights.access != READ_WRITE, rights.umask != NO_UMASK
+
+
+def _said(rights: Rights) -> str:
+    return rights.access + ("" if rights.umask == NO_UMASK else f" (umask {rights.umask})")
+
+
+def _edit(name: str, wanted: Rights) -> str:
+    """The command that gives ``name`` the rights ``wanted``."""
+    words = ["ftp-users", "edit", name, "--access", wanted.access]
+    if wanted.umask != NO_UMASK:
+        words += ["--umask", wanted.umask]
+    return quoted(words)
