@@ -97,7 +97,7 @@ def test_classes_are_added_once_and_never_lost() -> None:
     both = with_classes(one, "sftponly", ["sftponly-rw-0027"])
     assert list(classes_in(parse(both), "sftponly")) == ["sftponly-ro", "sftponly-rw-0027"]
     assert with_jail(both, replace(JAIL, classes=("sftponly-ro", "sftponly-rw-0027"))) == both
-    assert with_block(both, "remote_control", "User x", {"A": "b"}).startswith(both.split(BEGIN)[0])
+    assert with_block(both, "remote_control", "User x", {"A": "b"}).startswith(both.partition(BEGIN)[0])
 
 
 def test_a_class_follows_the_command_of_its_jail() -> None:
