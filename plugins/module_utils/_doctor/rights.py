@@ -33,7 +33,7 @@ KINDS: dict[str, Kind] = {
         ERROR,
         "SFTP users are in a group of fewer rights that sshd does not know",
         "They may do everything with their files over SFTP.",
-        "ftp-users edit {user} --access {access}",
+        "ftp-users edit {user} --access read_only",
     ),
     "right-without-group": Kind(
         WARNING,
@@ -45,7 +45,7 @@ KINDS: dict[str, Kind] = {
         ERROR,
         "users have other rights over FTPS than over SFTP",
         "What is denied by one protocol is possible by the other. The fix keeps the fewer rights.",
-        "ftp-users edit {user} --access {access}",
+        "ftp-users edit {user} --access read_only",
     ),
 }
 found = Reporter(KINDS)

@@ -107,11 +107,11 @@ def _left(user: User, ours: str, backend: Backend) -> list[str]:
     warnings = []
     if other_passwords([user], backend, stored):
         warnings.append(f"user {name!r}: keeps another password for {theirs}: {both} ftp-users passwd {name}")
-    for field in ("access", "umask"):
+    edit = f"{both} ftp-users edit {name}"
+    for field, option in (("access", "--access"), ("umask", "--umask")):
         given, kept = getattr(user, field), getattr(there, field)
         if given is not None and given != kept:
-            said = f"user {name!r}: keeps {field} {kept} for {theirs}: {both} ftp-users edit {name} --{field} {given}"
-            warnings.append(said)
+            warnings.append(f"user {name!r}: keeps {field} {kept} for {theirs}: {edit} {option} {given}")
     return warnings
 
 
