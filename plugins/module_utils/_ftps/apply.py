@@ -197,6 +197,8 @@ def end_sessions(names: Sequence[str], server: Server) -> list[str]:
     if not names or homes is None:
         return []
     mine = [] if homes.shared else sole_directories(names, homes)
+    if server.has_accounts:
+        mine = [homes.by_pattern(name) for name in names if is_component(name)]
     warnings = end_ftps_sessions(mine)
     others = sorted(name for name in names if is_component(name) and homes.of(name) not in mine)
     if others:

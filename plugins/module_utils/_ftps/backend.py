@@ -28,7 +28,7 @@ class Ftps:
 
     def __init__(self, server: Server, rules: Rules, options: Mapping[str, Any] | None = None) -> None:
         self.server, self._rules, self._options = server, rules, dict(options or {})
-        self.rounds = rules.rounds
+        self.rounds, self.purge = rules.rounds, rules.purge
         self._replaced: list[Personal] = []
 
     @classmethod
@@ -41,6 +41,10 @@ class Ftps:
 
     def place(self) -> dict[str, Any]:
         return {"options": self._options, "rules": asdict(replace(self._rules, purge=False))}
+
+    @property
+    def has_accounts(self) -> bool:
+        return self.server.has_accounts
 
     def describe(self, name: str | None = None) -> list[dict[str, Any]]:
         users: list[dict[str, Any]] = describe(self.server, name)["users"]

@@ -57,6 +57,13 @@ _MAX_FILE = 1 << 20
 _FEW = 20
 
 
+class Account(NamedTuple):
+    """The account of this host as which the sessions of a user run, with the same files as in other protocols."""
+
+    name: str
+    home: str
+
+
 class Personal(NamedTuple):
     """The file ``path``, with its ``text``; bytes that are not UTF-8 are surrogates."""
 
@@ -121,12 +128,21 @@ def without_rights(file: Personal) -> str:
     return file.outside if file.outside.strip() else ""
 
 
-def with_rights(file: Personal, server: Mapping[str, str], rights: Rights) -> str:
+def account_in(file: Personal | None, name: str) -> Account | None:
+    """The account as which ``file`` lets ``name`` work, if it is the user's own; None if it is the guest account."""
+    own = parse(file.text) if file else {}
+    home = own.get("local_root", "")
+    return Account(name, home) if home and own.get("guest_username") == name else None
+
+
+def with_rights(file: Personal, server: Mapping[str, str], rights: Rights, account: Account | None = None) -> str:
     """The text of ``file`` that gives ``rights`` on a server with the vsftpd.conf ``server``; empty for no file.
 
+    The sessions run as ``account``; if that is None, as the guest account.
     Raises SecureFtpError if a line of an operator says otherwise, or the server ignores such options.
     """
-    return _with_options(file, server, _needed(server, rights))
+    own = {} if account is None else {"guest_username": account.name, "local_root": account.home}
+    return _with_options(file, server, {**own, **_needed(server, rights)})
 
 
 def _needed(server: Mapping[str, str], rights: Rights) -> dict[str, str | None]:

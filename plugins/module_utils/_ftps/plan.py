@@ -20,7 +20,9 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors imp
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import listed, visible
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.personal import (
+    Account,
     Personal,
+    account_in,
     file_of,
     rights_in,
     with_rights,
@@ -273,35 +275,47 @@ def _files(stored: Stored, wishes: _Wishes) -> tuple[dict[str, str], dict[str, l
             continue
         is_new, file = key not in stored.records, stored.files.get(user.name)
         given = (user.access, user.umask, user.ftps_max_rate) != (None, None, None)
-        if not given and (file is None or not is_new):
+        account = _account(stored, user.name, file)
+        if not given and account is None and (file is None or not is_new):
             continue
         if is_new and file is not None:
             file = Personal(file.path, without_rights(file))
         there = rights_in(stored.server.options, file)
         wanted = rights_of(user, there)
-        if given and (file is not None or wanted != usual):
-            file = _with_rights(stored, user.name, file, wanted)
+        if account or (given and (file is not None or wanted != usual)):
+            file = _with_rights(stored, user.name, file, wanted, account)
         known = stored.files.get(user.name)
         if file is not None and file.text != (known.text if known else ""):
             texts[file.path] = file.text
             if not is_new:
                 fields = [name for name in Rights._fields if getattr(there, name) != getattr(wanted, name)]
-                parts[user.name] = fields or ["access"]
+                parts[user.name] = fields or ["access" if account is None else HOME]
     return texts, parts
 
 
-def _with_rights(stored: Stored, name: str, file: Personal | None, wanted: Rights) -> Personal:
+def _account(stored: Stored, name: str, file: Personal | None) -> Account | None:
+    """The account as which the sessions of ``name`` run, if that is an own one.
+
+    While a host changes over, it may be so for this user only.
+    """
+    server = stored.server
+    if server.has_accounts and server.homes:
+        return Account(name, server.homes.by_pattern(name))
+    return account_in(file, name)
+
+
+def _with_rights(stored: Stored, name: str, file: Personal | None, wanted: Rights, account: Account | None) -> Personal:
     server = stored.server
     path = file_of(server.user_files, name)
     if server.options is None or not path:
         raise SecureFtpError(
             f"user {name!r}",
-            "user_config_dir in vsftpd.conf, the directory for the rights of single FTPS users",
+            "user_config_dir in vsftpd.conf, the directory for the rights and accounts of single FTPS users",
             found="none",
-            remedy="apply the role vsftpd, or leave access, umask and ftps_max_rate out",
+            remedy="apply the role vsftpd" + ("" if account else ", or leave access, umask and ftps_max_rate out"),
             state=NOTHING,
         )
-    return Personal(path, with_rights(file or Personal(path, ""), server.options, wanted))
+    return Personal(path, with_rights(file or Personal(path, ""), server.options, wanted, account))
 
 
 def _add_rights(outcome: Outcome, parts: Mapping[str, Sequence[str]]) -> None:
@@ -387,7 +401,7 @@ def _add_homes(outcome: Outcome, names: Sequence[str], stored: Stored) -> None:
 
 def _deletions(stored: Stored, gone: Sequence[str]) -> tuple[RemoveHome, ...]:
     homes = stored.server.homes
-    if homes is None or homes.shared or not gone:
+    if homes is None or homes.shared or not gone or stored.server.has_accounts:
         return ()
     if homes.root is None:
         raise SecureFtpError(
@@ -437,11 +451,12 @@ def _steps(
     if left:
         steps.append(DropFiles(directory, left))
     shut_out = {*outcome.removed, *outcome.whose(PASSWORD), *outcome.whose(LOCKED)}
-    shut_out.update(name for field_ in Rights._fields for name in outcome.whose(field_))
+    rights = (*Rights._fields, *((HOME,) if stored.server.has_accounts else ()))
+    shut_out.update(name for field_ in rights for name in outcome.whose(field_))
     if shut_out:
         steps.append(EndSessions(tuple(sorted(shut_out))))
     homes = stored.server.homes
     closing = tuple(sorted(filter(is_component, gone)))
-    if closing and homes and homes.root:
+    if closing and homes and homes.root and not stored.server.has_accounts:
         steps.append(CloseHomes(homes.root, closing))
     return tuple(steps)

@@ -24,6 +24,8 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.personal i
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.vsftpd_conf import parse
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import local_account
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.files import file_error
+from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import CONFIG as SSHD_CONFIG
+from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import read_settings, shared_homes
 
 CONFIGS = ("/etc/vsftpd.conf", "/etc/vsftpd/vsftpd.conf")
 DEFAULT_SERVICE = "ftp"
@@ -101,6 +103,9 @@ class Server:
     options: Mapping[str, str] | None = field(default=None, repr=False, compare=False)
     """vsftpd.conf; None if there is none."""
 
+    has_accounts: bool = False
+    """Whether each user has an account, and one home for both protocols, which belongs to that account."""
+
     @property
     def user_files(self) -> str:
         """The directory with the files of single users; '' if there is none."""
@@ -119,6 +124,8 @@ def discover(
     local_root: str | None = None,
     guest_username: str | None = None,
     pam_directory: str = PAM_DIRECTORY,
+    *,
+    sshd_config: str = SSHD_CONFIG,
 ) -> Server:
     """Read values that are not given from the live configuration.
 
@@ -132,19 +139,25 @@ def discover(
             raise _no_database(path, service_name, pam_directory)
         db = service.database
     database = database_path(db)
-    if service is not None and database_path(service.database) != database:
-        service = None
+    is_live = service is None or database_path(service.database) == database
+    service = service if is_live else None
     root = local_root or options.get("local_root")
     if local_root is not None and not os.path.isabs(local_root):
         raise SecureFtpError("local_root", "an absolute path", found=repr(local_root))
     token = options.get("user_sub_token", "" if local_root is None else DEFAULT_TOKEN)
+    homes = Homes(root, token, options.get("user_config_dir", "")) if root else None
     return Server(
         database=database,
         service=service,
-        homes=Homes(root, token, options.get("user_config_dir", "")) if root else None,
+        homes=homes,
         guest=guest_username or options.get("guest_username") or DEFAULT_GUEST,
         options=options if path else None,
+        has_accounts=is_live and homes is not None and _in_the_jail(homes, sshd_config),
     )
+
+
+def _in_the_jail(homes: Homes, sshd_config: str) -> bool:
+    return homes.root is not None and homes.root == shared_homes(read_settings(sshd_config))
 
 
 def guest_ids(guest: str) -> tuple[int, int] | None:

@@ -121,7 +121,7 @@ def read_state(
     """
     stored = Stored(server).with_records(read(server.database), None if everybody else names)
     stored = stored.with_files({*(names or ()), *(map(text, stored.records) if names is None or everybody else ())})
-    if not homes or server.homes is None or server.homes.shared:
+    if not homes or server.homes is None or server.homes.shared or server.has_accounts:
         return replace(stored, misreads_hashes=_misreads_hashes())
     whose = {*(names or ()), *(map(text, stored.records) if names is None or (everybody and mounts) else ())}
     return replace(

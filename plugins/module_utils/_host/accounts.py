@@ -54,6 +54,8 @@ PENDING = frozenset(("!*", "!", "!!"))
 """Passwords in shadow between creation and the setting of the password: they mean that creation was interrupted."""
 
 NO_HOME = "/nonexistent"
+OUTER_HOME = "/"
+"""The home of accounts that also work for daemons that enter it first: it exists, and only root can write it."""
 """passwd(5) home of the users this collection manages; base-passwd gives the same to the account nobody.
 
 Programs of the host (systemd --user, mail servers, cron, sshd's default AuthorizedKeysFile) obey files in that
@@ -370,15 +372,17 @@ def unsuitable(account: Account, groups: Collection[str], group: Group, uid_min:
     return None
 
 
-def create_accounts(uids: Mapping[str, int], group: Group, shell: str, taken: Collection[str] = ()) -> None:
-    """Create the accounts of ``uids`` with primary group ``group``, NO_HOME and no usable password.
+def create_accounts(
+    uids: Mapping[str, int], group: Group, shell: str, taken: Collection[str] = (), home: str = NO_HOME
+) -> None:
+    """Create the accounts of ``uids`` with primary group ``group``, the home ``home`` and no usable password.
 
     ``taken`` are names that have a line in shadow or group already.
     """
     rest = dict(uids)
     if find_program("systemd-sysusers") and not re.search(r"[%\s\"']", shell):
         batch = [name for name in uids if _SYSUSERS_NAME.match(name) and name not in taken]
-        lines = "".join(f"u {name} {uids[name]}:{group.gid} - {NO_HOME} {shell}\n" for name in batch)
+        lines = "".join(f"u {name} {uids[name]}:{group.gid} - {home} {shell}\n" for name in batch)
         if batch:
             _run(["systemd-sysusers", "-"], lines)
         for name in batch:
@@ -386,7 +390,7 @@ def create_accounts(uids: Mapping[str, int], group: Group, shell: str, taken: Co
     for name, uid in rest.items():
         _run(
             ["useradd", "--no-create-home", "--no-user-group", "--gid", str(group.gid), "--uid", str(uid)]
-            + ["--home-dir", NO_HOME, "--shell", shell, "--", name]
+            + ["--home-dir", home, "--shell", shell, "--", name]
         )
 
 
@@ -446,13 +450,13 @@ def set_shell(name: str, shell: str) -> None:
     _run(["usermod", "--shell", shell, "--", name])
 
 
-def set_no_home(account: Account, shared: Collection[int] = ()) -> None:
-    """Give ``account`` NO_HOME; nothing is moved. Its sessions, which obey the files of the old home, end first.
+def set_home(account: Account, home: str, shared: Collection[int] = ()) -> None:
+    """Give ``account`` the ``home``; nothing is moved. Its sessions, which obey the files of the old one, end first.
 
     ``shared`` is as for ``end_sessions``.
     """
     end_sessions({account.name: account.uid}, shared)
-    _run(["usermod", "--home", NO_HOME, "--", account.name])
+    _run(["usermod", "--home", home, "--", account.name])
 
 
 def set_expiry(name: str, day: str) -> None:

@@ -9,8 +9,9 @@ import contextlib
 import os
 from typing import Callable, Collection, ContextManager, Mapping, Sequence
 
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.backend import Ftps
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.database import salvage_database
-from ansible_collections.secure_ftp.server.plugins.module_utils._manage import halves, journal
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage import beside, halves, journal
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.audit import (
     Report,
     audited,
@@ -44,11 +45,16 @@ def change(
     users and without a journal.
     """
     is_root = os.geteuid() == 0
+    protocol, partner = backends[0].protocol, beside.partner(backends, reopen) if is_root else None
+    if partner is not None and protocol == Ftps.protocol:  # the account comes first, and the home goes with it
+        backends, remove_home = [partner, *backends], PROTOCOLS if remove_home else ()
+    purge = backends[-1].purge
     transaction = Transaction(backends, reopen, journal.PATH if is_root else None)
 
     def run(do: Callable[..., Mapping[str, Plan]]) -> tuple[list[User], dict[str, Outcome]]:
-        reading = transaction.read([user.name for user in users], remove_home)
-        wanted = [_as_there(user, reading) for user in users] if keep_halves else list(users)
+        given = users if partner is None else beside.whole(users, protocol, partner, reopen, purge)
+        reading = transaction.read([user.name for user in given], remove_home)
+        wanted = [_as_there(user, reading) for user in given] if keep_halves else list(given)
         warnings = halves.joined(wanted, reading, backends) if len(backends) > 1 else []
         outcomes = {one: plan.outcome for one, plan in do(wanted, remove_home, reading).items()}
         next(iter(outcomes.values())).warnings[:0] = warnings
@@ -70,7 +76,7 @@ def change(
 
 def _as_there(user: User, reading: Reading) -> User:
     """``user`` with its present protocols; a new user gets all protocols that were read."""
-    has = [protocol for protocol in PROTOCOLS if protocol in reading and reading[protocol].user(user.name).present]
+    has = [protocol for protocol in PROTOCOLS if protocol in reading and reading[protocol].has(user.name)]
     return user._replace(protocols=tuple(has or (one for one in PROTOCOLS if one in reading)))
 
 

@@ -13,7 +13,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._core.text impor
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import NO_PASSWORD, PENDING
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import Backend, Reading, Stored, Users
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields import PROTOCOLS
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import User
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import User, uses
 
 _NONE = frozenset((None, NO_PASSWORD, *PENDING))
 """What is stored if there is no password."""
@@ -34,7 +34,7 @@ def expect_no_silent_change(user: User, has: Sequence[str]) -> None:
 
 def with_password(users: Users, name: str) -> list[str]:
     """The protocols by which ``name`` has a password."""
-    return [one for one, there in users.items() if there[name].present and there[name].password_hash not in _NONE]
+    return [one for one, there in users.items() if uses(there[name], one) and there[name].password_hash not in _NONE]
 
 
 def other_passwords(users: Sequence[User], backend: Backend, stored: Stored) -> list[str]:
@@ -54,8 +54,8 @@ def joined(users: Sequence[User], reading: Reading, backends: Sequence[Backend])
     warnings = []
     before = {one: {user.name: stored.user(user.name) for user in users} for one, stored in reading.items()}
     for backend in backends:
-        stays = [user for user in users if user.present and before[backend.protocol][user.name].present]
-        joining = [user for user in stays if any(not before[one][user.name].present for one in _of(user, before))]
+        stays = [user for user in users if user.present and uses(before[backend.protocol][user.name], backend.protocol)]
+        joining = [user for user in stays if any(not uses(before[one][user.name], one) for one in _of(user, before))]
         replacing = [user for user in joining if backend.protocol in user.protocols]
         there = backend.protocol.upper()
         warnings += [
@@ -98,7 +98,7 @@ def _left(user: User, ours: str, backend: Backend) -> list[str]:
     name, theirs = user.name, backend.protocol.upper()
     stored = backend.stored([name])
     there = stored.user(name)
-    if not there.present:
+    if not uses(there, backend.protocol):
         return []
     both = f"this module changes only {ours}; for both:"
     if not user.present or (user.locked and not there.locked):

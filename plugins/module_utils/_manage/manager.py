@@ -289,7 +289,7 @@ class Manager:
         reading = self._read(names)
         before = users_of(reading, names)
         for user in users:
-            has = [protocol for protocol, stored in before.items() if stored[user.name].present]
+            has = [protocol for protocol, stored in before.items() if uses(stored[user.name], protocol)]
             halves.expect_no_silent_change(user, has)
         return halves.joined(users, reading, list(self._backends.values()))
 
@@ -408,8 +408,9 @@ def _expect_something(name: str, options: Mapping[str, Any]) -> None:
 def _known_hash(user: User, before: Users) -> str | None:
     """The hash of the one protocol that the user has, if another one is added."""
     known = {protocol: stored[user.name] for protocol, stored in before.items()}
-    hashes = {stored.password_hash for stored in known.values() if stored.present and is_hash(stored.password_hash)}
-    new = [protocol for protocol in user.protocols if not known[protocol].present]
+    there = [stored for protocol, stored in known.items() if uses(stored, protocol)]
+    hashes = {stored.password_hash for stored in there if is_hash(stored.password_hash)}
+    new = [protocol for protocol in user.protocols if not uses(known[protocol], protocol)]
     return hashes.pop() if new and len(hashes) == 1 else None
 
 

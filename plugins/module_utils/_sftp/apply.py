@@ -21,8 +21,8 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts i
     login_names,
     made_accounts,
     set_expiry,
+    set_home,
     set_members,
-    set_no_home,
     set_passwords,
     set_shell,
 )
@@ -40,6 +40,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.policy imp
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import (
     effective,
     jail_problems,
+    log_in_problems,
     prepare_host,
     read_config,
     replace_config,
@@ -88,7 +89,7 @@ def _drop_keys(step: steps.DropKeys) -> None:
 
 def _create(step: steps.CreateAccounts) -> None:
     """Create the accounts and check their ids: no other account may have the id that gives access to their files."""
-    create_accounts(step.uids, step.group, step.shell, step.taken)
+    create_accounts(step.uids, step.group, step.shell, step.taken, step.home)
     made = made_accounts(list(step.uids))
     for name, uid in step.uids.items():
         wanted = f"the user id {uid} and the group id {step.group.gid}"
@@ -103,7 +104,7 @@ def _create(step: steps.CreateAccounts) -> None:
             )
 
 
-def _ready_classes(step: steps.ReadyClasses) -> None:
+def ready_classes(step: steps.ReadyClasses) -> None:
     """Create missing groups, add missing blocks if sshd accepts them, and let sshd read them if it has not."""
     for name in step.new:
         create_group(name)
@@ -133,6 +134,8 @@ def _assert_jail(step: steps.AssertJail) -> list[str]:
         where, values = f"sshd, for user {one.name!r}", effective(one.name, step.config)
         ways = (one.by_password, one.by_key, one.command)
         fatal, open_doors = jail_problems(one.name, list(one.groups), values, step.jail, *ways)
+        if one.shut:
+            fatal += log_in_problems(values)
         if step.full:
             fatal += open_doors
         if fatal:
@@ -171,10 +174,10 @@ _ACTS: dict[Any, Callable[[Any], Any]] = {
     steps.DropKeys: _drop_keys,
     steps.RemoveAccounts: lambda step: delete_accounts(step.accounts, shared=step.shared),
     steps.CreateAccounts: _create,
-    steps.ReadyClasses: _ready_classes,
+    steps.ReadyClasses: ready_classes,
     steps.SetClasses: _set_classes,
     steps.AssertJail: _assert_jail,
-    steps.NoHome: lambda step: set_no_home(step.account, step.shared),
+    steps.NoHome: lambda step: set_home(step.account, step.home, step.shared),
     steps.SetShell: lambda step: set_shell(step.name, step.shell),
     steps.HandOver: _hand_over,
     steps.MakeHomes: _make_homes,

@@ -11,7 +11,7 @@ from typing import Any, Mapping, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import read_accounts
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.sessions import end_sessions
-from ansible_collections.secure_ftp.server.plugins.module_utils._sftp import apply, plan
+from ansible_collections.secure_ftp.server.plugins.module_utils._sftp import apply, plan, steps
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.policy import Rules
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.state import (
     Place,
@@ -21,7 +21,13 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.state impo
     locate,
     read_state,
 )
-from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import Jail, discovered_group, read_settings
+from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.classes import shut_class
+from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import (
+    Jail,
+    classes_in,
+    discovered_group,
+    read_settings,
+)
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import Plan
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.names import is_component
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import User
@@ -35,7 +41,7 @@ class Sftp:
 
     def __init__(self, rules: Rules, etc: str = "/etc") -> None:
         self.rules = rules
-        self.rounds = rules.rounds
+        self.rounds, self.purge = rules.rounds, rules.purge
         self._place = Place(rules.group, rules.config, rules.directory, rules.keys_directory, etc)
 
     @classmethod
@@ -51,6 +57,19 @@ class Sftp:
         """The jail of the users."""
         rules = self.rules
         return locate(read_settings(rules.config), rules.group, rules.directory, rules.keys_directory)[0]
+
+    @property
+    def has_accounts(self) -> bool:
+        settings = read_settings(self.rules.config)
+        return shut_class(self.rules.group) in classes_in(settings, self.rules.group)
+
+    def let_accounts_in(self) -> None:
+        """Let sshd know the class of accounts that cannot log in: from then on, users of other protocols get one."""
+        shut, group = shut_class(self.rules.group), self.rules.group
+        accounts = read_accounts(self._place.etc)
+        if shut not in accounts.groups or not self.has_accounts:
+            new = () if shut in accounts.groups else (shut,)
+            apply.ready_classes(steps.ReadyClasses((shut,), new, group, self.rules.config))
 
     def describe(self, name: str | None = None) -> list[dict[str, Any]]:
         return describe(self.rules.group, name, self.rules.config, self._place.etc)

@@ -15,7 +15,12 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.steps impo
     ReadyClasses,
     SetClasses,
 )
-from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.classes import class_of, is_class, rights_by
+from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.classes import (
+    class_of,
+    is_class,
+    rights_by,
+    shut_class,
+)
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.rights import READ_WRITE, Rights
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import User, rights_of
 
@@ -29,7 +34,7 @@ class ClassChanges:
     """
 
     widened: list[str] = field(default_factory=list)
-    """Existing users who get more rights."""
+    """Those of them who get more rights, or whose accounts get log-ins."""
 
     parts: dict[str, list[str]] = field(default_factory=dict)
     """The names of the fields that change, by user."""
@@ -56,9 +61,16 @@ class ClassChanges:
             return
         self.classes[name] = its
         parts = [what for what in ("access", "umask") if getattr(there, what) != getattr(wanted, what)]
-        self.parts[name] = parts or ["access"]
-        if not new and there.access != READ_WRITE == wanted.access:
+        if not stored.is_shut(name):
+            self.parts[name] = parts or ["access"]
+        if stored.is_shut(name) or (not new and there.access != READ_WRITE == wanted.access):
             self.widened.append(name)
+
+    def shut(self, stored: Stored, name: str) -> None:
+        """Plan the class of an account that cannot log in."""
+        its = shut_class(stored.jail.group)
+        if list(stored.classes_of(name)) != [its]:
+            self.classes[name] = its
 
     def when_asked(self, stored: Stored, name: str) -> tuple[str | None, Sequence[str]]:
         """The class of ``name`` when sshd is asked, and the classes that the user has left by then."""

@@ -11,6 +11,8 @@ add: account without credentials, jail checked, home, keys, password.
 rights: sshd knows the class, user put into it, before the credentials; more rights than before come after them.
 lock: account expired, which denies passwords and keys alike, mark before the password, sessions ended.
 password: stored, sessions ended; sessions are ended too when a key is removed.
+other protocols only: password and keys removed, class that cannot log in, sessions ended; an account that gets a
+log-in leaves that class last.
 unlock: previous expiry restored, mark removed from the password.
 """
 
@@ -62,6 +64,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.steps impo
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.classes import (
     command_of,
     no_place,
+    shut_class,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import (
     HOME,
@@ -83,6 +86,12 @@ class _Changes:
 
     add: list[User] = field(default_factory=list)
     keep: list[User] = field(default_factory=list)
+    shut: list[str] = field(default_factory=list)
+    """Users of other protocols only, whose accounts cannot log in."""
+
+    close: list[str] = field(default_factory=list)
+    """Those of them whose accounts have, or had by SFTP, something to log in with."""
+
     remove: list[str] = field(default_factory=list)
     gone: list[str] = field(default_factory=list)
     """Names that are not to be users, existing or not."""
@@ -95,7 +104,7 @@ class _Changes:
     to_hash: dict[str, str] = field(default_factory=dict)
     shells: list[str] = field(default_factory=list)
     passwd_homes: list[str] = field(default_factory=list)
-    """Users whose passwd home is to become NO_HOME."""
+    """Users whose passwd home is to be changed."""
 
     homes: list[str] = field(default_factory=list)
     """Existing users whose directory is to be created or corrected."""
@@ -134,10 +143,12 @@ def make_plan(stored: Stored, users: Sequence[User], rules: Rules, remove_home: 
     left = [name for name in changes.gone if is_left(stored, name, taken)]
     deletions = _deletions(stored, changes, left) if remove_home else ()
     outcome = _outcome(stored, users, changes, deletions)
-    why = obstacle(stored, rules, bool(changes.add), bool(changes.add or changes.keep), any(changes.key_files.values()))
+    new_names = _without_account(stored, changes)
+    there = bool(changes.add or changes.keep or changes.shut)
+    why = obstacle(stored, rules, bool(new_names), there, any(changes.key_files.values()))
     if why is None and not stored.takes_classes and changes.rights.unknown(stored):
         why = no_place(rules.config, stored.jail.group).problem
-    made = [*outcome.added, *changes.homes]
+    made = [*new_names, *changes.homes]
     new = [name for name in made if name not in stored.homes or stored.homes[name].found is None]
     return Plan(
         users,
@@ -176,10 +187,12 @@ def after(plan: Plan) -> Stored:
                 expires.pop(account.name, None)
         elif isinstance(step, CreateAccounts):
             for name, uid in step.uids.items():
-                users[name], passwords[name] = Account(name, uid, step.group.gid, NO_HOME, step.shell), "!*"
+                users[name], passwords[name] = Account(name, uid, step.group.gid, step.home, step.shell), "!*"
                 expires.pop(name, None)
+        elif isinstance(step, TakePasswords):
+            passwords.update(dict.fromkeys(set(step.names).intersection(users), "!*"))
         elif isinstance(step, NoHome):
-            users[step.account.name] = users[step.account.name]._replace(home=NO_HOME)
+            users[step.account.name] = users[step.account.name]._replace(home=step.home)
         elif isinstance(step, SetShell):
             users[step.name] = users[step.name]._replace(shell=step.shell)
         elif isinstance(step, SetExpiry):
@@ -212,25 +225,18 @@ def _changes(stored: Stored, users: Sequence[User], rules: Rules) -> _Changes:
     changes, known = _Changes(), settled(stored, users, rules)
     for user in users:
         if not uses(user, "sftp"):
+            if user.present and stored.gives_accounts:
+                _shut(changes, stored, user.name, rules)
             continue
         new = not stored.has(user.name)
         (changes.add if new else changes.keep).append(user)
         state = lock_state(stored.accounts, user.name)
         _password(changes, user, state, new, user.name in known, rules)
-        if new:
-            _home_differs(stored, Account(user.name, -1, -1, NO_HOME, rules.shell))  # raises if it is not a directory
-        else:
-            account = stored.accounts.users[user.name]
-            if not is_no_shell(account.shell, rules.shell):
-                changes.shells.append(user.name)
-            if user.name in stored.obeying:
-                changes.passwd_homes.append(user.name)
-            if _home_differs(stored, account):
-                changes.homes.append(user.name)
+        _account(changes, stored, user.name, rules)
         changes.rights.add(stored, user, new)
         _keys(changes, stored, user, new)
         _lock(changes, user, state)
-    wanted = {user.name for user in (*changes.add, *changes.keep)}
+    wanted = {*(user.name for user in (*changes.add, *changes.keep)), *changes.shut}
     unwanted = {user.name for user in users} - wanted
     inside = set(stored.members)
     changes.remove = sorted((inside - wanted) & unwanted if not rules.purge else inside - wanted)
@@ -240,6 +246,31 @@ def _changes(stored: Stored, users: Sequence[User], rules: Rules) -> _Changes:
         if (name in inside or name not in stored.accounts.users) and name in stored.keys:
             changes.key_files[name] = None
     return changes
+
+
+def _account(changes: _Changes, stored: Stored, name: str, rules: Rules) -> None:
+    """Plan the shell and the directories; what is missing is made with the account."""
+    if not stored.has_account(name):
+        _home_differs(stored, Account(name, -1, -1, NO_HOME, rules.shell))  # raises if it is not a directory
+        return
+    account = stored.accounts.users[name]
+    if not is_no_shell(account.shell, rules.shell):
+        changes.shells.append(name)
+    if name in stored.obeying or (account.home == NO_HOME != stored.passwd_home):
+        changes.passwd_homes.append(name)
+    if _home_differs(stored, account):
+        changes.homes.append(name)
+
+
+def _shut(changes: _Changes, stored: Stored, name: str, rules: Rules) -> None:
+    """Plan an account that cannot log in."""
+    changes.shut.append(name)
+    _account(changes, stored, name, rules)
+    changes.rights.shut(stored, name)
+    if name in stored.keys:
+        changes.key_files[name] = None
+    if stored.has_account(name) and (stored.has(name) or lock_state(stored.accounts, name).has_password):
+        changes.close.append(name)
 
 
 def _password(changes: _Changes, user: User, state: LockState, new: bool, is_settled: bool, rules: Rules) -> None:
@@ -333,15 +364,24 @@ def _parts(changes: _Changes, stored: Stored, name: str) -> list[str]:
 
 def _outcome(stored: Stored, users: Sequence[User], changes: _Changes, deletions: Sequence[RemoveHome]) -> Outcome:
     directory = stored.jail.directory
-    outcome = Outcome("SFTP users", [user.name for user in changes.add], removed=list(changes.remove))
-    outcome.before += [f"{name}: present" for name in changes.remove]
+    closed = [name for name in changes.close if stored.has(name)]
+    outcome = Outcome("SFTP users", [user.name for user in changes.add], removed=[*changes.remove, *closed])
+    outcome.before += [f"{name}: present" for name in outcome.removed]
+    for name in changes.shut:
+        parts = ["account"] if not stored.has_account(name) or name in changes.close else []
+        parts += [what for what in _parts(changes, stored, name) if what != PASSWORD]
+        if name in changes.rights.classes:
+            parts.append("class")
+        if parts and name not in closed:
+            outcome.changed_users[name] = parts
+            outcome.after.append(f"{name}: account without log-in by SFTP: {', '.join(parts)}")
     for user in changes.keep:
         parts = _parts(changes, stored, user.name)
         if parts:
             outcome.changed_users[user.name] = parts
         outcome.before.append(f"{user.name}: present")
         outcome.after.append(f"{user.name}: present" + (f", changed: {', '.join(parts)}" if parts else ""))
-    outcome.homes = [os.path.join(directory, name) for name in (*outcome.added, *changes.homes)]
+    outcome.homes = [os.path.join(directory, name) for name in (*_without_account(stored, changes), *changes.homes)]
     for user in changes.add:
         credentials = "no password" if user.password is None and user.password_hash is None else "password"
         keys, locked = len(user.authorized_keys or ()), ", locked" if user.locked else ""
@@ -371,14 +411,14 @@ def _steps(stored: Stored, changes: _Changes, rules: Rules, left: Sequence[str])
     steps += _removal(stored, changes)
     made = _accounts_to_make(stored, changes, rules)
     steps += [made] if made else []
-    at_first, at_last = changes.rights.steps(stored, [user.name for user in changes.add], rules.config)
+    at_first, at_last = changes.rights.steps(stored, _without_account(stored, changes), rules.config)
     steps += at_first
     classes = () if rules.jail_check == "none" else _jail_classes(stored, changes)
     if classes:
         steps.append(AssertJail(classes, stored.jail, tuple(stored.settings), rules.config, rules.jail_check == "full"))
     for name in changes.passwd_homes:
         others = frozenset(user.uid for user in accounts.users.values() if user.name != name)
-        steps.append(NoHome(accounts.users[name], others))
+        steps.append(NoHome(accounts.users[name], others, stored.passwd_home))
     steps += [SetShell(name, rules.shell) for name in changes.shells]
     steps += _homes(stored, changes, made.uids if made else {})
     written = [(name, data) for name, data in changes.key_files.items() if data is not None]
@@ -389,19 +429,20 @@ def _steps(stored: Stored, changes: _Changes, rules: Rules, left: Sequence[str])
         marked = {name: changes.marked.get(name, "") + value for name, value in hashes.items()}
         steps.append(SetHashes(marked, changes.to_hash, rules.rounds))
     steps += at_last
-    shut_out = {*changes.lock, *changes.keys_gone, *changes.rights.classes}
+    shut_out = {*changes.lock, *changes.keys_gone, *changes.rights.classes, *changes.close}
     shut_out.update(user.name for user in changes.keep if PASSWORD in _parts(changes, stored, user.name))
     ending = {name: accounts.users[name].uid for name in sorted(shut_out) if name in accounts.users}
     if ending:
-        staying = frozenset(user.uid for user in accounts.users.values() if user.name not in ending)
-        steps.append(EndSessions(ending, staying))
+        # With accounts for other protocols, only the sessions of sshd are ended: the others may go on.
+        staying = [user for user in accounts.users.values() if user.name not in ending or stored.gives_accounts]
+        steps.append(EndSessions(ending, frozenset(user.uid for user in staying)))
     return tuple(steps)
 
 
 def _removal(stored: Stored, changes: _Changes) -> list[Any]:
     steps: list[Any] = []
-    if changes.remove:
-        steps.append(TakePasswords(tuple(changes.remove)))
+    if changes.remove or changes.close:
+        steps.append(TakePasswords((*changes.remove, *changes.close)))
     dropped = tuple(name for name, data in changes.key_files.items() if data is None)
     if dropped:
         steps.append(DropKeys(stored.jail.keys_directory, dropped))
@@ -413,15 +454,21 @@ def _removal(stored: Stored, changes: _Changes) -> list[Any]:
     return steps
 
 
+def _without_account(stored: Stored, changes: _Changes) -> list[str]:
+    """The users who get a new account."""
+    names = (*(user.name for user in changes.add), *changes.shut)
+    return [name for name in names if not stored.has_account(name)]
+
+
 def _accounts_to_make(stored: Stored, changes: _Changes, rules: Rules) -> CreateAccounts | None:
     accounts = stored.accounts
-    names = [user.name for user in changes.add]
+    names = _without_account(stored, changes)
     if not names or stored.jail.group not in accounts.groups:
         return None
     used = {user.uid for user in accounts.users.values()}
     uids = choose_uids(names, used, stored.strays, stored.uids)
     taken = tuple(name for name in names if name in accounts.passwords or name in accounts.groups)
-    return CreateAccounts(uids, accounts.groups[stored.jail.group], rules.shell, taken)
+    return CreateAccounts(uids, accounts.groups[stored.jail.group], rules.shell, taken, stored.passwd_home)
 
 
 def _homes(stored: Stored, changes: _Changes, uids: Mapping[str, int]) -> list[Any]:
@@ -429,7 +476,8 @@ def _homes(stored: Stored, changes: _Changes, uids: Mapping[str, int]) -> list[A
     users = stored.accounts.users
     gid = stored.accounts.groups[stored.jail.group].gid if stored.jail.group in stored.accounts.groups else -1
     owners = {name: (uid, gid) for name, uid in uids.items()}
-    owners.update((user.name, (users[user.name].uid, users[user.name].gid)) for user in changes.keep)
+    names = [*(user.name for user in (*changes.keep, *changes.add)), *changes.shut]
+    owners.update((name, (users[name].uid, users[name].gid)) for name in names if stored.has_account(name))
     steps: list[Any] = []
     for name, owner in owners.items():
         former = stored.homes[name].former if name in stored.homes else None
@@ -451,6 +499,8 @@ def _jail_classes(stored: Stored, changes: _Changes) -> tuple[JailClass, ...]:
         by_password = given or (not new and state.has_password)
         kept = user.authorized_keys is None and not new and user.name in stored.keys
         by_key = bool(user.authorized_keys) or kept
+        if stored.is_shut(user.name):  # until the credentials are stored
+            by_password = by_key = False
         its, others = changes.rights.when_asked(stored, user.name)
         mine = {*stored.accounts.groups_of(user.name), *((group,) if new else ()), *((its,) if its else ())}
         groups = tuple(sorted(mine.difference(others)))
@@ -459,4 +509,10 @@ def _jail_classes(stored: Stored, changes: _Changes) -> tuple[JailClass, ...]:
         if its and user.name in changes.rights.classes:
             command = command_of(group, its, stored.command)
         classes.setdefault(key, JailClass(user.name, groups, by_password, by_key, command))
+    shut = shut_class(group)
+    command = command_of(group, shut, stored.command)
+    for name in changes.shut:
+        others = changes.rights.when_asked(stored, name)[1]
+        groups = tuple(sorted({*stored.accounts.groups_of(name), group, shut}.difference(others)))
+        classes.setdefault((shut, groups), JailClass(name, groups, False, False, command, shut=True))
     return tuple(classes.values())

@@ -26,7 +26,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._users.user impo
 def refuse_strangers(stored: Stored, users: Sequence[User], rules: Rules) -> None:
     """Raise SecureFtpError for accounts that have another purpose, and for names that are in use."""
     group, inside, accounts = stored.jail.group, set(stored.members), stored.accounts
-    wanted = [user.name for user in users if uses(user, "sftp")]
+    wanted = [user.name for user in users if uses(user, "sftp") or (user.present and stored.gives_accounts)]
     for name in wanted:
         if name == group:
             raise InvalidInput(

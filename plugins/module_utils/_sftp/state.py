@@ -15,6 +15,7 @@ from typing import Any, Collection, Iterable, Mapping, NamedTuple, Sequence
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import Problem, SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import (
     NO_HOME,
+    OUTER_HOME,
     Account,
     Accounts,
     known_elsewhere,
@@ -29,7 +30,12 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._host.found impo
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.mounts import mount_points
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.unchanged import identity_of
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.locks import expiry, is_shut, lock_state
-from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.classes import command_of, is_class, rights_by
+from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.classes import (
+    command_of,
+    is_class,
+    rights_by,
+    shut_class,
+)
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import (
     CONFIG,
     DEFAULT_DIRECTORY,
@@ -45,10 +51,14 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config impo
     read_config,
     read_settings,
 )
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields import PROTOCOLS
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.names import is_component
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.passwords import scheme
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.rights import Rights
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import User
+
+OTHERS = tuple(protocol for protocol in PROTOCOLS if protocol != "sftp")
+"""The protocols of a user whose account cannot log in."""
 
 
 class KeyFile(NamedTuple):
@@ -143,15 +153,35 @@ class Stored:
         """Names of the SFTP users, sorted."""
         return self.accounts.members(self.jail.group)
 
+    @property
+    def gives_accounts(self) -> bool:
+        """Whether users of other protocols have an account in the jail too, in the class that cannot log in."""
+        return shut_class(self.jail.group) in self.classes
+
+    @property
+    def passwd_home(self) -> str:
+        """The passwd home of every account: vsftpd enters that of its user before it starts a session."""
+        return OUTER_HOME if self.gives_accounts else NO_HOME
+
     def has(self, name: str) -> bool:
         """Whether ``name`` is an SFTP user."""
+        return self.has_account(name) and not self.is_shut(name)
+
+    def is_shut(self, name: str) -> bool:
+        """Whether ``name`` is in the class of those who cannot log in."""
+        return self.gives_accounts and shut_class(self.jail.group) in self.classes_of(name)
+
+    def has_account(self, name: str) -> bool:
+        """Whether ``name`` has an account in the jail."""
         account, group = self.accounts.users.get(name), self.accounts.groups.get(self.jail.group)
         return bool(account and group and (account.gid == group.gid or name in group.members))
 
     def user(self, name: str) -> User:
         """``name`` as a User of SFTP that a plan would not change. Raises SecureFtpError for unreadable keys."""
-        if not self.has(name):
+        if not self.has_account(name):
             return User(name, present=False)
+        if self.is_shut(name):
+            return User(name, protocols=OTHERS)
         state, file = lock_state(self.accounts, name), self.keys.get(name)
         if file is not None and file.problem:
             raise SecureFtpError.of(file.problem)

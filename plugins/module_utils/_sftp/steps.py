@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Mapping, NamedTuple
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import listed
-from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import Account, Group
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import NO_HOME, Account, Group
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import Jail, Setting
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import Step
 
@@ -49,6 +49,7 @@ class CreateAccounts(Step):
     group: Group
     shell: str
     taken: tuple[str, ...]
+    home: str = NO_HOME
 
     @property
     def said(self) -> str:
@@ -90,13 +91,17 @@ class SetClasses(Step):
 
 @dataclass(frozen=True)
 class JailClass(Step):
-    """One user as an example of all who log in in the same way; ``command`` is the ForceCommand of the class."""
+    """One user as an example of all who log in in the same way; ``command`` is the ForceCommand of the class.
+
+    ``shut``: no log-in must be possible.
+    """
 
     name: str
     groups: tuple[str, ...]
     by_password: bool
     by_key: bool
     command: str = ""
+    shut: bool = False
 
 
 @dataclass(frozen=True)
@@ -112,10 +117,11 @@ class AssertJail(Step):
 
 @dataclass(frozen=True)
 class NoHome(Step):
-    """Replace a passwd home that its user can write by NO_HOME; ``shared`` as for RemoveAccounts."""
+    """Replace a passwd home that its user can write, or that does not exist; ``shared`` as for RemoveAccounts."""
 
     account: Account
     shared: frozenset[int]
+    home: str = NO_HOME
 
     @property
     def said(self) -> str:

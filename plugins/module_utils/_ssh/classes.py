@@ -3,6 +3,9 @@
 # PRIVATE: for use inside this collection only; may change without notice.
 """Classes of SFTP users with the same rights: groups beside the group of the jail, each with its own ForceCommand.
 
+Another class is of those who only use FTPS, on a host where they have an account in the jail all the same: they cannot
+log in by any method, even if somebody gives the account a password.
+
 So sshd_config stays the same however many users there are. A user of the usual rights is in no class.
 
 Facts: sshd_config(5) (the first value wins, so a class stands before its jail and sets nothing but the command);
@@ -44,6 +47,16 @@ UPLOAD_REQUESTS = (
 Not mkdir: the umask that protects files would make a directory that nobody can upload to.
 """
 
+METHODS = (
+    "PasswordAuthentication",
+    "KbdInteractiveAuthentication",
+    "PubkeyAuthentication",
+    "HostbasedAuthentication",
+)
+"""The methods of log-in that are switched off for accounts that must not log in."""
+
+SHUT = "".join(f"    {method} no\n" for method in METHODS)
+
 MAX_GROUP = 32
 """The longest name of a group: GROUP_NAME_MAX_LENGTH of shadow-utils."""
 
@@ -66,9 +79,14 @@ def class_of(group: str, access: str, umask: str) -> str | None:
     return name
 
 
+def shut_class(group: str) -> str:
+    """The class of the accounts in the jail of ``group`` that must not log in: their users only use FTPS."""
+    return f"{group}-ftps"
+
+
 def is_class(group: str, name: str) -> bool:
     """Whether ``name`` is the name of a class of the jail of ``group``."""
-    return _parts(group, name) is not None
+    return name == shut_class(group) or _parts(group, name) is not None
 
 
 def _parts(group: str, name: str) -> tuple[str, str] | None:
@@ -108,8 +126,15 @@ def rights_by(command: str) -> tuple[str, str]:
 
 
 def match_blocks(group: str, names: Iterable[str], jail: str) -> str:
-    """The Match blocks of the classes ``names``, as text; ``jail`` is the ForceCommand of their jail."""
-    return "".join(f"Match Group {name}\n    ForceCommand {command_of(group, name, jail)}\n" for name in sorted(names))
+    """The Match blocks of the classes ``names``, as text; ``jail`` is the ForceCommand of their jail.
+
+    That of accounts that must not log in is the first, so that no other class opens anything.
+    """
+    shut = shut_class(group)
+    return "".join(
+        f"Match Group {name}\n    ForceCommand {command_of(group, name, jail)}\n" + (SHUT if name == shut else "")
+        for name in sorted(names, key=lambda name: (name != shut, name))
+    )
 
 
 def no_place(path: str, group: str) -> InvalidInput:

@@ -25,9 +25,11 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._host.programs i
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.unchanged import read_text
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.classes import (
+    METHODS,
     is_class,
     match_blocks,
     no_place,
+    shut_class,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.daemon import ask_sshd
 
@@ -199,6 +201,17 @@ def classes_in(settings: Iterable[Setting], group: str) -> dict[str, str]:
                 if is_class(group, name):
                     found.setdefault(name, setting.value.strip('"'))
     return found
+
+
+def shared_homes(settings: Sequence[Setting]) -> str | None:
+    """The directory of the jail, if every user has an account in it, whatever protocol the user uses; else None.
+
+    That is so on a host whose sshd knows the class of the accounts that must not log in.
+    """
+    group = discovered_group(settings)
+    if shut_class(group) not in classes_in(settings, group):
+        return None
+    return discovered_directory(find_jail(settings, group), group)
 
 
 def discovered_group(settings: Iterable[Setting]) -> str:
@@ -565,6 +578,16 @@ def jail_problems(
         for problem in difference(keyword.lower(), expected)
     ]
     return fatal, open_doors
+
+
+def log_in_problems(values: Mapping[str, Sequence[str]]) -> list[Problem]:
+    """The ``values`` of ``effective`` that let a user log in who must not."""
+    return [
+        Problem(keyword, "no", " ".join(values[keyword]))
+        for keyword in map(str.lower, METHODS)
+        # A keyword that this sshd does not print cannot be checked.
+        if values.get(keyword, ["no"]) != ["no"]
+    ]
 
 
 def method_problems(methods: str, by_password: bool, by_key: bool) -> list[Problem]:

@@ -183,6 +183,13 @@ class Backend(Protocol):
     rounds: int
     """Rounds of a new hash."""
 
+    purge: bool
+    """Whether every user is removed who is not in the list."""
+
+    @property
+    def has_accounts(self) -> bool:
+        """Whether every user of this host has one account and one home for all protocols."""
+
     def describe(self, name: str | None = None) -> list[dict[str, Any]]:
         """Every user, or only ``name``: what ``Stored.described`` returns for each."""
 

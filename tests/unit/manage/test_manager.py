@@ -92,6 +92,7 @@ class Sftp:
     """The SFTP half in memory, as the real one would leave it."""
 
     protocol, whole, rounds = "sftp", False, 1000
+    has_accounts = purge = False
 
     def __init__(self, jail: Path) -> None:
         self.users: dict[str, User] = {}

@@ -54,7 +54,7 @@ class Host:
             "set_expiry": self.set_expiry,
             "end_sessions": self.end_sessions,
             "set_shell": lambda name, shell: self.step("shell", name),
-            "set_no_home": self.set_no_home,
+            "set_home": self.set_home,
             "delete_accounts": self.delete,
             "prepare_host": lambda: None,
             "create_group": self.create_group,
@@ -93,7 +93,7 @@ class Host:
         shadow = {name: stored for name, stored in self.shadow.items() if passwords_of is None or name in passwords_of}
         return Accounts(dict(self.users), groups, shadow, dict(self.expires))
 
-    def create(self, uids, group, shell, taken=()):
+    def create(self, uids, group, shell, taken=(), home=NO_HOME):
         """As systemd-sysusers, which keeps what shadow and group have of a name, and useradd for who is ``taken``."""
         self.step("create", *uids)
         for name, uid in uids.items():
@@ -120,9 +120,9 @@ class Host:
 
     immortal: tuple[str, ...] = ()
 
-    def set_no_home(self, account, shared):
+    def set_home(self, account, home, shared):
         self.step("home", account.name)
-        self.users[account.name] = account._replace(home=NO_HOME)
+        self.users[account.name] = account._replace(home=home)
 
     def delete(self, accounts, shared):
         for account in accounts:
