@@ -22,6 +22,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._command import 
     verb_keys,
     verb_list,
     verb_lock,
+    verb_one_home,
     verb_passwd,
     verb_remote,
     verb_repair,
@@ -78,6 +79,7 @@ VERBS = (
     verb_check,
     verb_repair,
     verb_hash_plaintext,
+    verb_one_home,
     verb_remote,
 )
 """In the order of the help."""

@@ -33,6 +33,17 @@ def parse(text: str) -> dict[str, str]:
     return options
 
 
+def with_option(text: str, name: str, value: str) -> str:
+    """``text``, a vsftpd.conf, with ``name`` set to ``value``; every other line stays as it is."""
+    lines = text.splitlines(keepends=True)
+    of_it = [number for number, line in enumerate(lines) if line.lstrip().startswith(f"{name}=")]
+    for number in of_it:
+        lines[number] = f"{name}={value}\n"
+    if of_it:
+        return "".join(lines)
+    return text + ("" if text.endswith("\n") or not text else "\n") + f"{name}={value}\n"
+
+
 def render(options: Mapping[str, object]) -> str:
     """Return the vsftpd.conf for ``options``, in their order, a bool as YES or NO.
 

@@ -4,7 +4,7 @@ _ftp_users() {
     local verb=${COMP_WORDS[1]} words=
     COMPREPLY=()
     if [ "$COMP_CWORD" -eq 1 ]; then
-        words="list show add edit del passwd lock unlock keys import export about check repair hash-plaintext --help"
+        words="list show add edit del passwd lock unlock keys import export about check repair hash-plaintext one-home --help"
     elif [ "$previous" = --protocol ]; then
         words="ftps sftp both"
     elif [ "$previous" = --access ]; then
@@ -24,6 +24,7 @@ _ftp_users() {
             del) words+=" --remove-home" ;;
             import) words+=" --format --allow-weak-hashes --dry-run --yes" ;;
             export) words+=" --hashes" ;;
+            one-home) words+=" --dry-run" ;;
         esac
     elif [ "$verb" = keys ] && [ "$COMP_CWORD" -eq 3 ]; then
         words="list add del"

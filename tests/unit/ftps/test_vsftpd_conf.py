@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
-from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.vsftpd_conf import parse, render
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.vsftpd_conf import parse, render, with_option
 
 names = st.from_regex(r"[a-z][a-z0-9_]{0,20}", fullmatch=True)
 texts = st.text(st.characters(exclude_categories=["Cc", "Cs", "Z"], include_characters=" "), max_size=30).map(str.strip)
@@ -18,6 +18,14 @@ texts = st.text(st.characters(exclude_categories=["Cc", "Cs", "Z"], include_char
 def test_parse_reads_what_vsftpd_reads():
     text = "# comment\n\n \n  listen=YES\nlocal_root=/home/vftp/$USER\nftpd_banner=a=b\nmax_per_ip=3\nmax_per_ip=5\nx\n"
     assert parse(text) == {"listen": "YES", "local_root": "/home/vftp/$USER", "ftpd_banner": "a=b", "max_per_ip": "5"}
+
+
+def test_one_option_is_changed_and_every_other_line_stays():
+    text = "# local_root=x\nlisten=YES\n local_root=/a\nlocal_root=/b\nx=1"
+    changed = with_option(text, "local_root", "/home/sftp/$USER")
+    assert changed.splitlines() == ["# local_root=x", "listen=YES", *["local_root=/home/sftp/$USER"] * 2, "x=1"]
+    assert with_option(changed, "local_root", "/home/sftp/$USER") == changed
+    assert with_option("x=1", "y", "2") == "x=1\ny=2\n" and with_option("", "y", "2") == "y=2\n"
 
 
 def test_render_keeps_the_order_and_leaves_none_out():
