@@ -129,6 +129,10 @@ ssh_ports:
   type: list
   elements: int
   sample: [22]
+one_home:
+  description: Whether each user has one home for both protocols after this run.
+  returned: success
+  type: bool
 installed:
   description: The packages of O(packages) that are installed.
   returned: success
@@ -158,6 +162,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._preflight.check
     this_host,
     warnings,
 )
+from ansible_collections.secure_ftp.server.plugins.module_utils._preflight.homes import ONE, as_one, layout, read_live
 from ansible_collections.secure_ftp.server.plugins.module_utils._preflight.sshd import sshd_problems
 from ansible_collections.secure_ftp.server.plugins.module_utils._preflight.takeover import takeover_problems
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.ports import ports_in_use
@@ -177,9 +182,13 @@ def check(module: AnsibleModule) -> dict[str, Any]:
     host = this_host(module.params["login_user"], ssh_ports, module.check_mode)
     control = Control(tuple(module.params["defined"]), tuple(module.params["missing_collections"]))
     settings = Settings.parse(module.params["variables"], module.params["roles"] or ())
-    found = problems(settings, users, host, control)
+    home, found = layout(settings, read_live(settings), module.params["roles"])
+    configurations = module.params["configurations"]
+    if home == ONE:
+        settings, configurations = as_one(settings, configurations)
+    found += problems(settings, users, host, control)
     found += sshd_problems(settings, users)
-    found += takeover_problems(settings, users, module.params["configurations"])
+    found += takeover_problems(settings, users, configurations)
     found += [
         Problem(
             name,
@@ -196,6 +205,7 @@ def check(module: AnsibleModule) -> dict[str, Any]:
         "changed": False,
         **data,
         "ssh_ports": ssh_ports,
+        "one_home": home == ONE,
         "installed": installed(module.params["packages"]),
         "units": {name: state._asdict() for name, state in states(module.params["units"]).items()},
     }

@@ -63,6 +63,14 @@ options:
     type: str
     default: /%u
     version_added: 0.2.0
+  accounts_for_all:
+    description:
+      - Add the class C(GROUP-ftps) for accounts that cannot log in. With it, users who only use FTPS have an account
+        too, and one home for both protocols if vsftpd starts them in O(directory).
+      - If V(false), the class stays if it is there.
+    type: bool
+    default: false
+    version_added: 0.2.0
   config:
     description:
       - Main configuration file of sshd. OpenSSH 8.2 ignores a C(Match) block in C(sshd_config.d).
@@ -116,6 +124,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts i
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.directories import ensure_directory
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.units import is_outdated
+from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.classes import shut_class
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import (
     CONFIG,
     DEFAULT_DIRECTORY,
@@ -153,7 +162,8 @@ def _logic(module: AnsibleModule) -> dict[str, Any]:
     jail = validate_jail(Jail(**{key: params[key] for key in fields}))
     accounts = read_accounts()
     text = read_config(config)
-    jail = replace(jail, classes=classes_kept(text or "", jail.group))
+    shut = {shut_class(jail.group)} if params["accounts_for_all"] else set()
+    jail = replace(jail, classes=tuple({*classes_kept(text or "", jail.group), *shut}))
     if text is None and not check:
         raise SecureFtpError(config, "the file of the Debian package openssh-server", found="none", remedy="install it")
     problems = takeover_problems(unmarked(text or "", config), jail)
@@ -165,6 +175,10 @@ def _logic(module: AnsibleModule) -> dict[str, Any]:
         result["changes"].append("group")
         if not check:
             create_group(jail.group)
+    for name in sorted(shut.difference(accounts.groups)):
+        result["changes"].append("group")
+        if not check:
+            create_group(name)
     for key, mode in (("directory", DIRECTORY_MODE), ("keys_directory", KEYS_DIRECTORY_MODE)):
         if ensure_directory(params[key], 0, 0, mode, check_mode=check):
             result["changes"].append(key)
@@ -190,6 +204,7 @@ def main() -> None:
         "log_level": {"type": "str", "choices": list(LOG_LEVELS)},
         "log_facility": {"type": "str", "choices": list(LOG_FACILITIES)},
         "start_directory": {"type": "str", "default": Jail.start_directory},
+        "accounts_for_all": {"type": "bool", "default": False},
         "config": {"type": "path", "default": CONFIG},
         "backup": {"type": "bool", "default": True},
     }

@@ -45,6 +45,7 @@ class Settings:
     ftp_other_variables: tuple[Any, ...] = field(default=(), metadata=_about("a list of names of variables"))
     ftp_users_password_min_length: int = field(default=12, metadata=_about("a number from 1 to 64"))
     ftp_users_purge: bool = False
+    ftp_users_home: str = field(default="auto", metadata=_about(choices=("auto", "one", "per_protocol")))
     ftp_users_defaults: Mapping[str, Any] = field(default_factory=dict)
     # vsftpd
     vsftpd_tls_modes: tuple[Any, ...] = field(
@@ -218,7 +219,15 @@ ROLES = ("vsftpd", "sshd_chroot", "pam_userdb", "user_command", "remote_control"
 HIDDEN = frozenset(one.name for one in TABLE if one.metadata.get("hidden"))
 
 READS = {
-    "pam_userdb": ("vsftpd_pam_service", "vsftpd_local_root", "vsftpd_guest_username", "vsftpd_replace_existing"),
+    "vsftpd": ("sshd_chroot_directory",),
+    "pam_userdb": (
+        "vsftpd_pam_service",
+        "vsftpd_local_root",
+        "vsftpd_user_sub_token",
+        "vsftpd_guest_username",
+        "vsftpd_replace_existing",
+        "sshd_chroot_directory",
+    ),
     "remote_control": ("user_command_path",),
     "firewall": (
         "vsftpd_tls_modes",

@@ -296,7 +296,7 @@ def _check_user(user: User, where: str, settings: Settings, host: Host) -> list[
         found.append(Problem(who, found="protocols is empty", remedy=remedy))
     if user.present and user.password is None and user.password_hash is None:
         found += _check_new(user, where, settings, host)
-    if user.present and "sftp" in user.protocols:
+    if user.present and ("sftp" in user.protocols or settings.ftp_users_home == "one"):
         groups = host.account_of(user.name)
         group = settings.get("sshd_chroot_group") or host.jail_group
         if groups is not None and group not in groups:

@@ -260,6 +260,8 @@ def test_a_system_account_outside_the_group():
     assert "'batman'" in text and "sftponly" in text
     ftps_only = [{"name": "batman", "password": "Gotham-City!", "protocols": ["ftps"]}]
     assert problems(GOOD, ftps_only, Host("debian", "12", account_of=accounts.get)) == []
+    everybody = {**GOOD, "ftp_users_home": "one"}
+    assert problems(everybody, ftps_only, Host("debian", "12", account_of=accounts.get)), "all have accounts"
 
 
 def test_all_problems_at_once_in_one_message():
