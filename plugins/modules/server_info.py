@@ -133,6 +133,9 @@ about:
         - C(user), the account of remote control, C(clients), the names of the clients, and C(ports) of sshd; null if
           there is no remote control.
       type: dict
+    two_homes:
+      description: Whether a user of both protocols has a directory for each.
+      type: bool
     commands:
       description: What to type on a client; C(purpose) is V(certificate), V(ftps) or V(sftp), C(line) the command.
       type: list

@@ -35,6 +35,7 @@ for user in virtual ftp $(awk -F: '$3 >= 1000 && $3 < 60000 { print $1 }' /etc/p
     pkill -KILL -u $user; userdel $user
 done
 rm -rf /home/* /etc/ssh/sftponly_keys /etc/ssh/sshd_config.d/*
+for group in $(awk -F: '/^sftponly-/ { print $1 }' /etc/group); do groupdel $group; done
 groupdel sftponly; groupdel ftpjail; groupdel ssh-users
 cp /usr/share/openssh/sshd_config /etc/ssh/sshd_config; systemctl reload ssh
 systemctl daemon-reload; systemctl reset-failed

@@ -44,6 +44,9 @@ def run(arguments: argparse.Namespace, _manager: Manager) -> int:
 def _lines(done: Done, mood: str) -> list[str]:
     lines = []
     for user in done.users():
+        if user["from"] == user["to"]:
+            lines.append(f"{user['name']}: the file of vsftpd {mood}corrected")
+            continue
         counted = "1 file" if user["files"] == 1 else f"{user['files']} files"
         lines.append(f"{user['name']}: {counted} of {user['from']} {mood}moved to {user['to']}")
         if user["aside"]:

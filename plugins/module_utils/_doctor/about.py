@@ -83,7 +83,12 @@ def about(
         remote=_remote(access, live) if access else None,
         findings=tuple(findings),
         command=command,
+        two_homes=any(map(_has_two_homes, everybody)),
     )
+
+
+def _has_two_homes(user: Mapping[str, Any]) -> bool:
+    return bool(user["ftps"] and user["sftp"] and user["ftps"]["directory"] != user["sftp"]["directory"])
 
 
 def _of_errors(read: Callable[[], Any], otherwise: Any) -> Any:

@@ -13,6 +13,7 @@ import time
 from typing import Any, Callable, Iterable, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import NotPermitted, SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.accounts import account_findings
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.findings import (
     ERROR,
     WARNING,
@@ -86,6 +87,7 @@ def examine(live: Live | None = None) -> list[Finding]:
         if sftp is not None and sftp.groups:
             findings += examined(lambda: lock_findings(instances, sftp), "ftp-users list")
             findings += examined(lambda: rights_findings(instances, sftp), "ftp-users list")
+            findings += examined(lambda: account_findings(instances, sftp), "ftp-users list")
         findings += examined(library_findings, "python3 -c 'import bsddb3.db'")
     findings += examined(lambda: firewall_findings(instances, ports, run), "ufw status verbose")
     findings += examined(lambda: clock_findings(run), "timedatectl")

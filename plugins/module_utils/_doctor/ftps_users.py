@@ -183,7 +183,9 @@ def server_findings(server: Server) -> Iterator[Finding]:
     for directory in dict.fromkeys((os.path.dirname(server.database), os.path.dirname(path))):
         yield from plaintext_findings(directory, records)
     names = [name_of(key) for key in records if not leads_out(name_of(key))]
-    if server.homes is not None:
+    if server.homes is not None and server.has_accounts:  # the homes are those of SFTP
+        yield from personal_findings(server.homes, sorted(names))
+    elif server.homes is not None:
         yield from directory_findings(server.homes, server.guest, sorted(names))
 
 
@@ -237,7 +239,7 @@ def link_findings(server: Server) -> Iterator[Finding]:
 def lock_findings(instances: Sequence[Instance], sftp: Sftp) -> Iterator[Finding]:
     """Examine whether users who are locked on one protocol are locked on the other."""
     half: dict[str, str] = {}
-    members = {name for group in sftp.groups for name in sftp.accounts.members(group)}
+    members = {name for group in sftp.groups for name in sftp.accounts.members(group)} - sftp.shut
     with_keys = {name for directory in sftp.keys_directories() for name in _names_in(directory)}
     databases = set()
     for instance in instances:

@@ -12,12 +12,14 @@ from typing import Iterator, NamedTuple, Sequence
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.findings import SSH
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import Account, Accounts, read_accounts
+from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.classes import shut_class
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import (
     CONFIG,
     DEFAULT_DIRECTORY,
     DEFAULT_GROUP,
     DEFAULT_KEYS_DIRECTORY,
     Setting,
+    classes_in,
     discovered_directory,
     discovered_keys_directory,
     find_jail,
@@ -62,6 +64,16 @@ class Sftp:
         if self.accounts.members(DEFAULT_GROUP):
             groups.add(DEFAULT_GROUP)
         return sorted(groups)
+
+    @property
+    def shut(self) -> set[str]:
+        """The accounts that sshd lets nobody into: their users only use FTPS."""
+        found: set[str] = set()
+        for group in self.groups:
+            its = self.accounts.groups.get(shut_class(group))
+            if its and its.name in classes_in(self.settings, group):
+                found |= its.members
+        return found
 
     @property
     def paths(self) -> list[str]:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor import (
+    accounts,
     certificates,
     examine,
     ftps_users,
@@ -20,7 +21,20 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._doctor import (
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.findings import COMMON, Kind
 
-FILES = (examine, vsftpd, certificates, ftps_users, leftbehind, personal, rights, sftp, sftp_users, outside, host)
+FILES = (
+    examine,
+    vsftpd,
+    certificates,
+    ftps_users,
+    leftbehind,
+    personal,
+    rights,
+    accounts,
+    sftp,
+    sftp_users,
+    outside,
+    host,
+)
 
 KINDS: dict[str, Kind] = {**COMMON, **{name: kind for file in FILES for name, kind in file.KINDS.items()}}
 """Every subject that a finding can have, once; docs/ftp-users-check.md shows the same table."""

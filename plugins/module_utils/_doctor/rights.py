@@ -24,7 +24,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.instances 
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.personal import read_files, rights_in
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import discover
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.state import Stored
-from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.classes import is_class, rights_named
+from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.classes import is_class, rights_named, shut_class
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import Jail, classes_in, find_jail
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.rights import NO_UMASK, READ_WRITE, Rights
 
@@ -60,7 +60,10 @@ def class_findings(sftp: Sftp) -> Iterator[Finding]:
             if members and is_class(group, one.name) and one.name not in known:
                 what = f"group {one.name}: no Match block before that of {group}; members {listed(members)}"
                 rights = Rights(*rights_named(group, one.name))
-                yield found("right-missing", what, one.name, chained(_edit(name, rights) for name in members))
+                fix = chained(_edit(name, rights) for name in members)
+                if one.name == shut_class(group):
+                    fix = "ftp-users one-home"
+                yield found("right-missing", what, one.name, fix)
         for name in known:
             if name not in sftp.accounts.groups:
                 yield found("right-without-group", f"Match Group {name}: no such group", name, group=name)
@@ -72,7 +75,8 @@ def rights_findings(instances: Sequence[Instance], sftp: Sftp) -> Iterator[Findi
     for group in sftp.groups:
         block, classes = find_jail(sftp.settings, group), classes_in(sftp.settings, group)
         stored = Stored(sftp.accounts, Jail(group), block=block, classes=classes)
-        by_sftp.update((name, stored.rights(name)) for name in sftp.accounts.members(group))
+        names = set(sftp.accounts.members(group)) - sftp.shut
+        by_sftp.update((name, stored.rights(name)) for name in names)
     different: dict[str, tuple[Rights, Rights]] = {}
     for instance in instances:
         with contextlib.suppress(SecureFtpError):  # other checks report this

@@ -98,7 +98,8 @@ class About:
 
     ``host`` is the address or name that clients use; ``outside`` is vsftpd's ``pasv_address`` if no interface has it,
     else "". ``findings`` are those of ``ftp-users check``, as in its JSON. ``command`` is how root calls ftp-users, ""
-    if it is not installed. ``remote`` is None if no other machine may manage users.
+    if it is not installed. ``remote`` is None if no other machine may manage users. ``two_homes``: a user of both
+    protocols has a directory for each.
     """
 
     name: str
@@ -113,6 +114,7 @@ class About:
     findings: tuple[Mapping[str, str], ...]
     command: str
     remote: Remote | None = None
+    two_homes: bool = False
 
     @property
     def serves(self) -> tuple[str, ...]:
@@ -142,4 +144,5 @@ class About:
             findings=tuple(facts["findings"]),
             command=facts["command"],
             remote=Remote(remote["user"], tuple(remote["clients"]), tuple(remote["ports"])) if remote else None,
+            two_homes=bool(facts.get("two_homes")),
         )

@@ -146,7 +146,7 @@ def _group_findings(group: str, sftp: Sftp) -> Iterator[Finding]:
     key_files = entries_of(keys_directory) if keys_directory else {}
     members = [_member(name, accounts, key_files) for name in accounts.members(group)]
     yield from _setting_findings(members, sftp, jail)
-    yield from account_findings(members, accounts)
+    yield from account_findings([one for one in members if one.account.name not in sftp.shut], accounts)
     yield from outside_findings([member.account for member in members], accounts.users.values(), directory)
     yield from privileged_findings(accounts, group)
     if os.path.isdir(directory):

@@ -194,6 +194,8 @@ def lines(about: About, added: Sequence[str] = (), ca_file: str = "", check_mode
         ("SFTP", [_sftp(about)] if about.sftp else []),
         ("Users", [_users(about, added, "would be new" if check_mode else "new")]),
     ]
+    if about.two_homes and about.command:
+        rows.append(("Homes", [f"one for each protocol; one for both: sudo {about.command} one-home --dry-run"]))
     rows += [("Certificate", _certificate(one)) for one in about.certificates]
     rows.append(("Host keys", [f"{key.fingerprint} ({key.kind} {key.bits})" for key in about.host_keys]))
     rows.append(("On a client", [one.line for one in commands(about, ca_file)]))

@@ -46,6 +46,13 @@ def test_programs_get_the_same_as_data(capsys: pytest.CaptureFixture[str]) -> No
     assert told["users"][0]["from"] == "/home/vftp/ann" and told["users"][0]["files"] == 1
 
 
+def test_a_file_that_was_wrong(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    bob = ANN._replace(name="bob", old="/home/sftp/ann")
+    monkeypatch.setattr(verb_one_home, "preview", lambda: Done({"bob": bob}, {"bob": Moved()}))
+    assert command.main(["one-home", "--dry-run"]) == 0
+    assert capsys.readouterr().out == "bob: the file of vsftpd would be corrected\n"
+
+
 def test_nothing_to_do(capsys: pytest.CaptureFixture[str]) -> None:
     assert command.main(["one-home"]) == 0
     assert capsys.readouterr().out == "every user has one home already; nothing was changed\n"

@@ -94,6 +94,15 @@ def test_the_whole_text() -> None:
     ]
 
 
+def test_two_homes_have_a_row_that_says_how_to_get_one() -> None:
+    at = next(number for number, line in enumerate(lines(SERVER)) if line.startswith("  Users"))
+    said = lines(replace(SERVER, two_homes=True, command="/usr/local/sbin/ftp-users"))
+    assert said[at + 1] == (
+        "  Homes         one for each protocol; one for both: sudo /usr/local/sbin/ftp-users one-home --dry-run"
+    )
+    assert not any("Homes" in line for line in lines(replace(SERVER, command="/usr/local/sbin/ftp-users")))
+
+
 def test_remote_control_has_a_row_where_it_is_set_up() -> None:
     server = replace(SERVER, remote=Remote("ftpcontrol", ("shop", "desk"), (22, 2222)))
     at = lines(server).index("  Check         no problem found")
