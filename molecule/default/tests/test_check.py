@@ -25,7 +25,7 @@ UNITS = "vsftpd vsftpd-implicit"
 SAVE = f"""
 set -e
 rm -rf {ASIDE}; mkdir -m 0700 {ASIDE}
-(ufw show added; ufw status) >/run/check-ufw
+iptables-save | grep -v '^[#:]' >/run/check-ufw
 tar -cpf {ASIDE}/saved.tar {KEPT} {ACCOUNTS} 2>/dev/null
 stat -c 'chown %u:%g %n; chmod %a %n' {FTPS_ROOT} {SFTP_JAIL} {FTPS_ROOT}/* {SFTP_JAIL}/* >{ASIDE}/owners
 """
@@ -43,7 +43,7 @@ rm -rf {LITTER} /etc/vsftpd/users.txt /etc/vsftpd/users.db.damaged-* /etc/ssh/sf
 tar -xpf {ASIDE}/saved.tar -C /
 sh {ASIDE}/owners
 rm -rf {ASIDE}
-[ "$(ufw show added; ufw status)" = "$(cat /run/check-ufw)" ] || ufw --force reload >/dev/null
+[ "$(iptables-save | grep -v '^[#:]')" = "$(cat /run/check-ufw)" ] || ufw --force reload >/dev/null
 systemctl reset-failed {UNITS} ssh
 [ "$(systemctl is-enabled {UNITS} ssh | sort -u)" = enabled ] || systemctl enable --quiet {UNITS} ssh
 systemctl restart {UNITS} ssh

@@ -7,9 +7,10 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Iterator
 
 import pytest
-from conftest import CLIENT_DIRECTORY, INVENTORY, KEY_FILE, ansible
+from conftest import CLIENT_DIRECTORY, INVENTORY, KEY_FILE, Control, ansible
 from logged import Log
 
 USER = "ftpcontrol"
@@ -84,11 +85,23 @@ HOSTILE = {
 }
 
 
+@pytest.fixture(scope="module")
+def kept_open(server) -> Iterator[str]:
+    """An option of ssh, for requests over one connection: it is not the log-in that must refuse them."""
+    control, path = Control(server), f"{server.directory}/kept-open"
+    server.client.sh(
+        f"ssh -f -N -M -S {path} -i {control.key_file} -o IdentitiesOnly=yes -o BatchMode=yes"
+        f" -o StrictHostKeyChecking=yes -o UserKnownHostsFile={server.known_hosts} {USER}@{server.address} </dev/null"
+    )
+    yield f"-S {path}"
+    server.client.sh(f"ssh -S {path} -O exit {server.address}", check=False)
+
+
 @pytest.mark.spread
 @pytest.mark.parametrize("data", HOSTILE.values(), ids=HOSTILE.keys())
-def test_a_hostile_request_gets_one_clear_answer_and_changes_nothing(server, control, unchanged, data):
+def test_a_hostile_request_gets_one_clear_answer_and_changes_nothing(server, control, unchanged, kept_open, data):
     logged = Log(server)
-    answer = control.ssh(data)
+    answer = control.ssh(data, options=kept_open)
     assert answer.output.count("\n") == 1 and len(answer.output) < 2000, answer
     document = answer.json
     assert document["ok"] is False and document["version"] == 1
@@ -118,9 +131,9 @@ COMMANDS = [
 
 @pytest.mark.spread
 @pytest.mark.parametrize("command", COMMANDS)
-def test_no_other_command_runs(server, control, unchanged, command):
+def test_no_other_command_runs(server, control, unchanged, kept_open, command):
     logged = Log(server)
-    answer = control.ssh(request("list"), command)
+    answer = control.ssh(request("list"), command, kept_open)
     assert (answer.status, answer.json["error"]["code"]) == (6, "not_permitted")
     (line,) = logged.wait(1)
     assert (line["client"], line["result"]) == ("'tests'", "not_permitted")
@@ -215,6 +228,7 @@ def test_openssh_gets_no_terminal_no_forwarding_and_no_files(server, client, con
     assert len(seen) == 7 and not any(line.endswith(": 0") for line in seen[4:]), seen
 
 
+@pytest.mark.spread
 def test_other_keys_and_passwords_do_not_log_in(server, client, control, key_file):
     client.sh(f"cd {server.directory}; test -s attacker || ssh-keygen -q -t ed25519 -N '' -f attacker")
     for key in (f"{server.directory}/attacker", key_file, f"{CLIENT_DIRECTORY}/elsewhere"):
@@ -329,8 +343,8 @@ CONVERGED = [("tests", "control", {}), ("elsewhere", "elsewhere", {"from": ["192
 def restored(server):
     """As converge.yml has it, again."""
     yield
-    role(server, CONVERGED)
-    assert "SUCCESS" in role(server, CONVERGED), "nothing is left to change"
+    if "CHANGED" in role(server, CONVERGED):
+        assert "SUCCESS" in role(server, CONVERGED), "nothing is left to change"
 
 
 @pytest.mark.spread
