@@ -17,14 +17,12 @@ def server(host):
     return host
 
 
-def test_the_run_stops_before_anything_is_touched(server):
+def test_the_run_stops_before_anything_is_touched_and_who_knows_goes_on_and_a_copy_stays(server):
     done = server.preflight(USERS)
     assert done.returncode and f"{UNIT}: is a unit of somebody else" in done.stdout, done.stdout
     assert server.sh(f"cat {UNIT}").stdout == THEIRS and server.sh("systemctl is-active vsftpd").stdout == "active\n"
     assert server.sh(f"ls {UNIT}.d", check=False).returncode, "no mark of a mask"
 
-
-def test_who_knows_goes_on_and_a_copy_stays(server):
     server.site({**USERS, "vsftpd_replace_existing": True})
     assert server.sh(f"cat {UNIT}.*~").stdout == THEIRS
     assert server.sh(f"test -e {UNIT}", check=False).returncode and server.logs_in("newone", "New-one-12345")
