@@ -99,7 +99,7 @@ def test_a_change_of_an_active_firewall_that_cuts_the_controller_off(server, ove
         assert over_ssh.reaches(proxy)
         # Told of the port, the same change goes through, and by the same way.
         extra = [{"port": proxy, "comment": "SSH by way of the proxy"}]
-        run = over_ssh.play(proxy, firewall_confirm_timeout=TIMEOUT, firewall_extra_rules=extra)
+        run = over_ssh.play(proxy, firewall_confirm_timeout=300, firewall_extra_rules=extra)
         assert run.rc == 0 and run.changed > 0, run.output
         assert over_ssh.reaches(proxy) and not over_ssh.reaches(8082)
         assert guards(server) == ""
@@ -118,10 +118,10 @@ def test_nothing_is_armed_when_nothing_changes(server, over_ssh):
 def test_the_change_of_a_run_that_died_is_undone(server, over_ssh):
     """Nothing more is heard of the controller."""
     before = server.sh(STATE).stdout
-    assert over_ssh.module("ufw_guard", "state=armed timeout=5").rc == 0
+    assert over_ssh.module("ufw_guard", "state=armed timeout=30").rc == 0
     server.sh("ufw allow 7777/tcp")
     assert server.sh(STATE).stdout != before
-    until_as_it_was(server, before, 60)
+    until_as_it_was(server, before, 120)
     late = over_ssh.module("ufw_guard", "state=disarmed")
     assert late.rc != 0 and "put UFW back" in late.output, late.output
 
