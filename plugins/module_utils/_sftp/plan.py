@@ -226,13 +226,13 @@ def _changes(stored: Stored, users: Sequence[User], rules: Rules) -> _Changes:
     for user in users:
         if not uses(user, "sftp"):
             if user.present and stored.gives_accounts:
-                _shut(changes, stored, user.name, rules)
+                _shut(changes, stored, user, rules)
             continue
         new = not stored.has(user.name)
         (changes.add if new else changes.keep).append(user)
         state = lock_state(stored.accounts, user.name)
         _password(changes, user, state, new, user.name in known, rules)
-        _account(changes, stored, user.name, rules)
+        _account(changes, stored, user, rules)
         changes.rights.add(stored, user, new)
         _keys(changes, stored, user, new)
         _lock(changes, user, state)
@@ -248,24 +248,27 @@ def _changes(stored: Stored, users: Sequence[User], rules: Rules) -> _Changes:
     return changes
 
 
-def _account(changes: _Changes, stored: Stored, name: str, rules: Rules) -> None:
+def _account(changes: _Changes, stored: Stored, user: User, rules: Rules) -> None:
     """Plan the shell and the directories; what is missing is made with the account."""
+    name = user.name
     if not stored.has_account(name):
         _home_differs(stored, Account(name, -1, -1, NO_HOME, rules.shell))  # raises if it is not a directory
         return
     account = stored.accounts.users[name]
     if not is_no_shell(account.shell, rules.shell):
         changes.shells.append(name)
-    if name in stored.obeying or (account.home == NO_HOME != stored.passwd_home):
+    by_others = any(protocol != "sftp" for protocol in user.protocols)
+    if name in stored.obeying or (by_others and account.home == NO_HOME != stored.passwd_home):
         changes.passwd_homes.append(name)
     if _home_differs(stored, account):
         changes.homes.append(name)
 
 
-def _shut(changes: _Changes, stored: Stored, name: str, rules: Rules) -> None:
+def _shut(changes: _Changes, stored: Stored, user: User, rules: Rules) -> None:
     """Plan an account that cannot log in."""
+    name = user.name
     changes.shut.append(name)
-    _account(changes, stored, name, rules)
+    _account(changes, stored, user, rules)
     changes.rights.shut(stored, name)
     if name in stored.keys:
         changes.key_files[name] = None

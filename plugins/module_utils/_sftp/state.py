@@ -160,7 +160,7 @@ class Stored:
 
     @property
     def passwd_home(self) -> str:
-        """The passwd home of every account: vsftpd enters that of its user before it starts a session."""
+        """The passwd home of a new account: vsftpd enters that of its user before it starts a session."""
         return OUTER_HOME if self.gives_accounts else NO_HOME
 
     def has(self, name: str) -> bool:

@@ -77,6 +77,8 @@ def test_the_passwd_home_is_one_that_vsftpd_can_enter() -> None:
         assert step(found, NoHome).home == "/" and after(found).accounts.users["bob"].home == "/"
         assert NoHome not in kinds(plan(one_home(home="/srv/of-root"), user)), "somebody has chosen it"
     assert NoHome not in kinds(plan(there(), User("bob")))
+    alone = User("bob", protocols=("sftp",))
+    assert not plan(one_home(home="/nonexistent"), alone).outcome.changed, "sshd needs none"
 
 
 def test_a_password_for_ftps_is_none_for_the_account() -> None:
