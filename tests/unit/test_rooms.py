@@ -18,7 +18,7 @@ PACKAGE = "ansible_collections.secure_ftp.server.plugins.module_utils"
 FLOORS = (
     ("_core",),
     ("_host", "_users"),
-    ("_ssh", "_tls"),
+    ("_ssh", "_tls", "_folders"),
     ("_ftps", "_sftp", "_firewall"),
     ("_manage", "_doctor"),
     ("_remote",),

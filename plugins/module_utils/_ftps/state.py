@@ -9,12 +9,12 @@ from dataclasses import dataclass, field, replace
 from typing import AbstractSet, Any, Collection, Mapping, NamedTuple, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core import releases
+from ansible_collections.secure_ftp.server.plugins.module_utils._folders.apply import other_mounts
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.database import View, read
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.hashfile import FEW
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.personal import Personal, read_files, rights_in
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import Homes, Server, guest_ids
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.found import Entry, look, look_at
-from ansible_collections.secure_ftp.server.plugins.module_utils._host.mounts import mount_points
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.unchanged import identity_of
 from ansible_collections.secure_ftp.server.plugins.module_utils._users import passwords
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.names import is_component
@@ -128,7 +128,7 @@ def read_state(
         stored,
         guest=guest_ids(server.guest),
         homes=_homes(server.homes, sorted(filter(is_component, whose)), stored.files),
-        mounts=mount_points() if mounts else (),
+        mounts=other_mounts() if mounts else (),
         misreads_hashes=_misreads_hashes(),
     )
 

@@ -11,18 +11,44 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Iterable
+from typing import Iterable, NamedTuple
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import Problem, SecureFtpError
 
 MOUNTINFO = "/proc/self/mountinfo"
 
 
+class Mount(NamedTuple):
+    """One line of mountinfo: where, what kind of file system, of what, and whether nothing can be written there."""
+
+    point: str
+    kind: str
+    source: str
+    read_only: bool
+
+
+def read_mounts(mountinfo: str = MOUNTINFO) -> list[Mount]:
+    """Everything that is mounted on this host, in the order of the kernel: a later one may hide an earlier one."""
+    found = []
+    with open(mountinfo, "rb") as lines:
+        for line in lines:
+            words = line.split()
+            # Between field 6 and "-" is any number of optional fields.
+            rest = words[words.index(b"-", 6) :] if b"-" in words[6:] else []
+            if len(words) > 4:
+                kind, source = (_plain(word) for word in (rest + [b"", b"", b""])[1:3])
+                read_only = len(words) > 5 and b"ro" in words[5].split(b",")
+                found.append(Mount(_plain(words[4]), kind, source, read_only))
+    return found
+
+
+def _plain(word: bytes) -> str:
+    return os.fsdecode(re.sub(rb"\\([0-7]{3})", lambda found: bytes([int(found[1], 8)]), word))
+
+
 def mount_points(mountinfo: str = MOUNTINFO) -> list[str]:
     """Every mount point of this host, as the kernel lists them."""
-    with open(mountinfo, "rb") as lines:
-        points = [line.split()[4] for line in lines if len(line.split()) > 4]
-    return [os.fsdecode(re.sub(rb"\\([0-7]{3})", lambda found: bytes([int(found[1], 8)]), point)) for point in points]
+    return [one.point for one in read_mounts(mountinfo)]
 
 
 def mounts_at(path: str, points: Iterable[str]) -> list[str]:

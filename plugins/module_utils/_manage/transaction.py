@@ -22,6 +22,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors imp
     SecureFtpError,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import listed
+from ansible_collections.secure_ftp.server.plugins.module_utils._folders.apply import leave
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import accounts_lock
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.files import file_error
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage import audit, journal
@@ -112,6 +113,7 @@ class Transaction:
         self._remember([*users, *purged], before)
         try:
             done = {backend.protocol: backend.apply(plans[backend.protocol]) for backend in self._backends}
+            self._leave_folders([*users, *purged])
         except BaseException as error:  # Ctrl-C too; the journal stays when even this fails
             is_done = self._is_done(before)
             if not is_done:
@@ -143,6 +145,7 @@ class Transaction:
                 shut_out = [user.name for user in intent.users if _is_shut_out(user, backend.protocol)]
                 warnings += backend.end_sessions(shut_out)
             plans = [backend.apply(backend.plan(reading[backend.protocol], rest)) for backend in backends]
+            self._leave_folders(intent.users)
         except Busy:
             raise  # it stays half-done for now, and in the journal
         except (OSError, SecureFtpError) as error:
@@ -189,6 +192,11 @@ class Transaction:
             user if user.password is None else user._replace(password=None, password_hash=hashes.get(user.name))
             for user in users
         ]
+
+    def _leave_folders(self, users: Sequence[User]) -> None:
+        """Unmount the shared folders of those who have no account any more: what is mounted is not deleted."""
+        if self._path is not None and users:
+            leave([user.name for user in users])
 
     def _remove_homes(self, users: Sequence[User], done: Mapping[str, Plan]) -> None:
         try:

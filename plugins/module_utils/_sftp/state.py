@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Any, Collection, Iterable, Mapping, NamedTuple, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import Problem, SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._folders.apply import other_mounts
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import (
     NO_HOME,
     OUTER_HOME,
@@ -27,7 +28,6 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts i
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.directories import former_owner, remembered_owner
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.files import file_error
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.found import Entry, look
-from ansible_collections.secure_ftp.server.plugins.module_utils._host.mounts import mount_points
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.unchanged import identity_of
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.locks import expiry, is_shut, lock_state
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.classes import (
@@ -245,7 +245,7 @@ def read_state(place: Place, names: Collection[str], mounts: bool = False, purge
         frozenset(login_names()),
         frozenset(known_elsewhere(new, etc)),
         uid_range(etc),
-        mount_points() if mounts else (),
+        other_mounts() if mounts else (),
         _versions(place, jail.keys_directory, whose),
         etc,
         classes_in(settings, jail.group),

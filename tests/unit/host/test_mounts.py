@@ -13,7 +13,13 @@ import pytest
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._host import directories
-from ansible_collections.secure_ftp.server.plugins.module_utils._host.mounts import mount_id, mount_points, mounts_at
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.mounts import (
+    Mount,
+    mount_id,
+    mount_points,
+    mounts_at,
+    read_mounts,
+)
 
 LINES = """22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda1 rw
 90 22 254:0 /srv/shared /home/sftp/ann/my\\040files rw shared:1 - ext4 /dev/vda1 rw
@@ -29,6 +35,14 @@ def test_mount_points_are_read_as_the_kernel_writes_them(tmp_path: Path) -> None
     assert mounts_at("/home/sftp/ann", points) == ["/home/sftp/ann/my files"]
     assert mounts_at("/home/sftp/bob/", points) == ["/home/sftp/bob"]
     assert mounts_at("/home/sftp/an", points) == []
+
+
+def test_a_mount_says_of_what_it_is_and_whether_it_can_be_written(tmp_path: Path) -> None:
+    lines = "93 22 0:42 / /home/sftp/ann/a ro,nosuid shared:9 master:1 - fuse /srv/my\\040files rw,user_id=9\n"
+    (tmp_path / "mountinfo").write_text(LINES + lines)
+    found = read_mounts(str(tmp_path / "mountinfo"))
+    assert found[0] == Mount("/", "ext4", "/dev/vda1", False)
+    assert found[-1] == Mount("/home/sftp/ann/a", "fuse", "/srv/my files", True)
 
 
 @pytest.fixture
