@@ -21,6 +21,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.findings
     Kind,
     Reporter,
 )
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.folders import folder_findings
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.ftps_users import lock_findings, user_findings
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.host import (
     clock_findings,
@@ -89,6 +90,7 @@ def examine(live: Live | None = None) -> list[Finding]:
             findings += examined(lambda: rights_findings(instances, sftp), "ftp-users list")
             findings += examined(lambda: account_findings(instances, sftp), "ftp-users list")
         findings += examined(library_findings, "python3 -c 'import bsddb3.db'")
+    findings += examined(lambda: folder_findings(run), "systemctl status 'ftp-shared-*'")
     findings += examined(lambda: firewall_findings(instances, ports, run), "ufw status verbose")
     findings += examined(lambda: clock_findings(run), "timedatectl")
     trees, written = places(instances, sftp)

@@ -9,6 +9,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._doctor import (
     accounts,
     certificates,
     examine,
+    folders,
     ftps_users,
     host,
     leftbehind,
@@ -33,6 +34,7 @@ FILES = (
     sftp,
     sftp_users,
     outside,
+    folders,
     host,
 )
 
