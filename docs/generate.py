@@ -39,10 +39,10 @@ PAGES = ROOT / "docs" / "roles"
 FIREWALL = ROOT / "docs" / "firewall.md"
 TESTED = ROOT / "docs" / "tested-with.md"
 EXAMPLE = ROOT / "inventories" / "example" / "group_vars" / "all"
-ROLE_ORDER = ("vsftpd", "pam_userdb", "sshd_chroot", "user_command", "remote_control", "firewall")
+ROLE_ORDER = ("vsftpd", "pam_userdb", "sshd_chroot", "shared_folders", "user_command", "remote_control", "firewall")
 MAX_DEFAULT = 60
 MAX_LINE = 160
-BY_HAND = {"ftp_users", "ftp_users_defaults", "ftp_users_password_min_length", "ftp_users_purge"}
+BY_HAND = {"ftp_users", "ftp_users_defaults", "ftp_users_password_min_length", "ftp_users_purge", "ftp_shared_folders"}
 """Variables the example inventory shows in files written by hand."""
 
 # Semantic markup of Ansible's documentation; what is inside keeps its text.

@@ -76,7 +76,7 @@ def test_packages_are_installed_in_one_place_and_what_has_to_come_first_does() -
             assert variables(role)[f"__{role}_packages"] and f"when: __{role}_missing" in text.replace(
                 "remote_control_clients | length > 0 and ", ""
             ), role
-    assert used == {"vsftpd", "pam_userdb", "sshd_chroot", "remote_control"}
+    assert used == {"vsftpd", "pam_userdb", "sshd_chroot", "remote_control", "shared_folders"}
 
 
 LOOKS = {

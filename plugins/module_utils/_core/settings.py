@@ -42,6 +42,7 @@ class Settings:
     """
 
     # common to all roles
+    ftp_shared_folders: tuple[Any, ...] = field(default=(), metadata=_about("a list of mappings"))
     ftp_other_variables: tuple[Any, ...] = field(default=(), metadata=_about("a list of names of variables"))
     ftp_users_password_min_length: int = field(default=12, metadata=_about("a number from 1 to 64"))
     ftp_users_purge: bool = False
@@ -213,7 +214,7 @@ NAMES = frozenset(one.name for one in TABLE)
 PUBLIC = NAMES | {"ftp_users", "ftp_hosts"}
 """Every variable of a role or a playbook."""
 
-ROLES = ("vsftpd", "sshd_chroot", "pam_userdb", "user_command", "remote_control", "firewall")
+ROLES = ("vsftpd", "sshd_chroot", "pam_userdb", "shared_folders", "user_command", "remote_control", "firewall")
 """The roles, in the order in which site.yml runs them."""
 
 HIDDEN = frozenset(one.name for one in TABLE if one.metadata.get("hidden"))

@@ -34,6 +34,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._host.sockets im
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.stored import is_stored
 from ansible_collections.secure_ftp.server.plugins.module_utils._preflight import collections
 from ansible_collections.secure_ftp.server.plugins.module_utils._preflight import variables as _variables
+from ansible_collections.secure_ftp.server.plugins.module_utils._preflight.folders import folder_problems
 from ansible_collections.secure_ftp.server.plugins.module_utils._remote import access
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import (
     DEFAULT_GROUP,
@@ -125,6 +126,7 @@ def problems(settings: Settings, users: object, host: Host, control: Control = C
     found += _check_paths(settings)
     found += _port_plan.firewall_problems(settings, host.ssh_ports)
     found += access.problems(settings, _names(users))
+    found += folder_problems(settings, users, host.has_account, lambda name: name in (host.ftps_names("") or ()))
     return list(dict.fromkeys(found))
 
 

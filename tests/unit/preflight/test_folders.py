@@ -1,0 +1,59 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Shared folders before any change: every name in them is a user who can have one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.settings import Settings
+from ansible_collections.secure_ftp.server.plugins.module_utils._preflight import checks
+from ansible_collections.secure_ftp.server.plugins.module_utils._preflight.checks import Host
+
+SFTP = [{"name": "batman", "protocols": ["sftp"], "password": "x" * 12}]
+HOST = Host("debian", "12", has_account=lambda name: name == "alfred", ftps_names=lambda _path: frozenset({"oracle"}))
+
+
+def problems(users: Any, host: Host = HOST, **folder: Any) -> list[str]:
+    settings = Settings.parse({"ftp_shared_folders": [{"name": "projects", **folder}]})
+    return [str(one) for one in checks.problems(settings, users, host) if "shared_folders" in one.subject]
+
+
+def test_users_of_sftp_pass() -> None:
+    assert problems(SFTP, members=["batman"]) == []
+    assert problems(SFTP, members=["alfred"]) == [], "on the server already"
+    assert problems(SFTP, state="absent", members=["nobody-at-all"]) == []
+
+
+@pytest.mark.parametrize(
+    ("users", "name", "said"),
+    [
+        (SFTP, "joker", "none of that name; list the user in ftp_users"),
+        ([{"name": "joker", "state": "absent"}], "joker", "state is absent in ftp_users"),
+        ([{"name": "robin"}], "robin", "FTPS with a home of its own; give the user protocols: [sftp]"),
+        ([{"name": "robin", "protocols": ["ftps"]}], "robin", "FTPS with a home of its own"),
+    ],
+)
+def test_others_do_not(users: Any, name: str, said: str) -> None:
+    (found,) = problems(users, readers=[name])
+    assert said in found and f"folder 'projects': user {name!r}" in found
+
+
+def test_a_user_who_is_not_listed_has_what_the_host_says() -> None:
+    host = Host("debian", "12", has_account=lambda name: True, ftps_names=lambda _path: frozenset({"oracle"}))
+    assert "FTPS with a home of its own" in problems([], host, members=["oracle"])[0]
+    assert problems([], host, members=["alfred"]) == []
+
+
+def test_a_typo_in_a_key_is_found() -> None:
+    (found,) = problems(SFTP, memebers=["batman"])
+    assert "unknown key memebers; did you mean members?" in found
+
+
+def test_a_list_is_expected() -> None:
+    settings = Settings.parse({"ftp_shared_folders": {"name": "projects"}})
+    assert [str(one) for one in checks.problems(settings, [], HOST)] == [
+        "ftp_shared_folders: expected a list of mappings, found {'name': 'projects'}"
+    ]
