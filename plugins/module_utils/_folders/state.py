@@ -158,6 +158,23 @@ def folders_with(person: str, units: str = UNITS) -> list[str]:
     return [name for name in known_folders(units) if any(who == person for _right, who in links(units, name))]
 
 
+def refuse_upload_only(names: Iterable[str]) -> None:
+    """Raise SecureFtpError if one of ``names``, who are to upload only, has a folder.
+
+    Files that such a user uploads cannot be overwritten, because of their permissions; those of a folder are the same
+    for everybody.
+    """
+    for name in names:
+        folders = folders_with(name)
+        if folders:
+            raise SecureFtpError(
+                f"user {name!r}: access",
+                "no upload_only for a user of a shared folder, in which files can be overwritten",
+                found=f"the folder {', '.join(folders)}",
+                remedy="take the user out of it first",
+            )
+
+
 def is_of(mount: Mount, layout: Layout, folder: str) -> bool:
     """Whether ``mount`` shows the files of ``folder``."""
     return mount.kind.startswith("fuse") and mount.source == layout.source(folder)

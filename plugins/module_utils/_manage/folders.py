@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import os
-from typing import Collection, Sequence
+from typing import Callable, Collection, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import Problem, SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._folders.apply import apply
@@ -15,11 +15,14 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._folders.plan im
 from ansible_collections.secure_ftp.server.plugins.module_utils._folders.state import read_state
 from ansible_collections.secure_ftp.server.plugins.module_utils._folders.units import BINDFS, Layout
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.backend import Ftps
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.personal import read_files
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import Server
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.vsftpd_conf import parse
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.audit import audited
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.backends import reopen
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.transaction import users_lock
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.backend import Sftp
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.rights import UPLOAD_ONLY
 
 
 def change_folders(front: str, folders: Sequence[SharedFolder], check_mode: bool) -> tuple[Plan, list[str]]:
@@ -51,14 +54,30 @@ def _plan(folders: Sequence[SharedFolder]) -> Plan:
         raise SecureFtpError("shared folders", "a jail in sshd's configuration", found="none")
     jail = sftp.jail()
     plan = make_plan(read_state(Layout(os.path.realpath(jail.directory)), jail.group, folders), folders)
+    people = sorted({name for folder in folders for name in folder.people})
+    by_sftp = sftp.stored(people)
+    plan.obstacles += upload_only(folders, lambda name: by_sftp.user(name).access)
     ftps = reopen(Ftps.protocol, {})
     if isinstance(ftps, Ftps):
-        people = sorted({name for folder in folders for name in folder.people})
         stored = ftps.stored(people)
         plan.obstacles += two_homes(
             folders, {name for name in people if stored.user(name).present}, ftps.server, jail.directory
         )
     return plan
+
+
+def upload_only(folders: Sequence[SharedFolder], access_of: Callable[[str], str | None]) -> list[Problem]:
+    """A problem for each user of ``folders`` who is to upload only: in a folder, files can be overwritten."""
+    return [
+        Problem(
+            f"user {name!r} of a shared folder",
+            "no upload_only, as files in a folder can be overwritten",
+            UPLOAD_ONLY,
+            "give the user another access, or leave the name out",
+        )
+        for name in sorted({name for folder in folders for name in folder.people})
+        if access_of(name) == UPLOAD_ONLY
+    ]
 
 
 def two_homes(
@@ -74,7 +93,8 @@ def two_homes(
         if server is None or homes is None:
             continue
         home, wanted = homes.of(name), os.path.join(directory, name)
-        account = homes.personal(name).get("guest_username") or server.guest
+        own = read_files(homes.config_directory, [name])
+        account = (parse(own[name].text).get("guest_username") if name in own else None) or server.guest
         if os.path.normpath(home) != wanted or account != name:
             found.append(
                 Problem(

@@ -23,6 +23,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors imp
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import listed
 from ansible_collections.secure_ftp.server.plugins.module_utils._folders.apply import leave
+from ansible_collections.secure_ftp.server.plugins.module_utils._folders.state import refuse_upload_only
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import accounts_lock
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.files import file_error
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage import audit, journal
@@ -39,6 +40,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._users.passwords
     hash_many,
     validate_rounds,
 )
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.rights import UPLOAD_ONLY
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import User, uses
 
 LOCK_FILE = "/run/secure_ftp.server-users.lock"
@@ -166,6 +168,7 @@ class Transaction:
     # --- its steps -------------------------------------------------------------------------------------------------
 
     def _plans(self, users: Sequence[User], reading: Reading, remove_home: Remove) -> dict[str, Plan]:
+        refuse_upload_only(user.name for user in users if user.present and user.access == UPLOAD_ONLY)
         return {
             one.protocol: one.plan(reading[one.protocol], users, one.protocol in remove_home) for one in self._backends
         }

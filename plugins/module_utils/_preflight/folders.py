@@ -11,6 +11,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors imp
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.settings import Settings
 from ansible_collections.secure_ftp.server.plugins.module_utils._folders.folder import VARIABLE, parse
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields import PROTOCOLS
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.rights import UPLOAD_ONLY
 
 
 def folder_problems(
@@ -29,6 +30,11 @@ def folder_problems(
     for folder in folders:
         for name in sorted(folder.people):
             entry = listed.get(name)
+            access = (entry or {}).get("access") or (settings.ftp_users_defaults.get("access") if entry else None)
+            if access == UPLOAD_ONLY:
+                said = "upload_only; files in a folder can be overwritten"
+                who = f"{VARIABLE}: folder {folder.name!r}: user {name!r}"
+                found.append(Problem(who, "a user with no upload_only", said, "give the user another access"))
             found += _user(
                 f"{VARIABLE}: folder {folder.name!r}: user {name!r}", entry, has_account(name), has_ftps(name)
             )

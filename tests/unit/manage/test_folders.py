@@ -10,10 +10,12 @@ from typing import Sequence
 
 import pytest
 
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._folders import state
 from ansible_collections.secure_ftp.server.plugins.module_utils._folders.folder import SharedFolder
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import Homes, Server
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage import by_module, journal, transaction
-from ansible_collections.secure_ftp.server.plugins.module_utils._manage.folders import two_homes
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage.folders import two_homes, upload_only
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import Plan
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import User
 from manage.test_manager import Host, Killed, host  # noqa: F401  # pylint: disable=unused-import
@@ -57,6 +59,22 @@ def test_a_session_of_the_guest_account_is_a_problem(tmp_path: Path) -> None:
 def test_an_absent_folder_asks_for_nothing(users: Path) -> None:
     gone = [SharedFolder("projects", present=False)]
     assert two_homes(gone, {"batman"}, server("/home/vftp/$USER", users), "/home/sftp") == []
+
+
+def test_upload_only_and_a_folder_exclude_each_other() -> None:
+    """Its umask keeps files from being overwritten, and has no effect in a folder."""
+    rights = {"batman": "upload_only", "alfred": "read_only"}
+    (found,) = upload_only(FOLDERS, lambda name: rights[name])
+    assert "user 'batman'" in str(found) and "upload_only" in str(found)
+    assert upload_only([SharedFolder("projects", present=False)], lambda name: rights[name]) == []
+
+
+def test_nobody_in_a_folder_becomes_upload_only(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    host.manager.add("batman", password="geheim geheim")
+    monkeypatch.setattr(state, "folders_with", lambda name: ["projects"] if name == "batman" else [])
+    with pytest.raises(SecureFtpError, match="'batman'.*projects"):
+        host.manager.edit("batman", access="upload_only")
+    host.manager.add("robin", password="geheim geheim", protocols=["sftp"], access="upload_only")
 
 
 # --- a user who is deleted ------------------------------------------------------------------------------------------

@@ -33,12 +33,20 @@ def test_users_of_sftp_pass() -> None:
         (SFTP, "joker", "none of that name; list the user in ftp_users"),
         ([{"name": "joker", "state": "absent"}], "joker", "state is absent in ftp_users"),
         ([{"name": "robin"}], "robin", "FTPS with a home of its own; give the user protocols: [sftp]"),
+        ([{**SFTP[0], "access": "upload_only"}], "batman", "no upload_only"),
         ([{"name": "robin", "protocols": ["ftps"]}], "robin", "FTPS with a home of its own"),
     ],
 )
 def test_others_do_not(users: Any, name: str, said: str) -> None:
     (found,) = problems(users, readers=[name])
     assert said in found and f"folder 'projects': user {name!r}" in found
+
+
+def test_the_default_of_all_users_counts() -> None:
+    variables = {"ftp_shared_folders": [{"name": "projects", "members": ["batman"]}]}
+    settings = Settings.parse({**variables, "ftp_users_defaults": {"access": "upload_only"}})
+    found = [str(one) for one in checks.problems(settings, SFTP, HOST) if "shared_folders" in one.subject]
+    assert len(found) == 1 and "no upload_only" in found[0]
 
 
 def test_a_user_who_is_not_listed_has_what_the_host_says() -> None:
