@@ -101,7 +101,7 @@ def two_homes(
                     f"user {name!r} of a shared folder",
                     f"FTPS sessions of the account {name} in {wanted}, as those of SFTP",
                     f"sessions of the account {account} in {home}",
-                    "let both protocols have one home, or give this user protocols: [sftp]",
+                    "give the server one home for each user: ftp-users one-home; or this user protocols: [sftp]",
                 )
             )
     return found

@@ -10,6 +10,7 @@ from typing import Any, Callable, Iterator, Mapping
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import Problem
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.settings import Settings
 from ansible_collections.secure_ftp.server.plugins.module_utils._folders.folder import VARIABLE, parse
+from ansible_collections.secure_ftp.server.plugins.module_utils._preflight.homes import ONE
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields import PROTOCOLS
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.rights import UPLOAD_ONLY
 
@@ -22,6 +23,7 @@ def folder_problems(
     ``has_account`` and ``has_ftps`` say what is already on the host.
     """
     folders, found = parse(settings.ftp_shared_folders)
+    one_home = settings.ftp_users_home == ONE
     listed = {
         entry["name"]: entry
         for entry in (users if isinstance(users, (list, tuple)) else ())
@@ -29,35 +31,34 @@ def folder_problems(
     }
     for folder in folders:
         for name in sorted(folder.people):
-            entry = listed.get(name)
-            access = (entry or {}).get("access") or (settings.ftp_users_defaults.get("access") if entry else None)
-            if access == UPLOAD_ONLY:
-                said = "upload_only; files in a folder can be overwritten"
-                who = f"{VARIABLE}: folder {folder.name!r}: user {name!r}"
-                found.append(Problem(who, "a user with no upload_only", said, "give the user another access"))
-            found += _user(
-                f"{VARIABLE}: folder {folder.name!r}: user {name!r}", entry, has_account(name), has_ftps(name)
-            )
+            who, entry = f"{VARIABLE}: folder {folder.name!r}: user {name!r}", listed.get(name)
+            if entry is None:
+                found += [] if has_account(name) else [_unknown(who)]
+                found += [_two_homes(who)] if has_ftps(name) and not one_home else []
+            elif entry.get("state") == "absent":
+                found.append(Problem(who, found="state is absent in ftp_users", remedy="leave the name out"))
+            else:
+                found += _listed(who, {**settings.ftp_users_defaults, **entry}, one_home)
     return found
 
 
-def _user(who: str, entry: Mapping[str, Any] | None, has_account: bool, has_ftps: bool) -> Iterator[Problem]:
-    if entry is None:
-        if not has_account:
-            yield Problem(
-                who, "a user of this server, or of ftp_users", "none of that name", "list the user in ftp_users"
-            )
-        ftps = has_ftps
-    elif entry.get("state") == "absent":
-        yield Problem(who, found="state is absent in ftp_users", remedy="leave the name out of the folder")
-        return
-    else:
-        protocols = entry.get("protocols")
-        ftps = "ftps" in (PROTOCOLS if protocols is None else protocols)
-    if ftps:
-        yield Problem(
-            who,
-            "a user whose FTPS sessions are in the home of SFTP",
-            "FTPS with a home of its own",
-            "give the user protocols: [sftp] in ftp_users",
-        )
+def _listed(who: str, entry: Mapping[str, Any], one_home: bool) -> Iterator[Problem]:
+    if entry.get("access") == UPLOAD_ONLY:
+        said = "upload_only; files in a folder can be overwritten"
+        yield Problem(who, "a user with no upload_only", said, "give the user another access")
+    protocols = entry.get("protocols")
+    if "ftps" in (PROTOCOLS if protocols is None else protocols) and not one_home:
+        yield _two_homes(who)
+
+
+def _unknown(who: str) -> Problem:
+    return Problem(who, "a user of this server, or of ftp_users", "none of that name", "list the user in ftp_users")
+
+
+def _two_homes(who: str) -> Problem:
+    return Problem(
+        who,
+        "a user whose FTPS sessions are in the home of SFTP",
+        "FTPS with a home of its own",
+        "give the server one home for each user, with ftp-users one-home on it, or this user protocols: [sftp]",
+    )

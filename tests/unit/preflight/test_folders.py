@@ -32,7 +32,11 @@ def test_users_of_sftp_pass() -> None:
     [
         (SFTP, "joker", "none of that name; list the user in ftp_users"),
         ([{"name": "joker", "state": "absent"}], "joker", "state is absent in ftp_users"),
-        ([{"name": "robin"}], "robin", "FTPS with a home of its own; give the user protocols: [sftp]"),
+        (
+            [{"name": "robin"}],
+            "robin",
+            "FTPS with a home of its own; give the server one home for each user, with ftp-users one-home",
+        ),
         ([{**SFTP[0], "access": "upload_only"}], "batman", "no upload_only"),
         ([{"name": "robin", "protocols": ["ftps"]}], "robin", "FTPS with a home of its own"),
     ],
@@ -53,6 +57,13 @@ def test_a_user_who_is_not_listed_has_what_the_host_says() -> None:
     host = Host("debian", "12", has_account=lambda name: True, ftps_names=lambda _path: frozenset({"oracle"}))
     assert "FTPS with a home of its own" in problems([], host, members=["oracle"])[0]
     assert problems([], host, members=["alfred"]) == []
+
+
+def test_with_one_home_for_both_protocols_everybody_can_have_a_folder() -> None:
+    variables = {"ftp_shared_folders": [{"name": "projects", "members": ["robin", "oracle"]}], "ftp_users_home": "one"}
+    host = Host("debian", "12", has_account=lambda name: True, ftps_names=lambda _path: frozenset({"oracle"}))
+    found = checks.problems(Settings.parse(variables), [{"name": "robin", "password": "x" * 12}], host)
+    assert [str(one) for one in found if "shared_folders" in one.subject] == []
 
 
 def test_a_typo_in_a_key_is_found() -> None:
