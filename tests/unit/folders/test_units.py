@@ -121,10 +121,10 @@ def test_mount_and_unmount(place: Path) -> None:
 def test_a_link_in_the_place_of_the_directory_is_refused(place: Path, target: str) -> None:
     at = place / "home" / "projects"
     at.symlink_to(target if target.startswith("..") else place / target)
-    before = mount_points()
+    before = mounted(place)
     assert script(MOUNT, at, place / "source") != 0
     script(UNMOUNT, at)
-    assert mount_points() == before and (place / "system" / "passwd").read_text() == "root"
+    assert mounted(place) == before and (place / "system" / "passwd").read_text() == "root"
 
 
 def test_what_is_mounted_is_unmounted_by_what_the_kernel_says(place: Path) -> None:
