@@ -30,6 +30,7 @@ Verbs: list; show, add, edit, del, lock, unlock NAME; keys NAME [list], keys NAM
   --access=ACCESS          add, edit: read_write, read_only or upload_only
   --umask=UMASK            add, edit: the umask of uploads, 0000 to 0077, or default
   --ftps-max-rate=RATE     add, edit: bytes a second over FTPS, such as 2M; 0 is no limit
+  --comment=TEXT           add, edit: a line about the user
   --authorized-keys=FILE   add, edit: the complete list of public keys for SFTP
   --locked                 add: locked from the start
   --remove-home            del: delete the user's files too
@@ -57,6 +58,7 @@ const OPTIONS = [
     'access' => true,
     'umask' => true,
     'ftps-max-rate' => true,
+    'comment' => true,
     'authorized-keys' => true,
     'locked' => false,
     'remove-home' => false,
@@ -183,9 +185,9 @@ function fields(string $verb, array $options, array $words): array
         $keys = array_filter(array_map('trim', $lines), fn ($line) => $line !== '' && $line[0] !== '#');
         $fields['authorized_keys'] = array_values($keys);
     }
-    foreach (['access' => 'access', 'umask' => 'umask', 'ftps-max-rate' => 'ftps_max_rate'] as $option => $field) {
+    foreach (['access', 'umask', 'ftps-max-rate', 'comment'] as $option) {
         if (isset($options[$option])) {
-            $fields[$field] = end($options[$option]);
+            $fields[strtr($option, '-', '_')] = end($options[$option]);
         }
     }
     foreach (['locked' => 'locked', 'remove-home' => 'remove_home', 'no-password' => 'no_password'] as $option => $field) {

@@ -50,6 +50,13 @@ options:
         V(default) for that of the server. If omitted, it stays as it is. V(upload_only) has its own.
     type: raw
     version_added: 0.2.0
+  comment:
+    description:
+      - A line about the user, such as a company and an address, at most 200 characters without V(:). V("") is none.
+        If omitted, it stays as it is.
+      - It is stored in the account, so a user of FTPS only who has no account cannot have one.
+    type: raw
+    version_added: 0.2.0
 """
 
     USERS = r"""
@@ -120,6 +127,13 @@ options:
             V(0) is no limit. If omitted, it stays as it is. OpenSSH has no such limit.
         type: raw
         version_added: 0.2.0
+      comment:
+        description:
+          - A line about the user, such as a company and an address, at most 200 characters without V(:). V("") is none.
+            If omitted, it stays as it is.
+          - It is stored in the account, so a user of FTPS only who has no account cannot have one.
+        type: raw
+        version_added: 0.2.0
   defaults:
     description:
       - The rights of users who have none of their own in O(users).
@@ -135,6 +149,9 @@ options:
         type: raw
       ftps_max_rate:
         description: As O(users[].ftps_max_rate).
+        type: raw
+      comment:
+        description: As O(users[].comment).
         type: raw
 """
 

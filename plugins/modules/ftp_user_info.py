@@ -74,6 +74,9 @@ users:
     ftps_max_rate:
       description: The highest rate over FTPS in bytes a second, 0 for no limit; null for users without FTPS.
       type: int
+    comment:
+      description: The line about the user in the account; null for users without an account.
+      type: str
     scheme:
       description: The method the stored password is hashed with, or V(plaintext); that of FTPS if the user has FTPS.
       type: str
@@ -96,6 +99,7 @@ users:
       access: read_write
       umask: default
       ftps_max_rate: 0
+      comment: Wayne Enterprises
       scheme: sha512_crypt
       home: /home/vftp/batman
       ftps:
@@ -111,6 +115,7 @@ users:
         home: /home/sftp/batman
         access: read_write
         umask: default
+        comment: Wayne Enterprises
         keys: 1
         expires: null
 plaintext:
@@ -143,8 +148,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.backend im
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.policy import Rules
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.state import describe
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.backends import chosen
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields import PROTOCOLS
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.rights import Rights
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields import PROTOCOLS, RIGHTS
 
 _NO_FTPS: dict[str, Any] = {"plaintext": [], "db": None, "exists": False, "pam_crypt": None}
 
@@ -173,7 +177,7 @@ def _user(name: str, sides: dict[str, dict[str, Any]]) -> dict[str, Any]:
         "name": name,
         "protocols": list(by),
         "locked": all(side["locked"] for side in by.values()),
-        **{right: first.get(right) for right in Rights._fields},
+        **{right: next((side[right] for side in by.values() if right in side), None) for right in RIGHTS},
         "scheme": first["scheme"],
         "home": first["home"],
         **{one: own.get(one) for one in PROTOCOLS},

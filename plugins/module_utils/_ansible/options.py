@@ -12,6 +12,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.policy imp
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields import (
     FIELDS,
     LIST,
+    RIGHTS,
     SIZE,
     SWITCH,
     TEXT,
@@ -20,7 +21,6 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields im
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.passwords import DEFAULT_ROUNDS
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.policy import DEFAULT_MIN_LENGTH
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.rights import Rights
 
 
 def person_options() -> dict[str, dict[str, Any]]:
@@ -58,7 +58,7 @@ def users_option() -> dict[str, Any]:
 
 def defaults_option() -> dict[str, Any]:
     """Argument spec of ``defaults``, the rights of users who have none of their own in ``users``."""
-    return {"type": "dict", "options": {field.name: _option(field) for field in FIELDS if field.name in Rights._fields}}
+    return {"type": "dict", "options": {field.name: _option(field) for field in FIELDS if field.name in RIGHTS}}
 
 
 def store_options() -> dict[str, dict[str, Any]]:

@@ -11,9 +11,8 @@ import sys
 from typing import Any, Callable
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import InvalidInput
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields import PROTOCOLS
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields import PROTOCOLS, RIGHTS
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.policy import min_length
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.rights import Rights
 
 
 def user_fields(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -25,7 +24,7 @@ def user_fields(arguments: argparse.Namespace) -> dict[str, Any]:
         options["authorized_keys"] = [public_key(key) for key in arguments.key]
     if getattr(arguments, "locked", None):
         options["locked"] = True
-    options.update((name, getattr(arguments, name)) for name in Rights._fields if getattr(arguments, name) is not None)
+    options.update((name, getattr(arguments, name)) for name in RIGHTS if getattr(arguments, name) is not None)
     return options
 
 

@@ -31,6 +31,8 @@ def run(arguments: argparse.Namespace, manager: Manager) -> int:
         rows.append(
             ("ftps max rate", f"{user['ftps_max_rate']} bytes a second" if user["ftps_max_rate"] else "no limit")
         )
+    if user["comment"]:
+        rows.append(("comment", user["comment"]))
     for protocol in user["protocols"]:
         side = user[protocol]
         rows.append((f"{protocol} password", side["scheme"] or "none"))

@@ -100,6 +100,7 @@ class Account(NamedTuple):
     gid: int
     home: str
     shell: str
+    gecos: str = ""
 
 
 @dataclass(frozen=True)
@@ -184,7 +185,7 @@ def local_account(name: str, etc: str = "/etc") -> Account | None:
 
         with contextlib.suppress(KeyError):
             entry = pwd.getpwnam(name)
-            found = Account(name, entry.pw_uid, entry.pw_gid, entry.pw_dir, entry.pw_shell)
+            found = Account(name, entry.pw_uid, entry.pw_gid, entry.pw_dir, entry.pw_shell, entry.pw_gecos)
     return found
 
 
@@ -206,7 +207,7 @@ def _parse_passwd(lines: Iterable[str]) -> dict[str, Account]:
     users: dict[str, Account] = {}
     for row in _rows(lines, 7):
         if row[2].isdigit() and row[3].isdigit():
-            users.setdefault(row[0], Account(row[0], int(row[2]), int(row[3]), row[5], row[6]))
+            users.setdefault(row[0], Account(row[0], int(row[2]), int(row[3]), row[5], row[6], row[4]))
     return users
 
 
@@ -373,16 +374,24 @@ def unsuitable(account: Account, groups: Collection[str], group: Group, uid_min:
 
 
 def create_accounts(
-    uids: Mapping[str, int], group: Group, shell: str, taken: Collection[str] = (), home: str = NO_HOME
+    uids: Mapping[str, int],
+    group: Group,
+    shell: str,
+    taken: Collection[str] = (),
+    home: str = NO_HOME,
+    gecos: Mapping[str, str] | None = None,
 ) -> None:
     """Create the accounts of ``uids`` with primary group ``group``, the home ``home`` and no usable password.
 
-    ``taken`` are names that have a line in shadow or group already.
+    ``taken`` are names that have a line in shadow or group already; ``gecos`` is that field of passwd(5), by name.
     """
-    rest = dict(uids)
+    rest, gecos = dict(uids), gecos or {}
     if find_program("systemd-sysusers") and not re.search(r"[%\s\"']", shell):
         batch = [name for name in uids if _SYSUSERS_NAME.match(name) and name not in taken]
-        lines = "".join(f"u {name} {uids[name]}:{group.gid} - {home} {shell}\n" for name in batch)
+        lines = "".join(
+            f"u {name} {uids[name]}:{group.gid} {_sysusers_gecos(gecos.get(name, ''))} {home} {shell}\n"
+            for name in batch
+        )
         if batch:
             _run(["systemd-sysusers", "-"], lines)
         for name in batch:
@@ -390,8 +399,14 @@ def create_accounts(
     for name, uid in rest.items():
         _run(
             ["useradd", "--no-create-home", "--no-user-group", "--gid", str(group.gid), "--uid", str(uid)]
-            + ["--home-dir", home, "--shell", shell, "--", name]
+            + ["--home-dir", home, "--shell", shell, "--comment", gecos.get(name, ""), "--", name]
         )
+
+
+def _sysusers_gecos(text: str) -> str:
+    """``text`` as a word of sysusers.d(5): in quotes, with specifiers and escapes taken literally; ``-`` for none."""
+    quoted = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
+    return f'"{quoted}"' if text else "-"
 
 
 def made_accounts(names: Sequence[str]) -> dict[str, Account]:
@@ -448,6 +463,11 @@ def set_passwords(hashes: Mapping[str, str]) -> None:
 def set_shell(name: str, shell: str) -> None:
     """Change the login shell of ``name``."""
     _run(["usermod", "--shell", shell, "--", name])
+
+
+def set_gecos(name: str, text: str) -> None:
+    """Change the field of passwd(5) with the comment of ``name``."""
+    _run(["usermod", "--comment", text, "--", name])
 
 
 def set_home(account: Account, home: str, shared: Collection[int] = ()) -> None:

@@ -37,12 +37,11 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend i
     Reading,
     Users,
 )
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields import PROTOCOLS
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields import PROTOCOLS, RIGHTS
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.keys import names_key, validate_authorized_keys
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.names import is_component
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.passwords import DEFAULT_ROUNDS, is_hash
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.policy import min_length
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.rights import Rights
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import User, user_from_options, uses
 
 
@@ -140,7 +139,7 @@ class Manager:
                 "locked": user["locked"],
                 "password_hash": self._exported_hash(user, stored) if hashes else None,
                 "authorized_keys": list(stored["sftp"][user["name"]].authorized_keys or ()),
-                **{name: user[name] for name in Rights._fields},
+                **{name: user[name] for name in RIGHTS},
             }
             for user in everybody
         ]
@@ -436,7 +435,7 @@ def _whole(name: str, sides: Mapping[str, Mapping[str, Any] | None]) -> dict[str
         "name": name,
         "protocols": [protocol for protocol in PROTOCOLS if sides.get(protocol)],
         "locked": all(part["locked"] for part in parts),
-        **{right: next((part[right] for part in parts if right in part), None) for right in Rights._fields},
+        **{right: next((part[right] for part in parts if right in part), None) for right in RIGHTS},
         "ftps": _side(sides.get("ftps"), **_BOTH),
         "sftp": _side(sides.get("sftp"), **_BOTH, keys="keys", expires="expires"),
     }

@@ -28,6 +28,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts i
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.files import file_error
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage import audit, journal
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.halves import with_present_rights
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage.with_account import expect_accounts
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import (
     Backend,
     Plan,
@@ -169,6 +170,7 @@ class Transaction:
 
     def _plans(self, users: Sequence[User], reading: Reading, remove_home: Remove) -> dict[str, Plan]:
         refuse_upload_only(user.name for user in users if user.present and user.access == UPLOAD_ONLY)
+        expect_accounts(users, reading, self._reopen)
         return {
             one.protocol: one.plan(reading[one.protocol], users, one.protocol in remove_home) for one in self._backends
         }

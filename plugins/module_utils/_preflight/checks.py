@@ -41,8 +41,12 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config impo
     discovered_group,
     read_settings,
 )
-from ansible_collections.secure_ftp.server.plugins.module_utils._users import fields, passwords, policy
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.rights import Rights
+from ansible_collections.secure_ftp.server.plugins.module_utils._users import (
+    account,
+    fields,
+    passwords,
+    policy,
+)
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import (
     IsTaken,
     User,
@@ -245,11 +249,11 @@ def check_users(users: object, settings: Settings, host: Host) -> list[Problem]:
 
 def _check_defaults(defaults: Mapping[str, Any]) -> list[Problem]:
     """Every problem of ``ftp_users_defaults``."""
-    unknown = sorted(str(key) for key in defaults if key not in Rights._fields)
+    unknown = sorted(str(key) for key in defaults if key not in fields.RIGHTS)
     if unknown:
-        remedy = did_you_mean(unknown, Rights._fields)
+        remedy = did_you_mean(unknown, fields.RIGHTS)
         said = f"unknown key {', '.join(unknown)}"
-        return [Problem("ftp_users_defaults", f"only {', '.join(Rights._fields)}", said, remedy)]
+        return [Problem("ftp_users_defaults", f"only {', '.join(fields.RIGHTS)}", said, remedy)]
     try:
         user_from_options({"name": "anybody", **defaults})
     except SecureFtpError as error:
@@ -296,6 +300,8 @@ def _check_user(user: User, where: str, settings: Settings, host: Host) -> list[
     if user.present and not user.protocols:
         remedy = "list ftps and/or sftp, or set state: absent"
         found.append(Problem(who, found="protocols is empty", remedy=remedy))
+    if user.present and account.given(user) and "sftp" not in user.protocols:
+        found.append(account.no_account(who, account.given(user)))
     if user.present and user.password is None and user.password_hash is None:
         found += _check_new(user, where, settings, host)
     if user.present and ("sftp" in user.protocols or settings.ftp_users_home == "one"):

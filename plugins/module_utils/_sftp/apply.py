@@ -21,6 +21,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts i
     login_names,
     made_accounts,
     set_expiry,
+    set_gecos,
     set_home,
     set_members,
     set_passwords,
@@ -89,7 +90,7 @@ def _drop_keys(step: steps.DropKeys) -> None:
 
 def _create(step: steps.CreateAccounts) -> None:
     """Create the accounts and check their ids: no other account may have the id that gives access to their files."""
-    create_accounts(step.uids, step.group, step.shell, step.taken, step.home)
+    create_accounts(step.uids, step.group, step.shell, step.taken, step.home, step.gecos)
     made = made_accounts(list(step.uids))
     for name, uid in step.uids.items():
         wanted = f"the user id {uid} and the group id {step.group.gid}"
@@ -179,6 +180,7 @@ _ACTS: dict[Any, Callable[[Any], Any]] = {
     steps.AssertJail: _assert_jail,
     steps.NoHome: lambda step: set_home(step.account, step.home, step.shared),
     steps.SetShell: lambda step: set_shell(step.name, step.shell),
+    steps.SetGecos: lambda step: set_gecos(step.name, step.text),
     steps.HandOver: _hand_over,
     steps.MakeHomes: _make_homes,
     steps.WriteKeys: _write_keys,

@@ -32,6 +32,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts i
     choose_uids,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.found import Entry, differs, is_to_be_deleted
+from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.account_changes import AccountChanges
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.class_changes import ClassChanges
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.locks import LockState, lock_state
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.policy import (
@@ -56,6 +57,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.steps impo
     RemoveAccounts,
     SetClasses,
     SetExpiry,
+    SetGecos,
     SetHashes,
     SetShell,
     TakePasswords,
@@ -117,6 +119,7 @@ class _Changes:
     expiry: dict[str, str] = field(default_factory=dict)
 
     rights: ClassChanges = field(default_factory=ClassChanges)
+    account: AccountChanges = field(default_factory=AccountChanges)
 
 
 def settled(stored: Stored, users: Sequence[User], rules: Rules) -> set[str]:
@@ -187,7 +190,8 @@ def after(plan: Plan) -> Stored:
                 expires.pop(account.name, None)
         elif isinstance(step, CreateAccounts):
             for name, uid in step.uids.items():
-                users[name], passwords[name] = Account(name, uid, step.group.gid, step.home, step.shell), "!*"
+                gecos = step.gecos.get(name, "")
+                users[name], passwords[name] = Account(name, uid, step.group.gid, step.home, step.shell, gecos), "!*"
                 expires.pop(name, None)
         elif isinstance(step, TakePasswords):
             passwords.update(dict.fromkeys(set(step.names).intersection(users), "!*"))
@@ -195,6 +199,8 @@ def after(plan: Plan) -> Stored:
             users[step.account.name] = users[step.account.name]._replace(home=step.home)
         elif isinstance(step, SetShell):
             users[step.name] = users[step.name]._replace(shell=step.shell)
+        elif isinstance(step, SetGecos):
+            users[step.name] = users[step.name]._replace(gecos=step.text)
         elif isinstance(step, SetExpiry):
             expires[step.name] = step.day
         elif isinstance(step, SetHashes):
@@ -249,8 +255,9 @@ def _changes(stored: Stored, users: Sequence[User], rules: Rules) -> _Changes:
 
 
 def _account(changes: _Changes, stored: Stored, user: User, rules: Rules) -> None:
-    """Plan the shell and the directories; what is missing is made with the account."""
+    """Plan the shell, the directories and what the account says; what is missing is made with the account."""
     name = user.name
+    changes.account.add(stored, user)
     if not stored.has_account(name):
         _home_differs(stored, Account(name, -1, -1, NO_HOME, rules.shell))  # raises if it is not a directory
         return
@@ -356,6 +363,7 @@ def _parts(changes: _Changes, stored: Stored, name: str) -> list[str]:
             (LOCKED, name in changes.lock),
             (UNLOCKED, name in changes.unlock),
             *((field, True) for field in changes.rights.parts.get(name, ())),
+            *((field, True) for field in changes.account.parts.get(name, ())),
             ("authorized_keys", name in changes.key_files),
             ("shell", name in changes.shells),
             ("passwd home", name in changes.passwd_homes),
@@ -423,6 +431,7 @@ def _steps(stored: Stored, changes: _Changes, rules: Rules, left: Sequence[str])
         others = frozenset(user.uid for user in accounts.users.values() if user.name != name)
         steps.append(NoHome(accounts.users[name], others, stored.passwd_home))
     steps += [SetShell(name, rules.shell) for name in changes.shells]
+    steps += changes.account.steps(stored)
     steps += _homes(stored, changes, made.uids if made else {})
     written = [(name, data) for name, data in changes.key_files.items() if data is not None]
     steps += [WriteKeys(stored.jail.keys_directory, name, data) for name, data in written]
@@ -471,7 +480,8 @@ def _accounts_to_make(stored: Stored, changes: _Changes, rules: Rules) -> Create
     used = {user.uid for user in accounts.users.values()}
     uids = choose_uids(names, used, stored.strays, stored.uids)
     taken = tuple(name for name in names if name in accounts.passwords or name in accounts.groups)
-    return CreateAccounts(uids, accounts.groups[stored.jail.group], rules.shell, taken, stored.passwd_home)
+    gecos = {name: text for name, text in changes.account.gecos.items() if name in uids}
+    return CreateAccounts(uids, accounts.groups[stored.jail.group], rules.shell, taken, stored.passwd_home, gecos)
 
 
 def _homes(stored: Stored, changes: _Changes, uids: Mapping[str, int]) -> list[Any]:

@@ -51,6 +51,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config impo
     read_config,
     read_settings,
 )
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.account import comment_in
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields import PROTOCOLS
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.names import is_component
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.passwords import scheme
@@ -181,17 +182,18 @@ class Stored:
         if not self.has_account(name):
             return User(name, present=False)
         if self.is_shut(name):
-            return User(name, protocols=OTHERS)
+            return User(name, protocols=OTHERS, comment=self.accounts.users[name].gecos)
         state, file = lock_state(self.accounts, name), self.keys.get(name)
         if file is not None and file.problem:
             raise SecureFtpError.of(file.problem)
         locked = None if state.mark and not state.full else state.full
         rights = self.rights(name)
         keys = (file.keys or ()) if file else ()
-        return User(name, True, None, state.stored, ("sftp",), keys, locked, rights.access, rights.umask)
+        user = User(name, True, None, state.stored, ("sftp",), keys, locked, rights.access, rights.umask)
+        return user._replace(comment=self.accounts.users[name].gecos)
 
     def described(self, name: str) -> dict[str, Any] | None:
-        """Name, scheme of the password (None without one), lock, expiry, rights, home, number of keys.
+        """Name, scheme of the password (None without one), lock, expiry, rights, comment, home, number of keys.
 
         None if there is no such user.
         """
@@ -207,8 +209,15 @@ class Stored:
             "home": os.path.join(self.jail.directory, name),
             "access": user.access,
             "umask": user.umask,
+            **self.of_account(name),
             "keys": keys,
         }
+
+    def of_account(self, name: str) -> dict[str, Any]:
+        """What the account of ``name`` says about the user in every protocol; empty without an account in the jail."""
+        if not self.has_account(name):
+            return {}
+        return {"comment": comment_in(self.accounts.users[name].gecos)}
 
 
 class Place(NamedTuple):

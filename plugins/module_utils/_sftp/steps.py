@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Mapping, NamedTuple
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import listed
@@ -43,13 +43,17 @@ class RemoveAccounts(Step):
 
 @dataclass(frozen=True)
 class CreateAccounts(Step):
-    """Create accounts without credentials; names in ``taken`` have a line in shadow or group already."""
+    """Create accounts without credentials; names in ``taken`` have a line in shadow or group already.
+
+    ``gecos`` is that field of passwd(5), by name, of accounts that have a comment.
+    """
 
     uids: Mapping[str, int]
     group: Group
     shell: str
     taken: tuple[str, ...]
     home: str = NO_HOME
+    gecos: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def said(self) -> str:
@@ -138,6 +142,18 @@ class SetShell(Step):
     @property
     def said(self) -> str:
         return f"shell of {self.name}"
+
+
+@dataclass(frozen=True)
+class SetGecos(Step):
+    """Change the field of passwd(5) with the comment."""
+
+    name: str
+    text: str
+
+    @property
+    def said(self) -> str:
+        return f"comment of {self.name}"
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,9 @@ class Field(NamedTuple):
     default: str = ""
     """The value if it is not given; empty if that means "leave it as it is"."""
 
+    for_all: bool = False
+    """Whether ``ftp_users_defaults`` may give it to all users of the list."""
+
 
 FIELDS = (
     Field("name", TEXT, "the login name"),
@@ -49,9 +52,17 @@ FIELDS = (
     Field("password", TEXT, "the password; hashed on the server", secret=True),
     Field("password_hash", TEXT, "the password as a hash of crypt(3), instead of `password`", secret=True),
     Field("authorized_keys", LIST, "the complete list of public keys for SFTP", only="sftp", option="--key"),
-    Field("access", WORD, "what the user may do with files", choices=ACCESS, option="--access"),
-    Field("umask", TEXT, 'the umask of uploads, "0000" to "0077", or `default`', option="--umask"),
-    Field("ftps_max_rate", SIZE, "bytes a second over FTPS; 0 is no limit", only="ftps", option="--ftps-max-rate"),
+    Field("access", WORD, "what the user may do with files", choices=ACCESS, option="--access", for_all=True),
+    Field("umask", TEXT, 'the umask of uploads, "0000" to "0077", or `default`', option="--umask", for_all=True),
+    Field(
+        "ftps_max_rate",
+        SIZE,
+        "bytes a second over FTPS; 0 is no limit",
+        only="ftps",
+        option="--ftps-max-rate",
+        for_all=True,
+    ),
+    Field("comment", TEXT, "a line about the user", option="--comment", for_all=True),
 )
 """Every field, in the order of messages, columns and documentation. Only ``name`` is required."""
 
@@ -59,6 +70,7 @@ GIVEN = tuple(field for field in FIELDS if field.name != "state")
 """The fields of an existing user: of a request, and of a line of a file."""
 
 NAMES = tuple(field.name for field in FIELDS)
+RIGHTS = tuple(field.name for field in FIELDS if field.for_all)
 PUBLIC = tuple(field.name for field in FIELDS if not field.secret)
 LISTS = tuple(field.name for field in FIELDS if field.kind == LIST)
 SWITCHES = tuple(field.name for field in FIELDS if field.kind == SWITCH)

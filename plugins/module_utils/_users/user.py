@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import Any, Callable, Iterable, Mapping, NamedTuple, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import InvalidInput
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields import PROTOCOLS
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.account import validate_comment
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields import PROTOCOLS, RIGHTS
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.keys import validate_authorized_keys
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.names import (
     validate_existing_name,
@@ -33,6 +34,7 @@ class User(NamedTuple):
     ``authorized_keys`` is None when not given (leave the keys as they are), else the complete list.
     ``locked`` is None when not given (leave it as it is), else whether every log-in is denied.
     ``access``, ``umask`` and ``ftps_max_rate`` are as in Rights, each None when not given (leave it as it is).
+    ``comment`` is None when not given (leave it as it is), empty for none.
     """
 
     name: str
@@ -45,6 +47,7 @@ class User(NamedTuple):
     access: str | None = None
     umask: str | None = None
     ftps_max_rate: int | None = None
+    comment: str | None = None
 
     def __repr__(self) -> str:
         """Show the name only, no secret."""
@@ -91,7 +94,7 @@ def user_from_options(
     locked = get("locked")
     if locked is not None and not isinstance(locked, bool):
         raise InvalidInput(f"user {name!r}: locked", "true or false", found=repr(locked))
-    rights = _rights(options, name)
+    rights = (*_rights(options, name), *_of_account(options, name))
     return User(name, state == "present", password, password_hash, protocols, authorized_keys, locked, *rights)
 
 
@@ -104,6 +107,11 @@ def _rights(options: Mapping[str, Any], name: str) -> tuple[str | None, str | No
     )
     merged(Rights(), name, *valid)  # raises if they exclude each other
     return valid
+
+
+def _of_account(options: Mapping[str, Any], name: str) -> tuple[str | None]:
+    comment = options.get("comment")
+    return (None if comment is None else validate_comment(comment, name),)
 
 
 def rights_of(user: User, there: Rights) -> Rights:
@@ -124,7 +132,7 @@ def with_defaults(entry: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict
 
     A user who is upload_only by ``entry`` has no use for the umask of all.
     """
-    missing = {name: defaults.get(name) for name in Rights._fields if entry.get(name) is None}
+    missing = {name: defaults.get(name) for name in RIGHTS if entry.get(name) is None}
     if entry.get("access") == UPLOAD_ONLY:
         missing.pop("umask", None)
     return {**entry, **missing}

@@ -31,6 +31,7 @@ USER = {
     "access": "read_only",
     "umask": "default",
     "ftps_max_rate": 2048,
+    "comment": "Bruce, 1",
     "ftps": {"scheme": "sha512_crypt", "directory": "/home/vftp/batman", "access": "read_only", "umask": "default"},
     "sftp": {
         "scheme": None,
@@ -90,6 +91,10 @@ def type_in(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
         (
             ["edit", "batman", "--access", "read_only", "--umask", "0027", "--ftps-max-rate", "2M"],
             ("edit", "batman", {"access": "read_only", "umask": "0027", "ftps_max_rate": "2M"}),
+        ),
+        (
+            ["edit", "batman", "--comment", ""],
+            ("edit", "batman", {"comment": ""}),
         ),
         (
             ["add", "batman", "--no-password", "--access", "upload_only"],
@@ -288,6 +293,7 @@ def test_show_and_list_say_what_a_user_may_do(manager: Recorder, capsys: Any) ->
         "access:         read_only\n",
         "umask:          default\n",
         "ftps max rate:  2048 bytes a second\n",
+        "comment:        Bruce, 1\n",
         "sftp access:    read_write\n",
     ):
         assert line in shown

@@ -22,6 +22,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts i
     delete_accounts,
     known_elsewhere,
     read_accounts,
+    set_gecos,
     set_members,
     set_passwords,
     uid_range,
@@ -276,3 +277,19 @@ def test_a_list_that_is_too_long_for_an_argument_is_set_by_single_users(monkeypa
         ["gpasswd", "--add", "new", "sftponly-ro"],
         ["gpasswd", "--delete", "old", "sftponly-ro"],
     ]
+
+
+def test_a_comment_is_given_to_both_tools_as_it_is(monkeypatch):
+    tools = Tools(monkeypatch)
+    group, said = Group("sftponly", 997, frozenset()), 'Jörg "100 %" \\ Müller, 1'
+    create_accounts({"ann": 1000, "b.dot": 1001}, group, "/s", gecos={"ann": said, "b.dot": said})
+    (_sysusers, data), (useradd, _data) = tools.calls
+    assert data == 'u ann 1000:997 "Jörg \\"100 %%\\" \\\\ Müller, 1" /nonexistent /s\n'
+    assert useradd[useradd.index("--comment") + 1] == said
+    set_gecos("ann", said)
+    assert tools.calls[-1][0] == ["usermod", "--comment", said, "--", "ann"]
+    assert read_passwd("ann:x:1000:997:J\udcfcrg,,,:/h:/s").gecos == "J\udcfcrg,,,"
+
+
+def read_passwd(line):
+    return _accounts._parse_passwd([line])["ann"]

@@ -367,7 +367,10 @@ def test_new_users_without_anything_to_log_in_with_are_found(user, accounts, nam
 @pytest.mark.parametrize(
     ("defaults", "said"),
     [
-        ({"acces": "read_only"}, "only access, umask, ftps_max_rate, found unknown key acces; did you mean access?"),
+        (
+            {"acces": "read_only"},
+            "only access, umask, ftps_max_rate, comment, found unknown key acces; did you mean access?",
+        ),
         ({"access": "ro"}, "ftp_users_defaults: access: expected read_write, read_only or upload_only, found 'ro'"),
         ({"umask": 63}, "ftp_users_defaults: umask: expected a quoted octal number"),
         ({"access": "upload_only", "umask": "0027"}, "ftp_users_defaults: expected umask default"),
@@ -376,6 +379,12 @@ def test_new_users_without_anything_to_log_in_with_are_found(user, accounts, nam
 )
 def test_wrong_rights_of_all_users_are_one_problem(defaults, said):
     assert said in one(ftp_users_defaults=defaults)
+
+
+def test_what_needs_an_account_is_refused_for_a_user_of_ftps_only():
+    users = [{**USERS[0], "protocols": ["ftps"], "comment": "Wayne"}]
+    assert "ftp_users[0]: user 'batman': expected an account, which comment is stored in" in one(users)
+    assert problems(GOOD, [{**users[0], "comment": ""}], DEBIAN) == []
 
 
 def test_rights_of_all_users_are_checked_with_those_of_each():

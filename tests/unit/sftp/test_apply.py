@@ -93,7 +93,7 @@ class Host:
         shadow = {name: stored for name, stored in self.shadow.items() if passwords_of is None or name in passwords_of}
         return Accounts(dict(self.users), groups, shadow, dict(self.expires))
 
-    def create(self, uids, group, shell, taken=(), home=NO_HOME):
+    def create(self, uids, group, shell, taken=(), home=NO_HOME, gecos=None):
         """As systemd-sysusers, which keeps what shadow and group have of a name, and useradd for who is ``taken``."""
         self.step("create", *uids)
         for name, uid in uids.items():

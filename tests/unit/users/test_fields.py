@@ -35,6 +35,7 @@ VALUES: dict[str, Any] = {
     "access": "read_only",
     "umask": "0027",
     "ftps_max_rate": "2M",
+    "comment": "Wayne Enterprises, bruce@example.net",
 }
 
 
@@ -51,7 +52,7 @@ def test_the_table_is_what_a_user_is() -> None:
 def test_the_check_before_a_run_knows_every_field() -> None:
     host = checks.Host("debian", "12")
     for hidden in ("password", "password_hash"):
-        users = [{key: value for key, value in VALUES.items() if key != hidden}]
+        users = [{**{key: value for key, value in VALUES.items() if key != hidden}, "protocols": ["ftps", "sftp"]}]
         assert checks.check_users(users, Settings(), host) == []
     assert set(VALUES) == ALL - {"password_hash"}
 
@@ -136,4 +137,5 @@ def test_the_example_and_the_manual_page_know_every_field() -> None:
 
 def test_a_field_of_every_kind_reaches_the_user() -> None:
     user = user_from_options(VALUES)
-    assert user == User("batman", True, "Gotham-City!", None, ("ftps",), (), True, "read_only", "0027", 2097152)
+    rights = ("read_only", "0027", 2097152, "Wayne Enterprises, bruce@example.net")
+    assert user == User("batman", True, "Gotham-City!", None, ("ftps",), (), True, *rights)

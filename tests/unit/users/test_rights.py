@@ -79,9 +79,9 @@ def test_a_user_without_rights_of_its_own_has_those_of_all() -> None:
         {"name": "bob", "access": "read_write", "umask": "default", "ftps_max_rate": 0},
         {"name": "cy", "access": "upload_only"},
     ]
-    found = [user[-3:] for user in users_from_list(entries, defaults=defaults)]
+    found = [(user.access, user.umask, user.ftps_max_rate) for user in users_from_list(entries, defaults=defaults)]
     assert found == [("read_only", "0027", 1024), ("read_write", "default", 0), ("upload_only", None, 1024)]
-    assert [user[-3:] for user in users_from_list([{"name": "ann"}], defaults={})] == [(None, None, None)]
+    assert users_from_list([{"name": "ann"}], defaults={}) == users_from_list([{"name": "ann"}])
     with pytest.raises(InvalidInput, match="user 'ann': expected umask default"):
         users_from_list([{"name": "ann", "umask": "0027"}], defaults={"access": "upload_only"})
 

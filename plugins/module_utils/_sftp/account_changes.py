@@ -1,0 +1,37 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: for use inside this collection only; may change without notice.
+"""Plan the changes of what an account says about its user (see _users/account.py). Touches nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.state import Stored
+from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.steps import SetGecos
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.account import comment_in
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import User
+
+
+@dataclass
+class AccountChanges:
+    """The changes, by user name."""
+
+    gecos: dict[str, str] = field(default_factory=dict)
+    """The field of passwd(5) with the comment, of new accounts too."""
+
+    parts: dict[str, list[str]] = field(default_factory=dict)
+    """The names of the fields that change, of accounts that are there."""
+
+    def add(self, stored: Stored, user: User) -> None:
+        """Plan the changes of the account of ``user``, which may be a new one."""
+        account = stored.accounts.users.get(user.name)
+        if user.comment is not None and comment_in(user.comment) != comment_in(account.gecos if account else ""):
+            self.gecos[user.name] = user.comment
+            if account:
+                self.parts.setdefault(user.name, []).append("comment")
+
+    def steps(self, stored: Stored) -> list[Any]:
+        """Change accounts that are there; new ones are created with everything."""
+        return [SetGecos(name, text) for name, text in self.gecos.items() if name in stored.accounts.users]

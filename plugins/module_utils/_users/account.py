@@ -1,0 +1,59 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE: for use inside this collection only; may change without notice.
+"""What the account of a user says about the user, in both protocols. Touches nothing."""
+
+from __future__ import annotations
+
+from typing import Any, Sequence
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import InvalidInput, Problem
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import shortened
+
+MAX_COMMENT = 200
+"""Longest comment, in characters and half of the bytes. Tools that read passwd(5) have buffers for a whole line."""
+
+EMPTY: dict[str, object] = {"comment": ""}
+"""The fields that are stored in an account, each with the value that means "nothing": it needs no account."""
+
+
+def given(user: Any) -> list[str]:
+    """The fields of ``user``, a User, that need an account."""
+    return [name for name, nothing in EMPTY.items() if getattr(user, name) not in (None, nothing)]
+
+
+def no_account(who: str, fields: Sequence[str]) -> Problem:
+    """What is wrong with ``fields`` of a user without an account."""
+    what = " and ".join(fields)
+    return Problem(
+        who,
+        f"an account, which {what} is stored in",
+        "a user of FTPS only, who has no account on this host",
+        f"give the user SFTP too (protocols: [ftps, sftp]), or leave {what} out",
+    )
+
+
+def validate_comment(value: object, name: str) -> str:
+    """Return ``value`` as it is stored in passwd(5). Raises InvalidInput.
+
+    Empty fields at its end, as chfn(1) writes them, are no part of it.
+    """
+    found = "" if isinstance(value, str) else shortened(repr(value))
+    if isinstance(value, str):
+        comment = comment_in(value)
+        wrong = next((one for one in comment if one == ":" or not one.isprintable()), "")
+        if wrong:
+            found = ascii(wrong)
+        elif len(comment) > MAX_COMMENT:
+            found = f"{len(comment)} characters"
+        elif len(comment.encode()) > 2 * MAX_COMMENT:
+            found = f"{len(comment.encode())} bytes"
+        else:
+            return comment
+    expected = f"one line of text without ':' and control characters, at most {MAX_COMMENT} characters; '' for none"
+    raise InvalidInput(f"user {name!r}: comment", expected, found=found)
+
+
+def comment_in(gecos: str) -> str:
+    """The comment of an account with the field ``gecos`` of passwd(5)."""
+    return gecos.strip().rstrip(", ")

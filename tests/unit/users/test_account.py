@@ -1,0 +1,67 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the account of a user says about the user: which values are accepted, and how they are read back."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import InvalidInput
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.account import comment_in, validate_comment
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import user_from_options, users_from_list
+
+
+@pytest.mark.parametrize(
+    ("given", "comment"),
+    [
+        ("Wayne Enterprises, bruce@example.net", "Wayne Enterprises, bruce@example.net"),
+        ("J\u00fcrgen M\u00fcller \u2013 \u65e5\u672c", "J\u00fcrgen M\u00fcller \u2013 \u65e5\u672c"),
+        ("  Bruce  Wayne ", "Bruce  Wayne"),
+        ("Bruce Wayne,,,", "Bruce Wayne"),
+        ("", ""),
+        (" ,", ""),
+        ("x" * 200, "x" * 200),
+    ],
+)
+def test_a_comment_is_one_line_of_text(given: str, comment: str) -> None:
+    assert validate_comment(given, "ann") == comment
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        ("a:b", "':'"),
+        ("a\nb", r"'\\n'"),
+        ("a\x1b[2J", r"'\\x1b'"),
+        ("bat\u202eman", r"'\\u202e'"),
+        ("half \ud800", r"'\\ud800'"),
+        ("x" * 201, "201 characters"),
+        ("\U0001f987" * 101, "404 bytes"),
+        (42, "42"),
+        (["a"], r"\['a'\]"),
+    ],
+)
+def test_what_would_break_the_account_file_or_a_terminal_is_refused(given: object, found: str) -> None:
+    with pytest.raises(InvalidInput, match=f"user 'ann': comment: expected one line of text.*found {found}"):
+        validate_comment(given, "ann")
+
+
+@pytest.mark.parametrize(
+    ("gecos", "comment"),
+    [
+        ("Bruce Wayne,,,", "Bruce Wayne"),  # what adduser(8) and chfn(1) leave
+        ("Bruce Wayne,12,555-1,", "Bruce Wayne,12,555-1"),
+        (",,,", ""),
+        ("", ""),
+        ("a, b", "a, b"),
+    ],
+)
+def test_the_empty_fields_of_chfn_are_no_part_of_it(gecos: str, comment: str) -> None:
+    assert comment_in(gecos) == comment
+
+
+def test_a_comment_reaches_the_user_and_all_users_may_have_one_by_default() -> None:
+    assert user_from_options({"name": "ann"}).comment is None
+    assert user_from_options({"name": "ann", "comment": " A "}).comment == "A"
+    users = users_from_list([{"name": "ann"}, {"name": "bob", "comment": ""}], defaults={"comment": "Acme"})
+    assert [user.comment for user in users] == ["Acme", ""]
