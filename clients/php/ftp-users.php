@@ -31,6 +31,7 @@ Verbs: list; show, add, edit, del, lock, unlock NAME; keys NAME [list], keys NAM
   --umask=UMASK            add, edit: the umask of uploads, 0000 to 0077, or default
   --ftps-max-rate=RATE     add, edit: bytes a second over FTPS, such as 2M; 0 is no limit
   --comment=TEXT           add, edit: a line about the user
+  --expires=DATE           add, edit: the first day without log-in, YYYY-MM-DD, or never
   --authorized-keys=FILE   add, edit: the complete list of public keys for SFTP
   --locked                 add: locked from the start
   --remove-home            del: delete the user's files too
@@ -59,6 +60,7 @@ const OPTIONS = [
     'umask' => true,
     'ftps-max-rate' => true,
     'comment' => true,
+    'expires' => true,
     'authorized-keys' => true,
     'locked' => false,
     'remove-home' => false,
@@ -185,7 +187,7 @@ function fields(string $verb, array $options, array $words): array
         $keys = array_filter(array_map('trim', $lines), fn ($line) => $line !== '' && $line[0] !== '#');
         $fields['authorized_keys'] = array_values($keys);
     }
-    foreach (['access', 'umask', 'ftps-max-rate', 'comment'] as $option) {
+    foreach (['access', 'umask', 'ftps-max-rate', 'comment', 'expires'] as $option) {
         if (isset($options[$option])) {
             $fields[strtr($option, '-', '_')] = end($options[$option]);
         }

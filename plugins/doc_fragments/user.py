@@ -57,6 +57,13 @@ options:
       - It is stored in the account, so a user of FTPS only who has no account cannot have one.
     type: raw
     version_added: 0.2.0
+  expires:
+    description:
+      - The first day on which the user cannot log in any more, by password or key and over both protocols, such as
+        V(2027-01-31), in UTC; V(never) takes it away. If omitted, it stays as it is.
+      - It is stored in the account, so a user of FTPS only who has no account cannot have one.
+    type: raw
+    version_added: 0.2.0
 """
 
     USERS = r"""
@@ -134,6 +141,13 @@ options:
           - It is stored in the account, so a user of FTPS only who has no account cannot have one.
         type: raw
         version_added: 0.2.0
+      expires:
+        description:
+          - The first day on which the user cannot log in any more, by password or key and over both protocols, such as
+            V(2027-01-31), in UTC; V(never) takes it away. If omitted, it stays as it is.
+          - It is stored in the account, so a user of FTPS only who has no account cannot have one.
+        type: raw
+        version_added: 0.2.0
   defaults:
     description:
       - The rights of users who have none of their own in O(users).
@@ -152,6 +166,9 @@ options:
         type: raw
       comment:
         description: As O(users[].comment).
+        type: raw
+      expires:
+        description: As O(users[].expires).
         type: raw
 """
 

@@ -77,6 +77,9 @@ users:
     comment:
       description: The line about the user in the account; null for users without an account.
       type: str
+    expires:
+      description: The first day without log-in, or V(never); null for users without an account.
+      type: str
     scheme:
       description: The method the stored password is hashed with, or V(plaintext); that of FTPS if the user has FTPS.
       type: str
@@ -85,7 +88,8 @@ users:
       type: str
     ftps:
       description:
-        - RV(users[].scheme), RV(users[].locked), RV(users[].home) and the rights for FTPS; null for users without FTPS.
+        - RV(users[].scheme), RV(users[].locked), RV(users[].home) and the rights for FTPS, and
+          C(obeys_account), whether vsftpd obeys what the account says; null for users without FTPS.
       type: dict
     sftp:
       description:
@@ -100,6 +104,7 @@ users:
       umask: default
       ftps_max_rate: 0
       comment: Wayne Enterprises
+      expires: "2027-01-31"
       scheme: sha512_crypt
       home: /home/vftp/batman
       ftps:
@@ -109,6 +114,7 @@ users:
         access: read_write
         umask: default
         ftps_max_rate: 0
+        obeys_account: true
       sftp:
         scheme: sha512_crypt
         locked: false
@@ -117,7 +123,7 @@ users:
         umask: default
         comment: Wayne Enterprises
         keys: 1
-        expires: null
+        expires: "2027-01-31"
 plaintext:
   description: Names of the FTPS users whose password is stored as plaintext.
   returned: success
@@ -157,6 +163,7 @@ def _logic(module: AnsibleModule) -> dict[str, Any]:
     where = {key: module.params[key] for key in store_options()}
     sides: dict[str, dict[str, Any]] = {}
     result = dict(_NO_FTPS)
+    said: dict[str, dict[str, Any]] = {}
     for backend in chosen(where, Rules(), {"group": module.params["sftp_group"]}, None):
         if isinstance(backend, Ftps):
             found = describe(backend.server, module.params["name"])
@@ -164,12 +171,13 @@ def _logic(module: AnsibleModule) -> dict[str, Any]:
             result.update(found)
         else:
             users = backend.describe(module.params["name"])
+        said.update(backend.of_accounts(module.params["name"]))
         sides[backend.protocol] = {user["name"]: user for user in users}
     names = sorted({name for side in sides.values() for name in side})
-    return {"changed": False, "users": [_user(name, sides) for name in names], **result}
+    return {"changed": False, "users": [_user(name, sides, said.get(name, {})) for name in names], **result}
 
 
-def _user(name: str, sides: dict[str, dict[str, Any]]) -> dict[str, Any]:
+def _user(name: str, sides: dict[str, dict[str, Any]], said: dict[str, Any]) -> dict[str, Any]:
     by = {one: sides[one][name] for one in PROTOCOLS if name in sides.get(one, {})}
     first = next(iter(by.values()))
     own = {one: {key: value for key, value in side.items() if key != "name"} for one, side in by.items()}
@@ -177,7 +185,7 @@ def _user(name: str, sides: dict[str, dict[str, Any]]) -> dict[str, Any]:
         "name": name,
         "protocols": list(by),
         "locked": all(side["locked"] for side in by.values()),
-        **{right: next((side[right] for side in by.values() if right in side), None) for right in RIGHTS},
+        **{right: next((side[right] for side in (said, *by.values()) if right in side), None) for right in RIGHTS},
         "scheme": first["scheme"],
         "home": first["home"],
         **{one: own.get(one) for one in PROTOCOLS},

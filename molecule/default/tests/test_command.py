@@ -63,7 +63,12 @@ def test_the_life_of_an_account(server):
     assert granted(server, FIRST) == EVERYWHERE
     user = answer(server, "show", NAME)["user"]
     assert user["protocols"] == ["ftps", "sftp"] and not user["locked"]
-    assert user["ftps"] == {"scheme": "sha512_crypt", "directory": f"{FTPS_ROOT}/{NAME}", **USUAL}
+    assert user["ftps"] == {
+        "scheme": "sha512_crypt",
+        "directory": f"{FTPS_ROOT}/{NAME}",
+        **USUAL,
+        "obeys_account": True,
+    }
     assert user["sftp"] == {
         "scheme": "sha512_crypt",
         "directory": f"{SFTP_JAIL}/{NAME}",

@@ -71,11 +71,11 @@ def state(user: dict[str, Any]) -> str:
     if user["locked"]:
         return "locked"
     # shadow(5) keeps days, of UTC.
-    end = (user["sftp"] or {}).get("expires")
-    if not end or end > time.strftime("%Y-%m-%d", time.gmtime()):
+    end = user["expires"] or ""
+    if not end[:1].isdigit() or end > time.strftime("%Y-%m-%d", time.gmtime()):
         return "active"
-    # FTPS ignores the expiry: a user of both protocols can still log in.
-    return "active, SFTP expired" if "ftps" in user["protocols"] else "expired"
+    # By hand an account can be made to expire although vsftpd does not ask it.
+    return "expired" if (user["ftps"] or {}).get("obeys_account", True) else "active, SFTP expired"
 
 
 def summary(user: dict[str, Any]) -> tuple[str, ...]:

@@ -31,8 +31,7 @@ def run(arguments: argparse.Namespace, manager: Manager) -> int:
         rows.append(
             ("ftps max rate", f"{user['ftps_max_rate']} bytes a second" if user["ftps_max_rate"] else "no limit")
         )
-    if user["comment"]:
-        rows.append(("comment", user["comment"]))
+    rows += [(what, user[what]) for what in ("comment", "expires") if user[what]]
     for protocol in user["protocols"]:
         side = user[protocol]
         rows.append((f"{protocol} password", side["scheme"] or "none"))
@@ -40,7 +39,5 @@ def run(arguments: argparse.Namespace, manager: Manager) -> int:
         rows += [(f"{protocol} {what}", side[what]) for what in ("access", "umask") if side[what] != user[what]]
         if "keys" in side:
             rows.append((f"{protocol} keys", str(side["keys"])))
-        if side.get("expires"):
-            rows.append((f"{protocol} expires", side["expires"]))
     sys.stdout.write("".join(f"{what + ':':<16}{visible(value)}\n" for what, value in rows))
     return 0

@@ -230,8 +230,9 @@ def _example(able: Iterable[Mapping[str, Any]], protocol: str, passwords: bool) 
     today = time.strftime("%Y-%m-%d", time.gmtime())  # shadow(5) keeps days, of UTC
     for user in able:
         side = user[protocol]
-        expires = (side or {}).get("expires")
-        if side is None or user["locked"] or (expires and expires <= today):
+        expires = user.get("expires") or ""
+        is_over = expires <= today and expires[:1].isdigit() and (side or {}).get("obeys_account", True)
+        if side is None or user["locked"] or is_over:
             continue
         if side["scheme"] and passwords:
             return Example(user["name"], PASSWORD)

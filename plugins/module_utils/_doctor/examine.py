@@ -33,7 +33,11 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.host imp
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.jails import Sftp
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.live import Live
-from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.rights import class_findings, rights_findings
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.rights import (
+    class_findings,
+    limit_findings,
+    rights_findings,
+)
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.sftp import sftp_findings
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.vsftpd import vsftpd_findings
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.instances import Instance
@@ -88,6 +92,7 @@ def examine(live: Live | None = None) -> list[Finding]:
         if sftp is not None and sftp.groups:
             findings += examined(lambda: lock_findings(instances, sftp), "ftp-users list")
             findings += examined(lambda: rights_findings(instances, sftp), "ftp-users list")
+            findings += examined(lambda: limit_findings(instances, sftp), f"ls -l {PAM_DIRECTORY}")
             findings += examined(lambda: account_findings(instances, sftp), "ftp-users list")
         findings += examined(library_findings, "python3 -c 'import bsddb3.db'")
     findings += examined(lambda: folder_findings(run), "systemctl status 'ftp-shared-*'")

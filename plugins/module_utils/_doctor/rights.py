@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Iterator, Sequence
+from typing import Any, Iterator, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import listed, quoted
@@ -26,6 +26,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server imp
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.state import Stored
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.classes import is_class, rights_named, shut_class
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import Jail, classes_in, find_jail
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.account import NEVER
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.rights import NO_UMASK, READ_WRITE, Rights
 
 KINDS: dict[str, Kind] = {
@@ -46,6 +47,12 @@ KINDS: dict[str, Kind] = {
         "users have other rights over FTPS than over SFTP",
         "What is denied by one protocol is possible by the other. The fix keeps the fewer rights.",
         "ftp-users edit {user} --access read_only",
+    ),
+    "account-ignored": Kind(
+        ERROR,
+        "vsftpd's PAM service does not ask the accounts of users that limit log-ins",
+        "What is denied by SFTP, such as a log-in after the account has expired, is possible by FTPS.",
+        "ftp-users edit {user} --expires {date}",
     ),
 }
 found = Reporter(KINDS)
@@ -92,6 +99,26 @@ def rights_findings(instances: Sequence[Instance], sftp: Sftp) -> Iterator[Findi
         what = listed([f"{name}: FTPS {_said(ftps)}, SFTP {_said(by)}" for name, (ftps, by) in pairs])
         fix = chained(_edit(name, max(two, key=_is_narrow)) for name, two in pairs)
         yield found("rights-differ", what, min(different), fix)
+
+
+def limit_findings(instances: Sequence[Instance], sftp: Sftp) -> Iterator[Finding]:
+    """Examine whether FTPS obeys what accounts say."""
+    said: dict[str, dict[str, Any]] = {}
+    for group in sftp.groups:
+        stored = Stored(sftp.accounts, Jail(group))
+        said.update((name, stored.of_account(name)) for name in sftp.accounts.members(group))
+    limited = {name: one for name, one in said.items() if one["expires"] != NEVER}
+    ignored: dict[str, str] = {}
+    for instance in instances:
+        with contextlib.suppress(SecureFtpError):  # other checks report this
+            server = discover(config=instance.path)
+            if limited and server.service and not server.obeys_accounts:
+                names = {name_of(key) for key in read(server.database).all()}.intersection(limited)
+                ignored.update(dict.fromkeys(names, server.service.top))
+    if ignored:
+        name = min(ignored)
+        what = f"{ignored[name]}: expires of {listed(sorted(ignored))} is ignored"
+        yield found("account-ignored", what, name, user=name, date=said[name]["expires"])
 
 
 def _is_narrow(rights: Rights) -> tuple[bool, bool]:

@@ -66,9 +66,9 @@ KINDS: dict[str, Kind] = {
     ),
     "account-expires": Kind(
         WARNING,
-        "the account of an SFTP user has expired, or expires within 14 days",
-        "From that day on sshd refuses the user's password and keys; FTPS ignores the expiry.",
-        "chage --expiredate -1 {user}",
+        "the account of a user has expired, or expires within 14 days",
+        "From that day on the user cannot log in, by password or key.",
+        "ftp-users edit {user} --expires never",
     ),
     "account-shell": Kind(
         WARNING,

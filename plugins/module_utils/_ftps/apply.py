@@ -15,6 +15,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors imp
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import listed
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.database import Changes, View, update
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.pam import allow_both, allow_hashes_only, restore
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.pam_account import obey
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.personal import (
     DIRECTORY_MODE,
     FILE_MODE,
@@ -26,6 +27,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.plan impor
     DropFiles,
     EndSessions,
     MakeHomes,
+    ObeyAccounts,
     WriteFiles,
     WriteRecords,
     make_plan,
@@ -123,6 +125,8 @@ class _Change:
             _make_homes(step, self._server.homes)
         elif isinstance(step, WriteFiles):
             self._write_files(step)
+        elif isinstance(step, ObeyAccounts):
+            obey(step.path, step.group)
         elif isinstance(step, AllowBoth) and service:
             self._hashed(self.plan.steps)  # so that the switch is short
             self._before_switch = allow_both(service)

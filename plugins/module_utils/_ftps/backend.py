@@ -50,6 +50,9 @@ class Ftps:
         users: list[dict[str, Any]] = describe(self.server, name)["users"]
         return users
 
+    def of_accounts(self, _name: str | None = None) -> dict[str, dict[str, Any]]:
+        return {}
+
     def stored(self, names: Sequence[str], remove_home: bool = False) -> Stored:
         everybody = self._rules.purge or self._rules.hash_plaintext
         return read_state(self.server, names, homes=True, mounts=remove_home, everybody=everybody)

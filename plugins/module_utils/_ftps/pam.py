@@ -12,10 +12,11 @@ from __future__ import annotations
 import os
 import re
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.places import is_ours
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.pam_account import group_in
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.files import file_error, keep_copy, replace_file
 
 PAM_DIRECTORY = "/etc/pam.d"
@@ -32,13 +33,16 @@ class UserdbService:
     """The PAM file with the ``auth`` lines of pam_userdb.
 
     ``database`` is pam_userdb's ``db=`` (without ``.db``); ``hashed`` and ``plaintext`` say which
-    kinds of stored passwords allow a log-in.
+    kinds of stored passwords allow a log-in. ``top`` is the file of the service itself, which may include the other;
+    ``accounts_of`` is the group whose accounts it obeys, empty for none (see pam_account.py).
     """
 
     path: str
     database: str
     hashed: bool
     plaintext: bool
+    top: str = ""
+    accounts_of: str = ""
 
 
 def find_userdb(service: str, directory: str = PAM_DIRECTORY) -> UserdbService | None:
@@ -48,7 +52,11 @@ def find_userdb(service: str, directory: str = PAM_DIRECTORY) -> UserdbService |
     """
     if not service or "/" in service or service.startswith("."):
         raise SecureFtpError("PAM service", f"the name of a file in {directory}", found=repr(service))
-    return _find(os.path.join(directory, service), directory, 0)
+    top = os.path.join(directory, service)
+    found = _find(top, directory, 0)
+    if found is None:
+        return None
+    return replace(found, top=top, accounts_of=group_in(_read(top).decode("utf-8", "surrogateescape")))
 
 
 def allow_both(service: UserdbService) -> bytes:

@@ -32,6 +32,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.policy imp
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.state import Home, Stored, text, without_locks
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.found import Entry, differs, is_to_be_deleted
 from ansible_collections.secure_ftp.server.plugins.module_utils._users import passwords
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.account import limits
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import (
     HASHED,
     HOME,
@@ -67,6 +68,18 @@ class AllowBoth(Step):
     """Let PAM accept hashes besides plaintext; with ``settle`` wait for log-ins that have read the old PAM file."""
 
     settle: bool
+
+
+@dataclass(frozen=True)
+class ObeyAccounts(Step):
+    """Let the PAM service in the file ``path`` obey the accounts of the jail of ``group``."""
+
+    path: str
+    group: str
+
+    @property
+    def said(self) -> str:
+        return f"{self.path} obeys accounts"
 
 
 @dataclass(frozen=True)
@@ -176,7 +189,9 @@ def make_plan(stored: Stored, users: Sequence[User], rules: Rules, remove_home: 
     service = stored.server.service
     outcome = _outcome(stored, wishes, write)
     _add_rights(outcome, parts)
-    outcome.pam_changed = rules.hash_plaintext and bool(service and service.plaintext)
+    switch = rules.hash_plaintext and bool(service and service.plaintext)
+    obey = _obey(stored, wishes)
+    outcome.pam_changed = switch or obey is not None
     missing = _missing_homes(stored, wishes) if rules.create_home else []
     _add_homes(outcome, missing, stored)
     gone = sorted({*outcome.removed, *(text(key) for key in wishes.gone)})
@@ -192,7 +207,7 @@ def make_plan(stored: Stored, users: Sequence[User], rules: Rules, remove_home: 
             remedy="install vsftpd, name another user, or set create_home: false",
         )
     new = tuple(stored.homes[name].path for name in missing if stored.homes[name].found is None)
-    steps = _steps(stored, outcome, write, gone, files)
+    steps = (*((obey,) if obey else ()), *_steps(stored, outcome, write, gone, files, switch))
     return Plan(users, stored, steps, deletions, outcome, new, obstacle, remove_home)
 
 
@@ -208,6 +223,9 @@ def after(plan: Plan) -> Stored:
         if isinstance(step, MakeHomes):
             made = Entry("a directory", step.uid, step.gid, HOME_MODE)
             homes.update((name, Home(home.path, made)) for name, home in homes.items() if home.path in step.paths)
+        elif isinstance(step, ObeyAccounts) and stored.server.service:
+            service = replace(stored.server.service, accounts_of=step.group)
+            stored = replace(stored, server=replace(stored.server, service=service))
         elif isinstance(step, WriteFiles):
             for path, content in step.files.items():
                 files[os.path.basename(path)] = Personal(path, content)
@@ -291,6 +309,18 @@ def _files(stored: Stored, wishes: _Wishes) -> tuple[dict[str, str], dict[str, l
                 fields = [name for name in Rights._fields if getattr(there, name) != getattr(wanted, name)]
                 parts[user.name] = fields or ["access" if account is None else HOME]
     return texts, parts
+
+
+def _obey(stored: Stored, wishes: _Wishes) -> ObeyAccounts | None:
+    """The step that lets vsftpd's PAM service obey accounts, if one of the users has an account that says something.
+
+    Without a service that reads this database, nobody logs in by it.
+    """
+    server = stored.server
+    needed = any(limits(user) for key, user in wishes.users.items() if key not in wishes.gone)
+    if not needed or server.service is None or server.obeys_accounts or not server.jail_group:
+        return None
+    return ObeyAccounts(server.service.top, server.jail_group)
 
 
 def _account(stored: Stored, name: str, file: Personal | None) -> Account | None:
@@ -432,7 +462,12 @@ def _warnings(stored: Stored, wishes: _Wishes, write: WriteRecords) -> list[str]
 
 
 def _steps(
-    stored: Stored, outcome: Outcome, write: WriteRecords, gone: Sequence[str], files: Mapping[str, str]
+    stored: Stored,
+    outcome: Outcome,
+    write: WriteRecords,
+    gone: Sequence[str],
+    files: Mapping[str, str],
+    switch: bool,
 ) -> tuple[Any, ...]:
     steps: list[Any] = []
     directory = stored.server.user_files
@@ -440,11 +475,11 @@ def _steps(
         steps.append(MakeHomes(tuple(outcome.homes), *stored.guest))
     if files:
         steps.append(WriteFiles(directory, files))
-    if outcome.pam_changed:
+    if switch:
         steps.append(AllowBoth(bool(write.changes)))
     if write.changes:
         steps.append(write)
-    if outcome.pam_changed:
+    if switch:
         steps.append(AllowHashesOnly())
     left = {one.path: without_rights(one) for name, one in stored.files.items() if name in gone}
     left = {path: content for path, content in left.items() if content != stored.files[os.path.basename(path)].text}

@@ -25,7 +25,11 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.vsftpd_con
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import local_account
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.files import file_error
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import CONFIG as SSHD_CONFIG
-from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import read_settings, shared_homes
+from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import (
+    discovered_group,
+    read_settings,
+    shared_homes,
+)
 
 CONFIGS = ("/etc/vsftpd.conf", "/etc/vsftpd/vsftpd.conf")
 DEFAULT_SERVICE = "ftp"
@@ -106,6 +110,14 @@ class Server:
     has_accounts: bool = False
     """Whether each user has an account, and one home for both protocols, which belongs to that account."""
 
+    jail_group: str = ""
+    """The group of the accounts of users; empty if unknown."""
+
+    @property
+    def obeys_accounts(self) -> bool:
+        """Whether vsftpd's PAM service obeys what the accounts of users say."""
+        return self.service is not None and bool(self.jail_group) and self.service.accounts_of == self.jail_group
+
     @property
     def user_files(self) -> str:
         """The directory with the files of single users; '' if there is none."""
@@ -146,18 +158,16 @@ def discover(
         raise SecureFtpError("local_root", "an absolute path", found=repr(local_root))
     token = options.get("user_sub_token", "" if local_root is None else DEFAULT_TOKEN)
     homes = Homes(root, token, options.get("user_config_dir", "")) if root else None
+    settings = read_settings(sshd_config)
     return Server(
         database=database,
         service=service,
         homes=homes,
         guest=guest_username or options.get("guest_username") or DEFAULT_GUEST,
         options=options if path else None,
-        has_accounts=is_live and homes is not None and _in_the_jail(homes, sshd_config),
+        has_accounts=is_live and homes is not None and homes.root is not None and homes.root == shared_homes(settings),
+        jail_group=discovered_group(settings),
     )
-
-
-def _in_the_jail(homes: Homes, sshd_config: str) -> bool:
-    return homes.root is not None and homes.root == shared_homes(read_settings(sshd_config))
 
 
 def guest_ids(guest: str) -> tuple[int, int] | None:

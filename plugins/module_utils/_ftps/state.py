@@ -88,8 +88,17 @@ class Stored:
             "scheme": passwords.PLAINTEXT if plain else passwords.scheme(text(self.records[key])),
             "locked": key in self.locked,
             "home": homes.of(name, self.files) if homes else None,
+            "obeys_account": self.server.obeys_accounts,
             **self.rights(name)._asdict(),
         }
+
+    def of_account(self, _name: str) -> dict[str, Any]:
+        """Nothing: accounts are SFTP's."""
+        return {}
+
+    def gives_account(self, _user: User) -> bool:
+        """Never."""
+        return False
 
     def with_files(self, names: Collection[str]) -> Stored:
         """The same with the files of ``names``."""

@@ -92,8 +92,9 @@ class Manager:
             user = self._user(name, self._read([name]))
             return [user] if user else []
         sides = {one: {user["name"]: user for user in self._backends[one].describe()} for one in self._backends}
+        said = {name: one for backend in self._backends.values() for name, one in backend.of_accounts().items()}
         return [
-            _whole(name, {one: side.get(name) for one, side in sides.items()})
+            _whole(name, {one: side.get(name) for one, side in sides.items()}, said.get(name, {}))
             for name in sorted({*chain(*sides.values())})
         ]
 
@@ -113,7 +114,8 @@ class Manager:
     @staticmethod
     def _user(name: str, reading: Reading) -> dict[str, Any] | None:
         sides = {protocol: stored.described(name) for protocol, stored in reading.items()}
-        return _whole(name, sides) if any(sides.values()) else None
+        said = {key: value for stored in reading.values() for key, value in stored.of_account(name).items()}
+        return _whole(name, sides, said) if any(sides.values()) else None
 
     def keys(self, name: str) -> list[str]:
         """Return the public keys of an SFTP user, as lines of an authorized_keys file."""
@@ -428,15 +430,18 @@ def _result(users: Sequence[User], plans: Mapping[str, Plan]) -> Result:
 _BOTH = {"scheme": "scheme", "directory": "home", "access": "access", "umask": "umask"}
 
 
-def _whole(name: str, sides: Mapping[str, Mapping[str, Any] | None]) -> dict[str, Any]:
-    """One user, put together from the descriptions of both protocols; the rights are those of FTPS if they differ."""
+def _whole(name: str, sides: Mapping[str, Mapping[str, Any] | None], said: Mapping[str, Any]) -> dict[str, Any]:
+    """One user, put together from the descriptions of both protocols; the rights are those of FTPS if they differ.
+
+    ``said`` is what the user's account says.
+    """
     parts = [sides[protocol] or {} for protocol in PROTOCOLS if sides.get(protocol)]
     return {
         "name": name,
         "protocols": [protocol for protocol in PROTOCOLS if sides.get(protocol)],
         "locked": all(part["locked"] for part in parts),
-        **{right: next((part[right] for part in parts if right in part), None) for right in RIGHTS},
-        "ftps": _side(sides.get("ftps"), **_BOTH),
+        **{right: next((part[right] for part in (said, *parts) if right in part), None) for right in RIGHTS},
+        "ftps": _side(sides.get("ftps"), **_BOTH, obeys_account="obeys_account"),
         "sftp": _side(sides.get("sftp"), **_BOTH, keys="keys", expires="expires"),
     }
 

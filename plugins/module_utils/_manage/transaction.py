@@ -28,7 +28,10 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts i
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.files import file_error
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage import audit, journal
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.halves import with_present_rights
-from ansible_collections.secure_ftp.server.plugins.module_utils._manage.with_account import expect_accounts
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage.with_account import (
+    expect_accounts,
+    with_kept,
+)
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import (
     Backend,
     Plan,
@@ -36,6 +39,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend i
     Stored,
     Users,
 )
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields import PROTOCOLS
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.passwords import (
     STAND_IN,
     hash_many,
@@ -92,7 +96,8 @@ class Transaction:
 
     def plan(self, users: Sequence[User], remove_home: Remove, reading: Reading) -> dict[str, Plan]:
         """By protocol, what ``run`` would do."""
-        wanted = with_present_rights(self._without_passwords(users, reading, dry_run=True), reading)
+        users = with_kept(self._without_passwords(users, reading, dry_run=True), reading)
+        wanted = with_present_rights(users, reading)
         return self._plans(wanted, reading, remove_home)
 
     def run(self, users: Sequence[User], remove_home: Remove = (), reading: Reading | None = None) -> dict[str, Plan]:
@@ -103,7 +108,7 @@ class Transaction:
         if reading is None:
             reading = self.read([user.name for user in users], remove_home)
         users = self._without_passwords(users, reading)
-        users = with_present_rights(users, reading)
+        users = with_present_rights(with_kept(users, reading), reading)
         plans = self._plans(users, reading, remove_home)
         if not any(plan.outcome.changed for plan in plans.values()):
             return plans
@@ -124,6 +129,7 @@ class Transaction:
                 self._forget()
             _say(error, _AHEAD if is_done else NOTHING)
             raise
+        self._end_sessions(done)
         self._forget()
         self._remove_homes([*users, *purged], done)
         return done
@@ -202,6 +208,20 @@ class Transaction:
         """Unmount the shared folders of those who have no account any more: what is mounted is not deleted."""
         if self._path is not None and users:
             leave([user.name for user in users])
+
+    def _end_sessions(self, done: Mapping[str, Plan]) -> None:
+        """End the sessions that accounts do not allow any more, of every protocol of this host."""
+        names = sorted({name for plan in done.values() for name in plan.ending})
+        if not names:
+            return
+        known = {backend.protocol: backend for backend in self._backends}
+        for protocol in PROTOCOLS:
+            backend = known.get(protocol)
+            if backend is None:
+                with contextlib.suppress(SecureFtpError):  # a host without this protocol
+                    backend = self._reopen(protocol, {})
+            if backend is not None:
+                next(iter(done.values())).outcome.warnings.extend(backend.end_sessions(names))
 
     def _remove_homes(self, users: Sequence[User], done: Mapping[str, Plan]) -> None:
         try:
@@ -290,7 +310,7 @@ def _unfinished(intent: journal.Intent, backends: Sequence[Backend], reading: Re
 def _is_shut_out(user: User, protocol: str) -> bool:
     """Whether the sessions of ``user`` have to end."""
     given = user.password_hash is not None or user.authorized_keys is not None  # a key may have been taken away
-    given = given or (user.access, user.umask, user.ftps_max_rate) != (None, None, None)
+    given = given or (user.access, user.umask, user.ftps_max_rate, user.expires) != (None, None, None, None)
     return bool(user.locked) or not uses(user, protocol) or given
 
 

@@ -12,15 +12,31 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors imp
     InvalidInput,
     SecureFtpError,
 )
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.account import given, no_account
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.account import EMPTY, given, limits, no_account
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import Backend, Reading
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import User, uses
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import User
 
 Reopen = Callable[[str, Mapping[str, Any]], "Backend | None"]
 
 
+def with_kept(users: Sequence[User], reading: Reading) -> list[User]:
+    """``users``, each who loses or gets a protocol with the limits of the present account, unless they are given.
+
+    So every protocol of the change knows them, and so does the journal.
+    """
+    return [_with_kept(user, reading) for user in users]
+
+
+def _with_kept(user: User, reading: Reading) -> User:
+    if not user.present or all(reading[one].has(user.name) == (one in user.protocols) for one in reading):
+        return user
+    said = [one.of_account(user.name) for one in reading.values()]
+    there = {name: value for one in said for name, value in one.items() if name != "comment" and value != EMPTY[name]}
+    return user._replace(**{name: value for name, value in there.items() if getattr(user, name) is None})
+
+
 def expect_accounts(users: Sequence[User], reading: Reading, reopen: Reopen) -> None:
-    """Refuse users with fields that are stored in an account, if they have none after this change.
+    """Refuse users with fields that are stored in an account, if they have none after this change, or no daemon obeys.
 
     ``reading`` is what the protocols of this change have; ``reopen`` gives those that it is not about. Raises
     InvalidInput.
@@ -30,8 +46,10 @@ def expect_accounts(users: Sequence[User], reading: Reading, reopen: Reopen) -> 
             continue
         if "sftp" not in reading:
             _expect_same(user, reopen)
-        elif not uses(user, "sftp"):
+        elif not any(stored.gives_account(user) for stored in reading.values()):
             raise InvalidInput.of(no_account(f"user {user.name!r}", given(user)))
+        elif "ftps" not in reading and limits(user):
+            _expect_obeyed(user, reopen)
 
 
 def _expect_same(user: User, reopen: Reopen) -> None:
@@ -40,7 +58,7 @@ def _expect_same(user: User, reopen: Reopen) -> None:
     try:
         backend = reopen("sftp", {})
         if backend is not None:
-            other = backend.stored([user.name]).described(user.name) or {}
+            other = backend.stored([user.name]).of_account(user.name)
     except SecureFtpError:
         pass  # then there is none that could be changed
     different = [name for name in given(user) if getattr(user, name) != other.get(name)]
@@ -50,5 +68,27 @@ def _expect_same(user: User, reopen: Reopen) -> None:
             f"a change of both protocols, since {' and '.join(different)} is stored in the account of SFTP",
             found="a change of FTPS only",
             remedy="leave db and protocols of the module out, or leave this out",
+            state=NOTHING,
+        )
+
+
+def _expect_obeyed(user: User, reopen: Reopen) -> None:
+    """Refuse a limit that FTPS, which is not a part of this change, would not obey."""
+    is_ignored = False
+    try:
+        backend = reopen("ftps", {})
+        if backend is not None:
+            described = backend.stored([user.name]).described(user.name)
+            is_ignored = described is not None and not described["obeys_account"]
+    except SecureFtpError:
+        pass  # then this host does not serve FTPS
+    if is_ignored:
+        what = " and ".join(limits(user))
+        remedy = "change both protocols, with the module ftp_user, or apply the role pam_userdb"
+        raise InvalidInput(
+            f"user {user.name!r}",
+            f"vsftpd's PAM service to obey accounts, for {what}",
+            found="one that does not ask them",
+            remedy=f"{remedy}, or leave {what} out",
             state=NOTHING,
         )

@@ -8,9 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.locks import lock_state
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.state import Stored
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.steps import SetGecos
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.account import comment_in
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.account import comment_in, day_of
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import User
 
 
@@ -24,6 +25,12 @@ class AccountChanges:
     parts: dict[str, list[str]] = field(default_factory=dict)
     """The names of the fields that change, of accounts that are there."""
 
+    later: set[str] = field(default_factory=set)
+    """Users who may log in for longer than before."""
+
+    shut_out: set[str] = field(default_factory=set)
+    """Users who may not go on, in any protocol: the new day of expiry has come."""
+
     def add(self, stored: Stored, user: User) -> None:
         """Plan the changes of the account of ``user``, which may be a new one."""
         account = stored.accounts.users.get(user.name)
@@ -31,6 +38,19 @@ class AccountChanges:
             self.gecos[user.name] = user.comment
             if account:
                 self.parts.setdefault(user.name, []).append("comment")
+        if user.expires is not None:
+            self._add_expiry(stored, user.name, day_of(user.expires))
+
+    def _add_expiry(self, stored: Stored, name: str, day: str) -> None:
+        """Note what another expiry means; the step is planned with the lock, which shares its field of shadow(5)."""
+        there = lock_state(stored.accounts, name).day
+        if day == there or name not in stored.accounts.users:
+            return
+        self.parts.setdefault(name, []).append("expires")
+        if there.isdigit() and (not day or int(day) > int(there)):
+            self.later.add(name)
+        elif day and int(day) <= stored.today:
+            self.shut_out.add(name)
 
     def steps(self, stored: Stored) -> list[Any]:
         """Change accounts that are there; new ones are created with everything."""

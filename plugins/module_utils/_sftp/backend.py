@@ -19,6 +19,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.state impo
     describe,
     is_current,
     locate,
+    of_accounts,
     read_state,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.classes import shut_class
@@ -73,6 +74,9 @@ class Sftp:
 
     def describe(self, name: str | None = None) -> list[dict[str, Any]]:
         return describe(self.rules.group, name, self.rules.config, self._place.etc)
+
+    def of_accounts(self, name: str | None = None) -> dict[str, dict[str, Any]]:
+        return of_accounts(self.rules.group, name, self.rules.config, self._place.etc)
 
     def stored(self, names: Sequence[str], remove_home: bool = False) -> Stored:
         return read_state(self._place, names, mounts=remove_home, purge=self.rules.purge)

@@ -68,6 +68,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.classes imp
     no_place,
     shut_class,
 )
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.account import day_of
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import (
     HOME,
     LOCKED,
@@ -162,6 +163,7 @@ def make_plan(stored: Stored, users: Sequence[User], rules: Rules, remove_home: 
         tuple(os.path.join(stored.jail.directory, name) for name in new),
         why,
         remove_home,
+        ending=tuple(sorted(changes.account.shut_out)),
     )
 
 
@@ -277,6 +279,10 @@ def _shut(changes: _Changes, stored: Stored, user: User, rules: Rules) -> None:
     changes.shut.append(name)
     _account(changes, stored, user, rules)
     changes.rights.shut(stored, name)
+    state = lock_state(stored.accounts, name)
+    day = state.day if user.expires is None else day_of(user.expires)
+    if day != (LOCKED_SINCE if state.full else state.day):
+        changes.expiry[name] = day
     if name in stored.keys:
         changes.key_files[name] = None
     if stored.has_account(name) and (stored.has(name) or lock_state(stored.accounts, name).has_password):
@@ -297,25 +303,28 @@ def _password(changes: _Changes, user: User, state: LockState, new: bool, is_set
 
 
 def _lock(changes: _Changes, user: User, state: LockState) -> None:
-    """Plan the lock; without ``user.locked`` it stays, even if the password changes."""
-    name = user.name
-    if user.locked is None:
-        if state.mark:
-            changes.marked[name] = state.mark
-        return
-    if user.locked:
-        mark = changes.marked[name] = f"!expires={state.day}!" if state.day else state.mark or "!"
-        changed = not state.full or mark != state.mark
-        if not state.full:
-            changes.expiry[name] = LOCKED_SINCE
+    """Plan lock and expiry, which shadow(5) has one field for; what is not given stays, even if the password changes.
+
+    While the account is locked, the mark before the password keeps the day.
+    """
+    name, day = user.name, state.day if user.expires is None else day_of(user.expires)
+    full = state.full if user.locked is None else user.locked
+    if user.locked is False:
+        mark = ""
+    elif full and (user.locked or day != state.day):
+        mark = f"!expires={day}!" if day else ("!" if state.day else state.mark or "!")
     else:
-        changed = state.full or bool(state.mark)
-        if state.full:
-            changes.expiry[name] = state.day
-    if changed:
-        (changes.lock if user.locked else changes.unlock).append(name)
-        if name not in changes.hashes and name not in changes.to_hash:
-            changes.hashes[name] = state.stored if user.locked else state.unlocked
+        mark = state.mark
+    if mark:
+        changes.marked[name] = mark
+    if full != state.full or (not full and day != state.day):
+        changes.expiry[name] = LOCKED_SINCE if full else day
+    if user.locked and (not state.full or (mark != state.mark and day == state.day)):
+        changes.lock.append(name)
+    elif user.locked is False and (state.full or state.mark):
+        changes.unlock.append(name)
+    if (mark != state.mark or full != state.full) and name not in changes.to_hash:
+        changes.hashes.setdefault(name, state.stored if full else state.unlocked)
 
 
 def _keys(changes: _Changes, stored: Stored, user: User, new: bool) -> None:
@@ -435,13 +444,15 @@ def _steps(stored: Stored, changes: _Changes, rules: Rules, left: Sequence[str])
     steps += _homes(stored, changes, made.uids if made else {})
     written = [(name, data) for name, data in changes.key_files.items() if data is not None]
     steps += [WriteKeys(stored.jail.keys_directory, name, data) for name, data in written]
-    steps += [SetExpiry(name, day, name in changes.lock) for name, day in changes.expiry.items()]
+    later = changes.account.later
+    steps += [_expiry(changes, name) for name in changes.expiry if name not in later]
     hashes = {**changes.hashes, **dict.fromkeys(changes.to_hash, "")}
     if hashes:
         marked = {name: changes.marked.get(name, "") + value for name, value in hashes.items()}
         steps.append(SetHashes(marked, changes.to_hash, rules.rounds))
     steps += at_last
-    shut_out = {*changes.lock, *changes.keys_gone, *changes.rights.classes, *changes.close}
+    steps += [_expiry(changes, name) for name in changes.expiry if name in later]
+    shut_out = {*changes.lock, *changes.account.shut_out, *changes.keys_gone, *changes.rights.classes, *changes.close}
     shut_out.update(user.name for user in changes.keep if PASSWORD in _parts(changes, stored, user.name))
     ending = {name: accounts.users[name].uid for name in sorted(shut_out) if name in accounts.users}
     if ending:
@@ -449,6 +460,11 @@ def _steps(stored: Stored, changes: _Changes, rules: Rules, left: Sequence[str])
         staying = [user for user in accounts.users.values() if user.name not in ending or stored.gives_accounts]
         steps.append(EndSessions(ending, frozenset(user.uid for user in staying)))
     return tuple(steps)
+
+
+def _expiry(changes: _Changes, name: str) -> SetExpiry:
+    locks = True if name in changes.lock else False if name in changes.unlock else None
+    return SetExpiry(name, changes.expiry[name], locks)
 
 
 def _removal(stored: Stored, changes: _Changes) -> list[Any]:

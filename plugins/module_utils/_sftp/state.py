@@ -8,7 +8,8 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from dataclasses import dataclass, field
+import time
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Collection, Iterable, Mapping, NamedTuple, Sequence
 
@@ -51,7 +52,10 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config impo
     read_config,
     read_settings,
 )
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.account import comment_in
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.account import (
+    comment_in,
+    expires_on,
+)
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields import PROTOCOLS
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.names import is_component
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.passwords import scheme
@@ -114,6 +118,9 @@ class Stored:
     etc: str = "/etc"
     classes: Mapping[str, str] = field(default_factory=dict)
     """The classes that sshd knows (see _ssh/classes.py), in its order, each with its ForceCommand."""
+
+    today: int = 0
+    """The day in UTC, as in shadow(5)."""
 
     takes_classes: bool = True
     """Whether sshd's configuration has the block of the role, to which classes can be added."""
@@ -182,7 +189,7 @@ class Stored:
         if not self.has_account(name):
             return User(name, present=False)
         if self.is_shut(name):
-            return User(name, protocols=OTHERS, comment=self.accounts.users[name].gecos)
+            return User(name, protocols=OTHERS)._replace(**self._said(name))
         state, file = lock_state(self.accounts, name), self.keys.get(name)
         if file is not None and file.problem:
             raise SecureFtpError.of(file.problem)
@@ -190,7 +197,7 @@ class Stored:
         rights = self.rights(name)
         keys = (file.keys or ()) if file else ()
         user = User(name, True, None, state.stored, ("sftp",), keys, locked, rights.access, rights.umask)
-        return user._replace(comment=self.accounts.users[name].gecos)
+        return user._replace(**self._said(name))
 
     def described(self, name: str) -> dict[str, Any] | None:
         """Name, scheme of the password (None without one), lock, expiry, rights, comment, home, number of keys.
@@ -205,11 +212,11 @@ class Stored:
             "name": name,
             "scheme": scheme(state.stored) if state.has_password else None,
             "locked": is_shut(state, bool(keys)),
-            "expires": end.isoformat() if end else None,
             "home": os.path.join(self.jail.directory, name),
             "access": user.access,
             "umask": user.umask,
             **self.of_account(name),
+            "expires": end.isoformat() if end else None,
             "keys": keys,
         }
 
@@ -217,7 +224,17 @@ class Stored:
         """What the account of ``name`` says about the user in every protocol; empty without an account in the jail."""
         if not self.has_account(name):
             return {}
-        return {"comment": comment_in(self.accounts.users[name].gecos)}
+        said = self._said(name)
+        return {**said, "comment": comment_in(said["comment"])}
+
+    def _said(self, name: str) -> dict[str, Any]:
+        """The fields of the user ``name`` that are stored in the account."""
+        day = lock_state(self.accounts, name).day
+        return {"comment": self.accounts.users[name].gecos, "expires": expires_on(day)}
+
+    def gives_account(self, user: User) -> bool:
+        """Whether ``user`` has an account after a change to what ``user`` describes."""
+        return user.present and ("sftp" in user.protocols or self.gives_accounts)
 
 
 class Place(NamedTuple):
@@ -258,6 +275,7 @@ def read_state(place: Place, names: Collection[str], mounts: bool = False, purge
         _versions(place, jail.keys_directory, whose),
         etc,
         classes_in(settings, jail.group),
+        int(time.time() // 86400),
         is_our_jail(read_config(place.config) or "", jail.directory),
     )
 
@@ -345,18 +363,32 @@ def read_key_file(keys_directory: str, name: str) -> KeyFile | None:
 
 def describe(group: str, name: str | None = None, config: str = CONFIG, etc: str = "/etc") -> list[dict[str, Any]]:
     """Return the members of ``group``, each as ``Stored.described`` returns it."""
+    stored, names = _members(group, name, config, etc)
+    directory = stored.jail.keys_directory
+    try:
+        with_keys = {entry.name for entry in os.scandir(directory)} if names else set()
+    except OSError:
+        with_keys = set()
+    keys = {user: read_key_file(directory, user) for user in names if user in with_keys}
+    stored = replace(stored, keys={user: file for user, file in keys.items() if file})
+    return [found for found in map(stored.described, names) if found]
+
+
+def of_accounts(
+    group: str, name: str | None = None, config: str = CONFIG, etc: str = "/etc"
+) -> dict[str, dict[str, Any]]:
+    """What ``Stored.of_account`` says of the members of ``group``, by name, also of those who cannot log in."""
+    stored, names = _members(group, name, config, etc)
+    return {user: stored.of_account(user) for user in names}
+
+
+def _members(group: str, name: str | None, config: str, etc: str) -> tuple[Stored, list[str]]:
+    """The members of ``group``, or only ``name``, without keys and directories."""
     accounts = read_accounts(etc, only=None if name is None else {name})
     settings = read_settings(config)
     jail, block = locate(settings, group)
-    names = [user for user in accounts.members(group) if name in (None, user)]
-    try:
-        with_keys = {entry.name for entry in os.scandir(jail.keys_directory)} if names else set()
-    except OSError:
-        with_keys = set()
-    keys = {user: read_key_file(jail.keys_directory, user) for user in names if user in with_keys}
-    there = {user: file for user, file in keys.items() if file}
-    stored = Stored(accounts, jail, block=block, keys=there, classes=classes_in(settings, group))
-    return [found for found in map(stored.described, names) if found]
+    stored = Stored(accounts, jail, block=block, classes=classes_in(settings, group))
+    return stored, [user for user in accounts.members(group) if name in (None, user)]
 
 
 def locate(

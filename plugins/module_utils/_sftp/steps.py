@@ -194,14 +194,16 @@ class WriteKeys(Step):
 
 @dataclass(frozen=True)
 class SetExpiry(Step):
-    """Let the account expire on ``day``; if it is empty, never."""
+    """Let the account expire on ``day``; if it is empty, never. ``locks`` None: this is no lock, and no unlocking."""
 
     name: str
     day: str
-    locks: bool
+    locks: bool | None
 
     @property
     def said(self) -> str:
+        if self.locks is None:
+            return f"expiry of {self.name}"
         return f"{'locked' if self.locks else 'unlocked'} {self.name}"
 
 

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import datetime
+import re
 from typing import Any, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import InvalidInput, Problem
@@ -13,13 +15,24 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._core.text impor
 MAX_COMMENT = 200
 """Longest comment, in characters and half of the bytes. Tools that read passwd(5) have buffers for a whole line."""
 
-EMPTY: dict[str, object] = {"comment": ""}
+NEVER = "never"
+"""The expiry of an account that does not expire."""
+
+_EPOCH = datetime.date(1970, 1, 1)
+_YEARS = range(1971, 3000)
+
+EMPTY: dict[str, object] = {"comment": "", "expires": NEVER}
 """The fields that are stored in an account, each with the value that means "nothing": it needs no account."""
 
 
 def given(user: Any) -> list[str]:
     """The fields of ``user``, a User, that need an account."""
     return [name for name, nothing in EMPTY.items() if getattr(user, name) not in (None, nothing)]
+
+
+def limits(user: Any) -> list[str]:
+    """Those of them that limit log-ins, so that both protocols have to obey them."""
+    return [name for name in given(user) if name != "comment"]
 
 
 def no_account(who: str, fields: Sequence[str]) -> Problem:
@@ -29,7 +42,8 @@ def no_account(who: str, fields: Sequence[str]) -> Problem:
         who,
         f"an account, which {what} is stored in",
         "a user of FTPS only, who has no account on this host",
-        f"give the user SFTP too (protocols: [ftps, sftp]), or leave {what} out",
+        "give the user SFTP too (protocols: [ftps, sftp]), or every user an account (ftp-users one-home,"
+        f" playbooks/one_home.yml), or leave {what} out",
     )
 
 
@@ -52,6 +66,37 @@ def validate_comment(value: object, name: str) -> str:
             return comment
     expected = f"one line of text without ':' and control characters, at most {MAX_COMMENT} characters; '' for none"
     raise InvalidInput(f"user {name!r}: comment", expected, found=found)
+
+
+def validate_expires(value: object, name: str) -> str:
+    """Return ``value``, the first day without log-in, as YYYY-MM-DD, or NEVER. Raises InvalidInput."""
+    given_date = isinstance(value, datetime.date) and not isinstance(value, datetime.datetime)
+    text = value.isoformat() if isinstance(value, datetime.date) and given_date else value
+    if text == NEVER:
+        return NEVER
+    if isinstance(text, str) and re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z", text):
+        try:
+            if datetime.date.fromisoformat(text).year in _YEARS:
+                return text
+        except ValueError:
+            pass  # no such day
+    raise InvalidInput(
+        f"user {name!r}: expires",
+        "the first day without log-in as YYYY-MM-DD, such as 2027-01-31, or never",
+        found=shortened(repr(value)),
+    )
+
+
+def day_of(expires: str) -> str:
+    """``expires`` as in shadow(5): days since 1970, empty for NEVER."""
+    return "" if expires == NEVER else str((datetime.date.fromisoformat(expires) - _EPOCH).days)
+
+
+def expires_on(day: str) -> str:
+    """The contrary of ``day_of``; a day that cannot be read is NEVER."""
+    if not re.match(r"[0-9]{1,6}\Z", day):
+        return NEVER
+    return (_EPOCH + datetime.timedelta(days=int(day))).isoformat()
 
 
 def comment_in(gecos: str) -> str:

@@ -117,6 +117,12 @@ class Stored(Protocol):
     def described(self, name: str) -> dict[str, Any] | None:
         """Name, scheme of the password, locked, home and fields of this protocol; None if there is no such user."""
 
+    def of_account(self, name: str) -> dict[str, Any]:
+        """What the account of ``name`` says about the user in every protocol; empty without one here."""
+
+    def gives_account(self, user: User) -> bool:
+        """Whether ``user`` has an account after a change of this protocol to what ``user`` describes."""
+
 
 Reading = Mapping[str, Stored]
 """What is stored, by protocol: read once for everything that one change has to decide."""
@@ -141,6 +147,8 @@ class Plan:
     new_directories: tuple[str, ...] = ()
     obstacle: Problem | None = None
     remove_home: bool = False
+    ending: tuple[str, ...] = ()
+    """The users whose sessions of every protocol have to end, because of what their accounts say."""
 
     def expect_ready(self) -> None:
         """Raise SecureFtpError when the host is not ready for the plan."""
@@ -192,6 +200,9 @@ class Backend(Protocol):
 
     def describe(self, name: str | None = None) -> list[dict[str, Any]]:
         """Every user, or only ``name``: what ``Stored.described`` returns for each."""
+
+    def of_accounts(self, name: str | None = None) -> dict[str, dict[str, Any]]:
+        """What ``Stored.of_account`` returns of every account, or only ``name``; empty if they are kept elsewhere."""
 
     def stored(self, names: Sequence[str], remove_home: bool = False) -> Any:
         """Read what a plan about ``names`` needs, a Stored; with ``remove_home`` the mounts too."""

@@ -63,6 +63,7 @@ FIELDS = (
         for_all=True,
     ),
     Field("comment", TEXT, "a line about the user", option="--comment", for_all=True),
+    Field("expires", TEXT, "the first day without log-in, YYYY-MM-DD, or `never`", option="--expires", for_all=True),
 )
 """Every field, in the order of messages, columns and documentation. Only ``name`` is required."""
 

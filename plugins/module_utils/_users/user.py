@@ -8,7 +8,10 @@ from __future__ import annotations
 from typing import Any, Callable, Iterable, Mapping, NamedTuple, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import InvalidInput
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.account import validate_comment
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.account import (
+    validate_comment,
+    validate_expires,
+)
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields import PROTOCOLS, RIGHTS
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.keys import validate_authorized_keys
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.names import (
@@ -34,7 +37,7 @@ class User(NamedTuple):
     ``authorized_keys`` is None when not given (leave the keys as they are), else the complete list.
     ``locked`` is None when not given (leave it as it is), else whether every log-in is denied.
     ``access``, ``umask`` and ``ftps_max_rate`` are as in Rights, each None when not given (leave it as it is).
-    ``comment`` is None when not given (leave it as it is), empty for none.
+    ``comment`` is None when not given (leave it as it is), empty for none; ``expires`` likewise, a date or "never".
     """
 
     name: str
@@ -48,6 +51,7 @@ class User(NamedTuple):
     umask: str | None = None
     ftps_max_rate: int | None = None
     comment: str | None = None
+    expires: str | None = None
 
     def __repr__(self) -> str:
         """Show the name only, no secret."""
@@ -109,9 +113,12 @@ def _rights(options: Mapping[str, Any], name: str) -> tuple[str | None, str | No
     return valid
 
 
-def _of_account(options: Mapping[str, Any], name: str) -> tuple[str | None]:
-    comment = options.get("comment")
-    return (None if comment is None else validate_comment(comment, name),)
+def _of_account(options: Mapping[str, Any], name: str) -> tuple[str | None, str | None]:
+    comment, expires = options.get("comment"), options.get("expires")
+    return (
+        None if comment is None else validate_comment(comment, name),
+        None if expires is None else validate_expires(expires, name),
+    )
 
 
 def rights_of(user: User, there: Rights) -> Rights:

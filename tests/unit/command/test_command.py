@@ -32,6 +32,7 @@ USER = {
     "umask": "default",
     "ftps_max_rate": 2048,
     "comment": "Bruce, 1",
+    "expires": "2099-01-31",
     "ftps": {"scheme": "sha512_crypt", "directory": "/home/vftp/batman", "access": "read_only", "umask": "default"},
     "sftp": {
         "scheme": None,
@@ -93,8 +94,8 @@ def type_in(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
             ("edit", "batman", {"access": "read_only", "umask": "0027", "ftps_max_rate": "2M"}),
         ),
         (
-            ["edit", "batman", "--comment", ""],
-            ("edit", "batman", {"comment": ""}),
+            ["edit", "batman", "--comment", "", "--expires", "never"],
+            ("edit", "batman", {"comment": "", "expires": "never"}),
         ),
         (
             ["add", "batman", "--no-password", "--access", "upload_only"],
@@ -294,6 +295,7 @@ def test_show_and_list_say_what_a_user_may_do(manager: Recorder, capsys: Any) ->
         "umask:          default\n",
         "ftps max rate:  2048 bytes a second\n",
         "comment:        Bruce, 1\n",
+        "expires:        2099-01-31\n",
         "sftp access:    read_write\n",
     ):
         assert line in shown

@@ -31,20 +31,26 @@ KEY = HostKey("/etc/ssh/ssh_host_ed25519_key.pub", "ED25519", 256, "SHA256:abc")
 JAIL = "Match Group sftponly\n  ChrootDirectory /home/sftp\n"
 
 
-def user(name: str, protocols: str = "ftps sftp", locked: bool = False, **sftp: Any) -> dict[str, Any]:
+def user(
+    name: str,
+    protocols: str = "ftps sftp",
+    locked: bool = False,
+    expires: str = "never",
+    obeys: bool = True,
+    **sftp: Any,
+) -> dict[str, Any]:
     """A user as Manager.show returns it, with a password unless ``sftp`` says otherwise."""
     sides = {
-        "ftps": {"scheme": "sha512_crypt", "directory": f"/home/vftp/{name}"},
+        "ftps": {"scheme": "sha512_crypt", "directory": f"/home/vftp/{name}", "obeys_account": obeys},
         "sftp": {
             "scheme": "sha512_crypt",
             "directory": f"/home/sftp/{name}",
             "keys": 0,
-            "expires": None,
             **sftp,
         },
     }
     has = {one: sides[one] if one in protocols.split() else None for one in sides}
-    return {"name": name, "protocols": protocols.split(), "locked": locked, **has}
+    return {"name": name, "protocols": protocols.split(), "locked": locked, "expires": expires, **has}
 
 
 def openssl(*arguments: str) -> str:
@@ -299,7 +305,8 @@ def test_users_are_counted_by_protocol_and_one_of_both_is_the_example(host: Host
         ([user("batman", keys=2)], "no", Example("batman", "password"), Example("batman", "key")),
         ([user("batman")], "no", Example("batman", "password"), None),
         ([user("batman", locked=True)], "yes", None, None),
-        ([user("batman", expires="2020-01-01")], "yes", Example("batman", "password"), None),
+        ([user("batman", expires="2020-01-01")], "yes", None, None),
+        ([user("batman", expires="2020-01-01", obeys=False)], "yes", Example("batman", "password"), None),
         ([user("batman", expires="2999-01-01")], "yes", Example("batman", "password"), Example("batman", "password")),
         ([user("$(reboot)"), user("a:b"), user("-o"), user("bär")], "yes", None, None),
     ],

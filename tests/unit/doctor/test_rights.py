@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,13 @@ from conftest import HASH, load
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor import rights as _rights
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.findings import Finding
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.jails import Sftp
-from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.rights import class_findings, rights_findings
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.rights import (
+    class_findings,
+    limit_findings,
+    rights_findings,
+)
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.instances import Instance
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.pam import UserdbService
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import Homes, Server
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import Account, Accounts, Group
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import Jail, parse, with_jail
@@ -95,3 +101,21 @@ def test_another_umask_is_a_difference_too(server: Path) -> None:
     (finding,) = examined(sftp())
     assert "ann: FTPS read_write (umask 0027), SFTP read_write" in finding.what
     assert finding.fix == "ftp-users edit ann --access read_write --umask 0027"
+
+
+@pytest.mark.parametrize(
+    ("day", "obeys", "is_found"), [("20849", False, True), ("20849", True, False), ("", False, False)]
+)
+def test_an_expiry_that_ftps_ignores_is_found(
+    server: Path, monkeypatch: pytest.MonkeyPatch, day: str, obeys: bool, is_found: bool
+) -> None:
+    known = _rights.discover("")
+    service = UserdbService("/p", "/x", True, False, "/etc/pam.d/ftp", "sftponly" if obeys else "")
+    found_server = replace(known, service=service, jail_group="sftponly")
+    monkeypatch.setattr(_rights, "discover", lambda config: found_server)
+    jails = sftp()
+    jails = replace(jails, accounts=replace(jails.accounts, expires={"ann": day} if day else {}))
+    found = list(limit_findings([Instance("vsftpd", "/etc/vsftpd.conf")], jails))
+    assert [one.subject for one in found] == (["account-ignored"] if is_found else [])
+    if is_found:
+        assert found[0].fix == "ftp-users edit ann --expires 2027-01-31"

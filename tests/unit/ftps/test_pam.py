@@ -46,7 +46,8 @@ def service(directory: Path, text: str, name: str = "vsftpd.virtual") -> pam.Use
 )
 def test_what_lets_somebody_in(tmp_path: Path, line: str, hashed: bool, plaintext: bool) -> None:
     found = service(tmp_path, line + "\n")
-    assert found == pam.UserdbService(str(tmp_path / "vsftpd.virtual"), "/x/users", hashed, plaintext)
+    path = str(tmp_path / "vsftpd.virtual")
+    assert found == pam.UserdbService(path, "/x/users", hashed, plaintext, path)
 
 
 @pytest.mark.parametrize(

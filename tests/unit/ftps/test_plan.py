@@ -306,6 +306,8 @@ USERS = st.builds(
     access=st.sampled_from([None, "read_write", "read_only", "upload_only"]),
     umask=st.just(None),
     ftps_max_rate=st.sampled_from([None, 0, 1000]),
+    comment=st.sampled_from([None, "", "Ann, 1"]),
+    expires=st.sampled_from([None, "never", "2027-01-31", "2020-01-01"]),
 )
 
 

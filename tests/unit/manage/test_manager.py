@@ -87,6 +87,13 @@ class SftpStored:
             "expires": None,
         }
 
+    def of_account(self, name: str) -> dict[str, Any]:
+        user = self.users.get(name)
+        return {"comment": user.comment or "", "expires": user.expires or "never"} if user else {}
+
+    def gives_account(self, user: User) -> bool:
+        return uses(user, "sftp")
+
 
 class Sftp:
     """The SFTP half in memory, as the real one would leave it."""
@@ -121,7 +128,7 @@ class Sftp:
                     steps.append(Drop(user.name))
                 continue
             wanted = found or User(user.name, password_hash="*", authorized_keys=(), locked=False)
-            for what in ("password_hash", "authorized_keys", "locked"):
+            for what in ("password_hash", "authorized_keys", "locked", "comment", "expires"):
                 if getattr(user, what) is not None:
                     wanted = wanted._replace(**{what: getattr(user, what)})
             if wanted != found:
@@ -170,6 +177,9 @@ class Sftp:
     def describe(self, name: str | None = None) -> list[dict[str, Any]]:
         stored = self.stored([])
         return [found for found in map(stored.described, self.users) if found and name in (None, found["name"])]
+
+    def of_accounts(self, name: str | None = None) -> dict[str, dict[str, Any]]:
+        return {user: self.stored([]).of_account(user) for user in self.users if name in (None, user)}
 
 
 class Host:

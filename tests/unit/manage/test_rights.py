@@ -29,6 +29,9 @@ class Half:
     def user(self, name: str) -> User:
         return self._users.get(name, User(name, present=False))
 
+    def of_account(self, _name: str) -> dict[str, Any]:
+        return {}
+
     def described(self, _name: str) -> None:
         return None
 

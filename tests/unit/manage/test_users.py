@@ -236,6 +236,7 @@ def test_info_tells_of_both_protocols_and_no_secret(run: Run, host: Host) -> Non
         "access": "read_write",
         "umask": "default",
         "ftps_max_rate": 0,
+        "obeys_account": False,
     }
     assert (users["batman"]["access"], users["alfred"]["ftps_max_rate"]) == ("read_write", None)
     assert users["batman"]["sftp"]["keys"] == 1 and users["batman"]["home"] == str(host.homes / "batman")

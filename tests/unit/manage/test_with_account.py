@@ -9,23 +9,38 @@ from typing import Any
 import pytest
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import InvalidInput, SecureFtpError
-from ansible_collections.secure_ftp.server.plugins.module_utils._manage.with_account import expect_accounts
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import User
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage.with_account import expect_accounts, with_kept
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import User, uses
 
 SAID = User("ann", comment="Ann")
+ENDS = User("ann", expires="2027-01-31")
+NOTHING: dict[str, Any] = {"comment": "", "expires": "never"}
 
 
 class Half:
-    """The users of one protocol, as stored and as a backend."""
+    """The users of one protocol, as stored and as a backend: what their accounts say."""
 
-    def __init__(self, **comments: str) -> None:
-        self._comments = comments
+    def __init__(self, gives: bool = False, obeys: bool = True, **said: dict[str, Any]) -> None:
+        self._gives, self._obeys, self._said = gives, obeys, said
 
     def stored(self, _names: Any) -> Half:
         return self
 
+    def has(self, name: str) -> bool:
+        return name in self._said
+
+    def of_account(self, name: str) -> dict[str, Any]:
+        return {**NOTHING, **self._said[name]} if self._gives and name in self._said else {}
+
+    def gives_account(self, user: User) -> bool:
+        return self._gives and uses(user, "sftp")
+
     def described(self, name: str) -> dict[str, Any] | None:
-        return {"comment": self._comments[name]} if name in self._comments else None
+        return {"obeys_account": self._obeys} if name in self._said else None
+
+
+def sftp(**said: dict[str, Any]) -> Half:
+    return Half(gives=True, **said)
 
 
 def expect(user: User, other: Any = None, **reading: Any) -> None:
@@ -37,32 +52,60 @@ def expect(user: User, other: Any = None, **reading: Any) -> None:
     expect_accounts([user], reading, reopen)
 
 
-def test_a_user_of_sftp_has_an_account() -> None:
+@pytest.mark.parametrize("user", [SAID, ENDS])
+def test_a_user_of_sftp_has_an_account(user: User) -> None:
     for protocols in (("ftps", "sftp"), ("sftp",)):
-        expect(SAID._replace(protocols=protocols), ftps=Half(), sftp=Half())
-    expect(SAID, sftp=Half())
+        expect(user._replace(protocols=protocols), ftps=Half(), sftp=sftp())
+    expect(user, sftp=sftp())
 
 
-@pytest.mark.parametrize("comment", [None, ""])
-def test_nothing_to_store_needs_none(comment: str | None) -> None:
-    expect(User("ann", protocols=("ftps",), comment=comment), ftps=Half(), sftp=Half())
-    expect(User("ann", comment=comment), ftps=Half())
-    expect(SAID._replace(present=False), ftps=Half())
+@pytest.mark.parametrize("user", [User("ann"), User("ann", comment="", expires="never"), SAID._replace(present=False)])
+def test_nothing_to_store_needs_none(user: User) -> None:
+    expect(user._replace(protocols=("ftps",)), ftps=Half(), sftp=sftp())
+    expect(user, ftps=Half())
 
 
-def test_a_user_of_ftps_only_is_refused_with_the_way_out() -> None:
+@pytest.mark.parametrize(("user", "what"), [(SAID, "comment"), (ENDS, "expires")])
+def test_a_user_of_ftps_only_is_refused_with_the_way_out(user: User, what: str) -> None:
     with pytest.raises(InvalidInput) as caught:
-        expect(SAID._replace(protocols=("ftps",)), ftps=Half(), sftp=Half())
+        expect(user._replace(protocols=("ftps",)), ftps=Half(), sftp=sftp())
     said = str(caught.value)
-    assert said.startswith("user 'ann': expected an account, which comment is stored in, found a user of FTPS only")
-    assert "protocols: [ftps, sftp]" in said
+    assert said.startswith(f"user 'ann': expected an account, which {what} is stored in, found a user of FTPS only")
+    assert "protocols: [ftps, sftp]" in said and "ftp-users one-home" in said
 
 
-@pytest.mark.parametrize("other", [None, Half(), Half(ann="Bob"), SecureFtpError("shadow", found="not readable")])
+@pytest.mark.parametrize(
+    "other", [None, sftp(), sftp(ann={"comment": "Bob"}), SecureFtpError("shadow", found="not readable")]
+)
 def test_a_change_of_ftps_alone_does_not_take_what_it_cannot_store(other: Any) -> None:
     with pytest.raises(InvalidInput, match="user 'ann': expected a change of both protocols, since comment is stored"):
         expect(SAID, other, ftps=Half())
 
 
 def test_a_change_of_ftps_alone_takes_what_is_stored_already() -> None:
-    expect(SAID, Half(ann="Ann"), ftps=Half())
+    expect(SAID, sftp(ann={"comment": "Ann"}), ftps=Half())
+
+
+def test_a_change_of_sftp_alone_does_not_take_what_ftps_would_ignore() -> None:
+    deaf = Half(obeys=False, ann={})
+    with pytest.raises(InvalidInput, match="user 'ann': expected vsftpd's PAM service to obey accounts, for expires"):
+        expect(ENDS, deaf, sftp=sftp())
+    expect(SAID, deaf, sftp=sftp())
+    for other in (None, Half(ann={}), Half(obeys=False), SecureFtpError("vsftpd.conf", found="none")):
+        expect(ENDS, other, sftp=sftp())
+
+
+def kept(user: User, **reading: Any) -> str | None:
+    (found,) = with_kept([user], reading)
+    return found.expires
+
+
+def test_who_gets_or_loses_a_protocol_keeps_the_limits() -> None:
+    known = sftp(ann={"expires": "2027-01-31", "comment": "Ann"})
+    assert kept(User("ann"), ftps=Half(), sftp=known) == "2027-01-31"
+    assert kept(User("ann", protocols=("ftps",)), ftps=Half(ann={}), sftp=known) == "2027-01-31"
+    assert kept(User("ann", expires="never"), ftps=Half(), sftp=known) == "never"
+    assert with_kept([User("ann")], {"ftps": Half(), "sftp": known})[0].comment is None
+    for same in (User("ann", protocols=("sftp",)), User("ann", present=False)):
+        assert kept(same, ftps=Half(), sftp=known) is None
+    assert kept(User("ann"), ftps=Half(), sftp=sftp(ann={})) is None

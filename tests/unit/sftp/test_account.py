@@ -4,16 +4,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from conftest import HASH
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.plan import after
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.state import Stored
-from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.steps import AssertJail, CreateAccounts, SetGecos
+from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.steps import (
+    AssertJail,
+    CreateAccounts,
+    EndSessions,
+    MakeHomes,
+    SetExpiry,
+    SetGecos,
+    SetHashes,
+)
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import User
 
-from .test_plan import account, kinds, plan, step, stored
+from .test_plan import OTHER, account, kinds, plan, step, stored
 
 
 def there(gecos: str, **more: Any) -> Stored:
@@ -54,3 +63,89 @@ def test_what_was_there_is_restored_to_the_byte() -> None:
     known = there("Ann,,,")
     done = after(plan(known, User("ann", comment="B")))
     assert after(plan(done, known.user("ann"))).accounts.users["ann"].gecos == "Ann,,,"
+
+
+# --- expiry --------------------------------------------------------------------------------------------------------
+
+DAY, LATER, SOONER = "20849", "20900", "20800"
+EXPIRES = "2027-01-31"
+
+
+def expiring(stored_hash: str = HASH, day: str = "", **more: Any) -> Stored:
+    return stored({"ann": stored_hash}, {"ann": day} if day else {}, **more)
+
+
+def steps_of(found: Any) -> list[tuple[str, bool | None]]:
+    return [(one.day, one.locks) for one in found.steps if isinstance(one, SetExpiry)]
+
+
+def test_an_expiry_is_that_of_shadow() -> None:
+    found = plan(expiring(), User("ann", expires=EXPIRES))
+    assert steps_of(found) == [(DAY, None)] and found.outcome.changed_users == {"ann": ["expires"]}
+    assert step(found, SetExpiry).said == "expiry of ann" and found.ending == ()
+    done = after(found)
+    assert done.of_account("ann")["expires"] == EXPIRES == done.user("ann").expires
+    assert not plan(done, User("ann", expires=EXPIRES)).outcome.changed
+    assert not plan(done, User("ann")).outcome.changed
+    assert steps_of(plan(done, User("ann", expires="never"))) == [("", None)]
+
+
+def test_a_new_account_expires_before_it_has_credentials() -> None:
+    found = plan(stored(), User("ann", password_hash=HASH, expires=EXPIRES))
+    assert kinds(found) == [CreateAccounts, AssertJail, MakeHomes, SetExpiry, SetHashes]
+    assert after(found).of_account("ann")["expires"] == EXPIRES
+
+
+def test_a_later_day_comes_last_and_a_sooner_one_first() -> None:
+    later = plan(expiring(day=SOONER), User("ann", expires=EXPIRES, password_hash=OTHER))
+    assert [kind for kind in kinds(later) if kind in (SetExpiry, SetHashes)] == [SetHashes, SetExpiry]
+    sooner = plan(expiring(day=LATER), User("ann", expires=EXPIRES, password_hash=OTHER))
+    assert [kind for kind in kinds(sooner) if kind in (SetExpiry, SetHashes)] == [SetExpiry, SetHashes]
+
+
+def test_a_day_that_has_come_ends_the_sessions_of_every_protocol() -> None:
+    found = plan(expiring(today=int(DAY)), User("ann", expires=EXPIRES))
+    assert found.ending == ("ann",) and set(step(found, EndSessions).uids) == {"ann"}
+    assert plan(expiring(today=int(DAY) - 1), User("ann", expires=EXPIRES)).ending == ()
+    assert plan(expiring(day=DAY, today=int(LATER)), User("ann", expires=EXPIRES)).ending == ()
+
+
+def test_a_lock_keeps_the_day_and_the_day_keeps_the_lock() -> None:
+    locked = after(plan(expiring(day=DAY), User("ann", locked=True)))
+    assert locked.accounts.expires["ann"] == "1" and locked.of_account("ann")["expires"] == EXPIRES
+    moved = plan(locked, User("ann", expires="2027-03-23"))
+    assert steps_of(moved) == [] and step(moved, SetHashes).hashes == {"ann": f"!expires={LATER}!{HASH}"}
+    assert moved.outcome.changed_users == {"ann": ["expires"]}
+    still = after(moved)
+    assert still.user("ann").locked and still.of_account("ann")["expires"] == "2027-03-23"
+    back = after(plan(still, User("ann", locked=False)))
+    assert back.accounts.expires["ann"] == LATER and back.accounts.passwords["ann"] == HASH
+    never = after(plan(still, User("ann", expires="never")))
+    assert never.user("ann").locked and never.accounts.passwords["ann"] == f"!{HASH}"
+    assert after(plan(never, User("ann", locked=False))).of_account("ann")["expires"] == "never"
+
+
+def test_both_at_once() -> None:
+    found = after(plan(expiring(), User("ann", locked=True, expires=EXPIRES)))
+    assert found.user("ann").locked and found.of_account("ann")["expires"] == EXPIRES
+    back = plan(found, User("ann", locked=False, expires="never"))
+    assert steps_of(back) == [("", False)]
+    assert back.outcome.changed_users == {"ann": ["unlocked", "expires"]}
+
+
+def test_an_account_for_ftps_only_expires_too_and_is_never_locked_by_it() -> None:
+    known = replace(there(""), classes={"sftponly-ftps": "x"})
+    assert known.gives_account(User("ann", protocols=("ftps",)))
+    new = plan(replace(stored(), classes=known.classes), User("cy", protocols=("ftps",), expires=EXPIRES, comment="Cy"))
+    assert steps_of(new) == [(DAY, None)] and step(new, CreateAccounts).gecos == {"cy": "Cy"}
+    locked = replace(known, accounts=expiring(f"!expires={DAY}!{HASH}", "1").accounts)
+    gone = plan(locked, User("ann", protocols=("ftps",)))
+    assert steps_of(gone) == [(DAY, None)]
+    assert after(gone).of_account("ann")["expires"] == EXPIRES
+
+
+def test_what_was_there_before_is_restored() -> None:
+    known = expiring(f"!expires={DAY}!{HASH}", "1")
+    done = after(plan(known, User("ann", locked=False, expires="never")))
+    back = after(plan(done, known.user("ann")))
+    assert (back.accounts.passwords["ann"], back.accounts.expires["ann"]) == (f"!expires={DAY}!{HASH}", "1")

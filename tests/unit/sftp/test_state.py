@@ -56,12 +56,13 @@ def test_an_expiry_set_by_hand_is_shown_and_a_lock_is_none(host, stored, expires
 
 
 def test_list_says_which_protocol_has_expired():
-    """FTPS does not look at shadow: who has it as well still gets in."""
-    user = {"name": "batman", "protocols": ["sftp"], "locked": False, "ftps": None, "sftp": {"expires": "1970-01-01"}}
+    """A service of vsftpd made by hand does not look at shadow: who has FTPS as well still gets in."""
+    user = {"name": "batman", "protocols": ["sftp"], "locked": False, "ftps": None, "expires": "1971-01-01"}
     assert answers.state(user) == "expired"
-    assert answers.state({**user, "protocols": ["ftps", "sftp"], "ftps": {}}) == "active, SFTP expired"
-    assert answers.state({**user, "sftp": {"expires": "9999-12-31"}}) == "active"
-    assert answers.state({**user, "sftp": None}) == "active"
+    assert answers.state({**user, "ftps": {"obeys_account": True}}) == "expired"
+    assert answers.state({**user, "ftps": {"obeys_account": False}}) == "active, SFTP expired"
+    for expires in ("9999-12-31", "never", None):
+        assert answers.state({**user, "expires": expires}) == "active"
 
 
 @pytest.mark.parametrize("key", [False, True])

@@ -4,10 +4,18 @@
 
 from __future__ import annotations
 
+import datetime
+
 import pytest
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import InvalidInput
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.account import comment_in, validate_comment
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.account import (
+    comment_in,
+    day_of,
+    expires_on,
+    validate_comment,
+    validate_expires,
+)
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import user_from_options, users_from_list
 
 
@@ -65,3 +73,41 @@ def test_a_comment_reaches_the_user_and_all_users_may_have_one_by_default() -> N
     assert user_from_options({"name": "ann", "comment": " A "}).comment == "A"
     users = users_from_list([{"name": "ann"}, {"name": "bob", "comment": ""}], defaults={"comment": "Acme"})
     assert [user.comment for user in users] == ["Acme", ""]
+
+
+@pytest.mark.parametrize(
+    ("given", "expires", "day"),
+    [
+        ("2027-01-31", "2027-01-31", "20849"),
+        (datetime.date(2027, 1, 31), "2027-01-31", "20849"),  # what YAML makes of it without quotes
+        ("2020-02-29", "2020-02-29", "18321"),  # a list stays valid when the day has passed
+        ("never", "never", ""),
+    ],
+)
+def test_an_expiry_is_a_day_or_never(given: object, expires: str, day: str) -> None:
+    assert validate_expires(given, "ann") == expires
+    assert day_of(expires) == day and expires_on(day) == expires
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "2027-02-29",
+        "2027-1-31",
+        "31.01.2027",
+        "2027-01-31 ",
+        "1970-01-02",
+        "3000-01-01",
+        "",
+        20849,
+        True,
+        datetime.datetime(2027, 1, 31, 12, 0),
+    ],
+)
+def test_what_is_no_day_is_refused(given: object) -> None:
+    with pytest.raises(InvalidInput, match="user 'ann': expires: expected the first day without log-in as YYYY-MM-DD"):
+        validate_expires(given, "ann")
+
+
+def test_a_day_that_nobody_can_read_is_none() -> None:
+    assert expires_on("99999999") == expires_on("-1") == expires_on("x") == "never"
