@@ -10,6 +10,7 @@ rest.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 from dataclasses import dataclass, field
 from typing import Any, Callable
@@ -160,7 +161,7 @@ def _change_over(facts: Facts, one: Person, done: Done, progress: Progress) -> N
     moved = Moved()
     if one.is_there and facts.guest is not None:
         new = (account.uid, account.gid)
-        told = lambda count, whole: progress(one.name, count, whole)  # noqa: E731
+        told = functools.partial(progress, one.name)
         moved = Move(one.old, one.account.home, facts.guest, new, ASIDE, end, told).run()
     if not one.has_file:
         put_file(Personal(file_of(facts.server.user_files, one.name), one.file))
