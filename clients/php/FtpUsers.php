@@ -371,7 +371,7 @@ final class FtpUsers
 
     /**
      * @param array<string, mixed> $fields password, password_hash or no_password, protocols, authorized_keys, locked,
-     *     access, umask, ftps_max_rate, comment, expires
+     *     access, umask, ftps_max_rate, comment, expires, allowed_sources
      * @return array<string, mixed> changed, user, warnings
      */
     public function add(string $name, array $fields = []): array
@@ -381,7 +381,7 @@ final class FtpUsers
 
     /**
      * @param array<string, mixed> $fields password or password_hash, protocols, authorized_keys,
-     *     access, umask, ftps_max_rate, comment, expires
+     *     access, umask, ftps_max_rate, comment, expires, allowed_sources
      * @return array<string, mixed> changed, user, warnings
      */
     public function edit(string $name, array $fields): array

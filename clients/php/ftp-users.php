@@ -32,6 +32,7 @@ Verbs: list; show, add, edit, del, lock, unlock NAME; keys NAME [list], keys NAM
   --ftps-max-rate=RATE     add, edit: bytes a second over FTPS, such as 2M; 0 is no limit
   --comment=TEXT           add, edit: a line about the user
   --expires=DATE           add, edit: the first day without log-in, YYYY-MM-DD, or never
+  --allowed-sources=LIST   add, edit: addresses and networks of log-ins, with commas; empty is everywhere
   --authorized-keys=FILE   add, edit: the complete list of public keys for SFTP
   --locked                 add: locked from the start
   --remove-home            del: delete the user's files too
@@ -61,6 +62,7 @@ const OPTIONS = [
     'ftps-max-rate' => true,
     'comment' => true,
     'expires' => true,
+    'allowed-sources' => true,
     'authorized-keys' => true,
     'locked' => false,
     'remove-home' => false,
@@ -191,6 +193,10 @@ function fields(string $verb, array $options, array $words): array
         if (isset($options[$option])) {
             $fields[strtr($option, '-', '_')] = end($options[$option]);
         }
+    }
+    if (isset($options['allowed-sources'])) {
+        $sources = preg_split('/[\\s,]+/', end($options['allowed-sources']), -1, PREG_SPLIT_NO_EMPTY);
+        $fields['allowed_sources'] = $sources;
     }
     foreach (['locked' => 'locked', 'remove-home' => 'remove_home', 'no-password' => 'no_password'] as $option => $field) {
         if (isset($options[$option])) {

@@ -187,7 +187,7 @@ class FtpUsers:
         """Add a user.
 
         Fields: password, password_hash or no_password, protocols, authorized_keys, locked, access, umask,
-        ftps_max_rate, comment and expires.
+        ftps_max_rate, comment, expires and allowed_sources.
         """
         return self.call("add", name=name, **fields)
 
@@ -622,6 +622,9 @@ def _add_verbs(verbs: argparse._SubParsersAction[_Parser]) -> None:
         user.add_argument("--ftps-max-rate", metavar="RATE", help="bytes a second over FTPS, such as 2M; 0 is no limit")
         user.add_argument("--comment", metavar="TEXT", help="a line about the user")
         user.add_argument("--expires", metavar="DATE", help="the first day without log-in, YYYY-MM-DD, or never")
+        user.add_argument(
+            "--allowed-sources", metavar="LIST", help="addresses and networks, with commas; '' is everywhere"
+        )
         user.add_argument("--authorized-keys", metavar="FILE", help="the complete list of public keys for SFTP")
     verb("del", "remove a user").add_argument("--remove-home", action="store_true", help="delete the user's files too")
     verb("lock", "deny a user all log-ins")
@@ -655,6 +658,8 @@ def _fields(options: argparse.Namespace) -> dict[str, Any]:
             fields["protocols"] = options.protocol
         rights = ("access", "umask", "ftps_max_rate", "comment", "expires")
         fields.update((key, given[key]) for key in rights if given[key] is not None)
+        if options.allowed_sources is not None:
+            fields["allowed_sources"] = options.allowed_sources.replace(",", " ").split()
         if options.authorized_keys:
             fields["authorized_keys"] = _public_keys(options.authorized_keys)
     for key in ("locked", "remove_home", "no_password"):

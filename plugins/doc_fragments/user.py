@@ -64,6 +64,15 @@ options:
       - It is stored in the account, so a user of FTPS only who has no account cannot have one.
     type: raw
     version_added: 0.2.0
+  allowed_sources:
+    description:
+      - The addresses and networks from which alone the user can log in, by password or key and over both protocols,
+        such as V(192.0.2.0/24), V(198.51.100.7) or V(2001:db8::/32). An empty list is everywhere. If omitted, they
+        stay as they are.
+      - It is for an account, so a user of FTPS only who has no account cannot have it.
+    type: list
+    elements: str
+    version_added: 0.2.0
 """
 
     USERS = r"""
@@ -148,6 +157,15 @@ options:
           - It is stored in the account, so a user of FTPS only who has no account cannot have one.
         type: raw
         version_added: 0.2.0
+      allowed_sources:
+        description:
+          - The addresses and networks from which alone the user can log in, by password or key and over both protocols,
+            such as V(192.0.2.0/24), V(198.51.100.7) or V(2001:db8::/32). An empty list is everywhere. If omitted, they
+            stay as they are.
+          - It is for an account, so a user of FTPS only who has no account cannot have it.
+        type: list
+        elements: str
+        version_added: 0.2.0
   defaults:
     description:
       - The rights of users who have none of their own in O(users).
@@ -170,6 +188,10 @@ options:
       expires:
         description: As O(users[].expires).
         type: raw
+      allowed_sources:
+        description: As O(users[].allowed_sources).
+        type: list
+        elements: str
 """
 
     PASSWORDS = r"""

@@ -80,6 +80,10 @@ users:
     expires:
       description: The first day without log-in, or V(never); null for users without an account.
       type: str
+    allowed_sources:
+      description: From where alone the user can log in, empty for everywhere; null for users without an account.
+      type: list
+      elements: str
     scheme:
       description: The method the stored password is hashed with, or V(plaintext); that of FTPS if the user has FTPS.
       type: str
@@ -105,6 +109,7 @@ users:
       ftps_max_rate: 0
       comment: Wayne Enterprises
       expires: "2027-01-31"
+      allowed_sources: [192.0.2.0/24]
       scheme: sha512_crypt
       home: /home/vftp/batman
       ftps:
@@ -122,6 +127,7 @@ users:
         access: read_write
         umask: default
         comment: Wayne Enterprises
+        allowed_sources: [192.0.2.0/24]
         keys: 1
         expires: "2027-01-31"
 plaintext:

@@ -146,7 +146,7 @@ units:
   sample: {"vsftpd": {"active": true, "enabled": true}}
 """
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.module import run, warn
@@ -184,6 +184,7 @@ def check(module: AnsibleModule) -> dict[str, Any]:
     settings = Settings.parse(module.params["variables"], module.params["roles"] or ())
     home, found = layout(settings, read_live(settings), module.params["roles"])
     configurations = module.params["configurations"]
+    host = replace(host, gives_accounts=home == ONE)
     if home == ONE:
         settings, configurations = as_one(settings, configurations)
     found += problems(settings, users, host, control)

@@ -116,6 +116,30 @@ def test_a_session_of_ftps_runs_as_the_user(server: Host, user: str) -> None:
     assert "Permission denied" in server.sh(f"{read} /home/sftp/robin/secret", check=False).stdout
 
 
+def test_who_only_uses_ftps_has_limits_too(server: Host) -> None:
+    login = f"{CURL} -u 'oracle:{PASSWORDS['oracle']}' ftp://127.0.0.1/"
+    server.sh("ftp-users edit oracle --comment 'Barbara, 1' --expires 2099-01-31 --allowed-sources 127.0.0.0/8,::1")
+    assert server.sh("getent passwd oracle | cut -d: -f5").stdout.strip() == "Barbara, 1"
+    assert server.sh(login, check=False).returncode == 0
+    for limit, none in (
+        ("--expires 2020-01-31", "--expires never"),
+        ("--allowed-sources 192.0.2.1", "--allowed-sources ''"),
+    ):
+        server.sh(f"ftp-users edit oracle {limit}")
+        assert server.sh(login, check=False).returncode == 67, "log-in denied"
+        server.sh(f"ftp-users edit oracle {none}")
+        assert server.sh(login, check=False).returncode == 0
+    shown = json.loads(server.sh("ftp-users show oracle --json").stdout)["user"]
+    assert [shown[name] for name in ("protocols", "comment", "expires", "allowed_sources")] == [
+        ["ftps"],
+        "Barbara, 1",
+        "never",
+        [],
+    ]
+    assert "account-ignored" not in server.sh("ftp-users check", check=False).stdout
+    server.sh("ftp-users edit oracle --comment ''")
+
+
 def test_who_only_uses_ftps_cannot_log_in_by_anything_else(server: Host) -> None:
     assert ftps(server, "oracle", "-T /etc/hostname hostname") == ""
     assert server.sh("getent passwd oracle").stdout.strip().endswith(":/:/usr/sbin/nologin")

@@ -144,3 +144,108 @@ def test_a_system_account_with_the_name_of_a_user_is_no_concern_of_ftps(server):
         assert server.ftps_login(NAME, PASSWORD)["granted"]
     finally:
         server.sh(f"ftp-users del {NAME} --remove-home; userdel {NAME}", check=False)
+
+
+# --- sources -------------------------------------------------------------------------------------------------------
+
+OTHER_ADDRESS = "198.18.7.7"
+ACCESS_FILE = "/etc/security/secure-ftp-access.conf"
+SSHD_SERVICE = "/etc/pam.d/sshd"
+
+
+@pytest.fixture
+def from_there(server, client):
+    """Let the client log in from another address: ``from_there(True)``."""
+    target = server.address
+
+    def use(other: bool) -> None:
+        source = OTHER_ADDRESS if other else own
+        client.sh(f"ip route replace {target}/32 dev eth0 src {source}")
+
+    own = client.sh("ip -4 -o addr show dev eth0 | awk '{print $4; exit}' | cut -d/ -f1").stdout.strip()
+    client.sh(f"ip addr replace {OTHER_ADDRESS}/32 dev eth0; ip -6 addr replace fd77::2/64 dev eth0 nodad")
+    server.sh(f"ip route replace {OTHER_ADDRESS}/32 dev eth0; ip -6 addr replace fd77::1/64 dev eth0 nodad")
+    use.own = own
+    yield use
+    client.sh(f"ip route del {target}/32; ip addr del {OTHER_ADDRESS}/32 dev eth0; ip -6 addr del fd77::2/64 dev eth0")
+    server.sh(f"ip route del {OTHER_ADDRESS}/32; ip -6 addr del fd77::1/64 dev eth0")
+
+
+@pytest.mark.alike
+def test_log_ins_come_from_allowed_sources_alone(server, key_file, from_there):
+    service = server.sh(f"cat {SSHD_SERVICE}").stdout
+    add(server, "--allowed-sources", f"{from_there.own},2001:db8::/32")
+    for sources, here, there in (
+        (f"{from_there.own},2001:db8::/32", True, False),
+        ("198.18.0.0/15", False, True),
+        (f"198.18.7.7 {from_there.own}", True, True),
+        ("192.0.2.0/24", False, False),
+        ("", True, True),
+    ):
+        users(server, "edit", NAME, "--allowed-sources", sources)
+        for other, may in ((False, here), (True, there)):
+            from_there(other)
+            assert granted(server, key_file) == [may] * 3, (sources, other)
+    from_there(False)
+    assert server.sh(f"cat {SSHD_SERVICE}").stdout == service, "nobody is limited any more"
+
+
+@pytest.mark.alike
+def test_sources_may_be_networks_of_ipv6(server, client, key_file, from_there):
+    add(server)
+    client.ask("banner", host=server.address)
+    sftp = (
+        f"sftp -i {key_file} -o IdentitiesOnly=yes -o BatchMode=yes -o StrictHostKeyChecking=yes"
+        f" -o HostKeyAlias={server.address} -o UserKnownHostsFile={server.known_hosts} -b - {NAME}@[fd77::1]"
+    )
+    for sources, may in (("fd77::/64", True), ("fd78::/64", False), ("fd77::2", True), (from_there.own, False)):
+        users(server, "edit", NAME, "--allowed-sources", sources)
+        assert (client.sh(f"echo ls | {sftp}", check=False).returncode == 0) == may, sources
+
+
+@pytest.mark.alike
+def test_an_administrator_is_never_asked(server, client, key_file, from_there):
+    """Not while a user is limited, and not if our file is broken or missing; then users are denied."""
+    admin = "lucius"
+    public = Path(f"{KEY_FILE}.pub").read_text(encoding="ascii").strip()
+    server.sh(f"""userdel -rf {admin} 2>/dev/null; useradd -m -s /bin/bash {admin} && usermod -p '*' {admin}
+        install -d -m 700 -o {admin} /home/{admin}/.ssh
+        echo '{public}' >/home/{admin}/.ssh/authorized_keys""")
+    asked = f"for name in root {admin}; do sshd -T -C user=$name,host=h,addr=192.0.2.1; done"
+    ssh = (
+        f"ssh -i {key_file} -o IdentitiesOnly=yes -o BatchMode=yes -o StrictHostKeyChecking=yes"
+        f" -o UserKnownHostsFile={server.known_hosts} {admin}@{server.address} id -un"
+    )
+    try:
+        before = server.sh(asked).stdout
+        assert client.sh(ssh).stdout.strip() == admin
+        add(server, "--allowed-sources", "192.0.2.0/24", "--expires", "2020-01-31")
+        assert server.sh(asked).stdout == before and client.sh(ssh).stdout.strip() == admin
+        users(server, "edit", NAME, "--allowed-sources", from_there.own, "--expires", "never")
+        assert granted(server, key_file) == [True] * 3 and client.sh(ssh).stdout.strip() == admin
+        server.sh(f"mv {ACCESS_FILE} {ACCESS_FILE}.away")
+        assert client.sh(ssh).stdout.strip() == admin and granted(server, key_file) == [False] * 3
+        assert "sources-missing" in server.sh("ftp-users check", check=False).stdout
+        server.sh(f"printf '\\377garbage\\n-:ALL:ALL EXCEPT 192.0.2.1\\n' >{ACCESS_FILE}")
+        assert client.sh(ssh).stdout.strip() == admin and granted(server, key_file) == [False] * 3
+    finally:
+        server.sh(f"mv -f {ACCESS_FILE}.away {ACCESS_FILE}; userdel -rf {admin}", check=False)
+
+
+@pytest.mark.spread
+def test_sources_that_cannot_be_enforced_are_refused(server):
+    add(server)
+    config = "/etc/ssh/sshd_config"
+    for words, said in (
+        (("--allowed-sources", "192.0.2.1/24"), "write 192.0.2.0/24"),
+        (("--protocol", "ftps", "--allowed-sources", "192.0.2.0/24"), "an account, which allowed_sources is stored in"),
+    ):
+        refused = server.sh(f"ftp-users edit {NAME} {' '.join(words)}", check=False)
+        assert refused.returncode != 0 and said in refused.stderr
+    server.sh(f"cp -p {config} /root/config; sed -i 's/^UsePAM yes/UsePAM no/' {config}")
+    try:
+        refused = server.sh(f"ftp-users edit {NAME} --allowed-sources 192.0.2.0/24", check=False)
+        assert refused.returncode != 0 and "expected UsePAM yes" in refused.stderr
+    finally:
+        server.sh(f"cp -p /root/config {config}; rm /root/config")
+    assert users(server, "show", NAME)["user"]["allowed_sources"] == []

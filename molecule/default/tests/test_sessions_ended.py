@@ -37,6 +37,7 @@ ANOTHER = "another One-2"
         ),
         pytest.param(f"ftp-users edit {NAME} --access read_only", id="access", marks=pytest.mark.spread),
         pytest.param(f"ftp-users edit {NAME} --expires 2020-01-01", id="expires", marks=pytest.mark.spread),
+        pytest.param(f"ftp-users edit {NAME} --allowed-sources 192.0.2.1", id="sources", marks=pytest.mark.spread),
     ],
 )
 def test_the_sessions_of_one_user_end_and_those_of_another_live(server, sessions, change):

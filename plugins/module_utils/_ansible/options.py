@@ -17,6 +17,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields im
     SWITCH,
     TEXT,
     WORD,
+    WORDS,
     Field,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.passwords import DEFAULT_ROUNDS
@@ -33,6 +34,7 @@ def _option(field: Field) -> dict[str, Any]:
         TEXT: {"type": "raw"},
         WORD: {"type": "str"},
         LIST: {"type": "list", "elements": "str"},
+        WORDS: {"type": "list", "elements": "str"},
         SWITCH: {"type": "bool"},
         SIZE: {"type": "raw"},
     }

@@ -32,6 +32,8 @@ def run(arguments: argparse.Namespace, manager: Manager) -> int:
             ("ftps max rate", f"{user['ftps_max_rate']} bytes a second" if user["ftps_max_rate"] else "no limit")
         )
     rows += [(what, user[what]) for what in ("comment", "expires") if user[what]]
+    if user["allowed_sources"] is not None:
+        rows.append(("log-ins from", ", ".join(user["allowed_sources"]) or "everywhere"))
     for protocol in user["protocols"]:
         side = user[protocol]
         rows.append((f"{protocol} password", side["scheme"] or "none"))

@@ -11,7 +11,14 @@ from typing import Any, Callable, NoReturn
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import InvalidInput
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import did_you_mean
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.manager import Manager
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields import FIELDS, SIZE, SWITCH, TEXT, WORD
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields import (
+    FIELDS,
+    SIZE,
+    SWITCH,
+    TEXT,
+    WORD,
+    WORDS,
+)
 
 Run = Callable[[argparse.Namespace, Manager], int]
 
@@ -50,6 +57,11 @@ class Verbs:
         return found
 
 
+def _words(text: str) -> list[str]:
+    """The words of ``text``, between commas or blanks."""
+    return text.replace(",", " ").split()
+
+
 def user_options(found: argparse.ArgumentParser, verb: str) -> None:
     """Add the options of ``add`` and ``edit`` that the table of fields names; ``lock`` and ``unlock`` are verbs."""
     for field in FIELDS:
@@ -63,6 +75,9 @@ def user_options(found: argparse.ArgumentParser, verb: str) -> None:
             metavar = None if field.choices else field.name.rpartition("_")[2].upper()
             said = field.meaning.replace("`", "")
             found.add_argument(field.option, choices=field.choices or None, metavar=metavar, help=said)
+        elif field.kind == WORDS and field.option:
+            metavar = f"{field.name.rpartition('_')[2].upper()}"
+            found.add_argument(field.option, type=_words, metavar=metavar, help=f"{field.meaning}; with commas")
         elif field.option == "--key":
             meaning = "a public key for SFTP or its .pub file; repeatable"
             found.add_argument(field.option, action="append", metavar="KEY", help=meaning)

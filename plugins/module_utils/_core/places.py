@@ -11,6 +11,9 @@ DRIVERS = ("berkeleydb", "bsddb3")
 SYSTEM_PYTHON = "/usr/bin/python3"
 """The Python that the packages of these bindings are for."""
 
+ACCESS_FILE = "/etc/security/secure-ftp-access.conf"
+"""From where users may log in; PAM asks it for vsftpd and for sshd."""
+
 OUR_MARKS = ("# Managed by Ansible (secure_ftp.server.", "# Managed by Ansible (role secure_ftp.server.")
 """How files written by a module or a role of this collection begin, since its first version; see ``is_ours``."""
 

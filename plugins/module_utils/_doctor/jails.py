@@ -6,12 +6,17 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from dataclasses import dataclass
 from typing import Iterator, NamedTuple, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.findings import SSH
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.access import Access, read
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import Account, Accounts, read_accounts
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.pam import read_service
+from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.state import ACCESS_IN_ETC, PAM_IN_ETC
+from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.asked import asked_group
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.classes import shut_class
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import (
     CONFIG,
@@ -45,6 +50,9 @@ class Sftp:
     settings: Sequence[Setting]
     accounts: Accounts
     verb: str = "reload"
+    access: Access = Access()
+    asks_access: str = ""
+    """As in the state of SFTP users: the sources of log-ins, and the group whose members sshd asks for them."""
 
     @property
     def reload(self) -> str:
@@ -96,4 +104,5 @@ class Sftp:
 
 def find_sftp(config: str = CONFIG, etc: str = "/etc", verb: str = "reload") -> Sftp:
     """Read sshd's configuration, which may not be there, and the account files."""
-    return Sftp(config, read_settings(config), read_accounts(etc), verb)
+    access, service = read(os.path.join(etc, ACCESS_IN_ETC)), read_service(os.path.join(etc, PAM_IN_ETC))
+    return Sftp(config, read_settings(config), read_accounts(etc), verb, access, asked_group(service))

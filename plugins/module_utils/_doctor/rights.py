@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Any, Iterator, Sequence
+import os
+from typing import Any, Iterator, Mapping, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.places import ACCESS_FILE
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import listed, quoted
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.findings import (
     ERROR,
@@ -23,6 +25,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.database i
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.instances import Instance
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.personal import read_files, rights_in
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import discover
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.pam import PAM_DIRECTORY
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.state import Stored
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.classes import is_class, rights_named, shut_class
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import Jail, classes_in, find_jail
@@ -50,9 +53,15 @@ KINDS: dict[str, Kind] = {
     ),
     "account-ignored": Kind(
         ERROR,
-        "vsftpd's PAM service does not ask the accounts of users that limit log-ins",
-        "What is denied by SFTP, such as a log-in after the account has expired, is possible by FTPS.",
+        "a PAM service does not ask the accounts of users that limit log-ins",
+        "A log-in after the account has expired, or from an address that is not allowed, is possible.",
         "ftp-users edit {user} --expires {date}",
+    ),
+    "sources-missing": Kind(
+        ERROR,
+        "the file that says from where users may log in is missing",
+        "PAM denies every user in the jail. An empty file limits nobody.",
+        "install -m 0600 /dev/null {path}",
     ),
 }
 found = Reporter(KINDS)
@@ -102,12 +111,16 @@ def rights_findings(instances: Sequence[Instance], sftp: Sftp) -> Iterator[Findi
 
 
 def limit_findings(instances: Sequence[Instance], sftp: Sftp) -> Iterator[Finding]:
-    """Examine whether FTPS obeys what accounts say."""
+    """Examine whether both daemons obey what accounts say."""
     said: dict[str, dict[str, Any]] = {}
     for group in sftp.groups:
-        stored = Stored(sftp.accounts, Jail(group))
+        stored = Stored(sftp.accounts, Jail(group), access=sftp.access)
         said.update((name, stored.of_account(name)) for name in sftp.accounts.members(group))
-    limited = {name: one for name, one in said.items() if one["expires"] != NEVER}
+        sources = sorted(name for name in sftp.accounts.members(group) if said[name]["allowed_sources"])
+        if sources and sftp.asks_access != group:
+            what = f"{PAM_DIRECTORY}/sshd: allowed_sources of {listed(sources)} are ignored"
+            yield found("account-ignored", what, sources[0], fix=_limit(sources[0], said[sources[0]]))
+    limited = {name: one for name, one in said.items() if one["expires"] != NEVER or one["allowed_sources"]}
     ignored: dict[str, str] = {}
     for instance in instances:
         with contextlib.suppress(SecureFtpError):  # other checks report this
@@ -117,8 +130,23 @@ def limit_findings(instances: Sequence[Instance], sftp: Sftp) -> Iterator[Findin
                 ignored.update(dict.fromkeys(names, server.service.top))
     if ignored:
         name = min(ignored)
-        what = f"{ignored[name]}: expires of {listed(sorted(ignored))} is ignored"
-        yield found("account-ignored", what, name, user=name, date=said[name]["expires"])
+        what = f"{ignored[name]}: what limits {listed(sorted(ignored))} is ignored"
+        yield found("account-ignored", what, name, fix=_limit(name, said[name]))
+    if said and not os.path.exists(ACCESS_FILE) and (sftp.asks_access or any(map(_obeys, instances))):
+        yield found("sources-missing", f"{ACCESS_FILE}: missing", ACCESS_FILE, path=ACCESS_FILE)
+
+
+def _obeys(instance: Instance) -> bool:
+    with contextlib.suppress(SecureFtpError):
+        return discover(config=instance.path).obeys_accounts
+    return False
+
+
+def _limit(name: str, said: Mapping[str, Any]) -> str:
+    """The command that lets the daemons obey a limit of ``name`` again."""
+    if said["allowed_sources"]:
+        return quoted(["ftp-users", "edit", name, "--allowed-sources", ",".join(said["allowed_sources"])])
+    return quoted(["ftp-users", "edit", name, "--expires", said["expires"]])
 
 
 def _is_narrow(rights: Rights) -> tuple[bool, bool]:

@@ -71,13 +71,7 @@ def read(path: str = PATH) -> Intent | None:
         with open(path, "rb") as file:
             content = json.loads(file.read())
         users = [
-            User(
-                **{
-                    **entry,
-                    "protocols": tuple(entry["protocols"]),
-                    "authorized_keys": None if entry["authorized_keys"] is None else tuple(entry["authorized_keys"]),
-                }
-            )
+            _user(entry)
             for entry in content["users" if "users" in content else "people"]  # what an earlier version wrote
         ]
         # An earlier version stored no places: it knew only those that are discovered.
@@ -87,6 +81,12 @@ def read(path: str = PATH) -> Intent | None:
         return None
     except OSError as error:
         raise file_error(path, "read", error) from error
+
+
+def _user(entry: Mapping[str, Any]) -> User:
+    """JSON has lists where User has tuples."""
+    fields: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}
+    return User(**fields)
 
 
 def remove(path: str = PATH) -> None:

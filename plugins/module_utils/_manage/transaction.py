@@ -39,7 +39,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend i
     Stored,
     Users,
 )
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields import PROTOCOLS
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields import PROTOCOLS, RIGHTS
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.passwords import (
     STAND_IN,
     hash_many,
@@ -310,7 +310,7 @@ def _unfinished(intent: journal.Intent, backends: Sequence[Backend], reading: Re
 def _is_shut_out(user: User, protocol: str) -> bool:
     """Whether the sessions of ``user`` have to end."""
     given = user.password_hash is not None or user.authorized_keys is not None  # a key may have been taken away
-    given = given or (user.access, user.umask, user.ftps_max_rate, user.expires) != (None, None, None, None)
+    given = given or any(getattr(user, name) is not None for name in RIGHTS if name != "comment")
     return bool(user.locked) or not uses(user, protocol) or given
 
 

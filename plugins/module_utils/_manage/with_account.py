@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Mapping, Sequence
+from typing import Any, Callable, Mapping, Optional, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import (
     NOTHING,
@@ -16,7 +16,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._users.account i
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import Backend, Reading
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import User
 
-Reopen = Callable[[str, Mapping[str, Any]], "Backend | None"]
+Reopen = Callable[[str, Mapping[str, Any]], Optional[Backend]]
 
 
 def with_kept(users: Sequence[User], reading: Reading) -> list[User]:

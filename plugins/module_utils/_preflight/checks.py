@@ -106,6 +106,8 @@ class Host:
     """The users in that database of FTPS users, '' for the one in use; None if that cannot be known."""
     jail_group: str = DEFAULT_GROUP
     """The group that sshd's configuration jails."""
+    gives_accounts: bool = False
+    """Whether users of FTPS only have an account too."""
 
 
 @dataclass(frozen=True)
@@ -300,7 +302,7 @@ def _check_user(user: User, where: str, settings: Settings, host: Host) -> list[
     if user.present and not user.protocols:
         remedy = "list ftps and/or sftp, or set state: absent"
         found.append(Problem(who, found="protocols is empty", remedy=remedy))
-    if user.present and account.given(user) and "sftp" not in user.protocols:
+    if user.present and account.given(user) and "sftp" not in user.protocols and not host.gives_accounts:
         found.append(account.no_account(who, account.given(user)))
     if user.present and user.password is None and user.password_hash is None:
         found += _check_new(user, where, settings, host)

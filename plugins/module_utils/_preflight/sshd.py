@@ -27,6 +27,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts i
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.directories import is_closed
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.programs import find_program
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.policy import HOME_MODE, stranger
+from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.asked import pam_problem
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import (
     CONFIG,
     DEFAULT_DIRECTORY,
@@ -48,6 +49,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config impo
     unmarked,
     where_set,
 )
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.account import EMPTY
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.names import is_component
 
 
@@ -70,8 +72,19 @@ def sshd_problems(settings: Settings, users: object, config: str = CONFIG, etc: 
         *([] if is_our_jail(text, jail.directory) else _directory_problems(jail)),
         *_home_problems(names, jail, accounts, is_our_jail(text, jail.directory)),
         *_key_problems(_without_given_keys(users, accounts.members(jail.group)), jail, accounts, text, config),
+        *_pam_problems(settings, users, text, config),
         *_login_problems(names, by_password and jail.password_authentication, by_key, jail, accounts, config),
     ]
+
+
+def _pam_problems(settings: Settings, users: object, text: str, config: str) -> Iterator[Problem]:
+    """Whether sshd asks PAM, if the log-ins of a user are to be limited by it."""
+    entries = [one for one in users if isinstance(one, Mapping)] if isinstance(users, (list, tuple)) else []
+    limits = [name for name in EMPTY if name != "comment"]
+    given = {name for one in (*entries, settings.ftp_users_defaults) for name in limits if one.get(name)}
+    problem = pam_problem(parse(text, config), config)
+    if given and problem:
+        yield problem.also(f"or leave {' and '.join(sorted(given))} out")
 
 
 def jail_of(settings: Settings) -> Jail:

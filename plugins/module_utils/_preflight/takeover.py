@@ -24,6 +24,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.database i
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.instances import Instance, find_instances
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.pam import PAM_DIRECTORY, find_userdb
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import DEFAULT_SERVICE, Homes, guest_ids
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.pam import with_rules
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.programs import MissingProgram, run_command
 
 SWITCH = "vsftpd_replace_existing"
@@ -213,7 +214,7 @@ def _service_problems(
     if userdb is not None:
         yield from _database_problems(where, database_path(userdb.database), settings, users)
     if (userdb is not None or not config) and not is_ours(text):
-        lines = [line.strip() for line in text.splitlines() if _would_be_missed(line)]
+        lines = [line.strip() for line in with_rules(text, ()).splitlines() if _would_be_missed(line)]
         if lines:
             said = f"was not written by this collection, and these lines of it would be lost: {'; '.join(lines)}"
             remedy = f"give vsftpd_pam_service another name and put them there, or {_GO_ON}"

@@ -16,6 +16,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields im
     SWITCH,
     TEXT,
     WORD,
+    WORDS,
 )
 
 VERSION = 1
@@ -47,7 +48,14 @@ class Verb:
     changes: bool = False
 
 
-_KINDS = {TEXT: "string", WORD: "string", LIST: "list of strings", SWITCH: "boolean", SIZE: "string"}
+_KINDS = {
+    TEXT: "string",
+    WORD: "string",
+    LIST: "list of strings",
+    WORDS: "list of strings",
+    SWITCH: "boolean",
+    SIZE: "string",
+}
 _USER = {
     one.name: Field(_KINDS[one.kind], one.meaning, required=one.name == "name", choices=one.choices) for one in GIVEN
 }

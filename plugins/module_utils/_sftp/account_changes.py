@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.locks import lock_state
+from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.source_changes import SourceChanges, expect_pam
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.state import Stored
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.steps import SetGecos
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.account import comment_in, day_of
@@ -22,6 +23,8 @@ class AccountChanges:
     gecos: dict[str, str] = field(default_factory=dict)
     """The field of passwd(5) with the comment, of new accounts too."""
 
+    sources: SourceChanges = field(default_factory=SourceChanges)
+
     parts: dict[str, list[str]] = field(default_factory=dict)
     """The names of the fields that change, of accounts that are there."""
 
@@ -29,7 +32,7 @@ class AccountChanges:
     """Users who may log in for longer than before."""
 
     shut_out: set[str] = field(default_factory=set)
-    """Users who may not go on, in any protocol: the new day of expiry has come."""
+    """Users who may not go on, in any protocol: the new day of expiry has come, or there are fewer sources."""
 
     def add(self, stored: Stored, user: User) -> None:
         """Plan the changes of the account of ``user``, which may be a new one."""
@@ -40,10 +43,16 @@ class AccountChanges:
                 self.parts.setdefault(user.name, []).append("comment")
         if user.expires is not None:
             self._add_expiry(stored, user.name, day_of(user.expires))
+        if self.sources.add(stored, user, account is None) and account:
+            self.parts.setdefault(user.name, []).append("allowed_sources")
+            if user.name not in self.sources.wider:
+                self.shut_out.add(user.name)
 
     def _add_expiry(self, stored: Stored, name: str, day: str) -> None:
         """Note what another expiry means; the step is planned with the lock, which shares its field of shadow(5)."""
         there = lock_state(stored.accounts, name).day
+        if day:  # without PAM sshd looks at the account itself, and lets the user in for one more day
+            expect_pam(stored, name, "expires")
         if day == there or name not in stored.accounts.users:
             return
         self.parts.setdefault(name, []).append("expires")

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any, Callable
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._host import access
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import (
     accounts_lock,
     create_accounts,
@@ -38,6 +39,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._host.files impo
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.sessions import end_sessions
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp import steps
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.policy import HOME_MODE, KEY_FILE_MODE
+from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.asked import ask
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import (
     effective,
     jail_problems,
@@ -151,6 +153,12 @@ def _assert_jail(step: steps.AssertJail) -> list[str]:
     return warnings
 
 
+def _set_access(step: steps.SetAccess) -> None:
+    """The file comes first: without it PAM denies everybody it asks it for."""
+    access.write(step.access, step.path)
+    ask(step.service, step.group)
+
+
 def _hand_over(step: steps.HandOver) -> None:
     hand_over(step.root, step.name, step.former, step.uid, step.gid)
 
@@ -181,6 +189,7 @@ _ACTS: dict[Any, Callable[[Any], Any]] = {
     steps.NoHome: lambda step: set_home(step.account, step.home, step.shared),
     steps.SetShell: lambda step: set_shell(step.name, step.shell),
     steps.SetGecos: lambda step: set_gecos(step.name, step.text),
+    steps.SetAccess: _set_access,
     steps.HandOver: _hand_over,
     steps.MakeHomes: _make_homes,
     steps.WriteKeys: _write_keys,

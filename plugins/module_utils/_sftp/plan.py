@@ -55,6 +55,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.steps impo
     NoHome,
     ReadyClasses,
     RemoveAccounts,
+    SetAccess,
     SetClasses,
     SetExpiry,
     SetGecos,
@@ -201,6 +202,8 @@ def after(plan: Plan) -> Stored:
             users[step.account.name] = users[step.account.name]._replace(home=step.home)
         elif isinstance(step, SetShell):
             users[step.name] = users[step.name]._replace(shell=step.shell)
+        elif isinstance(step, SetAccess):
+            stored = replace(stored, access=step.access, asks_access=step.group)
         elif isinstance(step, SetGecos):
             users[step.name] = users[step.name]._replace(gecos=step.text)
         elif isinstance(step, SetExpiry):
@@ -432,7 +435,8 @@ def _steps(stored: Stored, changes: _Changes, rules: Rules, left: Sequence[str])
     made = _accounts_to_make(stored, changes, rules)
     steps += [made] if made else []
     at_first, at_last = changes.rights.steps(stored, _without_account(stored, changes), rules.config)
-    steps += at_first
+    sources_first, sources_last = changes.account.sources.steps(stored, changes.gone)
+    steps += [*at_first, *sources_first]
     classes = () if rules.jail_check == "none" else _jail_classes(stored, changes)
     if classes:
         steps.append(AssertJail(classes, stored.jail, tuple(stored.settings), rules.config, rules.jail_check == "full"))
@@ -450,7 +454,7 @@ def _steps(stored: Stored, changes: _Changes, rules: Rules, left: Sequence[str])
     if hashes:
         marked = {name: changes.marked.get(name, "") + value for name, value in hashes.items()}
         steps.append(SetHashes(marked, changes.to_hash, rules.rounds))
-    steps += at_last
+    steps += [*at_last, *sources_last]
     steps += [_expiry(changes, name) for name in changes.expiry if name in later]
     shut_out = {*changes.lock, *changes.account.shut_out, *changes.keys_gone, *changes.rights.classes, *changes.close}
     shut_out.update(user.name for user in changes.keep if PASSWORD in _parts(changes, stored, user.name))

@@ -14,7 +14,10 @@ from functools import cached_property
 from typing import Any, Collection, Iterable, Mapping, NamedTuple, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import Problem, SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.places import ACCESS_FILE
 from ansible_collections.secure_ftp.server.plugins.module_utils._folders.apply import other_mounts
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.access import Access
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.access import read as read_access
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import (
     NO_HOME,
     OUTER_HOME,
@@ -29,8 +32,10 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts i
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.directories import former_owner, remembered_owner
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.files import file_error
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.found import Entry, look
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.pam import read_service
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.unchanged import identity_of
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.locks import expiry, is_shut, lock_state
+from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.asked import asked_group
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.classes import (
     command_of,
     is_class,
@@ -64,6 +69,10 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._users.user impo
 
 OTHERS = tuple(protocol for protocol in PROTOCOLS if protocol != "sftp")
 """The protocols of a user whose account cannot log in."""
+
+
+ACCESS_IN_ETC = os.path.relpath(ACCESS_FILE, "/etc")
+PAM_IN_ETC = "pam.d/sshd"
 
 
 class KeyFile(NamedTuple):
@@ -118,6 +127,12 @@ class Stored:
     etc: str = "/etc"
     classes: Mapping[str, str] = field(default_factory=dict)
     """The classes that sshd knows (see _ssh/classes.py), in its order, each with its ForceCommand."""
+
+    access: Access = Access()
+    """From where users may log in."""
+
+    asks_access: str = ""
+    """The group whose members sshd's PAM service asks that for; empty for none."""
 
     today: int = 0
     """The day in UTC, as in shadow(5)."""
@@ -230,7 +245,8 @@ class Stored:
     def _said(self, name: str) -> dict[str, Any]:
         """The fields of the user ``name`` that are stored in the account."""
         day = lock_state(self.accounts, name).day
-        return {"comment": self.accounts.users[name].gecos, "expires": expires_on(day)}
+        sources = self.access.sources.get(name, ())
+        return {"comment": self.accounts.users[name].gecos, "expires": expires_on(day), "allowed_sources": sources}
 
     def gives_account(self, user: User) -> bool:
         """Whether ``user`` has an account after a change to what ``user`` describes."""
@@ -275,6 +291,8 @@ def read_state(place: Place, names: Collection[str], mounts: bool = False, purge
         _versions(place, jail.keys_directory, whose),
         etc,
         classes_in(settings, jail.group),
+        read_access(os.path.join(etc, ACCESS_IN_ETC)),
+        asked_group(read_service(os.path.join(etc, PAM_IN_ETC))),
         int(time.time() // 86400),
         is_our_jail(read_config(place.config) or "", jail.directory),
     )
@@ -282,7 +300,8 @@ def read_state(place: Place, names: Collection[str], mounts: bool = False, purge
 
 def _versions(place: Place, keys_directory: str, names: Iterable[str]) -> dict[str, Any]:
     """The current version of everything that a plan reads; opens nothing."""
-    files = [place.config, *(os.path.join(keys_directory, name) for name in names)]
+    here = (os.path.join(place.etc, ACCESS_IN_ETC), os.path.join(place.etc, PAM_IN_ETC))
+    files = [place.config, *here, *(os.path.join(keys_directory, name) for name in names)]
     return {**versions(place.etc), **{path: identity_of(path) for path in files}}
 
 
@@ -387,7 +406,8 @@ def _members(group: str, name: str | None, config: str, etc: str) -> tuple[Store
     accounts = read_accounts(etc, only=None if name is None else {name})
     settings = read_settings(config)
     jail, block = locate(settings, group)
-    stored = Stored(accounts, jail, block=block, classes=classes_in(settings, group))
+    access = read_access(os.path.join(etc, ACCESS_IN_ETC))
+    stored = Stored(accounts, jail, block=block, classes=classes_in(settings, group), access=access)
     return stored, [user for user in accounts.members(group) if name in (None, user)]
 
 

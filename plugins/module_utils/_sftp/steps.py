@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Mapping, NamedTuple
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import listed
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.access import Access
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import NO_HOME, Account, Group
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import Jail, Setting
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import Step
@@ -154,6 +155,23 @@ class SetGecos(Step):
     @property
     def said(self) -> str:
         return f"comment of {self.name}"
+
+
+@dataclass(frozen=True)
+class SetAccess(Step):
+    """Say from where users may log in, in the file ``path``, and let sshd's PAM service ``service`` ask for ``group``.
+
+    An empty group: nobody is limited.
+    """
+
+    path: str
+    access: Access
+    service: str
+    group: str
+
+    @property
+    def said(self) -> str:
+        return f"sources of log-ins in {self.path}"
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import datetime
+import ipaddress
 import re
 from typing import Any, Sequence
 
@@ -18,10 +19,13 @@ MAX_COMMENT = 200
 NEVER = "never"
 """The expiry of an account that does not expire."""
 
+MAX_SOURCES = 100
+"""Most sources of a user: before Linux-PAM 1.5.3, pam_access ignores lines of more than 8 KiB."""
+
 _EPOCH = datetime.date(1970, 1, 1)
 _YEARS = range(1971, 3000)
 
-EMPTY: dict[str, object] = {"comment": "", "expires": NEVER}
+EMPTY: dict[str, object] = {"comment": "", "expires": NEVER, "allowed_sources": ()}
 """The fields that are stored in an account, each with the value that means "nothing": it needs no account."""
 
 
@@ -84,6 +88,52 @@ def validate_expires(value: object, name: str) -> str:
         f"user {name!r}: expires",
         "the first day without log-in as YYYY-MM-DD, such as 2027-01-31, or never",
         found=shortened(repr(value)),
+    )
+
+
+def validate_sources(value: object, name: str) -> tuple[str, ...]:
+    """Return ``value``, a list of addresses and networks from which alone log-ins come, sorted; empty for everywhere.
+
+    Raises InvalidInput.
+    """
+    where = f"user {name!r}: allowed_sources"
+    if not isinstance(value, (list, tuple)):
+        raise InvalidInput(where, "a list of addresses and networks", found=shortened(repr(value)))
+    found = {_network(item, where) for item in value}
+    if len(found) > MAX_SOURCES:
+        raise InvalidInput(where, f"at most {MAX_SOURCES}", found=str(len(found)), remedy="name larger networks")
+    networks = sorted(found, key=lambda one: (one.version, int(one.network_address), one.prefixlen))
+    return tuple(str(one) if one.prefixlen < one.max_prefixlen else str(one.network_address) for one in networks)
+
+
+def _network(value: object, where: str) -> Any:
+    expected = "an address or a network such as 198.51.100.7, 192.0.2.0/24 or 2001:db8::/32"
+    try:
+        if not isinstance(value, str):
+            raise ValueError
+        network: Any = ipaddress.ip_network(value.strip(), strict=False)
+        if getattr(network.network_address, "scope_id", None):
+            raise ValueError
+    except ValueError:
+        raise InvalidInput(where, expected, found=shortened(repr(value))) from None
+    given_address = ipaddress.ip_address(value.strip().partition("/")[0])
+    if given_address != network.network_address:
+        remedy = f"write {network}, or {given_address} for this address alone"
+        raise InvalidInput(where, expected, found=f"{value!r}, an address in a network", remedy=remedy)
+    mapped = getattr(network.network_address, "ipv4_mapped", None)
+    if mapped is not None and network.prefixlen >= 96:
+        return ipaddress.ip_network((mapped, network.prefixlen - 96))
+    return network
+
+
+def is_wider(new: Sequence[str], old: Sequence[str]) -> bool:
+    """Whether ``new`` allows every source of ``old``, each empty for everywhere."""
+    if not new or not old:
+        return not new
+    allowed: list[Any] = [ipaddress.ip_network(one) for one in new]
+    return all(
+        any(one.version == other.version and one.subnet_of(other) for other in allowed)
+        for one in map(ipaddress.ip_network, old)
     )
 
 

@@ -13,8 +13,9 @@ from typing import NamedTuple
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.rights import ACCESS
 
-TEXT, WORD, LIST, SWITCH, SIZE = "text", "word", "list", "switch", "size"
-"""Kinds of values: any string, a word of ``choices``, a list of strings, true or false, a number of bytes.
+TEXT, WORD, LIST, WORDS, SWITCH, SIZE = "text", "word", "list", "words", "switch", "size"
+"""Kinds of values: any string, a word of ``choices``, a list of strings, or of words without blanks and commas, true or
+false, a number of bytes.
 
 A number of bytes is an integer, or a string that may end in K, M or G (of 1024).
 """
@@ -64,6 +65,13 @@ FIELDS = (
     ),
     Field("comment", TEXT, "a line about the user", option="--comment", for_all=True),
     Field("expires", TEXT, "the first day without log-in, YYYY-MM-DD, or `never`", option="--expires", for_all=True),
+    Field(
+        "allowed_sources",
+        WORDS,
+        "addresses and networks from which alone log-ins come; none is everywhere",
+        option="--allowed-sources",
+        for_all=True,
+    ),
 )
 """Every field, in the order of messages, columns and documentation. Only ``name`` is required."""
 
@@ -73,7 +81,7 @@ GIVEN = tuple(field for field in FIELDS if field.name != "state")
 NAMES = tuple(field.name for field in FIELDS)
 RIGHTS = tuple(field.name for field in FIELDS if field.for_all)
 PUBLIC = tuple(field.name for field in FIELDS if not field.secret)
-LISTS = tuple(field.name for field in FIELDS if field.kind == LIST)
+LISTS = tuple(field.name for field in FIELDS if field.kind in (LIST, WORDS))
 SWITCHES = tuple(field.name for field in FIELDS if field.kind == SWITCH)
 
 

@@ -21,6 +21,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields im
     LIST,
     PROTOCOLS,
     SWITCH,
+    WORDS,
     Field,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.hash_strength import TOLERABLE, weakness
@@ -131,7 +132,7 @@ def _value(field: Field, row: Mapping[str, str], where: str) -> Any:
         if text.strip().lower() not in _TRUTH:
             raise InvalidInput(f"{where}: {field.name}", "yes or no", found=repr(text))
         return _TRUTH[text.strip().lower()]
-    if field.kind == LIST and field.choices:
+    if field.kind == WORDS or (field.kind == LIST and field.choices):
         return text.replace(",", " ").replace("+", " ").split() or None
     if field.kind == LIST:
         return [line for line in text.splitlines() if line.strip()] or None
@@ -186,6 +187,6 @@ def to_csv(users: Iterable[Mapping[str, Any]]) -> str:
 def _cell(field: Field, value: Any) -> str:
     if field.kind == SWITCH:
         return "yes" if value else "no"
-    if field.kind == LIST:
-        return (" " if field.choices else "\n").join(value or ())
+    if field.kind in (LIST, WORDS):
+        return ("\n" if field.kind == LIST and not field.choices else " ").join(value or ())
     return "" if value is None else str(value)

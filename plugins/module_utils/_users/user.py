@@ -11,6 +11,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors imp
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.account import (
     validate_comment,
     validate_expires,
+    validate_sources,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields import PROTOCOLS, RIGHTS
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.keys import validate_authorized_keys
@@ -37,7 +38,8 @@ class User(NamedTuple):
     ``authorized_keys`` is None when not given (leave the keys as they are), else the complete list.
     ``locked`` is None when not given (leave it as it is), else whether every log-in is denied.
     ``access``, ``umask`` and ``ftps_max_rate`` are as in Rights, each None when not given (leave it as it is).
-    ``comment`` is None when not given (leave it as it is), empty for none; ``expires`` likewise, a date or "never".
+    ``comment`` is None when not given (leave it as it is), empty for none; ``expires`` likewise, a date or "never";
+    ``allowed_sources`` likewise, empty for everywhere.
     """
 
     name: str
@@ -52,6 +54,7 @@ class User(NamedTuple):
     ftps_max_rate: int | None = None
     comment: str | None = None
     expires: str | None = None
+    allowed_sources: tuple[str, ...] | None = None
 
     def __repr__(self) -> str:
         """Show the name only, no secret."""
@@ -113,11 +116,12 @@ def _rights(options: Mapping[str, Any], name: str) -> tuple[str | None, str | No
     return valid
 
 
-def _of_account(options: Mapping[str, Any], name: str) -> tuple[str | None, str | None]:
-    comment, expires = options.get("comment"), options.get("expires")
+def _of_account(options: Mapping[str, Any], name: str) -> tuple[str | None, str | None, tuple[str, ...] | None]:
+    comment, expires, sources = (options.get(key) for key in ("comment", "expires", "allowed_sources"))
     return (
         None if comment is None else validate_comment(comment, name),
         None if expires is None else validate_expires(expires, name),
+        None if sources is None else validate_sources(sources, name),
     )
 
 

@@ -18,8 +18,8 @@ _ftp_users() {
         words="--help --json"
         case $verb in
             list) words+=" --protocol --names" ;;
-            add) words+=" --password-stdin --hash-stdin --generate --no-password --protocol --locked --key --access --umask --ftps-max-rate --comment --expires" ;;
-            edit) words+=" --password-stdin --hash-stdin --generate --protocol --key --access --umask --ftps-max-rate --comment --expires" ;;
+            add) words+=" --password-stdin --hash-stdin --generate --no-password --protocol --locked --key --access --umask --ftps-max-rate --comment --expires --allowed-sources" ;;
+            edit) words+=" --password-stdin --hash-stdin --generate --protocol --key --access --umask --ftps-max-rate --comment --expires --allowed-sources" ;;
             passwd) words+=" --password-stdin --hash-stdin --generate" ;;
             del) words+=" --remove-home" ;;
             import) words+=" --format --allow-weak-hashes --dry-run --yes" ;;

@@ -33,6 +33,7 @@ USER = {
     "ftps_max_rate": 2048,
     "comment": "Bruce, 1",
     "expires": "2099-01-31",
+    "allowed_sources": ["192.0.2.0/24", "2001:db8::1"],
     "ftps": {"scheme": "sha512_crypt", "directory": "/home/vftp/batman", "access": "read_only", "umask": "default"},
     "sftp": {
         "scheme": None,
@@ -94,8 +95,12 @@ def type_in(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
             ("edit", "batman", {"access": "read_only", "umask": "0027", "ftps_max_rate": "2M"}),
         ),
         (
-            ["edit", "batman", "--comment", "", "--expires", "never"],
-            ("edit", "batman", {"comment": "", "expires": "never"}),
+            ["edit", "batman", "--comment", "", "--expires", "never", "--allowed-sources", ""],
+            ("edit", "batman", {"comment": "", "expires": "never", "allowed_sources": []}),
+        ),
+        (
+            ["edit", "batman", "--allowed-sources", "192.0.2.1, 2001:db8::/32"],
+            ("edit", "batman", {"allowed_sources": ["192.0.2.1", "2001:db8::/32"]}),
         ),
         (
             ["add", "batman", "--no-password", "--access", "upload_only"],
@@ -296,6 +301,7 @@ def test_show_and_list_say_what_a_user_may_do(manager: Recorder, capsys: Any) ->
         "ftps max rate:  2048 bytes a second\n",
         "comment:        Bruce, 1\n",
         "expires:        2099-01-31\n",
+        "log-ins from:   192.0.2.0/24, 2001:db8::1\n",
         "sftp access:    read_write\n",
     ):
         assert line in shown

@@ -31,6 +31,7 @@ USER: dict[str, Any] = {
     "ftps_max_rate": 0,
     "comment": EVIL,
     "expires": EVIL,
+    "allowed_sources": [EVIL],
     "ftps": {"scheme": EVIL, "directory": f"/home/vftp/{EVIL}", "access": EVIL, "umask": EVIL},
     "sftp": {"scheme": EVIL, "directory": f"/home/sftp/{EVIL}", "access": EVIL, "umask": EVIL, "keys": 1},
 }
@@ -71,7 +72,7 @@ def test_what_can_be_seen_stays() -> None:
     [
         (["list"], 2),
         (["list", "--names"], 1),
-        (["show", "x"], 14),
+        (["show", "x"], 15),
         (["keys", "x", "list"], 1),
         (["lock", EVIL.replace("\udcff", "")], 1),
         (["unlock", "x"], 0),

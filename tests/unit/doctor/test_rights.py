@@ -22,6 +22,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.rights i
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.instances import Instance
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.pam import UserdbService
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import Homes, Server
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.access import Access
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import Account, Accounts, Group
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import Jail, parse, with_jail
 
@@ -113,9 +114,25 @@ def test_an_expiry_that_ftps_ignores_is_found(
     service = UserdbService("/p", "/x", True, False, "/etc/pam.d/ftp", "sftponly" if obeys else "")
     found_server = replace(known, service=service, jail_group="sftponly")
     monkeypatch.setattr(_rights, "discover", lambda config: found_server)
+    monkeypatch.setattr(_rights, "ACCESS_FILE", str(server))
     jails = sftp()
     jails = replace(jails, accounts=replace(jails.accounts, expires={"ann": day} if day else {}))
     found = list(limit_findings([Instance("vsftpd", "/etc/vsftpd.conf")], jails))
     assert [one.subject for one in found] == (["account-ignored"] if is_found else [])
     if is_found:
         assert found[0].fix == "ftp-users edit ann --expires 2027-01-31"
+
+
+def test_sources_that_nobody_asks_for_are_found(server: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    jails = replace(sftp(), access=Access({"ann": ("192.0.2.1", "2001:db8::/32")}), asks_access="")
+    (finding,) = limit_findings([], jails)
+    assert (
+        finding.subject == "account-ignored" and "/etc/pam.d/sshd: allowed_sources of ann are ignored" in finding.what
+    )
+    assert finding.fix == "ftp-users edit ann --allowed-sources 192.0.2.1,2001:db8::/32"
+    asking = replace(jails, asks_access="sftponly")
+    monkeypatch.setattr(_rights, "ACCESS_FILE", str(server))
+    assert list(limit_findings([], asking)) == []
+    monkeypatch.setattr(_rights, "ACCESS_FILE", str(server / "none"))
+    (finding,) = limit_findings([], asking)
+    assert finding.subject == "sources-missing"

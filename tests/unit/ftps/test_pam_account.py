@@ -17,6 +17,13 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.pam_accoun
     rules,
     with_rules,
 )
+from ansible_collections.secure_ftp.server.plugins.module_utils._host import access, pam
+
+
+def block(group: str) -> str:
+    """The rules for ``group`` between their marks."""
+    return "\n".join((pam.BEGIN, *rules(group), pam.END, ""))
+
 
 ROLE = Path(__file__).resolve().parents[3] / "roles" / "pam_userdb"
 BY_HAND = """#%PAM-1.0
@@ -26,20 +33,31 @@ auth required pam_userdb.so db=/x crypt=crypt
 """
 
 
+@pytest.fixture
+def no_access_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(access, "ensure", lambda: None)
+
+
+def test_the_role_makes_the_file_that_the_rules_name() -> None:
+    tasks = (ROLE / "tasks" / "main.yml").read_text()
+    assert f"path: {access.ACCESS_FILE}\n" in tasks and access.ACCESS_FILE in access.RULE
+    assert (ROLE / "files" / "secure-ftp-access.conf").read_text() == access.HEADER == access.render(access.Access())
+
+
 def test_the_rules_come_before_all_others_of_the_account_phase_and_no_other_line_changes() -> None:
     text = with_rules(BY_HAND, "sftponly")
-    assert text == BY_HAND.replace("  account", rules("sftponly") + "  account")
+    assert text == BY_HAND.replace("  account", block("sftponly") + "  account")
     assert with_rules(text, "sftponly") == text and group_in(text) == "sftponly"
-    assert with_rules(text, "others") == BY_HAND.replace("  account", rules("others") + "  account")
+    assert with_rules(text, "others") == BY_HAND.replace("  account", block("others") + "  account")
 
 
 @pytest.mark.parametrize("line", ["@include common-account", "-account required pam_x.so", "account include x"])
 def test_whatever_the_account_phase_begins_with(line: str) -> None:
-    assert with_rules(f"auth x\n{line}\n", "g") == f"auth x\n{rules('g')}{line}\n"
+    assert with_rules(f"auth x\n{line}\n", "g") == f"auth x\n{block('g')}{line}\n"
 
 
 def test_a_service_without_an_account_phase_gets_one() -> None:
-    assert with_rules("auth x", "g") == f"auth x\n{rules('g')}"
+    assert with_rules("auth x", "g") == f"auth x\n{block('g')}"
 
 
 @pytest.mark.parametrize(
@@ -47,7 +65,7 @@ def test_a_service_without_an_account_phase_gets_one() -> None:
     [
         BY_HAND,
         "",
-        BY_HAND + rules("g"),  # behind a rule that ends the phase
+        BY_HAND + block("g"),  # behind a rule that ends the phase
         with_rules(BY_HAND, "g").replace("default=bad", "default=ignore"),
         with_rules(BY_HAND, "g").replace("account  [success=ok", "#account  [success=ok"),
     ],
@@ -67,7 +85,7 @@ def test_the_role_writes_the_same_rules() -> None:
     assert group_in(text) == "jailed"
 
 
-def test_a_service_by_hand_is_changed_and_kept_as_a_copy(tmp_path: Path) -> None:
+def test_a_service_by_hand_is_changed_and_kept_as_a_copy(tmp_path: Path, no_access_file: None) -> None:
     path = tmp_path / "ftp"
     path.write_text(BY_HAND)
     path.chmod(0o640)
@@ -81,7 +99,9 @@ def test_a_service_by_hand_is_changed_and_kept_as_a_copy(tmp_path: Path) -> None
     assert copy.read_text() == BY_HAND
 
 
-def test_the_account_phase_is_that_of_the_service_and_not_of_what_it_includes(tmp_path: Path) -> None:
+def test_the_account_phase_is_that_of_the_service_and_not_of_what_it_includes(
+    tmp_path: Path, no_access_file: None
+) -> None:
     (tmp_path / "ftp").write_text("auth include virtual\naccount required pam_permit.so\n")
     (tmp_path / "virtual").write_text(with_rules("auth required pam_userdb.so db=/x crypt=crypt\n", "g"))
     found = find_userdb("ftp", str(tmp_path))

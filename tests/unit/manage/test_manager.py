@@ -89,7 +89,8 @@ class SftpStored:
 
     def of_account(self, name: str) -> dict[str, Any]:
         user = self.users.get(name)
-        return {"comment": user.comment or "", "expires": user.expires or "never"} if user else {}
+        said = {"comment": "", "expires": "never", "allowed_sources": ()}
+        return {key: getattr(user, key) or nothing for key, nothing in said.items()} if user else {}
 
     def gives_account(self, user: User) -> bool:
         return uses(user, "sftp")
@@ -128,7 +129,7 @@ class Sftp:
                     steps.append(Drop(user.name))
                 continue
             wanted = found or User(user.name, password_hash="*", authorized_keys=(), locked=False)
-            for what in ("password_hash", "authorized_keys", "locked", "comment", "expires"):
+            for what in ("password_hash", "authorized_keys", "locked", "comment", "expires", "allowed_sources"):
                 if getattr(user, what) is not None:
                     wanted = wanted._replace(**{what: getattr(user, what)})
             if wanted != found:

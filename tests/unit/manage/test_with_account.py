@@ -14,7 +14,8 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._users.user impo
 
 SAID = User("ann", comment="Ann")
 ENDS = User("ann", expires="2027-01-31")
-NOTHING: dict[str, Any] = {"comment": "", "expires": "never"}
+FROM = User("ann", allowed_sources=("192.0.2.1",))
+NOTHING: dict[str, Any] = {"comment": "", "expires": "never", "allowed_sources": ()}
 
 
 class Half:
@@ -52,20 +53,22 @@ def expect(user: User, other: Any = None, **reading: Any) -> None:
     expect_accounts([user], reading, reopen)
 
 
-@pytest.mark.parametrize("user", [SAID, ENDS])
+@pytest.mark.parametrize("user", [SAID, ENDS, FROM])
 def test_a_user_of_sftp_has_an_account(user: User) -> None:
     for protocols in (("ftps", "sftp"), ("sftp",)):
         expect(user._replace(protocols=protocols), ftps=Half(), sftp=sftp())
     expect(user, sftp=sftp())
 
 
-@pytest.mark.parametrize("user", [User("ann"), User("ann", comment="", expires="never"), SAID._replace(present=False)])
+@pytest.mark.parametrize(
+    "user", [User("ann"), User("ann", comment="", expires="never", allowed_sources=()), SAID._replace(present=False)]
+)
 def test_nothing_to_store_needs_none(user: User) -> None:
     expect(user._replace(protocols=("ftps",)), ftps=Half(), sftp=sftp())
     expect(user, ftps=Half())
 
 
-@pytest.mark.parametrize(("user", "what"), [(SAID, "comment"), (ENDS, "expires")])
+@pytest.mark.parametrize(("user", "what"), [(SAID, "comment"), (ENDS, "expires"), (FROM, "allowed_sources")])
 def test_a_user_of_ftps_only_is_refused_with_the_way_out(user: User, what: str) -> None:
     with pytest.raises(InvalidInput) as caught:
         expect(user._replace(protocols=("ftps",)), ftps=Half(), sftp=sftp())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -369,7 +370,8 @@ def test_new_users_without_anything_to_log_in_with_are_found(user, accounts, nam
     [
         (
             {"acces": "read_only"},
-            "only access, umask, ftps_max_rate, comment, expires, found unknown key acces; did you mean access?",
+            "only access, umask, ftps_max_rate, comment, expires, allowed_sources, found unknown key acces;"
+            " did you mean access?",
         ),
         ({"access": "ro"}, "ftp_users_defaults: access: expected read_write, read_only or upload_only, found 'ro'"),
         ({"umask": 63}, "ftp_users_defaults: umask: expected a quoted octal number"),
@@ -385,6 +387,7 @@ def test_what_needs_an_account_is_refused_for_a_user_of_ftps_only():
     users = [{**USERS[0], "protocols": ["ftps"], "comment": "Wayne"}]
     assert "ftp_users[0]: user 'batman': expected an account, which comment is stored in" in one(users)
     assert problems(GOOD, [{**users[0], "comment": ""}], DEBIAN) == []
+    assert problems(GOOD, users, replace(DEBIAN, gives_accounts=True)) == []
 
 
 def test_rights_of_all_users_are_checked_with_those_of_each():

@@ -208,3 +208,12 @@ def test_a_host_without_sshd_or_a_play_without_sftp(problems, monkeypatch):
     assert problems("AllowGroups x\n", values={"allowgroups": ["x"]}, variables={"vsftpd_port": 21}) == []
     monkeypatch.setattr(_preflight_sshd, "find_program", lambda name: None)
     assert problems("AllowGroups x\n", values={"allowgroups": ["x"]}) == []
+
+
+@pytest.mark.parametrize("limit", [{"allowed_sources": ["192.0.2.1"]}, {"expires": "2027-01-31"}])
+def test_a_limit_needs_an_sshd_that_asks_pam(problems, limit):
+    users = [{"name": "ann", "password": "Sommer2026!!", **limit}]
+    assert problems("UsePAM yes\n", users) == []
+    (found,) = problems("UsePAM no\n", users)
+    assert "sshd_config:1: expected UsePAM yes" in found and f"or leave {next(iter(limit))} out" in found
+    assert problems("UsePAM no\n", [{**users[0], **dict.fromkeys(limit)}]) == []

@@ -7,8 +7,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from conftest import HASH
 
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.access import Access
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.plan import after
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.state import Stored
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.steps import (
@@ -16,10 +19,12 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.steps impo
     CreateAccounts,
     EndSessions,
     MakeHomes,
+    SetAccess,
     SetExpiry,
     SetGecos,
     SetHashes,
 )
+from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import Jail, parse, with_jail
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import User
 
 from .test_plan import OTHER, account, kinds, plan, step, stored
@@ -149,3 +154,75 @@ def test_what_was_there_before_is_restored() -> None:
     done = after(plan(known, User("ann", locked=False, expires="never")))
     back = after(plan(done, known.user("ann")))
     assert (back.accounts.passwords["ann"], back.accounts.expires["ann"]) == (f"!expires={DAY}!{HASH}", "1")
+
+
+# --- sources -------------------------------------------------------------------------------------------------------
+
+NEAR, NET = ("192.0.2.1",), ("192.0.2.0/24", "2001:db8::/32")
+ACCESS = "/etc/security/secure-ftp-access.conf"
+
+
+def limited(asks: str = "sftponly", **sources: tuple[str, ...]) -> Stored:
+    return stored({"ann": HASH, "bob": HASH}, access=Access(sources), asks_access=asks)
+
+
+def accesses(found: Any) -> list[tuple[dict[str, tuple[str, ...]], str]]:
+    return [(dict(one.access.sources), one.group) for one in found.steps if isinstance(one, SetAccess)]
+
+
+def test_the_first_source_makes_sshd_ask_and_the_last_one_takes_the_question_back() -> None:
+    found = plan(limited(asks=""), User("ann", allowed_sources=NEAR))
+    assert kinds(found) == [SetAccess, AssertJail, EndSessions] and found.ending == ("ann",)
+    assert step(found, SetAccess) == SetAccess(ACCESS, Access({"ann": NEAR}), "/etc/pam.d/sshd", "sftponly")
+    assert found.outcome.changed_users == {"ann": ["allowed_sources"]}
+    done = after(found)
+    assert done.of_account("ann")["allowed_sources"] == NEAR and not plan(done, done.user("ann")).outcome.changed
+    assert not plan(done, User("ann")).outcome.changed
+    back = plan(done, User("ann", allowed_sources=()))
+    assert accesses(back) == [({}, "")] and back.ending == ()
+
+
+def test_fewer_sources_come_first_and_more_come_last() -> None:
+    known = limited(ann=NEAR, bob=NET)
+    users = (User("ann", allowed_sources=NET, password_hash=OTHER), User("bob", allowed_sources=NEAR))
+    found = plan(known, *users)
+    assert kinds(found) == [SetAccess, AssertJail, SetHashes, SetAccess, EndSessions]
+    assert accesses(found) == [({"ann": NEAR, "bob": NEAR}, "sftponly"), ({"ann": NET, "bob": NEAR}, "sftponly")]
+    assert found.ending == ("bob",)
+
+
+def test_a_name_left_in_the_file_gives_the_next_of_that_name_nothing() -> None:
+    found = plan(limited(cy=NEAR), User("cy", password_hash=HASH), User("dan", password_hash=HASH, allowed_sources=NET))
+    assert accesses(found) == [({"dan": NET}, "sftponly")]
+    assert kinds(found).index(SetAccess) < kinds(found).index(SetHashes)
+    gone = plan(limited(ann=NEAR), User("ann", present=False))
+    assert accesses(gone) == [({}, "")] and kinds(gone)[-1] is SetAccess
+    assert accesses(plan(limited(ann=NEAR, bob=NET), purge=True)) == [({}, "")]
+
+
+def test_a_service_that_was_restored_asks_again() -> None:
+    found = plan(limited(asks="", ann=NEAR), User("ann", allowed_sources=NEAR))
+    assert accesses(found) == [({"ann": NEAR}, "sftponly")] and found.outcome.changed
+
+
+@pytest.mark.parametrize("config", ["", "UsePAM no\n"])
+@pytest.mark.parametrize("given", [{"allowed_sources": NEAR}, {"expires": EXPIRES}])
+def test_without_pam_there_are_no_limits(config: str, given: dict[str, Any]) -> None:
+    known = replace(limited(), settings=parse(config + with_jail("", Jail())))
+    with pytest.raises(SecureFtpError, match="UsePAM yes.*or leave"):
+        plan(known, User("ann", **given))
+    assert not plan(known, User("ann", allowed_sources=(), expires="never")).outcome.changed
+
+
+def test_a_name_that_pam_access_would_confuse_is_refused() -> None:
+    twin = stored({"ann": HASH, "Ann": HASH})
+    with pytest.raises(SecureFtpError, match="the account 'Ann' beside it"):
+        plan(twin, User("ann", allowed_sources=NEAR))
+    with pytest.raises(SecureFtpError, match="not ALL or EXCEPT"):
+        plan(stored({"all": HASH}), User("all", allowed_sources=NEAR))
+
+
+def test_sources_are_restored() -> None:
+    known = limited(ann=NET)
+    done = after(plan(known, User("ann", allowed_sources=())))
+    assert after(plan(done, known.user("ann"))).access == known.access

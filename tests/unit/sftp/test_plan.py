@@ -41,7 +41,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._users.user impo
 KEY = "ssh-ed25519 AAAA"
 OTHER = HASH[:-1] + "i"
 JAIL = Jail()
-SETTINGS = parse(with_jail("", JAIL))
+SETTINGS = parse("UsePAM yes\n" + with_jail("", JAIL))
 GROUP = Group("sftponly", 997, frozenset())
 CLOSED = Entry("a directory", 0, 0, 0o700)
 
@@ -428,6 +428,7 @@ USERS = st.builds(
     ftps_max_rate=st.sampled_from([None, 0, 1000]),
     comment=st.sampled_from([None, "", "Ann, 1"]),
     expires=st.sampled_from([None, "never", "2027-01-31", "2020-01-01"]),
+    allowed_sources=st.sampled_from([None, (), ("192.0.2.0/24",), ("192.0.2.1", "2001:db8::/32")]),
 )
 
 

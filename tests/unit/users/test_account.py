@@ -13,8 +13,10 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._users.account i
     comment_in,
     day_of,
     expires_on,
+    is_wider,
     validate_comment,
     validate_expires,
+    validate_sources,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import user_from_options, users_from_list
 
@@ -111,3 +113,54 @@ def test_what_is_no_day_is_refused(given: object) -> None:
 
 def test_a_day_that_nobody_can_read_is_none() -> None:
     assert expires_on("99999999") == expires_on("-1") == expires_on("x") == "never"
+
+
+@pytest.mark.parametrize(
+    ("given", "sources"),
+    [
+        (["198.51.100.7", "192.0.2.0/24", "2001:db8::/32"], ("192.0.2.0/24", "198.51.100.7", "2001:db8::/32")),
+        ([" 192.0.2.1/32", "192.0.2.1"], ("192.0.2.1",)),
+        (["2001:DB8:0:0::1", "2001:db8::1/128"], ("2001:db8::1",)),
+        (["::ffff:192.0.2.1", "::ffff:198.51.100.0/120"], ("192.0.2.1", "198.51.100.0/24")),
+        (["192.0.2.0/255.255.255.0"], ("192.0.2.0/24",)),
+        ([], ()),
+    ],
+)
+def test_sources_are_addresses_and_networks(given: list[str], sources: tuple[str, ...]) -> None:
+    assert validate_sources(given, "ann") == sources
+    assert validate_sources(sources, "ann") == sources
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["192.0.2.1/24"], "found '192.0.2.1/24', an address in a network; write 192.0.2.0/24, or 192.0.2.1 for"),
+        (["2001:db8::1/32"], "write 2001:db8::/32, or 2001:db8::1 for this address alone"),
+        (["example.net"], "expected an address or a network such as 198.51.100.7"),
+        (["192.0.2.0/33"], "found '192.0.2.0/33'"),
+        (["fe80::1%eth0"], "found 'fe80::1%eth0'"),
+        (["ALL"], "found 'ALL'"),
+        (["1 2"], "found '1 2'"),
+        ([7], "found 7"),
+        ("192.0.2.1", "expected a list of addresses and networks, found '192.0.2.1'"),
+        ([f"192.0.2.{number}" for number in range(101)], "expected at most 100, found 101; name larger networks"),
+    ],
+)
+def test_what_is_no_source_is_refused(given: object, said: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        validate_sources(given, "ann")
+    assert str(caught.value).startswith("user 'ann': allowed_sources: ") and said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("new", "old", "wider"),
+    [
+        ((), ("192.0.2.1",), True),
+        ((), (), True),
+        (("192.0.2.1",), (), False),
+        (("192.0.2.0/24", "2001:db8::1"), ("192.0.2.1",), True),
+        (("192.0.2.0/24",), ("192.0.2.1", "2001:db8::1"), False),
+    ],
+)
+def test_more_sources_are_wider(new: tuple[str, ...], old: tuple[str, ...], wider: bool) -> None:
+    assert is_wider(new, old) == wider

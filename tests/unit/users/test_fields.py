@@ -37,6 +37,7 @@ VALUES: dict[str, Any] = {
     "ftps_max_rate": "2M",
     "comment": "Wayne Enterprises, bruce@example.net",
     "expires": "2027-01-31",
+    "allowed_sources": ["192.0.2.0/24", "2001:db8::1"],
 }
 
 
@@ -139,4 +140,5 @@ def test_the_example_and_the_manual_page_know_every_field() -> None:
 def test_a_field_of_every_kind_reaches_the_user() -> None:
     user = user_from_options(VALUES)
     rights = ("read_only", "0027", 2097152, "Wayne Enterprises, bruce@example.net", "2027-01-31")
+    rights = (*rights, ("192.0.2.0/24", "2001:db8::1"))
     assert user == User("batman", True, "Gotham-City!", None, ("ftps",), (), True, *rights)
