@@ -141,8 +141,9 @@ def run(front: str, progress: Progress = silent) -> Done:
             facts = read_facts()
             for one in wanted.people:
                 _change_over(facts, one, done, progress)
-            _configure(facts, wanted, done)
+            # Before the last step: after it, a run that was killed here would have nothing left to do, and not tidy up.
             _tidy(facts)
+            _configure(facts, wanted, done)
         report("moved", sorted(done.moved))
     return done
 
