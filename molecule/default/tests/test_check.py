@@ -221,6 +221,19 @@ NOT_BROKEN_HERE = {
     "database-link": "tests/takeover",
     "user-file-unusable": "tests/unit",
     "clock-unsynchronised": "tests/unit: a container has no clock of its own",
+    "right-missing": "tests/unit/doctor/test_rights.py",
+    "right-without-group": "tests/unit/doctor/test_rights.py",
+    "rights-differ": "tests/unit/doctor/test_rights.py",
+    "account-ignored": "test_rights_account.py",
+    "sources-missing": "test_rights_account.py",
+    "user-account-missing": "tests/unit: here users of FTPS have no accounts",
+    "user-file-wrong": "tests/takeover/test_one_home.py",
+    "folder-unmounted": "test_shared_folders.py",
+    "folder-units": "tests/unit/doctor/test_folders.py",
+    "folder-group": "tests/unit/doctor/test_folders.py",
+    "folder-files": "tests/unit/doctor/test_folders.py",
+    "folder-foreign-files": "tests/unit/doctor/test_folders.py",
+    "folder-nobody": "tests/unit/doctor/test_folders.py",
 }
 
 

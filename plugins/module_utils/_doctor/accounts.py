@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import Iterator, Sequence
 
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import listed
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.findings import ERROR, Finding, Kind, Reporter
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.jails import Sftp
@@ -38,10 +40,11 @@ def account_findings(instances: Sequence[Instance], sftp: Sftp) -> Iterator[Find
     done: set[str] = set()
     accounts = {name for group in sftp.groups for name in sftp.accounts.members(group)}
     for instance in instances:
-        server = discover(config=instance.path)
-        if server.has_accounts and server.database not in done:
-            done.add(server.database)
-            yield from _server_findings(server, accounts)
+        with contextlib.suppress(SecureFtpError):  # other checks report this
+            server = discover(config=instance.path)
+            if server.has_accounts and server.database not in done:
+                done.add(server.database)
+                yield from _server_findings(server, accounts)
 
 
 def _server_findings(server: Server, accounts: set[str]) -> Iterator[Finding]:

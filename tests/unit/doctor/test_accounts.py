@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from conftest import HASH, load
 
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor import accounts as _accounts
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor import ftps_users, sftp_users
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor import rights as _rights
@@ -76,3 +77,11 @@ def test_an_account_that_cannot_log_in_is_no_half_of_a_user(server: Server, monk
 def test_a_class_that_sshd_does_not_know_lets_them_in() -> None:
     (finding,) = class_findings(sftp(ftps=("ann",)))
     assert finding.subject == "right-missing" and finding.fix == "ftp-users one-home"
+
+
+def test_a_server_that_cannot_be_read_is_left_to_the_other_checks(monkeypatch: pytest.MonkeyPatch) -> None:
+    def discover(config: str) -> Server:
+        raise SecureFtpError("db", found="no pam_userdb line")
+
+    monkeypatch.setattr(_accounts, "discover", discover)
+    assert said(account_findings(VSFTPD, sftp((SHUT,), ftps=("ann",)))) == []
