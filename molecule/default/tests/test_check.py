@@ -22,6 +22,11 @@ LINGER = "/var/lib/systemd/linger"
 KEPT = f"/etc/vsftpd /etc/vsftpd.conf /etc/vsftpd-implicit.conf {PAM} /etc/ssh /etc/ufw"
 ACCOUNTS = "/etc/passwd /etc/shadow /etc/group /etc/gshadow"
 UNITS = "vsftpd vsftpd-implicit"
+SYSTEMD = "/etc/systemd/system"
+NO_FOLDER = f"""systemctl disable --quiet --now ftp-shared-common; mkdir {ASIDE}/folder
+mv {SYSTEMD}/ftp-shared-* {ASIDE}/folder; systemctl daemon-reload"""
+"""Leave the shared folder out: it would go with the home in which it is mounted."""
+
 SAVE = f"""
 set -e
 rm -rf {ASIDE}; mkdir -m 0700 {ASIDE}
@@ -42,6 +47,9 @@ find /var/spool/cron/atjobs -user robin -delete
 rm -rf {LITTER} /etc/vsftpd/users.txt /etc/vsftpd/users.db.damaged-* /etc/ssh/sftponly_keys
 tar -xpf {ASIDE}/saved.tar -C /
 sh {ASIDE}/owners
+if [ -d {ASIDE}/folder ]; then
+    mv {ASIDE}/folder/* {SYSTEMD}; systemctl daemon-reload; systemctl enable --quiet --now ftp-shared-common
+fi
 rm -rf {ASIDE}
 [ "$(iptables-save | grep -v '^[#:]')" = "$(cat /run/check-ufw)" ] || ufw --force reload >/dev/null
 systemctl reset-failed {UNITS} ssh
@@ -165,7 +173,7 @@ CASES = [
     # sshd and the jail
     Case("jail of another", f"chown ftp {SFTP_JAIL}", ("jail-unsafe",), SFTP_JAIL),
     Case("open jail", f"chmod g+w {SFTP_JAIL}", ("jail-unsafe",), SFTP_JAIL),
-    Case("no jail", aside(SFTP_JAIL), ("jail-directory-missing",), SFTP_JAIL),
+    Case("no jail", f"{NO_FOLDER}; {aside(SFTP_JAIL)}", ("jail-directory-missing",), SFTP_JAIL),
     Case("no block", without_block(), ("jail-missing",), "sftponly"),
     Case("one user out", before_block("Match User robin", "ChrootDirectory none", "ForceCommand /bin/sh"),
          ("jail-open",), "user robin: chrootdirectory"),
