@@ -53,7 +53,7 @@ def test_it_holds_what_is_needed_at_run_time_and_nothing_else(names: list[str]) 
         "examples/small/inventory.yml",
     }
     kinds = {"".join(Path(name).suffixes[-1:]) for name in names if name.startswith(("plugins/", "roles/"))}
-    assert kinds <= {".py", ".yml", ".j2", ".md", ".bash", ".8", ""}, kinds
+    assert kinds <= {".py", ".yml", ".j2", ".md", ".bash", ".8", ".conf", ""}, kinds
 
 
 def test_it_holds_every_plugin_and_role_of_the_repository(names: list[str]) -> None:
