@@ -239,7 +239,8 @@ class Move:
                 target = self._directory(aside, _numbered(name), found)
             finally:
                 os.close(aside)
-            assert target is not None
+            if target is None:
+                raise AssertionError("a numbered name is always free at last")
             self._done.aside.append(os.path.join(self._aside, *self._at.names[:-1], target[2]))
         else:
             os.close(self._target)
@@ -289,7 +290,8 @@ class Move:
         fd = os.dup(self._home)
         for name in (self._aside, *names):
             found = self._directory(fd, _numbered(name), like)
-            assert found is not None
+            if found is None:
+                raise AssertionError("a numbered name is always free at last")
             os.close(fd)
             fd = found[0]
         return fd

@@ -92,8 +92,11 @@ def plan(facts: Facts) -> Changeover:
 
 
 def _homes(facts: Facts) -> Homes:
-    assert facts.server.homes is not None
-    return facts.server.homes
+    homes = facts.server.homes
+    if homes is None:
+        expected = "the directories of FTPS users (local_root in vsftpd.conf)"
+        raise SecureFtpError("one-home", expected, found="none", remedy="apply the role vsftpd")
+    return homes
 
 
 def _person(facts: Facts, homes: Homes, name: str) -> Person:

@@ -86,13 +86,22 @@ class Done:
         ]
 
 
+def _sftp() -> Sftp:
+    """The users of SFTP. Raises SecureFtpError on a host without a jail."""
+    sftp = reopen("sftp", {})
+    if not isinstance(sftp, Sftp):
+        expected = "a jail in sshd's configuration"
+        raise SecureFtpError("one-home", expected, found="none", remedy="apply the role sshd_chroot")
+    return sftp
+
+
 def read_facts() -> Facts:
     """Read this host. Raises SecureFtpError."""
     server = discover()
-    sftp = reopen("sftp", {})
-    assert isinstance(sftp, Sftp)
+    sftp = _sftp()
     records = Ftps.at({})
-    assert records is not None
+    if records is None:
+        raise SecureFtpError("one-home", "users of FTPS", found="none", remedy="nothing has to be moved on this host")
     names = sorted(user["name"] for user in records.describe())
     return Facts(
         server,
@@ -129,8 +138,7 @@ def run(front: str, progress: Progress = silent) -> Done:
     """Do it. Raises SecureFtpError; then the users before have moved, and doing it again goes on."""
     done = Done()
     with audited(front, "one-home", []) as report:
-        sftp = reopen("sftp", {})
-        assert isinstance(sftp, Sftp)
+        sftp = _sftp()
         transaction = Transaction([sftp], reopen, journal.PATH)
         with transaction.alone() as warnings:
             done.warnings += warnings
