@@ -8,11 +8,11 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import time
 from typing import Any, Mapping, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import visible, visible_lines
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.manager import Result
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.account import is_over
 
 
 def answer(
@@ -70,9 +70,7 @@ def state(user: dict[str, Any]) -> str:
     """The state of a user in words: whether log-ins are allowed."""
     if user["locked"]:
         return "locked"
-    # shadow(5) keeps days, of UTC.
-    end = user["expires"] or ""
-    if not end[:1].isdigit() or end > time.strftime("%Y-%m-%d", time.gmtime()):
+    if not is_over(user["expires"]):
         return "active"
     # By hand an account can be made to expire although vsftpd does not ask it.
     return "expired" if (user["ftps"] or {}).get("obeys_account", True) else "active, SFTP expired"

@@ -39,6 +39,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config impo
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.host_keys import host_keys
 from ansible_collections.secure_ftp.server.plugins.module_utils._tls import certificate as tls
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.account import is_over
 
 Access = Tuple[str, Tuple[str, ...]]
 """The account of remote control, and the names of its clients."""
@@ -227,12 +228,10 @@ def _is_plain(name: str) -> bool:
 
 
 def _example(able: Iterable[Mapping[str, Any]], protocol: str, passwords: bool) -> Example | None:
-    today = time.strftime("%Y-%m-%d", time.gmtime())  # shadow(5) keeps days, of UTC
     for user in able:
         side = user[protocol]
-        expires = user.get("expires") or ""
-        is_over = expires <= today and expires[:1].isdigit() and (side or {}).get("obeys_account", True)
-        if side is None or user["locked"] or is_over:
+        is_shut = is_over(user.get("expires")) and (side or {}).get("obeys_account", True)
+        if side is None or user["locked"] or is_shut:
             continue
         if side["scheme"] and passwords:
             return Example(user["name"], PASSWORD)

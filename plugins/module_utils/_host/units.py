@@ -73,6 +73,14 @@ def is_outdated(unit: str, paths: Iterable[str], stamped: Iterable[str] = ()) ->
     )
 
 
+def tell(unit: str, verb: str, remedy: str, state: str = "", run: Run = run_command) -> None:
+    """``systemctl VERB UNIT``. Raises SecureFtpError with this ``remedy`` and ``state`` if that fails."""
+    result = run(["systemctl", verb, unit])
+    if result.rc:
+        found = result.said or f"exit status {result.rc}"
+        raise SecureFtpError(f"systemctl {verb} {unit}", "success", found=found, remedy=remedy, state=state)
+
+
 def is_running(unit: str) -> bool:
     """Whether systemd says that ``unit`` is active."""
     try:

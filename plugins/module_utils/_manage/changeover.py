@@ -81,22 +81,13 @@ class Changeover:
 
 def plan(facts: Facts) -> Changeover:
     """Decide who moves. Raises SecureFtpError with every problem of this host, before anything is changed."""
-    found = problems(facts)
-    if found:
+    found, homes = problems(facts), facts.server.homes
+    if found or homes is None:
         raise SecureFtpError("one home for each user", found="; ".join(map(str, found)))
-    homes = _homes(facts)
     people = tuple(_person(facts, homes, name) for name in sorted(facts.names))
     wanted = os.path.join(facts.accounts.jail.directory, homes.token)
     changing = {one.path: wanted for one in facts.instances if one.get("local_root") not in ("", wanted)}
     return Changeover(people, changing)
-
-
-def _homes(facts: Facts) -> Homes:
-    homes = facts.server.homes
-    if homes is None:
-        expected = "the directories of FTPS users (local_root in vsftpd.conf)"
-        raise SecureFtpError("one-home", expected, found="none", remedy="apply the role vsftpd")
-    return homes
 
 
 def _person(facts: Facts, homes: Homes, name: str) -> Person:

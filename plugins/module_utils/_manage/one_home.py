@@ -20,7 +20,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._core.places imp
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.apply import end_sessions as end_ftps_sessions
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.apply import put_file
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.backend import Ftps
-from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.instances import Instance, find_instances
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.instances import find_instances
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.personal import (
     Personal,
     file_of,
@@ -33,7 +33,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._host.mounts imp
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.moving import Move, Moved, look
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.programs import run_command
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.sessions import end_sessions
-from ansible_collections.secure_ftp.server.plugins.module_utils._host.units import is_outdated
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.units import is_outdated, tell
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage import journal
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.audit import audited
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.backends import reopen
@@ -190,21 +190,9 @@ def _configure(facts: Facts, wanted: Changeover, done: Done) -> None:
             content = new.encode("utf-8", "surrogateescape")
             replace_file(one.path, content, found.st_mode & 0o7777, found.st_uid, found.st_gid)
             done.configurations.append(one.path)
-        _reload(one)
-
-
-def _reload(one: Instance) -> None:
-    if not is_outdated(one.unit, [one.path]):
-        return
-    result = run_command(["systemctl", "reload", one.unit])
-    if result.rc:
-        raise SecureFtpError(
-            f"systemctl reload {one.unit}",
-            "success",
-            found=result.said or f"exit status {result.rc}",
-            remedy=f"restart it: systemctl restart {one.unit}",
-            state="all users have moved, and vsftpd.conf is changed",
-        )
+        if is_outdated(one.unit, [one.path]):
+            state = "all users have moved, and vsftpd.conf is changed"
+            tell(one.unit, "reload", f"restart it: systemctl restart {one.unit}", state)
 
 
 def _tidy(facts: Facts) -> None:

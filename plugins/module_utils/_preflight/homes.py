@@ -15,7 +15,7 @@ from typing import Any, Collection, Mapping, NamedTuple
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import Problem, SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.settings import Settings
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.database import read
-from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import discover
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import Homes, discover
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import (
     discovered_group,
     find_jail,
@@ -65,7 +65,7 @@ def read_live(settings: Settings) -> Live:
 def _above(settings: Settings) -> str:
     token = settings.vsftpd_user_sub_token
     root = settings.vsftpd_local_root
-    return os.path.dirname(root.split(token)[0] + "x") if token else root
+    return Homes(root, token).above if token else root
 
 
 def _has_entries(path: str) -> bool:

@@ -5,9 +5,8 @@
 
 from __future__ import annotations
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.programs import Run, run_command
-from ansible_collections.secure_ftp.server.plugins.module_utils._host.units import is_outdated
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.units import is_outdated, tell
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import UNIT
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.service import apply_verb
 
@@ -19,12 +18,4 @@ def let_sshd_read(config: str, run: Run = run_command) -> None:
     """
     if not is_outdated(UNIT, [config]):
         return
-    verb = apply_verb(run)
-    result = run(["systemctl", verb, UNIT])
-    if result.rc:
-        raise SecureFtpError(
-            f"systemctl {verb} {UNIT}",
-            "success",
-            found=result.said or f"exit status {result.rc}",
-            remedy="sshd accepted the new configuration but still uses the old one",
-        )
+    tell(UNIT, apply_verb(run), "sshd accepted the new configuration but still uses the old one", run=run)

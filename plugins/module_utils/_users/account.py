@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime
 import ipaddress
 import re
+import time
 from typing import Any, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import InvalidInput, Problem
@@ -147,6 +148,11 @@ def expires_on(day: str) -> str:
     if not re.match(r"[0-9]{1,6}\Z", day):
         return NEVER
     return (_EPOCH + datetime.timedelta(days=int(day))).isoformat()
+
+
+def is_over(expires: str | None) -> bool:
+    """Whether the day ``expires`` (YYYY-MM-DD, NEVER, None if unknown) has come; shadow(5) keeps days, of UTC."""
+    return (expires or "")[:1].isdigit() and str(expires) <= time.strftime("%Y-%m-%d", time.gmtime())
 
 
 def comment_in(gecos: str) -> str:
