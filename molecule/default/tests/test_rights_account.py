@@ -148,27 +148,29 @@ def test_a_system_account_with_the_name_of_a_user_is_no_concern_of_ftps(server):
 
 # --- sources -------------------------------------------------------------------------------------------------------
 
-OTHER_ADDRESS = "198.18.7.7"
 ACCESS_FILE = "/etc/security/secure-ftp-access.conf"
 SSHD_SERVICE = "/etc/pam.d/sshd"
 
 
 @pytest.fixture
 def from_there(server, client):
-    """Let the client log in from another address: ``from_there(True)``."""
-    target = server.address
+    """Let the client log in from another address: ``from_there(True)``.
 
-    def use(other: bool) -> None:
-        source = OTHER_ADDRESS if other else own
-        client.sh(f"ip route replace {target}/32 dev eth0 src {source}")
+    All servers are tested at once from the one client: each has addresses of its own for this, of both kinds.
+    """
+    *_net, high, low = server.address.split(".")
+    target, other, network = server.address, f"198.18.{high}.{low}", f"fd77:0:{high}:{low}"
+
+    def use(there: bool) -> None:
+        client.sh(f"ip route replace {target}/32 dev eth0 src {other if there else own}")
 
     own = client.sh("ip -4 -o addr show dev eth0 | awk '{print $4; exit}' | cut -d/ -f1").stdout.strip()
-    client.sh(f"ip addr replace {OTHER_ADDRESS}/32 dev eth0; ip -6 addr replace fd77::2/64 dev eth0 nodad")
-    server.sh(f"ip route replace {OTHER_ADDRESS}/32 dev eth0; ip -6 addr replace fd77::1/64 dev eth0 nodad")
-    use.own = own
+    client.sh(f"ip addr replace {other}/32 dev eth0; ip -6 addr replace {network}::2/64 dev eth0 nodad")
+    server.sh(f"ip route replace {other}/32 dev eth0; ip -6 addr replace {network}::1/64 dev eth0 nodad")
+    use.own, use.other, use.network = own, other, network
     yield use
-    client.sh(f"ip route del {target}/32; ip addr del {OTHER_ADDRESS}/32 dev eth0; ip -6 addr del fd77::2/64 dev eth0")
-    server.sh(f"ip route del {OTHER_ADDRESS}/32; ip -6 addr del fd77::1/64 dev eth0")
+    client.sh(f"ip route del {target}/32; ip addr del {other}/32 dev eth0; ip -6 addr del {network}::2/64 dev eth0")
+    server.sh(f"ip route del {other}/32; ip -6 addr del {network}::1/64 dev eth0")
 
 
 @pytest.mark.alike
@@ -178,14 +180,14 @@ def test_log_ins_come_from_allowed_sources_alone(server, key_file, from_there):
     for sources, here, there in (
         (f"{from_there.own},2001:db8::/32", True, False),
         ("198.18.0.0/15", False, True),
-        (f"198.18.7.7 {from_there.own}", True, True),
+        (f"{from_there.other} {from_there.own}", True, True),
         ("192.0.2.0/24", False, False),
         ("", True, True),
     ):
         users(server, "edit", NAME, "--allowed-sources", sources)
-        for other, may in ((False, here), (True, there)):
-            from_there(other)
-            assert granted(server, key_file) == [may] * 3, (sources, other)
+        for elsewhere, may in ((False, here), (True, there)):
+            from_there(elsewhere)
+            assert granted(server, key_file) == [may] * 3, (sources, elsewhere)
     from_there(False)
     assert server.sh(f"cat {SSHD_SERVICE}").stdout == service, "nobody is limited any more"
 
@@ -193,12 +195,18 @@ def test_log_ins_come_from_allowed_sources_alone(server, key_file, from_there):
 @pytest.mark.alike
 def test_sources_may_be_networks_of_ipv6(server, client, key_file, from_there):
     add(server)
+    network = from_there.network
     client.ask("banner", host=server.address)
     sftp = (
         f"sftp -i {key_file} -o IdentitiesOnly=yes -o BatchMode=yes -o StrictHostKeyChecking=yes"
-        f" -o HostKeyAlias={server.address} -o UserKnownHostsFile={server.known_hosts} -b - {NAME}@[fd77::1]"
+        f" -o HostKeyAlias={server.address} -o UserKnownHostsFile={server.known_hosts} -b - {NAME}@[{network}::1]"
     )
-    for sources, may in (("fd77::/64", True), ("fd78::/64", False), ("fd77::2", True), (from_there.own, False)):
+    for sources, may in (
+        (f"{network}::/64", True),
+        ("fd78::/64", False),
+        (f"{network}::2", True),
+        (from_there.own, False),
+    ):
         users(server, "edit", NAME, "--allowed-sources", sources)
         assert (client.sh(f"echo ls | {sftp}", check=False).returncode == 0) == may, sources
 

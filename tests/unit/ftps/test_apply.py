@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import HASH, dump, load
+from conftest import HASH, dump, load, written
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core import releases
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
@@ -72,10 +72,10 @@ def test_a_new_user_gets_record_and_directory(server: Server, tmp_path: Path) ->
 def test_again_changes_nothing(server: Server) -> None:
     users = [{"name": "batman", "password": "geheim geheim"}, {"name": "robin", "password_hash": HASH}]
     reconcile(server, *users)
-    before = os.stat(server.database)
+    before = written(server.database)
     outcome = reconcile(server, *users)
     assert not outcome.changed and outcome.unchanged == ["batman", "robin"]
-    assert os.stat(server.database) == before
+    assert written(server.database) == before
 
 
 def test_a_stored_hash_of_another_scheme_is_kept_when_it_verifies(server: Server) -> None:
