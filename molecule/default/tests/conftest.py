@@ -51,7 +51,7 @@ PASSWORDS = {
     "oracle": "oracle-Sees=All",
 }
 PASSIVE_PORTS = range(50000, 50010)
-MAX_PER_IP = 3
+MAX_PER_IP = 20
 FTPS_ROOT = "/home/vftp"
 SFTP_JAIL = "/home/sftp"
 CONTROL_PORTS = {"explicit": 21, "implicit": 990}

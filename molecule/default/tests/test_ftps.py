@@ -28,15 +28,15 @@ def curl(server, user: str = "batman") -> str:
     )
 
 
-def lftp(server, tls: str, commands: str, user: str = "batman") -> str:
-    """A shell script that runs lftp commands, each of which must succeed."""
+def lftp(server, tls: str, commands: str, user: str = "batman", settings: str = "") -> str:
+    """A shell script that runs lftp commands, each of which must succeed; ``settings`` come before it connects."""
     return (
         f"export LFTP_PASSWORD={shlex.quote(PASSWORDS[user])}\nlftp -f /dev/stdin <<'END'\n"
         "set cmd:fail-exit yes; set net:max-retries 4; set net:reconnect-interval-base 1; set net:timeout 30\n"
         "set xfer:clobber yes\n"
         f"set ssl:ca-file {server.ca_file}; set ssl:verify-certificate yes; set ssl:check-hostname yes\n"
         "set ftp:ssl-force yes; set ftp:ssl-protect-data yes\n"
-        f"open --user {user} --env-password {url(server, tls)}\n{commands}\nEND\n"
+        f"{settings}\nopen --user {user} --env-password {url(server, tls)}\n{commands}\nEND\n"
     )
 
 

@@ -40,7 +40,7 @@ def test_vsftpd_settings_that_keep_the_server_safe(server):
         "chroot_local_user": "YES",
         "local_umask": "077",
         "hide_ids": "YES",
-        "max_per_ip": "3",
+        "max_per_ip": "20",
         "pasv_min_port": str(PASSIVE_PORTS[0]),
         "pasv_max_port": str(PASSIVE_PORTS[-1]),
         "ssl_enable": "YES",

@@ -71,7 +71,8 @@ class Settings:
     vsftpd_write_enable: bool = True
     vsftpd_hide_ids: bool = True
     vsftpd_dirmessage_enable: bool = True
-    vsftpd_use_localtime: bool = True
+    vsftpd_use_localtime: bool = False
+    vsftpd_utf8_filesystem: bool = True
     vsftpd_local_root: str = field(default="/home/vftp/$USER", metadata=_PATH)
     vsftpd_user_sub_token: str = "$USER"
     vsftpd_chroot_local_user: bool = True
@@ -79,7 +80,7 @@ class Settings:
     vsftpd_allow_writeable_chroot: bool = True
     vsftpd_secure_chroot_dir: str = field(default="/var/run/vsftpd/empty", metadata=_PATH)
     vsftpd_user_config_dir: str = field(default="/etc/vsftpd/users.d", metadata=_PATH)
-    vsftpd_max_per_ip: int = 3
+    vsftpd_max_per_ip: int = 20
     vsftpd_idle_session_timeout: int = 300
     vsftpd_pasv_enable: bool = True
     vsftpd_pasv_min_port: int = field(default=50000, metadata=_about("a port from 1024 to 65535"))

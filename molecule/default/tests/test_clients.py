@@ -1,0 +1,58 @@
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What clients expect of any server of FTPS, with the defaults: names, times, several connections."""
+
+from __future__ import annotations
+
+import pytest
+from conftest import FTPS_ROOT, wait_until
+from test_ftps import curl, lftp, url
+
+both_tls_modes = pytest.mark.parametrize("tls", ["explicit", "implicit"])
+HOME = f"{FTPS_ROOT}/batman"
+
+
+@pytest.mark.alike
+def test_a_name_from_a_computer_that_does_not_use_utf_8_arrives_in_utf_8(server, client):
+    """FEAT says UTF8, so the client converts; without it, what arrives is what Python's nlst() fails on for ever."""
+    client.sh(
+        f"set -e; export LC_ALL=C.UTF-8; cd {server.directory}; echo hello > \"$(printf 'gr\\374\\337e.txt')\"\n"
+        + lftp(server, "explicit", "mput gr*.txt", settings="set file:charset ISO-8859-1")
+    )
+    stored = server.sh(f"cd {HOME}; LC_ALL=C ls -b gr*.txt; rm gr*.txt").stdout
+    assert stored == "gr\\303\\274\\303\\237e.txt\n"
+
+
+@pytest.fixture()
+def in_new_york(server):
+    """A server whose clock shows the time of New York."""
+    restart = "systemctl restart vsftpd vsftpd-implicit"
+    server.sh(
+        "cp -P /etc/localtime /root/localtime && ln -sfn /usr/share/zoneinfo/America/New_York /etc/localtime"
+        f" && test -e /etc/localtime && {restart}"
+    )
+    _wait_for_service(server)
+    yield
+    server.sh(f"mv -fT /root/localtime /etc/localtime; {restart}")
+    _wait_for_service(server)
+
+
+def _wait_for_service(server):
+    wait_until(lambda: server.sh("ss -Htln 'sport = :21 or sport = :990'").stdout.count("\n") >= 2)
+
+
+@pytest.mark.spread
+@both_tls_modes
+def test_times_are_right_whatever_the_zone_of_the_server(server, client, in_new_york, tls):
+    """RFC 3659, 2.3: a time that MDTM answers is UTC."""
+    there = url(server, tls, "dated")
+    server.sh(f"install -o ftp -g ftp -m 600 /dev/null {HOME}/dated; touch -d 2020-06-01T12:00:00Z {HOME}/dated")
+    shown = client.sh(f"""set -e; cd {server.directory}; rm -f dated-*
+        {curl(server)} --remote-time -o dated-curl {there}
+        {lftp(server, tls, "get dated -o dated-lftp")}
+        for one in dated-*; do TZ=UTC stat --format '%n %y' $one; done""").stdout.splitlines()
+    server.sh(f"rm {HOME}/dated")
+    assert [line.split(".")[0] for line in shown] == [
+        "dated-curl 2020-06-01 12:00:00",
+        "dated-lftp 2020-06-01 12:00:00",
+    ]
