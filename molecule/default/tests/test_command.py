@@ -52,7 +52,7 @@ def no_selina(server):
     """Leave nothing of the accounts behind."""
     yield
     server.sh(
-        f"for name in {NAME} {NAME}-{{1..12}}; do ftp-users del $name --remove-home; done 2>/dev/null;"
+        f"ftp-users list --names | grep ^{NAME} | while read -r name; do ftp-users del $name --remove-home; done;"
         f" rm -rf {{{FTPS_ROOT},{SFTP_JAIL}}}/{NAME}*"
     )
 
