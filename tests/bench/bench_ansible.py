@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 from typing import Iterator
@@ -12,7 +13,7 @@ from line import Line
 from plays import ROOT, PlayError, Plays, run_playbook
 
 RIG = ROOT / "tests/containers/rig"
-HOST = "secure-ftp-bench"
+HOST = f"{os.environ.get('SECURE_FTP_PREFIX', 'secure-ftp')}-bench"
 TWO_USERS = [{"name": "batman", "password": "bat-Cave!1 deep"}, {"name": "robin", "password": "Robin#2 nest"}]
 
 

@@ -9,7 +9,7 @@ import contextlib
 import os
 import time
 from dataclasses import replace
-from typing import Any, Iterable, Sequence
+from typing import Any, Iterable, Mapping, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import NotDurable, SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import listed
@@ -47,6 +47,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._host.files impo
     fsync_directory,
     replace_file,
 )
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.many_files import FEW, replace_files
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import (
     CloseHomes,
     Plan,
@@ -84,18 +85,36 @@ def delete(plan: Plan) -> list[str]:
     return run_deletions(plan, remove_home, [step.said for step in plan.steps if isinstance(step, WriteRecords)])
 
 
-def put_file(file: Personal) -> None:
-    """Make the file of a user what ``file`` says, for root alone to write; remove it if the text is empty."""
-    if file.text:
-        ensure_directory(os.path.dirname(file.path), 0, 0, DIRECTORY_MODE)
-        replace_file(file.path, file.text.encode("utf-8", "surrogateescape"), FILE_MODE, 0, 0)
-        return
-    try:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(file.path)
-            fsync_directory(os.path.dirname(file.path))
-    except OSError as error:
-        raise file_error(file.path, "remove", error) from error
+def put_files(files: Sequence[Personal]) -> None:
+    """Make the files of users, all in one directory, what ``files`` say; remove those with an empty text.
+
+    Only root can write them.
+    """
+    texts = {file.path: file.text.encode("utf-8", "surrogateescape") for file in files if file.text}
+    for directory in {os.path.dirname(path) for path in texts}:
+        ensure_directory(directory, 0, 0, DIRECTORY_MODE)
+        if len(texts) > FEW:
+            replace_files(directory, {os.path.basename(path): data for path, data in texts.items()}, FILE_MODE, 0, 0)
+            continue
+        for path, data in texts.items():
+            replace_file(path, data, FILE_MODE, 0, 0)
+    _remove_files([file.path for file in files if not file.text])
+
+
+def _remove_files(paths: Sequence[str]) -> None:
+    gone = []
+    for path in paths:
+        try:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
+                gone.append(path)
+        except OSError as error:
+            raise file_error(path, "remove", error) from error
+    for directory in {os.path.dirname(path) for path in gone}:
+        try:
+            fsync_directory(directory)
+        except OSError as error:
+            raise file_error(directory, "flush", error) from error
 
 
 _BEHIND = (AllowHashesOnly, DropFiles, EndSessions, CloseHomes)
@@ -143,9 +162,8 @@ class _Change:
 
     def _write_files(self, step: WriteFiles) -> None:
         stored: Stored = self.plan.stored
-        for path, content in step.files.items():
-            self._replaced.append(stored.files.get(os.path.basename(path), Personal(path, "")))
-            put_file(Personal(path, content))
+        self._replaced += [stored.files.get(os.path.basename(path), Personal(path, "")) for path in step.files]
+        put_files([Personal(path, content) for path, content in step.files.items()])
 
     def _write(self) -> None:
         stored: Stored = self.plan.stored
@@ -192,19 +210,24 @@ def _make_homes(step: MakeHomes, homes: Homes | None) -> None:
     ensure_homes(root, map(os.path.basename, step.paths), lambda _name: (step.uid, step.gid), HOME_MODE)
 
 
-def end_sessions(names: Sequence[str], server: Server) -> list[str]:
+def end_sessions(names: Sequence[str], server: Server, chosen: Mapping[str, str] | None = None) -> list[str]:
     """End the sessions of users who were removed, locked, or given another password; return warnings.
 
-    Sessions in a directory that several users share stay open, because it is unknown whose they are.
+    Sessions in a directory that several users share stay open, because it is unknown whose they are. ``chosen`` is what
+    ``chosen_directories`` said before, for those who call this for each of many users.
     """
     homes = server.homes
     if not names or homes is None:
         return []
-    mine = [] if homes.shared else sole_directories(names, homes)
     if server.has_accounts:
         mine = [homes.by_pattern(name) for name in names if is_component(name)]
+    elif homes.shared:
+        mine = []
+    else:
+        mine = sole_directories(names, homes, chosen_directories(homes) if chosen is None else chosen)
     warnings = end_ftps_sessions(mine)
-    others = sorted(name for name in names if is_component(name) and homes.of(name) not in mine)
+    ended = set(mine)
+    others = sorted(name for name in names if is_component(name) and homes.of(name) not in ended)
     if others:
         warnings.append(
             f"{listed(others)}: open FTPS sessions stay open, because they start in a directory that several users"
@@ -213,12 +236,18 @@ def end_sessions(names: Sequence[str], server: Server) -> list[str]:
     return warnings
 
 
-def sole_directories(names: Iterable[str], homes: Homes) -> list[str]:
-    """Return the directories of ``names`` that no other user has in a file of user_config_dir (vsftpd.conf(5))."""
-    ours = set(filter(is_component, names))
+def chosen_directories(homes: Homes) -> dict[str, str]:
+    """The real paths of directories that files of user_config_dir (vsftpd.conf(5)) name, by user."""
     try:
-        others = set(os.listdir(homes.config_directory)) - ours if homes.config_directory else set()
+        names = os.listdir(homes.config_directory) if homes.config_directory else []
     except OSError:
-        others = set()
-    taken = {os.path.realpath(homes.of(name)) for name in others}
+        names = []
+    own = ((name, homes.own(name)) for name in names)
+    return {name: os.path.realpath(path) for name, path in own if path is not None}
+
+
+def sole_directories(names: Iterable[str], homes: Homes, chosen: Mapping[str, str]) -> list[str]:
+    """Return the directories of ``names`` that no other user has among the ``chosen_directories``."""
+    ours = set(filter(is_component, names))
+    taken = {path for name, path in chosen.items() if name not in ours}
     return sorted(path for path in map(homes.of, ours) if os.path.realpath(path) not in taken)

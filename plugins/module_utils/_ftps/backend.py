@@ -87,8 +87,8 @@ class Ftps:
 
         The database was not changed, or the change cannot be taken back.
         """
-        while self._replaced:
-            apply.put_file(self._replaced.pop())
+        apply.put_files(self._replaced)
+        self._replaced.clear()
 
     def directory(self, name: str) -> str | None:
         return self.server.homes.of(name) if self.server.homes else None

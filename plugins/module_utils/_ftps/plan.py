@@ -481,7 +481,8 @@ def _steps(
         steps.append(write)
     if switch:
         steps.append(AllowHashesOnly())
-    left = {one.path: without_rights(one) for name, one in stored.files.items() if name in gone}
+    going = set(gone)
+    left = {one.path: without_rights(one) for name, one in stored.files.items() if name in going}
     left = {path: content for path, content in left.items() if content != stored.files[os.path.basename(path)].text}
     if left:
         steps.append(DropFiles(directory, left))

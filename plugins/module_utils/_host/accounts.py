@@ -34,6 +34,16 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors imp
     Problem,
     SecureFtpError,
 )
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.account_fields import (
+    CHANGED,
+    EXPIRES,
+    GECOS,
+    HOME,
+    MEMBERS,
+    PASSWORD,
+    SHELL,
+    set_fields,
+)
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.files import flush
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.programs import (
     Output,
@@ -72,13 +82,8 @@ LOCKED_SINCE = "1"
 """Expiry of a locked account, the day passwd(1) recommends; PAM and sshd then refuse passwords and keys alike."""
 
 _FEW = 20
-_ARGUMENTS = 1000
-"""Most names on one command line."""
-
-_LONGEST_ARGUMENT = 120_000
-"""Bytes; MAX_ARG_STRLEN of Linux is 128 KiB, see execve(2)."""
-
-_EXPIRES = 7  # column of shadow(5)
+_SECONDS = 900
+"""How long a program may run, which may have 100,000 accounts to make on a slow disk."""
 
 _FILES = ("passwd", "shadow", "group", "gshadow")
 
@@ -225,8 +230,8 @@ def _parse_shadow(lines: Iterable[str]) -> tuple[dict[str, str], dict[str, str]]
     for row in _rows(lines, 2):
         if row[0] not in passwords:
             passwords[row[0]] = row[1]
-            if len(row) > _EXPIRES and row[_EXPIRES]:
-                expires[row[0]] = row[_EXPIRES]
+            if len(row) > EXPIRES and row[EXPIRES]:
+                expires[row[0]] = row[EXPIRES]
     return passwords, expires
 
 
@@ -410,15 +415,17 @@ def _sysusers_gecos(text: str) -> str:
 
 
 def made_accounts(names: Sequence[str]) -> dict[str, Account]:
-    """Those of ``names`` that are local accounts according to getent(1): what the programs above really created."""
-    found: dict[str, Account] = {}
-    for start in range(0, len(names), _ARGUMENTS):
-        command = ["getent", "--service=files", "passwd", "--", *names[start : start + _ARGUMENTS]]
-        result = _execute(command)
-        if result.rc not in (0, 2):  # 2: at least one of them does not exist
-            raise _failure(command, result)
-        found.update(_parse_passwd(result.out.split("\n")))
-    return found
+    """Those of ``names`` that are local accounts according to getent(1): what the programs above really created.
+
+    Asked for a name, it searches all accounts; asked for none, it lists them.
+    """
+    asked = ["--", *names] if len(names) <= _FEW else []
+    command = ["getent", "--service=files", "passwd", *asked]
+    result = _execute(command)
+    if result.rc not in (0, 2):  # 2: at least one of them does not exist
+        raise _failure(command, result)
+    found, wanted = _parse_passwd(result.out.split("\n")), set(names)
+    return {name: account for name, account in found.items() if name in wanted}
 
 
 def add_account(name: str, home: str, shell: str, comment: str) -> None:
@@ -439,49 +446,61 @@ def delete_group(name: str) -> None:
     _run(["groupdel", "--", name])
 
 
-def set_members(group: str, names: Sequence[str], before: Collection[str]) -> None:
-    """Give ``group`` exactly the supplementary members ``names``, all of them local accounts.
+def set_members(lists: Sequence[tuple[str, Sequence[str]]]) -> None:
+    """Give each group exactly these supplementary members, all of them local accounts, one list after the other.
 
-    gpasswd(1) replaces group and gshadow once for a whole list. ``before`` are the present members: of a list that is
-    longer than the kernel takes as an argument, only the members that differ are set, one by one.
+    For few by gpasswd(1), which looks up every member in all accounts; for many in one pass, which may leave out what a
+    later list of the same group replaces.
     """
-    members = ",".join(names)
-    if len(members) < _LONGEST_ARGUMENT:
-        _run(["gpasswd", "--members", members, group])
+    if sum(len(names) for _group, names in lists) <= _FEW:
+        for group, names in lists:
+            _run(["gpasswd", "--members", ",".join(names), group])
         return
-    for option, which in (("--add", set(names) - set(before)), ("--delete", set(before) - set(names))):
-        for name in sorted(which):
-            _run(["gpasswd", option, name, group])
+    values = {group: {MEMBERS: ",".join(names)} for group, names in lists}
+    for file in ("group", "gshadow") if os.path.exists("/etc/gshadow") else ("group",):
+        set_fields(file, values, tuple(_held))
 
 
 def set_passwords(hashes: Mapping[str, str]) -> None:
-    """Store ready hashes (or NO_PASSWORD) for any number of accounts in one locked pass; they go through stdin only."""
-    if hashes:
+    """Store ready hashes (or NO_PASSWORD) of any number of accounts; no process shows them."""
+    if len(hashes) > _FEW:
+        today = str(int(time.time() // 86400))
+        set_fields("shadow", {name: {PASSWORD: value, CHANGED: today} for name, value in hashes.items()}, tuple(_held))
+    elif hashes:
         _run(["chpasswd", "--encrypted"], "".join(f"{name}:{value}\n" for name, value in hashes.items()))
 
 
-def set_shell(name: str, shell: str) -> None:
-    """Change the login shell of ``name``."""
-    _run(["usermod", "--shell", shell, "--", name])
+def set_shells(shells: Mapping[str, str]) -> None:
+    """Change the login shell of each account."""
+    _modify("--shell", "passwd", SHELL, shells)
 
 
-def set_gecos(name: str, text: str) -> None:
-    """Change the field of passwd(5) with the comment of ``name``."""
-    _run(["usermod", "--comment", text, "--", name])
+def set_gecos(texts: Mapping[str, str]) -> None:
+    """Change the field of passwd(5) with the comment of each account."""
+    _modify("--comment", "passwd", GECOS, texts)
 
 
-def set_home(account: Account, home: str, shared: Collection[int] = ()) -> None:
-    """Give ``account`` the ``home``; nothing is moved. Its sessions, which obey the files of the old one, end first.
+def set_homes(accounts: Sequence[Account], home: str, shared: Collection[int] = ()) -> None:
+    """Give ``accounts`` the ``home``; nothing is moved. Sessions, which obey the files of the old one, end first.
 
     ``shared`` is as for ``end_sessions``.
     """
-    end_sessions({account.name: account.uid}, shared)
-    _run(["usermod", "--home", home, "--", account.name])
+    end_sessions({account.name: account.uid for account in accounts}, shared)
+    _modify("--home", "passwd", HOME, {account.name: home for account in accounts})
 
 
-def set_expiry(name: str, day: str) -> None:
-    """Let ``name`` expire on ``day``, in days since 1970 as in shadow(5); with an empty string it never expires."""
-    _run(["usermod", "--expiredate", day, "--", name])
+def set_expiry(days: Mapping[str, str]) -> None:
+    """Let each account expire on a day, in days since 1970 as in shadow(5); with an empty string it never expires."""
+    _modify("--expiredate", "shadow", EXPIRES, days)
+
+
+def _modify(option: str, file: str, column: int, values: Mapping[str, str]) -> None:
+    """Change one account by usermod(8), which also logs it, and many in one pass."""
+    if len(values) > 1:
+        set_fields(file, {name: {column: value} for name, value in values.items()}, tuple(_held))
+        return
+    for name, value in values.items():
+        _run(["usermod", option, value, "--", name])
 
 
 def delete_accounts(accounts: Sequence[Account], shared: Collection[int] = ()) -> list[str]:
@@ -518,7 +537,7 @@ def flush_accounts(etc: str = "/etc") -> None:
 
 def _execute(command: Sequence[str], data: str = "") -> Output:
     """Run ``command`` with ``data`` as its standard input; it holds our locks, so it may safely outlive us."""
-    return run_command(command, data, inherit=tuple(_held))
+    return run_command(command, data, _SECONDS, tuple(_held))
 
 
 def _run(command: Sequence[str], data: str = "") -> None:

@@ -19,6 +19,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._host.files impo
     flush_opened,
     not_durable,
 )
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.many_files import FEW, flush_file_system
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.mounts import mount_id, refuse_mounts
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.walking import OPEN, walk
 
@@ -78,8 +79,12 @@ def ensure_homes(
 def _flush(parent: int, names: Iterable[str], path: str) -> None:
     """Make the directories ``names`` in ``parent``, which is ``path``, durable. Raises NotDurable.
 
-    All are flushed at the end: the first flush commits what the others would wait for.
+    All are flushed at the end: the first flush commits what the others would wait for, and many are flushed at once.
     """
+    names = list(names)
+    if len(names) > FEW:
+        flush_file_system(path)
+        return
     for name in names:
         try:
             fd = os.open(name, OPEN, dir_fd=parent)

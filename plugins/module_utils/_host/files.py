@@ -120,6 +120,15 @@ def keep_copy(path: str) -> str:
     return copy
 
 
+def expect_regular(path: str) -> None:
+    """Raise SecureFtpError if ``path`` is a symbolic link or anything but a regular file; it may be missing."""
+    with contextlib.suppress(OSError):
+        kind = os.lstat(path).st_mode
+        if not stat.S_ISREG(kind):
+            what = "a symbolic link" if stat.S_ISLNK(kind) else "something else"
+            raise SecureFtpError(path, "a regular file", found=what, remedy="name the real file")
+
+
 def replace_file(path: str, data: bytes, mode: int, uid: int, gid: int) -> None:
     """Make ``path`` a file with ``data``, that mode and owner (-1: the process's own), atomically and durably.
 
@@ -127,11 +136,7 @@ def replace_file(path: str, data: bytes, mode: int, uid: int, gid: int) -> None:
     but a regular file, and when the system refuses the write.
     """
     directory = os.path.dirname(path) or "."
-    with contextlib.suppress(OSError):
-        kind = os.lstat(path).st_mode
-        if not stat.S_ISREG(kind):
-            what = "a symbolic link" if stat.S_ISLNK(kind) else "something else"
-            raise SecureFtpError(path, "a regular file", found=what, remedy="name the real file")
+    expect_regular(path)
     temporary = os.path.join(directory, f".{os.path.basename(path)}.{os.urandom(6).hex()}.new")
     try:
         fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import shutil
 import signal
 import subprocess
 import tempfile
 from dataclasses import dataclass
-from typing import IO, Callable, Iterator, Sequence
+from typing import IO, Callable, Iterator, Mapping, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
 
@@ -23,12 +24,17 @@ PATH = "/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin"
 """Directories in which we, and the programs we start, look for programs; never the caller's PATH."""
 
 PACKAGES = {
-    **dict.fromkeys(("useradd", "usermod", "userdel", "groupadd", "chpasswd"), "passwd"),
+    **dict.fromkeys(("useradd", "usermod", "userdel", "groupadd", "chpasswd", "vipw", "vigr"), "passwd"),
     **dict.fromkeys(("sshd", "ssh-keygen"), "openssh-server"),
     **dict.fromkeys(("systemctl", "systemd-run", "systemd-sysusers", "timedatectl", "journalctl"), "systemd"),
     "visudo": "sudo",
 }
 """The Debian package of each program that has another name than its package."""
+
+
+_DONE = "done"
+_EDITOR = f"""sh -c 'echo "$0" >/proc/self/fd/{{}} && read -r said && [ "$said" = {_DONE} ]'"""
+"""An editor that says the path of its file, and succeeds when it is told so: no sooner, and never by itself."""
 
 
 class MissingProgram(SecureFtpError):
@@ -71,6 +77,58 @@ def run_command(
         return _run(command, stdin, None, seconds, inherit)
 
 
+def run_with_editor(
+    command: Sequence[str], edit: Callable[[str], None], seconds: float = SECONDS, inherit: Sequence[int] = ()
+) -> Output:
+    """Run ``command``, which starts an editor, and let ``edit`` be that: it gets the path of the file.
+
+    If ``edit`` raises, or we are killed before it returns, the editor fails, and the program has to leave everything as
+    it was. It prints into memory: a pipe to somebody who is killed would kill it too, before it tidies up. The answer
+    is ``out``. Raises what run_command and ``edit`` raise.
+    """
+    with _in_memory("") as said, _pipe() as (reading, writing):
+        editor = dict.fromkeys(("VISUAL", "EDITOR"), _EDITOR.format(writing))
+        try:
+            process = _start(command, subprocess.PIPE, said, (*inherit, writing), editor)
+        finally:
+            os.close(writing)
+        with process, _ended_after(process, command, seconds):
+            path = _first_line(reading, command, seconds)
+            if path:
+                try:
+                    edit(path)
+                except BaseException:
+                    process.communicate(timeout=seconds)  # nothing said: the program tidies up, and ends
+                    raise
+            process.communicate(f"{_DONE}\n".encode() if path else None, timeout=seconds)
+        said.seek(0)
+        return Output(process.returncode, said.read().decode("utf-8", "replace"))
+
+
+@contextlib.contextmanager
+def _pipe() -> Iterator[tuple[int, int]]:
+    """Both ends; the one to write is closed by the caller, as soon as the program has it."""
+    reading, writing = os.pipe()
+    try:
+        yield reading, writing
+    finally:
+        os.close(reading)
+
+
+def _first_line(reading: int, command: Sequence[str], seconds: float) -> str:
+    """The line that the editor writes; empty if the program ends without an editor."""
+    line = b""
+    while not line.endswith(b"\n"):
+        ready, _writing, _failed = select.select([reading], [], [], seconds)
+        if not ready:
+            raise subprocess.TimeoutExpired(list(command), seconds)
+        more = os.read(reading, 4096)
+        if not more:
+            return ""
+        line += more
+    return os.fsdecode(line[:-1])
+
+
 def run_as_inetd(command: Sequence[str], seconds: float = SECONDS) -> Output:
     """Run ``command`` with one file as standard input, output and error, as inetd(8) gives a program its socket.
 
@@ -93,19 +151,34 @@ def _in_memory(data: str) -> Iterator[IO[bytes]]:
 def _run(
     command: Sequence[str], stdin: IO[bytes], stdout: IO[bytes] | None, seconds: float, inherit: Sequence[int]
 ) -> Output:
+    process = _start(command, stdin, subprocess.PIPE if stdout is None else stdout, inherit)
+    with process, _ended_after(process, command, seconds):
+        return _output(process, *process.communicate(timeout=seconds))
+
+
+def _output(process: subprocess.Popen[bytes], out: bytes | None, err: bytes | None) -> Output:
+    return Output(process.returncode, (out or b"").decode("utf-8", "replace"), (err or b"").decode("utf-8", "replace"))
+
+
+def _start(
+    command: Sequence[str],
+    stdin: IO[bytes] | int,
+    output: IO[bytes] | int,
+    inherit: Sequence[int],
+    environment: Mapping[str, str] | None = None,
+) -> subprocess.Popen[bytes]:
     name = command[0]
     program = name if os.path.isabs(name) else find_program(name)
-    output = subprocess.PIPE if stdout is None else stdout
     try:
         if program is None:
             raise FileNotFoundError
-        process = subprocess.Popen(
+        return subprocess.Popen(
             [program, *command[1:]],
             stdin=stdin,
             stdout=output,
             stderr=output,
             pass_fds=tuple(inherit),
-            env={**os.environ, "LC_ALL": "C", "LANG": "C", "PATH": PATH},
+            env={**os.environ, "LC_ALL": "C", "LANG": "C", "PATH": PATH, **(environment or {})},
             start_new_session=True,  # its own process group, so that what it starts can be ended with it
         )
     except FileNotFoundError:
@@ -113,26 +186,29 @@ def _run(
         raise MissingProgram(name, "this program", found="none", remedy=f"install the package {package}") from None
     except OSError as error:
         raise SecureFtpError(name, found=f"cannot be run: {error.strerror}") from error
-    with process:
-        try:
-            out, err = process.communicate(timeout=seconds)
-        except BaseException as error:
-            _end(process)
-            if isinstance(error, subprocess.TimeoutExpired):
-                raise SecureFtpError(
-                    " ".join(command),
-                    f"it to end within {seconds:g} s",
-                    found="it still running",
-                    remedy="it was ended; run it by hand",
-                ) from None
-            raise
-    return Output(process.returncode, (out or b"").decode("utf-8", "replace"), (err or b"").decode("utf-8", "replace"))
+
+
+@contextlib.contextmanager
+def _ended_after(process: subprocess.Popen[bytes], command: Sequence[str], seconds: float) -> Iterator[None]:
+    """End ``process`` if an error comes, or SecureFtpError because it took too long."""
+    try:
+        yield
+    except BaseException as error:
+        _end(process)
+        if isinstance(error, subprocess.TimeoutExpired):
+            raise SecureFtpError(
+                " ".join(command),
+                f"it to end within {seconds:g} s",
+                found="it still running",
+                remedy="it was ended; run it by hand",
+            ) from None
+        raise
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     """Kill ``process`` and its group, which could otherwise hold our pipes open."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    for stream in (process.stdout, process.stderr):
+    for stream in (process.stdin, process.stdout, process.stderr):
         if stream is not None:
             stream.close()

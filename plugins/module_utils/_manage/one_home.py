@@ -13,12 +13,12 @@ import contextlib
 import functools
 import os
 from dataclasses import dataclass, field
-from typing import Any, Callable
+from typing import Any, Callable, Mapping
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.places import is_ours
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.apply import chosen_directories, put_files
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.apply import end_sessions as end_ftps_sessions
-from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.apply import put_file
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.backend import Ftps
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.instances import find_instances
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.personal import (
@@ -147,8 +147,10 @@ def run(front: str, progress: Progress = silent) -> Done:
             transaction.run(wanted.users)
             done.accounts = _new_accounts(wanted)
             facts = read_facts()
+            # Read once: each user's file says more when the user has moved, and there may be many.
+            chosen = chosen_directories(facts.server.homes) if facts.server.homes else {}
             for one in wanted.people:
-                _change_over(facts, one, done, progress)
+                _change_over(facts, one, done, progress, chosen)
             # Before the last step: after it, a run that was killed here would have nothing left to do, and not tidy up.
             _tidy(facts)
             _configure(facts, wanted, done)
@@ -156,8 +158,8 @@ def run(front: str, progress: Progress = silent) -> Done:
     return done
 
 
-def _change_over(facts: Facts, one: Person, done: Done, progress: Progress) -> None:
-    """Move the files of one user, and let the user's file of vsftpd say so."""
+def _change_over(facts: Facts, one: Person, done: Done, progress: Progress, chosen: Mapping[str, str]) -> None:
+    """Move the files of one user, and let the user's file of vsftpd say so; ``chosen`` as for end_sessions."""
     if not _is_left(one):
         return
     users = facts.accounts.accounts.users
@@ -165,7 +167,7 @@ def _change_over(facts: Facts, one: Person, done: Done, progress: Progress) -> N
 
     def end() -> list[str]:
         shared = {user.uid for user in users.values() if user.name != one.name}
-        return [*end_ftps_sessions([one.name], facts.server), *end_sessions({one.name: account.uid}, shared)]
+        return [*end_ftps_sessions([one.name], facts.server, chosen), *end_sessions({one.name: account.uid}, shared)]
 
     moved = Moved()
     if one.is_there and facts.guest is not None:
@@ -173,7 +175,7 @@ def _change_over(facts: Facts, one: Person, done: Done, progress: Progress) -> N
         told = functools.partial(progress, one.name)
         moved = Move(one.old, one.account.home, facts.guest, new, ASIDE, end, told).run()
     if not one.has_file:
-        put_file(Personal(file_of(facts.server.user_files, one.name), one.file))
+        put_files([Personal(file_of(facts.server.user_files, one.name), one.file)])
     done.people[one.name], done.moved[one.name] = one, moved
     done.warnings += moved.warnings
 

@@ -63,4 +63,5 @@ class AccountChanges:
 
     def steps(self, stored: Stored) -> list[Any]:
         """Change accounts that are there; new ones are created with everything."""
-        return [SetGecos(name, text) for name, text in self.gecos.items() if name in stored.accounts.users]
+        texts = {name: text for name, text in self.gecos.items() if name in stored.accounts.users}
+        return [SetGecos(texts)] if texts else []

@@ -23,10 +23,10 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts i
     made_accounts,
     set_expiry,
     set_gecos,
-    set_home,
+    set_homes,
     set_members,
     set_passwords,
-    set_shell,
+    set_shells,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.directories import (
     close_homes,
@@ -124,11 +124,6 @@ def ready_classes(step: steps.ReadyClasses) -> None:
     let_sshd_read(step.config)
 
 
-def _set_classes(step: steps.SetClasses) -> None:
-    for group, names, before in step.lists:
-        set_members(group, names, before)
-
-
 def _assert_jail(step: steps.AssertJail) -> list[str]:
     """Ask sshd; return warnings about problems that are not errors."""
     prepare_host()
@@ -184,16 +179,16 @@ _ACTS: dict[Any, Callable[[Any], Any]] = {
     steps.RemoveAccounts: lambda step: delete_accounts(step.accounts, shared=step.shared),
     steps.CreateAccounts: _create,
     steps.ReadyClasses: ready_classes,
-    steps.SetClasses: _set_classes,
+    steps.SetClasses: lambda step: set_members(step.lists),
     steps.AssertJail: _assert_jail,
-    steps.NoHome: lambda step: set_home(step.account, step.home, step.shared),
-    steps.SetShell: lambda step: set_shell(step.name, step.shell),
-    steps.SetGecos: lambda step: set_gecos(step.name, step.text),
+    steps.NoHome: lambda step: set_homes(step.accounts, step.home, step.shared),
+    steps.SetShells: lambda step: set_shells(step.shells),
+    steps.SetGecos: lambda step: set_gecos(step.texts),
     steps.SetAccess: _set_access,
     steps.HandOver: _hand_over,
     steps.MakeHomes: _make_homes,
     steps.WriteKeys: _write_keys,
-    steps.SetExpiry: lambda step: set_expiry(step.name, step.day),
+    steps.SetExpiry: lambda step: set_expiry(step.days),
     steps.SetHashes: _set_hashes,
     steps.EndSessions: lambda step: end_sessions(step.uids, step.shared),
 }

@@ -108,7 +108,7 @@ def _moves(now: dict[str, set[str]], classes: Mapping[str, str | None], accounts
     lists: list[ClassMembers] = []
 
     def change(group: str, members: set[str]) -> None:
-        lists.append(ClassMembers(group, tuple(sorted(members)), tuple(sorted(now.get(group, ())))))
+        lists.append(ClassMembers(group, tuple(sorted(members))))
         now[group] = members
 
     for group in sorted({its for its in classes.values() if its is not None}):

@@ -19,6 +19,7 @@ unlock: previous expiry restored, mark removed from the password.
 from __future__ import annotations
 
 import os
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import Any, Collection, Mapping, Sequence
 
@@ -28,6 +29,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts i
     NO_HOME,
     NO_PASSWORD,
     Account,
+    Accounts,
     Group,
     choose_uids,
 )
@@ -60,7 +62,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.steps impo
     SetExpiry,
     SetGecos,
     SetHashes,
-    SetShell,
+    SetShells,
     TakePasswords,
     WriteKeys,
 )
@@ -93,7 +95,7 @@ class _Changes:
     shut: list[str] = field(default_factory=list)
     """Users of other protocols only, whose accounts cannot log in."""
 
-    close: list[str] = field(default_factory=list)
+    close: set[str] = field(default_factory=set)
     """Those of them whose accounts have, or had by SFTP, something to log in with."""
 
     remove: list[str] = field(default_factory=list)
@@ -106,15 +108,15 @@ class _Changes:
 
     hashes: dict[str, str] = field(default_factory=dict)
     to_hash: dict[str, str] = field(default_factory=dict)
-    shells: list[str] = field(default_factory=list)
-    passwd_homes: list[str] = field(default_factory=list)
+    shells: set[str] = field(default_factory=set)
+    passwd_homes: set[str] = field(default_factory=set)
     """Users whose passwd home is to be changed."""
 
-    homes: list[str] = field(default_factory=list)
+    homes: set[str] = field(default_factory=set)
     """Existing users whose directory is to be created or corrected."""
 
-    lock: list[str] = field(default_factory=list)
-    unlock: list[str] = field(default_factory=list)
+    lock: set[str] = field(default_factory=set)
+    unlock: set[str] = field(default_factory=set)
     marked: dict[str, str] = field(default_factory=dict)
     """The mark to put before the password, of all users who are to have one."""
 
@@ -153,7 +155,7 @@ def make_plan(stored: Stored, users: Sequence[User], rules: Rules, remove_home: 
     why = obstacle(stored, rules, bool(new_names), there, any(changes.key_files.values()))
     if why is None and not stored.takes_classes and changes.rights.unknown(stored):
         why = no_place(rules.config, stored.jail.group).problem
-    made = [*new_names, *changes.homes]
+    made = [*new_names, *sorted(changes.homes)]
     new = [name for name in made if name not in stored.homes or stored.homes[name].found is None]
     return Plan(
         users,
@@ -199,15 +201,15 @@ def after(plan: Plan) -> Stored:
         elif isinstance(step, TakePasswords):
             passwords.update(dict.fromkeys(set(step.names).intersection(users), "!*"))
         elif isinstance(step, NoHome):
-            users[step.account.name] = users[step.account.name]._replace(home=step.home)
-        elif isinstance(step, SetShell):
-            users[step.name] = users[step.name]._replace(shell=step.shell)
+            users.update((one.name, users[one.name]._replace(home=step.home)) for one in step.accounts)
+        elif isinstance(step, SetShells):
+            users.update((name, users[name]._replace(shell=shell)) for name, shell in step.shells.items())
         elif isinstance(step, SetAccess):
             stored = replace(stored, access=step.access, asks_access=step.group)
         elif isinstance(step, SetGecos):
-            users[step.name] = users[step.name]._replace(gecos=step.text)
+            users.update((name, users[name]._replace(gecos=text)) for name, text in step.texts.items())
         elif isinstance(step, SetExpiry):
-            expires[step.name] = step.day
+            expires.update(step.days)
         elif isinstance(step, SetHashes):
             passwords.update(step.hashes)
             passwords.update((name, step.hashes[name] + STAND_IN) for name in step.to_hash)
@@ -222,7 +224,7 @@ def after(plan: Plan) -> Stored:
         elif isinstance(step, ReadyClasses):
             classes.update((name, command_of(step.group, name, stored.command)) for name in step.names)
         elif isinstance(step, SetClasses):
-            for group, names, _before in step.lists:
+            for group, names in step.lists:
                 groups[group] = Group(group, groups[group].gid if group in groups else -1, frozenset(names))
     accounts = replace(stored.accounts, users=users, groups=groups, passwords=passwords, expires=expires)
     stored = replace(stored, accounts=accounts, keys=keys, homes=homes, classes=classes)
@@ -268,12 +270,12 @@ def _account(changes: _Changes, stored: Stored, user: User, rules: Rules) -> Non
         return
     account = stored.accounts.users[name]
     if not is_no_shell(account.shell, rules.shell):
-        changes.shells.append(name)
+        changes.shells.add(name)
     by_others = any(protocol != "sftp" for protocol in user.protocols)
     if name in stored.obeying or (by_others and account.home == NO_HOME != stored.passwd_home):
-        changes.passwd_homes.append(name)
+        changes.passwd_homes.add(name)
     if _home_differs(stored, account):
-        changes.homes.append(name)
+        changes.homes.add(name)
 
 
 def _shut(changes: _Changes, stored: Stored, user: User, rules: Rules) -> None:
@@ -289,7 +291,7 @@ def _shut(changes: _Changes, stored: Stored, user: User, rules: Rules) -> None:
     if name in stored.keys:
         changes.key_files[name] = None
     if stored.has_account(name) and (stored.has(name) or lock_state(stored.accounts, name).has_password):
-        changes.close.append(name)
+        changes.close.add(name)
 
 
 def _password(changes: _Changes, user: User, state: LockState, new: bool, is_settled: bool, rules: Rules) -> None:
@@ -323,9 +325,9 @@ def _lock(changes: _Changes, user: User, state: LockState) -> None:
     if full != state.full or (not full and day != state.day):
         changes.expiry[name] = LOCKED_SINCE if full else day
     if user.locked and (not state.full or (mark != state.mark and day == state.day)):
-        changes.lock.append(name)
+        changes.lock.add(name)
     elif user.locked is False and (state.full or state.mark):
-        changes.unlock.append(name)
+        changes.unlock.add(name)
     if (mark != state.mark or full != state.full) and name not in changes.to_hash:
         changes.hashes.setdefault(name, state.stored if full else state.unlocked)
 
@@ -353,11 +355,11 @@ def _home_differs(stored: Stored, account: Account) -> bool:
 
 
 def _deletions(stored: Stored, changes: _Changes, left: Sequence[str]) -> tuple[RemoveHome, ...]:
-    directory = stored.jail.directory
+    directory, going = stored.jail.directory, {*changes.remove, *left}
     return tuple(
         RemoveHome(directory, name)
         for name in changes.gone
-        if (name in changes.remove or name in left) and name in stored.homes
+        if name in going and name in stored.homes
         if is_to_be_deleted(os.path.join(directory, name), stored.homes[name].found, stored.mounts)
     )
 
@@ -387,7 +389,7 @@ def _parts(changes: _Changes, stored: Stored, name: str) -> list[str]:
 
 def _outcome(stored: Stored, users: Sequence[User], changes: _Changes, deletions: Sequence[RemoveHome]) -> Outcome:
     directory = stored.jail.directory
-    closed = [name for name in changes.close if stored.has(name)]
+    closed = sorted(name for name in changes.close if stored.has(name))
     outcome = Outcome("SFTP users", [user.name for user in changes.add], removed=[*changes.remove, *closed])
     outcome.before += [f"{name}: present" for name in outcome.removed]
     for name in changes.shut:
@@ -404,7 +406,9 @@ def _outcome(stored: Stored, users: Sequence[User], changes: _Changes, deletions
             outcome.changed_users[user.name] = parts
         outcome.before.append(f"{user.name}: present")
         outcome.after.append(f"{user.name}: present" + (f", changed: {', '.join(parts)}" if parts else ""))
-    outcome.homes = [os.path.join(directory, name) for name in (*_without_account(stored, changes), *changes.homes)]
+    outcome.homes = [
+        os.path.join(directory, name) for name in (*_without_account(stored, changes), *sorted(changes.homes))
+    ]
     for user in changes.add:
         credentials = "no password" if user.password is None and user.password_hash is None else "password"
         keys, locked = len(user.authorized_keys or ()), ", locked" if user.locked else ""
@@ -413,8 +417,9 @@ def _outcome(stored: Stored, users: Sequence[User], changes: _Changes, deletions
             outcome.warnings.append(
                 f"user {user.name!r}: has neither a password nor authorized_keys, so it cannot log in by SFTP"
             )
+    removed = set(changes.remove)
     for name in changes.gone:
-        if name in changes.key_files and name not in changes.remove:  # left from an interrupted removal
+        if name in changes.key_files and name not in removed:  # left from an interrupted removal
             outcome.removed.append(name)
             outcome.before.append(f"{name}: key file without an account")
     outcome.homes_removed = [step.path for step in deletions]
@@ -440,22 +445,23 @@ def _steps(stored: Stored, changes: _Changes, rules: Rules, left: Sequence[str])
     classes = () if rules.jail_check == "none" else _jail_classes(stored, changes)
     if classes:
         steps.append(AssertJail(classes, stored.jail, tuple(stored.settings), rules.config, rules.jail_check == "full"))
-    for name in changes.passwd_homes:
-        others = frozenset(user.uid for user in accounts.users.values() if user.name != name)
-        steps.append(NoHome(accounts.users[name], others, stored.passwd_home))
-    steps += [SetShell(name, rules.shell) for name in changes.shells]
+    if changes.passwd_homes:
+        moving = tuple(accounts.users[name] for name in sorted(changes.passwd_homes))
+        steps.append(NoHome(moving, _shared_uids(accounts), stored.passwd_home))
+    if changes.shells:
+        steps.append(SetShells(dict.fromkeys(sorted(changes.shells), rules.shell)))
     steps += changes.account.steps(stored)
     steps += _homes(stored, changes, made.uids if made else {})
     written = [(name, data) for name, data in changes.key_files.items() if data is not None]
     steps += [WriteKeys(stored.jail.keys_directory, name, data) for name, data in written]
     later = changes.account.later
-    steps += [_expiry(changes, name) for name in changes.expiry if name not in later]
+    steps += _expiry(changes, [name for name in changes.expiry if name not in later])
     hashes = {**changes.hashes, **dict.fromkeys(changes.to_hash, "")}
     if hashes:
         marked = {name: changes.marked.get(name, "") + value for name, value in hashes.items()}
         steps.append(SetHashes(marked, changes.to_hash, rules.rounds))
     steps += [*at_last, *sources_last]
-    steps += [_expiry(changes, name) for name in changes.expiry if name in later]
+    steps += _expiry(changes, [name for name in changes.expiry if name in later])
     shut_out = {*changes.lock, *changes.account.shut_out, *changes.keys_gone, *changes.rights.classes, *changes.close}
     shut_out.update(user.name for user in changes.keep if PASSWORD in _parts(changes, stored, user.name))
     ending = {name: accounts.users[name].uid for name in sorted(shut_out) if name in accounts.users}
@@ -466,15 +472,22 @@ def _steps(stored: Stored, changes: _Changes, rules: Rules, left: Sequence[str])
     return tuple(steps)
 
 
-def _expiry(changes: _Changes, name: str) -> SetExpiry:
-    locks = True if name in changes.lock else False if name in changes.unlock else None
-    return SetExpiry(name, changes.expiry[name], locks)
+def _expiry(changes: _Changes, names: Sequence[str]) -> list[SetExpiry]:
+    days = {name: changes.expiry[name] for name in names}
+    locked, unlocked = (tuple(name for name in names if name in which) for which in (changes.lock, changes.unlock))
+    return [SetExpiry(days, locked, unlocked)] if days else []
+
+
+def _shared_uids(accounts: Accounts) -> frozenset[int]:
+    """The user ids that several accounts have."""
+    counted = Counter(user.uid for user in accounts.users.values())
+    return frozenset(uid for uid, accounts_of_it in counted.items() if accounts_of_it > 1)
 
 
 def _removal(stored: Stored, changes: _Changes) -> list[Any]:
     steps: list[Any] = []
     if changes.remove or changes.close:
-        steps.append(TakePasswords((*changes.remove, *changes.close)))
+        steps.append(TakePasswords((*changes.remove, *sorted(changes.close))))
     dropped = tuple(name for name, data in changes.key_files.items() if data is None)
     if dropped:
         steps.append(DropKeys(stored.jail.keys_directory, dropped))
@@ -516,7 +529,7 @@ def _homes(stored: Stored, changes: _Changes, uids: Mapping[str, int]) -> list[A
         former = stored.homes[name].former if name in stored.homes else None
         if former is not None and former != owner[0]:
             steps.append(HandOver(stored.jail.directory, name, former, *owner))
-    made = {name: owners[name] for name in (*uids, *changes.homes)}
+    made = {name: owners[name] for name in (*uids, *sorted(changes.homes))}
     if made:
         steps.append(MakeHomes(stored.jail.directory, made))
     return steps

@@ -75,7 +75,7 @@ def expect_pam(stored: Stored, name: str, what: str) -> None:
 
 
 def _expect_one_name(stored: Stored, name: str) -> None:
-    twins = [one for one in stored.accounts.users if one.lower() == name.lower() and one != name]
+    twins = [one for one in stored.in_lower_case.get(name.lower(), ()) if one != name]
     if twins or not is_usable(name):
         found = f"the account {twins[0]!r} beside it" if twins else "another"
         raise InvalidInput(

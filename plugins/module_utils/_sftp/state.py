@@ -150,6 +150,14 @@ class Stored:
                     found.setdefault(name, []).append(group.name)
         return found
 
+    @cached_property
+    def in_lower_case(self) -> Mapping[str, Sequence[str]]:
+        """The accounts of this host by their names in lower case."""
+        found: dict[str, list[str]] = {}
+        for name in self.accounts.users:
+            found.setdefault(name.lower(), []).append(name)
+        return found
+
     def classes_of(self, name: str) -> Sequence[str]:
         """The groups of classes that ``name`` is in."""
         return self._in_classes.get(name, ())

@@ -76,11 +76,10 @@ class ReadyClasses(Step):
 
 
 class ClassMembers(NamedTuple):
-    """The accounts ``names`` are to be the supplementary members of ``group``; ``before`` are its present ones."""
+    """The accounts ``names`` are to be the supplementary members of ``group``."""
 
     group: str
     names: tuple[str, ...]
-    before: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -122,39 +121,37 @@ class AssertJail(Step):
 
 @dataclass(frozen=True)
 class NoHome(Step):
-    """Replace a passwd home that its user can write, or that does not exist; ``shared`` as for RemoveAccounts."""
+    """Replace passwd homes that their users can write, or that do not exist; ``shared`` as for RemoveAccounts."""
 
-    account: Account
+    accounts: tuple[Account, ...]
     shared: frozenset[int]
     home: str = NO_HOME
 
     @property
     def said(self) -> str:
-        return f"passwd home of {self.account.name}"
+        return f"passwd home of {listed([account.name for account in self.accounts])}"
 
 
 @dataclass(frozen=True)
-class SetShell(Step):
-    """Change the login shell."""
+class SetShells(Step):
+    """Change login shells, by user name."""
 
-    name: str
-    shell: str
+    shells: Mapping[str, str]
 
     @property
     def said(self) -> str:
-        return f"shell of {self.name}"
+        return f"shell of {listed(list(self.shells))}"
 
 
 @dataclass(frozen=True)
 class SetGecos(Step):
-    """Change the field of passwd(5) with the comment."""
+    """Change the field of passwd(5) with the comment, by user name."""
 
-    name: str
-    text: str
+    texts: Mapping[str, str]
 
     @property
     def said(self) -> str:
-        return f"comment of {self.name}"
+        return f"comment of {listed(list(self.texts))}"
 
 
 @dataclass(frozen=True)
@@ -212,17 +209,20 @@ class WriteKeys(Step):
 
 @dataclass(frozen=True)
 class SetExpiry(Step):
-    """Let the account expire on ``day``; if it is empty, never. ``locks`` None: this is no lock, and no unlocking."""
+    """Let accounts expire on ``days``, by user name; if a day is empty, never.
 
-    name: str
-    day: str
-    locks: bool | None
+    For those in ``locked`` and ``unlocked`` this is a lock, or its end.
+    """
+
+    days: Mapping[str, str]
+    locked: tuple[str, ...] = ()
+    unlocked: tuple[str, ...] = ()
 
     @property
     def said(self) -> str:
-        if self.locks is None:
-            return f"expiry of {self.name}"
-        return f"{'locked' if self.locks else 'unlocked'} {self.name}"
+        rest = tuple(name for name in self.days if name not in self.locked and name not in self.unlocked)
+        parts = (("locked", self.locked), ("unlocked", self.unlocked), ("expiry of", rest))
+        return "; ".join(f"{what} {listed(list(names))}" for what, names in parts if names)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,11 @@ from typing import Iterable, Iterator
 import pytest
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps import sessions
-from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.apply import end_sessions, sole_directories
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.apply import (
+    chosen_directories,
+    end_sessions,
+    sole_directories,
+)
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import Homes, Server
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.sessions import end_ftps_sessions
 from ansible_collections.secure_ftp.server.plugins.module_utils._host import processes as proc
@@ -284,8 +288,8 @@ def test_a_directory_that_users_own_files_share_is_left_out(tmp_path: Path) -> N
         (tmp_path / name).write_text("local_root=/srv/both\n")
     (tmp_path / "cid").write_text("local_root=/srv/cid\n")
     found = Homes("/home/vftp/$USER", "$USER", str(tmp_path))
-    assert sole_directories(["ann", "cid", "dan"], found) == ["/home/vftp/dan", "/srv/cid"]
-    assert "/srv/both" in sole_directories(["ann", "bob"], found)
+    assert sole_directories(["ann", "cid", "dan"], found, chosen_directories(found)) == ["/home/vftp/dan", "/srv/cid"]
+    assert "/srv/both" in sole_directories(["ann", "bob"], found, chosen_directories(found))
 
 
 def test_nobody_to_end() -> None:

@@ -54,7 +54,7 @@ def test_another_comment_is_a_change_that_ends_no_session() -> None:
     assert comment(after(found)) == "Ann, Acme"
     assert not plan(after(found), User("ann", comment="Ann, Acme")).outcome.changed
     gone = plan(after(found), User("ann", comment=""))
-    assert step(gone, SetGecos) == SetGecos("ann", "")
+    assert step(gone, SetGecos) == SetGecos({"ann": ""})
 
 
 def test_what_is_not_named_stays_and_the_fields_of_chfn_are_the_same_comment() -> None:
@@ -81,7 +81,9 @@ def expiring(stored_hash: str = HASH, day: str = "", **more: Any) -> Stored:
 
 
 def steps_of(found: Any) -> list[tuple[str, bool | None]]:
-    return [(one.day, one.locks) for one in found.steps if isinstance(one, SetExpiry)]
+    """The day of the only user, and whether it is a lock, or the end of one."""
+    steps = [one for one in found.steps if isinstance(one, SetExpiry)]
+    return [(min(one.days.values()), True if one.locked else False if one.unlocked else None) for one in steps]
 
 
 def test_an_expiry_is_that_of_shadow() -> None:

@@ -53,8 +53,8 @@ class Host:
             "set_passwords": self.set_passwords,
             "set_expiry": self.set_expiry,
             "end_sessions": self.end_sessions,
-            "set_shell": lambda name, shell: self.step("shell", name),
-            "set_home": self.set_home,
+            "set_shells": lambda shells: self.step("shell", *shells),
+            "set_homes": self.set_homes,
             "delete_accounts": self.delete,
             "prepare_host": lambda: None,
             "create_group": self.create_group,
@@ -108,9 +108,10 @@ class Host:
             self.step("passwords", *hashes)
             self.shadow.update(hashes)
 
-    def set_expiry(self, name, day):
-        self.step("expiry", name, day)
-        self.expires[name] = day
+    def set_expiry(self, days):
+        for name, day in days.items():
+            self.step("expiry", name, day)
+            self.expires[name] = day
 
     def end_sessions(self, ending, shared):
         self.shared = shared
@@ -120,9 +121,10 @@ class Host:
 
     immortal: tuple[str, ...] = ()
 
-    def set_home(self, account, home, shared):
-        self.step("home", account.name)
-        self.users[account.name] = account._replace(home=home)
+    def set_homes(self, accounts, home, shared):
+        for account in accounts:
+            self.step("home", account.name)
+            self.users[account.name] = account._replace(home=home)
 
     def delete(self, accounts, shared):
         for account in accounts:
@@ -142,10 +144,11 @@ class Host:
         self.step("no group", name)
         del self.classes[name]
 
-    def set_members(self, group, names, before):
-        self.step("members", group, *names)
-        assert set(before) == self.classes[group] and set(names) <= set(self.users)
-        self.classes[group] = set(names)
+    def set_members(self, lists):
+        for group, names in lists:
+            self.step("members", group, *names)
+            assert set(names) <= set(self.users)
+            self.classes[group] = set(names)
 
     def replace_config(self, path, text, unaffected=()):
         self.step("config", *unaffected)
