@@ -5,45 +5,65 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
-import time
-from typing import TextIO
+import threading
+from typing import Iterator, TextIO
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import visible
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.work import heard_by
 
 PATIENCE = 1.0
 """Seconds of work before the first line: what is done at once shows none."""
 
-_PAUSE = 0.1
+PAUSE = 0.1
+"""Seconds between two lines."""
+
 _CLEAR = "\r\x1b[K"
 
 
 class Progress:
-    """A line such as ``batman: 1200 of 10000`` on ``stream``, if that is a terminal; ``with`` removes it at the end."""
+    """A line such as ``batman: 1200 of 10000`` on ``stream``, if that is a terminal; ``with`` removes it at the end.
+
+    A thread of its own writes it: while a program of the host works nobody tells anything, and the line has to be there
+    all the same.
+    """
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = sys.stderr if stream is None else stream
-        self._shows = self._stream.isatty()
-        self._next = time.monotonic() + PATIENCE
-        self._shown = False
+        self._state = ""
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._show, daemon=True)
 
     def __enter__(self) -> Progress:
+        if self._stream.isatty():
+            self._thread.start()
         return self
 
     def __exit__(self, *_error: object) -> None:
-        self.clear()
+        self._end.set()
+        if self._thread.ident is not None:
+            self._thread.join()
 
     def tell(self, what: str, done: int, whole: int) -> None:
         """Say that ``done`` of ``whole`` parts of ``what`` are done."""
-        now = time.monotonic()
-        if self._shows and now >= self._next:
-            self._next, self._shown = now + _PAUSE, True
-            self._stream.write(f"{_CLEAR}{visible(what)}: {done} of {whole}")
-            self._stream.flush()
+        self._state = f"{visible(what)}: {done} of {whole}"
 
-    def clear(self) -> None:
-        """Remove the line."""
-        if self._shown:
+    def _show(self) -> None:
+        shown, pause = "", PATIENCE
+        while not self._end.wait(pause):
+            pause = PAUSE
+            if self._state != shown:
+                shown = self._state
+                self._stream.write(f"{_CLEAR}{shown}")
+                self._stream.flush()
+        if shown:
             self._stream.write(_CLEAR)
             self._stream.flush()
-            self._shown = False
+
+
+@contextlib.contextmanager
+def progress() -> Iterator[None]:
+    """Show on the terminal what the work meanwhile tells. Nothing else may be written there until it is done."""
+    with Progress() as line, heard_by(line.tell):
+        yield

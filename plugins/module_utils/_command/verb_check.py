@@ -9,6 +9,7 @@ import argparse
 import sys
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._command.answers import print_json
+from ansible_collections.secure_ftp.server.plugins.module_utils._command.progress import progress
 from ansible_collections.secure_ftp.server.plugins.module_utils._command.words import Verbs
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import visible_lines
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.manager import Manager
@@ -23,7 +24,8 @@ def run(arguments: argparse.Namespace, manager: Manager) -> int:
     """Do it; return the exit status."""
     from ansible_collections.secure_ftp.server.plugins.module_utils._doctor import examine as doctor
 
-    findings = doctor.examine()
+    with progress():
+        findings = doctor.examine()
     if arguments.json:
         print_json({"findings": doctor.to_json(findings)})
     else:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._command.answers import print_result
+from ansible_collections.secure_ftp.server.plugins.module_utils._command.progress import progress
 from ansible_collections.secure_ftp.server.plugins.module_utils._command.words import Verbs
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.manager import Manager
 
@@ -19,5 +20,7 @@ def register(verbs: Verbs) -> None:
 
 def run(arguments: argparse.Namespace, manager: Manager) -> int:
     """Do it; return the exit status."""
-    print_result(arguments, manager.hash_plaintext(), {}, "")
+    with progress():
+        result = manager.hash_plaintext()
+    print_result(arguments, result, {}, "")
     return 0

@@ -11,15 +11,16 @@ from typing import Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._command.answers import print_result
 from ansible_collections.secure_ftp.server.plugins.module_utils._command.given import read
+from ansible_collections.secure_ftp.server.plugins.module_utils._command.progress import progress
 from ansible_collections.secure_ftp.server.plugins.module_utils._command.words import Verbs
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import InvalidInput
-from ansible_collections.secure_ftp.server.plugins.module_utils._manage.manager import Manager
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage.manager import Manager, Result
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.stored import is_stored
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.formats import ALLOW, entries
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.hash_strength import TOLERABLE
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.passwords import scheme
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.policy import min_length
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import users_from_list
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import User, users_from_list
 
 
 def register(verbs: Verbs) -> None:
@@ -45,13 +46,16 @@ def run(arguments: argparse.Namespace, manager: Manager) -> int:
         weak.append(name)
         return True
 
-    found, skipped = entries(read(arguments.file), arguments.format, source, is_taken)
-    users = users_from_list(found, min_length(), is_taken)
+    text = read(arguments.file)
+    with progress():
+        found, skipped = entries(text, arguments.format, source, is_taken)
+        users = users_from_list(found, min_length(), is_taken)
     weak = sorted(set(weak))
     if arguments.yes and not arguments.dry_run:  # one change, so that the log shows a refusal too
-        print_result(arguments, manager.apply_list(users, weak=weak), skipped, "")
+        print_result(arguments, _apply(manager, users, weak), skipped, "")
         return 0
-    plan = manager.apply_list(users, dry_run=True)
+    with progress():
+        plan = manager.apply_list(users, dry_run=True)
     if arguments.dry_run or not plan.changes_anything:
         print_result(arguments, plan, skipped, "would be " if arguments.dry_run else "")
         return 0
@@ -61,5 +65,10 @@ def run(arguments: argparse.Namespace, manager: Manager) -> int:
     if input("Do it? [y/N] ").strip().lower() not in ("y", "yes"):
         sys.stdout.write("nothing was changed\n")
         return 0
-    print_result(arguments, manager.apply_list(users, weak=weak), {}, "")
+    print_result(arguments, _apply(manager, users, weak), {}, "")
     return 0
+
+
+def _apply(manager: Manager, users: Sequence[User], weak: Sequence[str]) -> Result:
+    with progress():
+        return manager.apply_list(users, weak=weak)

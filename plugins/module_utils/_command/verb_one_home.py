@@ -9,7 +9,7 @@ import argparse
 import sys
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._command.answers import print_json, warn
-from ansible_collections.secure_ftp.server.plugins.module_utils._command.progress import Progress
+from ansible_collections.secure_ftp.server.plugins.module_utils._command.progress import progress
 from ansible_collections.secure_ftp.server.plugins.module_utils._command.words import Verbs
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import listed, visible
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.changeover import ASIDE
@@ -30,8 +30,8 @@ def run(arguments: argparse.Namespace, _manager: Manager) -> int:
     if arguments.dry_run:
         done = preview()
     else:
-        with Progress() as line:
-            done = move("command", line.tell)
+        with progress():
+            done = move("command")
     if arguments.json:
         told = {"users": done.users(), "accounts": done.accounts, "configurations": done.configurations}
         print_json({"changed": done.changed, **told, "warnings": done.warnings, "dry_run": arguments.dry_run})

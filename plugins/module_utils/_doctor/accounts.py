@@ -13,10 +13,8 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors imp
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import listed
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.findings import ERROR, Finding, Kind, Reporter
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.jails import Sftp
-from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.database import name_of, read
-from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.instances import Instance
-from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.personal import account_in, read_files
-from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import Server, discover
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.served import Served
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.personal import account_in
 
 KINDS: dict[str, Kind] = {
     "user-account-missing": Kind(
@@ -35,24 +33,23 @@ KINDS: dict[str, Kind] = {
 found = Reporter(KINDS)
 
 
-def account_findings(instances: Sequence[Instance], sftp: Sftp) -> Iterator[Finding]:
+def account_findings(served: Sequence[Served], sftp: Sftp) -> Iterator[Finding]:
     """Examine the accounts of the FTPS users, and the files that let vsftpd use them."""
     done: set[str] = set()
     accounts = {name for group in sftp.groups for name in sftp.accounts.members(group)}
-    for instance in instances:
+    for one in served:
         with contextlib.suppress(SecureFtpError):  # other checks report this
-            server = discover(config=instance.path)
-            if server.has_accounts and server.database not in done:
-                done.add(server.database)
-                yield from _server_findings(server, accounts)
+            if one.server.has_accounts and one.server.database not in done:
+                done.add(one.server.database)
+                yield from _server_findings(one, accounts)
 
 
-def _server_findings(server: Server, accounts: set[str]) -> Iterator[Finding]:
-    names = sorted(name_of(key) for key in read(server.database).all())
+def _server_findings(served: Served, accounts: set[str]) -> Iterator[Finding]:
+    server, names = served.server, sorted(served.users.names)
     without = [name for name in names if name not in accounts]
     if without:
         yield found("user-account-missing", f"{listed(without)}: no account in the group of the jail", without[0])
-    files = read_files(server.user_files, names)
+    files = served.users.files(server.user_files)
     wrong = []
     for name in names:
         account = account_in(files.get(name), name)

@@ -38,11 +38,12 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.rights i
     limit_findings,
     rights_findings,
 )
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.served import Served
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.sftp import sftp_findings
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.vsftpd import vsftpd_findings
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.instances import Instance
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.pam import PAM_DIRECTORY
-from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import CONFIGS, discover
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import CONFIGS
 
 EXIT_STATUS = {WARNING: 10, ERROR: 11}
 """Exit status of ``ftp-users check`` by the worst severity found; 0 if there are no findings."""
@@ -88,17 +89,17 @@ def examine(live: Live | None = None) -> list[Finding]:
         return [found("server-missing", f"neither {' nor '.join(CONFIGS)} nor a jail in {sftp.config}")]
     if instances:
         findings += examined(lambda: vsftpd_findings(instances, time.time()), "systemctl status vsftpd")
-        findings += examined(lambda: user_findings(instances), f"ls -l {PAM_DIRECTORY}")
+        findings += examined(lambda: user_findings(instances, live.served), f"ls -l {PAM_DIRECTORY}")
         if sftp is not None and sftp.groups:
-            findings += examined(lambda: lock_findings(instances, sftp), "ftp-users list")
-            findings += examined(lambda: rights_findings(instances, sftp), "ftp-users list")
-            findings += examined(lambda: limit_findings(instances, sftp), f"ls -l {PAM_DIRECTORY}")
-            findings += examined(lambda: account_findings(instances, sftp), "ftp-users list")
+            findings += examined(lambda: lock_findings(live.served, sftp), "ftp-users list")
+            findings += examined(lambda: rights_findings(live.served, sftp), "ftp-users list")
+            findings += examined(lambda: limit_findings(live.served, sftp), f"ls -l {PAM_DIRECTORY}")
+            findings += examined(lambda: account_findings(live.served, sftp), "ftp-users list")
         findings += examined(library_findings, "python3 -c 'import bsddb3.db'")
     findings += examined(lambda: folder_findings(run), "systemctl status 'ftp-shared-*'")
     findings += examined(lambda: firewall_findings(instances, ports, run), "ufw status verbose")
     findings += examined(lambda: clock_findings(run), "timedatectl")
-    trees, written = places(instances, sftp)
+    trees, written = places(instances, live.served if instances else [], sftp)
     findings += examined(lambda: disk_findings(["/etc", *trees]), "df -h; df -i")
     findings += examined(lambda: leftover_findings(written), "ls -la /etc/vsftpd")
     return in_order(findings)
@@ -114,16 +115,12 @@ def examined(examination: Callable[[], Iterable[Finding]], look: str) -> list[Fi
     return findings
 
 
-def places(instances: Sequence[Instance], sftp: Sftp | None) -> tuple[list[str], list[str]]:
+def places(instances: Sequence[Instance], served: Sequence[Served], sftp: Sftp | None) -> tuple[list[str], list[str]]:
     """Where users' files are, and the directories this library writes files to."""
     trees: list[str] = []
     written = ["/etc", PAM_DIRECTORY, "/etc/ssh"]
-    for instance in instances:
-        written.append(os.path.dirname(instance.path))
-        try:
-            server = discover(config=instance.path)
-        except SecureFtpError:
-            continue  # another check reports this
+    written += [os.path.dirname(instance.path) for instance in instances]
+    for server, _users in served:
         written.append(os.path.dirname(server.database))
         if server.homes:
             trees.append(server.homes.above)

@@ -28,11 +28,12 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.findings
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.jails import Sftp
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.leftbehind import plaintext_findings
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.personal import personal_findings
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.served import Served, Users
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.vsftpd import writable_findings
-from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.database import name_of, read
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.database import name_of
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.instances import Instance
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.pam import PAM_DIRECTORY, find_userdb
-from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.personal import read_files
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.personal import Personal
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.policy import ROOT_MODE
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import (
     DEFAULT_SERVICE,
@@ -139,8 +140,14 @@ KINDS: dict[str, Kind] = {
 found = Reporter(KINDS)
 
 
-def user_findings(instances: Sequence[Instance], pam_directory: str = PAM_DIRECTORY) -> Iterator[Finding]:
-    """Examine PAM, the database and the directories of every instance with virtual users, each only once."""
+def user_findings(
+    instances: Sequence[Instance], served: Sequence[Served] = (), pam_directory: str = PAM_DIRECTORY
+) -> Iterator[Finding]:
+    """Examine PAM, the database and the directories of every instance with virtual users, each only once.
+
+    What is ``served`` was read before.
+    """
+    known = {one.users.database: one.users for one in served}
     virtual = [instance for instance in instances if instance.options is not None and instance.is_yes("guest_enable")]
     if virtual and not any(glob.glob(pattern) for pattern in PAM_MODULES):
         yield found("pam-module-missing", f"no pam_userdb.so in {PAM_MODULES[0]}", PAM_MODULES[0])
@@ -156,17 +163,16 @@ def user_findings(instances: Sequence[Instance], pam_directory: str = PAM_DIRECT
         server = discover(config=instance.path, pam_directory=pam_directory)
         if (server.database, server.homes, server.guest) not in done:
             done.add((server.database, server.homes, server.guest))
-            yield from server_findings(server)
+            yield from server_findings(server, known.get(server.database) or Users(server.database))
 
 
-def server_findings(server: Server) -> Iterator[Finding]:
+def server_findings(server: Server, users: Users) -> Iterator[Finding]:
     """Examine a database and the directories of its users."""
     path = os.path.realpath(server.database)
     yield from link_findings(server)
     yield from writable_findings(os.path.dirname(path))
     try:
-        view = read(path)
-        records = view.all()
+        view, records = users.view, users.records
     except SecureFtpError as error:
         remedy = "the fix keeps the readable records; if you have a backup, restore that instead"
         yield found("database-damaged", str(replace(error.problem, remedy=remedy)), path, path=path)
@@ -182,11 +188,14 @@ def server_findings(server: Server) -> Iterator[Finding]:
     yield from _record_findings(records, server)
     for directory in dict.fromkeys((os.path.dirname(server.database), os.path.dirname(path))):
         yield from plaintext_findings(directory, records)
-    names = [name_of(key) for key in records if not leads_out(name_of(key))]
-    if server.homes is not None and server.has_accounts:  # the homes are those of SFTP
-        yield from personal_findings(server.homes, sorted(names))
-    elif server.homes is not None:
-        yield from directory_findings(server.homes, server.guest, sorted(names))
+    names = sorted(name for name in users.names if not leads_out(name))
+    if server.homes is None:
+        return
+    files = users.files(server.homes.config_directory)
+    if server.has_accounts:  # the homes are those of SFTP
+        yield from personal_findings(server.homes, names, files)
+    else:
+        yield from directory_findings(server.homes, server.guest, names, files)
 
 
 def _pam_findings(service: str, directory: str) -> Iterator[Finding]:
@@ -236,20 +245,17 @@ def link_findings(server: Server) -> Iterator[Finding]:
     yield found("database-link", f"{what}; set pam_userdb_db: {real} too", path, f"sed -i {edit} {quoted(pam)}")
 
 
-def lock_findings(instances: Sequence[Instance], sftp: Sftp) -> Iterator[Finding]:
+def lock_findings(served: Sequence[Served], sftp: Sftp) -> Iterator[Finding]:
     """Examine whether users who are locked on one protocol are locked on the other."""
     half: dict[str, str] = {}
     members = {name for group in sftp.groups for name in sftp.accounts.members(group)} - sftp.shut
     with_keys = {name for directory in sftp.keys_directories() for name in _names_in(directory)}
-    databases = set()
-    for instance in instances:
+    databases = {one.users.database: one.users for one in served}
+    for _database, users in sorted(databases.items()):
         with contextlib.suppress(SecureFtpError):  # other checks report this
-            databases.add(discover(config=instance.path).database)
-    for database in sorted(databases):
-        with contextlib.suppress(SecureFtpError):
-            records, locked = without_locks(read(database).all())
-            for name in sorted(members & set(map(name_of, records))):
-                by_ftps, by_sftp = name.encode() in locked, is_shut(lock_state(sftp.accounts, name), name in with_keys)
+            for name in sorted(users.names & members):
+                by_ftps = name in users.locked
+                by_sftp = is_shut(lock_state(sftp.accounts, name), name in with_keys)
                 if by_ftps != by_sftp:
                     half[name] = "locked over FTPS only" if by_ftps else "locked over SFTP only"
     if half:
@@ -258,13 +264,14 @@ def lock_findings(instances: Sequence[Instance], sftp: Sftp) -> Iterator[Finding
         yield found("half-locked", f"{what}; ftp-users unlock allows the user to log in again", min(half), fix)
 
 
-def directory_findings(homes: Homes, guest: str, names: Sequence[str]) -> Iterator[Finding]:
-    """Examine the directories of users ``names``, who act as the system user ``guest``."""
+def directory_findings(
+    homes: Homes, guest: str, names: Sequence[str], files: Mapping[str, Personal]
+) -> Iterator[Finding]:
+    """Examine the directories of users ``names``, who act as the system user ``guest``, with their ``files``."""
     for path, status in unsafe_components(homes.above):
         what = f"{path}: owner {status.st_uid}, mode {stat.S_IMODE(status.st_mode):04o}; expected root and 0755 or less"
         yield _kept(found("ftps-root-unsafe", what, path, path=path), [path], _is_meant(status))
-    yield from personal_findings(homes, names)
-    files = read_files(homes.config_directory, names)
+    yield from personal_findings(homes, names, files)
     names = [name for name in names if homes.own(name, files) is None]
     ids = guest_ids(guest)
     if ids is None:

@@ -9,6 +9,7 @@ from functools import cached_property
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.host import ssh_ports
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.jails import Sftp, find_sftp
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.served import Served, find_served
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.instances import Instance, find_instances
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.programs import Run, run_command
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.service import apply_verb
@@ -29,6 +30,11 @@ class Live:
     def instances(self) -> list[Instance]:
         """Every vsftpd."""
         return find_instances(self.run)
+
+    @cached_property
+    def served(self) -> list[Served]:
+        """What each of them serves."""
+        return find_served(self.instances)
 
     @cached_property
     def sftp(self) -> Sftp:

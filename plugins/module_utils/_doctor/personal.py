@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import Iterator, Sequence
+from typing import Iterator, Mapping, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import quoted
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.findings import ERROR, Finding, Kind, Reporter
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.vsftpd import writable_findings
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.personal import Personal
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import Homes
 
 KINDS: dict[str, Kind] = {
@@ -25,8 +26,8 @@ KINDS: dict[str, Kind] = {
 found = Reporter(KINDS)
 
 
-def personal_findings(homes: Homes, names: Sequence[str]) -> Iterator[Finding]:
-    """Examine the files of users ``names`` and the directories they give.
+def personal_findings(homes: Homes, names: Sequence[str], files: Mapping[str, Personal]) -> Iterator[Finding]:
+    """Examine the ``files`` of users ``names`` and the directories they give.
 
     vsftpd denies the log-in if the file does not belong to root or is not a regular file (parseconf.c); it does not
     mind if others can write it. The directories belong to the administrator: this checks only that they exist.
@@ -48,7 +49,7 @@ def personal_findings(homes: Homes, names: Sequence[str]) -> Iterator[Finding]:
         if not stat.S_ISREG(kind):
             what = f"{path}: expected a regular file with settings of user {name}, found something else"
             yield found("user-file-unusable", what, path, path=path)
-        root = homes.own(name)
+        root = homes.own(name, files)
         if root and not os.path.isdir(root):
             fix = f"install -d {quoted(root)} || ls -l {quoted(path)}"
             what = f"{root}: missing, or not a directory; {path} gives it to user {name}"

@@ -21,10 +21,8 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.findings
     chained,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.jails import Sftp
-from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.database import name_of, read
-from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.instances import Instance
-from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.personal import read_files, rights_in
-from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import discover
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.served import Served
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.personal import rights_in
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.pam import PAM_DIRECTORY
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.state import Stored
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.classes import is_class, rights_named, shut_class
@@ -85,7 +83,7 @@ def class_findings(sftp: Sftp) -> Iterator[Finding]:
                 yield found("right-without-group", f"Match Group {name}: no such group", name, group=name)
 
 
-def rights_findings(instances: Sequence[Instance], sftp: Sftp) -> Iterator[Finding]:
+def rights_findings(served: Sequence[Served], sftp: Sftp) -> Iterator[Finding]:
     """Examine whether users of both protocols have the same access and umask in both."""
     by_sftp: dict[str, Rights] = {}
     for group in sftp.groups:
@@ -94,12 +92,10 @@ def rights_findings(instances: Sequence[Instance], sftp: Sftp) -> Iterator[Findi
         names = set(sftp.accounts.members(group)) - sftp.shut
         by_sftp.update((name, stored.rights(name)) for name in names)
     different: dict[str, tuple[Rights, Rights]] = {}
-    for instance in instances:
+    for server, users in served:
         with contextlib.suppress(SecureFtpError):  # other checks report this
-            server = discover(config=instance.path)
-            names = {name_of(key) for key in read(server.database).all()}.intersection(by_sftp)
-            files, usual = read_files(server.user_files, names), rights_in(server.options, None)
-            for name in names:
+            files, usual = users.files(server.user_files), rights_in(server.options, None)
+            for name in users.names.intersection(by_sftp):
                 one = rights_in(server.options, files[name]) if name in files else usual
                 if one[:2] != by_sftp[name][:2]:
                     different[name] = (one, by_sftp[name])
@@ -110,7 +106,7 @@ def rights_findings(instances: Sequence[Instance], sftp: Sftp) -> Iterator[Findi
         yield found("rights-differ", what, min(different), fix)
 
 
-def limit_findings(instances: Sequence[Instance], sftp: Sftp) -> Iterator[Finding]:
+def limit_findings(served: Sequence[Served], sftp: Sftp) -> Iterator[Finding]:
     """Examine whether both daemons obey what accounts say."""
     said: dict[str, dict[str, Any]] = {}
     for group in sftp.groups:
@@ -122,24 +118,20 @@ def limit_findings(instances: Sequence[Instance], sftp: Sftp) -> Iterator[Findin
             yield found("account-ignored", what, sources[0], fix=_limit(sources[0], said[sources[0]]))
     limited = {name: one for name, one in said.items() if one["expires"] != NEVER or one["allowed_sources"]}
     ignored: dict[str, str] = {}
-    for instance in instances:
+    for server, users in served:
         with contextlib.suppress(SecureFtpError):  # other checks report this
-            server = discover(config=instance.path)
             if limited and server.service and not server.obeys_accounts:
-                names = {name_of(key) for key in read(server.database).all()}.intersection(limited)
-                ignored.update(dict.fromkeys(names, server.service.top))
+                ignored.update(dict.fromkeys(users.names.intersection(limited), server.service.top))
     if ignored:
         name = min(ignored)
         what = f"{ignored[name]}: what limits {listed(sorted(ignored))} is ignored"
         yield found("account-ignored", what, name, fix=_limit(name, said[name]))
-    if said and not os.path.exists(ACCESS_FILE) and (sftp.asks_access or any(map(_obeys, instances))):
+    if (
+        said
+        and not os.path.exists(ACCESS_FILE)
+        and (sftp.asks_access or any(one.server.obeys_accounts for one in served))
+    ):
         yield found("sources-missing", f"{ACCESS_FILE}: missing", ACCESS_FILE, path=ACCESS_FILE)
-
-
-def _obeys(instance: Instance) -> bool:
-    with contextlib.suppress(SecureFtpError):
-        return discover(config=instance.path).obeys_accounts
-    return False
 
 
 def _limit(name: str, said: Mapping[str, Any]) -> str:

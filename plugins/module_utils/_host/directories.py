@@ -14,6 +14,7 @@ from collections import Counter
 from typing import Callable, Iterable, Iterator
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import NotDurable, SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.work import told
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.files import (
     file_error,
     flush_opened,
@@ -61,14 +62,15 @@ def ensure_homes(
 
     Raises SecureFtpError when ``root`` is missing (except in check mode, where all would change).
     """
+    names = list(names)
     with open_directory(absolute(root)) as fd:
         if fd is None:
             if check_mode:
-                return list(names)
+                return names
             raise SecureFtpError(root, "the directory of the users' homes", found="nothing", remedy="create it first")
         changed = [
             name
-            for name in names
+            for name in told("homes", names, len(names))
             if _ensure_entry(fd, _one_component(name), os.path.join(root, name), *owner_of(name), mode, check_mode)
         ]
         if changed and not check_mode:

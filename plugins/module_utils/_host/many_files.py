@@ -13,6 +13,7 @@ import shutil
 from typing import Mapping
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import NotDurable
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.work import told
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.files import (
     expect_regular,
     file_error,
@@ -51,7 +52,7 @@ def replace_files(directory: str, files: Mapping[str, bytes], mode: int, uid: in
         _remove(stage)
         os.mkdir(stage, 0o700)
         try:
-            for name, data in files.items():
+            for name, data in told("files of users", files.items(), len(files)):
                 _write(os.path.join(stage, name), data, mode, uid, gid)
             flush_file_system(directory)
             for name in files:

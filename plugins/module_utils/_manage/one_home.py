@@ -13,10 +13,11 @@ import contextlib
 import functools
 import os
 from dataclasses import dataclass, field
-from typing import Any, Callable, Mapping
+from typing import Any, Mapping
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.places import is_ours
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.work import say
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.apply import chosen_directories, put_files
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.apply import end_sessions as end_ftps_sessions
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.backend import Ftps
@@ -47,14 +48,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._manage.changeov
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.transaction import Transaction
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.backend import Sftp
 
-Progress = Callable[[str, int, int], None]
-"""Told the name of a user, and how many of how many files are moved."""
-
 VSFTPD = "/usr/sbin/vsftpd"
-
-
-def silent(_name: str, _done: int, _whole: int) -> None:
-    """Show no progress."""
 
 
 @dataclass
@@ -134,7 +128,7 @@ def _is_left(one: Person) -> bool:
     return not one.has_file or (one.is_there and os.path.lexists(one.old))
 
 
-def run(front: str, progress: Progress = silent) -> Done:
+def run(front: str) -> Done:
     """Do it. Raises SecureFtpError; then the users before have moved, and doing it again goes on."""
     done = Done()
     with audited(front, "one-home", []) as report:
@@ -150,7 +144,7 @@ def run(front: str, progress: Progress = silent) -> Done:
             # Read once: each user's file says more when the user has moved, and there may be many.
             chosen = chosen_directories(facts.server.homes) if facts.server.homes else {}
             for one in wanted.people:
-                _change_over(facts, one, done, progress, chosen)
+                _change_over(facts, one, done, chosen)
             # Before the last step: after it, a run that was killed here would have nothing left to do, and not tidy up.
             _tidy(facts)
             _configure(facts, wanted, done)
@@ -158,7 +152,7 @@ def run(front: str, progress: Progress = silent) -> Done:
     return done
 
 
-def _change_over(facts: Facts, one: Person, done: Done, progress: Progress, chosen: Mapping[str, str]) -> None:
+def _change_over(facts: Facts, one: Person, done: Done, chosen: Mapping[str, str]) -> None:
     """Move the files of one user, and let the user's file of vsftpd say so; ``chosen`` as for end_sessions."""
     if not _is_left(one):
         return
@@ -172,7 +166,7 @@ def _change_over(facts: Facts, one: Person, done: Done, progress: Progress, chos
     moved = Moved()
     if one.is_there and facts.guest is not None:
         new = (account.uid, account.gid)
-        told = functools.partial(progress, one.name)
+        told = functools.partial(say, f"files of {one.name}")
         moved = Move(one.old, one.account.home, facts.guest, new, ASIDE, end, told).run()
     if not one.has_file:
         put_files([Personal(file_of(facts.server.user_files, one.name), one.file)])

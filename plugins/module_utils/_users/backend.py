@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from typing import Any, Callable, Iterable, Mapping, Protocol, Sequence
+from typing import Any, Callable, Mapping, Protocol, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import Problem, SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.work import told
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import User
 
 PASSWORD, HASHED, LOCKED, UNLOCKED, HOME = "password", "hashed", "locked", "unlocked", "home"
@@ -156,10 +157,10 @@ class Plan:
             raise SecureFtpError.of(self.obstacle)
 
 
-def run_steps(steps: Iterable[Step], do: Callable[[Any], None], done: list[str] | None = None) -> None:
+def run_steps(steps: Sequence[Step], do: Callable[[Any], None], done: list[str] | None = None) -> None:
     """``do`` each step; an error says which steps were ``done`` before."""
     done = [] if done is None else done
-    for step in steps:
+    for step in told("steps of the change", steps, len(steps)):
         try:
             do(step)
         except SecureFtpError as error:

@@ -20,6 +20,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors imp
     SecureFtpError,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import listed
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.work import told
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields import PROTOCOLS
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.hash_strength import MAX_ROUNDS, weakness
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.policy import DEFAULT_MIN_LENGTH
@@ -220,22 +221,22 @@ def verify(password: str, stored: str) -> bool:
 
 def hash_many(passwords: Sequence[str], rounds: int = DEFAULT_ROUNDS) -> list[str]:
     """``hash_password`` for each, on every core."""
-    return _on_every_core(lambda password: hash_password(password, rounds), passwords)
+    return _on_every_core("passwords hashed", lambda password: hash_password(password, rounds), passwords)
 
 
 def verify_many(pairs: Sequence[tuple[str, str]]) -> list[bool]:
     """``verify`` for each (password, stored), on every core."""
-    return _on_every_core(lambda pair: verify(*pair), pairs)
+    return _on_every_core("passwords compared", lambda pair: verify(*pair), pairs)
 
 
-def _on_every_core(function: Callable[[_T], _R], items: Sequence[_T]) -> list[_R]:
+def _on_every_core(what: str, function: Callable[[_T], _R], items: Sequence[_T]) -> list[_R]:
     workers = min(len(os.sched_getaffinity(0)), len(items))
     if workers <= 1:
-        return [function(item) for item in items]
+        return [function(item) for item in told(what, items, len(items))]
     from concurrent.futures import ThreadPoolExecutor  # seldom needed, and a tenth of the start time of a program
 
     with ThreadPoolExecutor(max_workers=workers) as pool:
-        return list(pool.map(function, items))
+        return list(told(what, pool.map(function, items), len(items)))
 
 
 # struct crypt_data has 32,768 bytes in libxcrypt, and 131,232 in the older glibc libcrypt.

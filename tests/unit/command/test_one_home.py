@@ -24,7 +24,7 @@ DONE = Done({"ann": ANN}, {"ann": Moved(1, aside=["from-ftps/x\x1b"])}, ["bob"],
 def host(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 0)
     monkeypatch.setattr(verb_one_home, "preview", lambda: DONE)
-    monkeypatch.setattr(verb_one_home, "move", lambda _front, _tell: Done())
+    monkeypatch.setattr(verb_one_home, "move", lambda _front: Done())
 
 
 def test_what_would_be_moved(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,12 +11,16 @@ import pytest
 from conftest import HASH, load
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
-from ansible_collections.secure_ftp.server.plugins.module_utils._doctor import accounts as _accounts
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor import ftps_users, sftp_users
-from ansible_collections.secure_ftp.server.plugins.module_utils._doctor import rights as _rights
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor import served as _served
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.accounts import account_findings
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.jails import Member
-from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.rights import class_findings, rights_findings
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.rights import (
+    class_findings,
+    limit_findings,
+    rights_findings,
+)
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.served import find_served
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.instances import Instance
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import Homes, Server
 
@@ -33,8 +37,7 @@ def server(db: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Server:
     conf = {"write_enable": "YES", "user_config_dir": str(tmp_path / "users.d")}
     homes = Homes("/home/sftp/$USER", config_directory=conf["user_config_dir"])
     found = Server(str(db), None, homes, "ftp", conf, has_accounts=True)
-    for module in (_accounts, _rights, ftps_users):
-        monkeypatch.setattr(module, "discover", lambda config: found)
+    monkeypatch.setattr(_served, "discover", lambda config: found)
     for name in ("ann", "bob"):
         write(found, name, name)
     return found
@@ -46,13 +49,13 @@ def write(server: Server, name: str, account: str, more: str = "") -> None:
 
 
 def test_everybody_has_an_account_and_a_file(server: Server) -> None:
-    assert said(account_findings(VSFTPD, sftp((SHUT,), ftps=("ann",)))) == []
+    assert said(account_findings(find_served(VSFTPD), sftp((SHUT,), ftps=("ann",)))) == []
 
 
 def test_a_file_that_is_missing_or_names_somebody_else(server: Server) -> None:
     Path(server.user_files, "ann").unlink()
     write(server, "bob", "ann")
-    (finding,) = account_findings(VSFTPD, sftp((SHUT,), ftps=()))
+    (finding,) = account_findings(find_served(VSFTPD), sftp((SHUT,), ftps=()))
     assert finding.subject == "user-file-wrong" and finding.what.startswith("ann, bob:")
     assert finding.fix == "ftp-users one-home"
 
@@ -60,16 +63,16 @@ def test_a_file_that_is_missing_or_names_somebody_else(server: Server) -> None:
 def test_a_user_without_an_account(server: Server) -> None:
     found = sftp((SHUT,), ftps=())
     users = {name: one for name, one in found.accounts.users.items() if name != "bob"}
-    (finding,) = account_findings(VSFTPD, replace(found, accounts=replace(found.accounts, users=users)))
+    (finding,) = account_findings(find_served(VSFTPD), replace(found, accounts=replace(found.accounts, users=users)))
     assert (finding.subject, finding.where) == ("user-account-missing", "bob")
 
 
 def test_an_account_that_cannot_log_in_is_no_half_of_a_user(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     found = sftp((SHUT,), ftps=("ann",))
     write(server, "ann", "ann", "write_enable=NO\n")
-    assert found.shut == {"ann"} and said(rights_findings(VSFTPD, found)) == []
+    assert found.shut == {"ann"} and said(rights_findings(find_served(VSFTPD), found)) == []
     load(Path(server.database), {"ann": f"!{HASH}"})
-    assert said(ftps_users.lock_findings(VSFTPD, found)) == []
+    assert said(ftps_users.lock_findings(find_served(VSFTPD), found)) == []
     member = Member(found.accounts.users["bob"], ("sftponly",), False, False)
     assert "account-pending" in str(list(sftp_users.account_findings([member], found.accounts)))
 
@@ -83,5 +86,18 @@ def test_a_server_that_cannot_be_read_is_left_to_the_other_checks(monkeypatch: p
     def discover(config: str) -> Server:
         raise SecureFtpError("db", found="no pam_userdb line")
 
-    monkeypatch.setattr(_accounts, "discover", discover)
-    assert said(account_findings(VSFTPD, sftp((SHUT,), ftps=("ann",)))) == []
+    monkeypatch.setattr(_served, "discover", discover)
+    assert said(account_findings(find_served(VSFTPD), sftp((SHUT,), ftps=("ann",)))) == []
+
+
+def test_everything_is_read_once_for_all_checks(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = []
+    for what in ("read", "read_files"):
+        real = getattr(_served, what)
+        monkeypatch.setattr(_served, what, lambda *of, what=what, real=real: read.append(what) or real(*of))
+    served, found = find_served([*VSFTPD, Instance("vsftpd-implicit", "/etc/vsftpd-implicit.conf")]), sftp((SHUT,))
+    list(ftps_users.user_findings([], served))
+    for examine in (ftps_users.lock_findings, rights_findings, limit_findings, account_findings):
+        list(examine(served, found))
+    list(ftps_users.server_findings(server, served[0].users))
+    assert sorted(read) == ["read", "read_files"]

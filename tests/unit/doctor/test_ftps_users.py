@@ -12,6 +12,7 @@ import pytest
 from conftest import HASH, load
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor import ftps_users as _doctor_users
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor import served as _served
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.ftps_users import (
     directory_findings,
     lock_findings,
@@ -19,6 +20,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.ftps_use
     user_findings,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.jails import Sftp
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.served import Users, find_served
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.database import read
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.instances import Instance
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import Homes, Server, discover
@@ -62,7 +64,7 @@ class Place:
         return Instance("vsftpd", str(self.config), options=parse(self.config.read_text()))
 
     def findings(self) -> list:
-        return list(user_findings([self.instance], str(self.pam)))
+        return list(user_findings([self.instance], pam_directory=str(self.pam)))
 
     def subjects(self) -> list[str]:
         return [finding.subject for finding in self.findings()]
@@ -196,7 +198,7 @@ def test_directories(place):
 
 def test_an_unsafe_directory_above(tmp_path):
     tmp_path.chmod(0o777)
-    findings = list(directory_findings(Homes(f"{tmp_path}/$USER"), ME, []))
+    findings = list(directory_findings(Homes(f"{tmp_path}/$USER"), ME, [], {}))
     assert [(one.subject, one.where) for one in findings if str(tmp_path) == one.where] == [
         ("ftps-root-unsafe", str(tmp_path))
     ]
@@ -214,7 +216,7 @@ def test_the_fix_never_changes_directories_that_somebody_else_lives_by(tmp_path)
         os.chown(shop, guest.pw_uid, home[0])
         shop.chmod(home[1])
         before = [os.stat(path)[:6] for path in (www, shop)]
-        findings = list(directory_findings(Homes(f"{www}/$USER"), "www-data", ["shop"]))
+        findings = list(directory_findings(Homes(f"{www}/$USER"), "www-data", ["shop"], {}))
         findings = [one for one in findings if one.where in (str(www), str(shop))]
         assert [one.subject for one in findings] == ["ftps-root-unsafe", "ftps-directory-open"]
         for finding in findings:
@@ -226,7 +228,7 @@ def test_thousands_of_users_without_directories_are_one_finding(place):
     names = [f"user{number}" for number in range(3000)]
     server = Server(str(place.database), None, Homes(f"{place.homes}/$USER"), ME)
     load(place.database, {name: HASH for name in names})
-    (finding,) = server_findings(server)
+    (finding,) = server_findings(server, Users(server.database))
     assert "and 2995 more" in finding.what and finding.fix.endswith("run ftp-users check again")
     assert len(finding.fix) < 5000
 
@@ -248,8 +250,8 @@ def test_a_lock_on_one_protocol_only(place):
 
     assert "crypt=crypt" in text
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_doctor_users, "discover", here)
-        (finding,) = lock_findings([instance], Sftp("/etc/ssh/sshd_config", [], accounts))
+        patch.setattr(_served, "discover", here)
+        (finding,) = lock_findings(find_served([instance]), Sftp("/etc/ssh/sshd_config", [], accounts))
     assert finding.subject == "half-locked"
     assert "batman: locked over FTPS only" in finding.what and "robin: locked over SFTP only" in finding.what
     assert finding.fix == "ftp-users lock batman && ftp-users lock robin"

@@ -12,6 +12,7 @@ import pytest
 from conftest import HASH, load
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor import rights as _rights
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor import served as _served
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.findings import Finding
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.jails import Sftp
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.rights import (
@@ -19,6 +20,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.rights i
     limit_findings,
     rights_findings,
 )
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.served import find_served
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.instances import Instance
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.pam import UserdbService
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import Homes, Server
@@ -71,13 +73,13 @@ def server(db: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     load(db, {"ann": HASH, "bob": HASH, "alfred": HASH})
     conf = {"write_enable": "YES", "user_config_dir": str(tmp_path / "users.d")}
     found = Server(str(db), None, Homes("/h/$USER", config_directory=conf["user_config_dir"]), "ftp", conf)
-    monkeypatch.setattr(_rights, "discover", lambda config: found)
+    monkeypatch.setattr(_served, "discover", lambda config: found)
     return tmp_path / "users.d"
 
 
 def examined(host: Sftp) -> list[Finding]:
     instances = [Instance("vsftpd", "/etc/vsftpd.conf", {}), Instance("vsftpd-implicit", "/etc/x.conf", {})]
-    return list(rights_findings(instances, host))
+    return list(rights_findings(find_served(instances), host))
 
 
 def test_the_same_rights_by_both_protocols_are_right(server: Path) -> None:
@@ -110,14 +112,14 @@ def test_another_umask_is_a_difference_too(server: Path) -> None:
 def test_an_expiry_that_ftps_ignores_is_found(
     server: Path, monkeypatch: pytest.MonkeyPatch, day: str, obeys: bool, is_found: bool
 ) -> None:
-    known = _rights.discover("")
+    known = _served.discover("")
     service = UserdbService("/p", "/x", True, False, "/etc/pam.d/ftp", "sftponly" if obeys else "")
     found_server = replace(known, service=service, jail_group="sftponly")
-    monkeypatch.setattr(_rights, "discover", lambda config: found_server)
+    monkeypatch.setattr(_served, "discover", lambda config: found_server)
     monkeypatch.setattr(_rights, "ACCESS_FILE", str(server))
     jails = sftp()
     jails = replace(jails, accounts=replace(jails.accounts, expires={"ann": day} if day else {}))
-    found = list(limit_findings([Instance("vsftpd", "/etc/vsftpd.conf")], jails))
+    found = list(limit_findings(find_served([Instance("vsftpd", "/etc/vsftpd.conf")]), jails))
     assert [one.subject for one in found] == (["account-ignored"] if is_found else [])
     if is_found:
         assert found[0].fix == "ftp-users edit ann --expires 2027-01-31"
