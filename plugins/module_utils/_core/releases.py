@@ -47,18 +47,9 @@ class Release:
         return number(self.openssh) < (8, 4)
 
     @property
-    def chooses_tls_versions(self) -> bool:
-        """Whether vsftpd knows ssl_tlsv11, ssl_tlsv12 and ssl_tlsv13."""
-        return number(self.vsftpd) >= (3, 0, 5)
-
-    @property
     def lacks(self) -> tuple[str, ...]:
         """What does not work, or works in another way, each as a sentence."""
         found = []
-        if not self.chooses_tls_versions:
-            found.append(
-                f"vsftpd {self.vsftpd} always allows TLS 1.2 and 1.3; vsftpd_ssl_ciphers decides about older ones"
-            )
         if self.ignores_match_in_drop_ins:
             found.append(f"OpenSSH {self.openssh} ignores a Match block in a file of /etc/ssh/sshd_config.d")
         if self.misreads_hashes:

@@ -100,7 +100,7 @@ class Settings:
     vsftpd_ssl_tlsv1: bool = False
     vsftpd_ssl_tlsv11: bool = False
     vsftpd_ssl_tlsv12: bool = True
-    vsftpd_ssl_tlsv13: bool = True
+    vsftpd_ssl_tlsv13: bool = False
     vsftpd_ssl_ciphers: str = _CIPHERS
     vsftpd_certificate_source: str = field(
         default="self_signed", metadata=_about(choices=("self_signed", "content", "files"))

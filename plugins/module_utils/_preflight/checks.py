@@ -66,6 +66,7 @@ PATHS = (
     "sshd_chroot_keys_directory",
     "remote_control_keys_directory",
 )
+TLS_VERSIONS = ("vsftpd_ssl_tlsv1", "vsftpd_ssl_tlsv11", "vsftpd_ssl_tlsv12", "vsftpd_ssl_tlsv13")
 OPTIONS_OF_OTHERS = {
     "listen": "vsftpd_listen",
     "listen_ipv6": "vsftpd_listen_ipv6",
@@ -121,7 +122,8 @@ class Control:
 
 def problems(settings: Settings, users: object, host: Host, control: Control = Control()) -> list[Problem]:
     """Every problem of ``settings`` and ``users`` (as ``ftp_users``) on ``host``, once."""
-    found = _check_system(host, settings)
+    unsupported = releases.problem(host.os_id, host.os_version, host.os_name)
+    found = [unsupported] if unsupported else []
     found += _variables.problems(settings, control.defined)
     found += collections.problems(settings, control.missing_collections)
     purge = _variables.purge_problems(settings.ftp_users_purge, users, control.defined)
@@ -164,22 +166,6 @@ def _strings(value: object) -> Iterable[str]:
             yield from _strings(item)
     elif value is not None and not isinstance(value, bool) and str(value):
         yield str(value)
-
-
-def _check_system(host: Host, settings: Settings) -> list[Problem]:
-    """Whether the release is supported, and the settings that it does not support."""
-    unsupported = releases.problem(host.os_id, host.os_version, host.os_name)
-    release = releases.find(host.os_id, host.os_version)
-    if unsupported or release is None:
-        return [unsupported] if unsupported else []
-    if release.chooses_tls_versions:
-        return []
-    said = f"false has no effect with vsftpd {release.vsftpd} of {release.name}, which always allows this version"
-    return [
-        Problem(name, found=said, remedy="leave it out")
-        for name in ("vsftpd_ssl_tlsv12", "vsftpd_ssl_tlsv13")
-        if settings.get(name) is False
-    ]
 
 
 def warnings(settings: Settings, users: object, host: Host) -> list[str]:
@@ -358,6 +344,8 @@ def _check_vsftpd(settings: Settings, host: Host) -> list[Problem]:
     if not settings.vsftpd_ssl_enable and "implicit" in tls_modes(settings, []):
         said = "is false, but vsftpd_tls_modes lists implicit"
         found.append(Problem("vsftpd_ssl_enable", found=said, remedy="choose one"))
+    if settings.vsftpd_ssl_enable and not any(getattr(settings, name) for name in TLS_VERSIONS):
+        found.append(Problem(f"{TLS_VERSIONS[0]} to {TLS_VERSIONS[-1]}", "one of them to be true", "all false"))
     address = settings.vsftpd_pasv_address
     if address:
         try:

@@ -70,11 +70,14 @@ def test_supported_systems_pass(release):
 
 
 @pytest.mark.parametrize("release", releases.RELEASES, ids=lambda release: release.name)
-def test_a_version_of_tls_that_cannot_be_forbidden(release):
-    variables = {**GOOD, "vsftpd_ssl_tlsv12": "false", "vsftpd_ssl_tlsv13": True}
-    found = problems(variables, USERS, Host(release.os_id, release.version))
-    assert len(found) == (release.vsftpd == "3.0.3"), found
-    assert all(f"vsftpd_ssl_tlsv12: false has no effect with vsftpd 3.0.3 of {release.name}" in one for one in found)
+def test_a_version_of_tls_must_be_left(release):
+    host = Host(release.os_id, release.version)
+    only = {**GOOD, "vsftpd_ssl_tlsv12": "false", "vsftpd_ssl_tlsv13": True}
+    assert problems(only, USERS, host) == []
+    (found,) = problems({**only, "vsftpd_ssl_tlsv13": False}, USERS, host)
+    assert "vsftpd_ssl_tlsv1 to vsftpd_ssl_tlsv13: expected one of them to be true, found all false" in found
+    plain = {"vsftpd_ssl_enable": False, "vsftpd_tls_modes": ["explicit"]}
+    assert problems({**only, **plain, "vsftpd_ssl_tlsv13": False}, USERS, host) == []
 
 
 @pytest.mark.parametrize("release", releases.RELEASES, ids=lambda release: release.name)
