@@ -304,7 +304,7 @@ final class FtpUsers
 
     private const VERSION = 1;
     private const SUBJECT = 'ftp-users';
-    private const READS = ['list', 'show', 'keys'];
+    private const READS = ['list', 'show', 'instructions', 'keys'];
     private const DEFAULTS = [
         'port' => 22,
         'user' => 'ftpcontrol',
@@ -367,6 +367,12 @@ final class FtpUsers
     public function show(string $name): array
     {
         return $this->call('show', ['name' => $name])['user'];
+    }
+
+    /** @return array<string, mixed> what to tell a user, never a password: ways, may, and both as text */
+    public function instructions(string $name): array
+    {
+        return $this->call('instructions', ['name' => $name])['instructions'];
     }
 
     /**

@@ -11,8 +11,8 @@ Manage the users of an FTPS and SFTP server from anywhere.
 
     php ftp-users.php --host=HOST [OPTION...] VERB [NAME [...]]
 
-Verbs: list; show, add, edit, del, lock, unlock NAME; keys NAME [list], keys NAME add KEY, keys NAME del KEY
-(keys_add and keys_del NAME KEY are the same)
+Verbs: list; show, instructions, add, edit, del, lock, unlock NAME;
+keys NAME [list], keys NAME add KEY, keys NAME del KEY (keys_add and keys_del NAME KEY are the same)
 
   --port=NUMBER            the SSH port (22)
   --user=NAME              the account for remote control (ftpcontrol)
@@ -73,6 +73,7 @@ const OPTIONS = [
 const VERBS = [
     'list' => [],
     'show' => ['name'],
+    'instructions' => ['name'],
     'add' => ['name'],
     'edit' => ['name'],
     'del' => ['name'],

@@ -46,7 +46,7 @@ VERSION = 1
 USER = "ftpcontrol"
 SUBJECT = "ftp-users"
 MAX_ANSWER = 256 * 1024 * 1024
-READS = frozenset(("list", "show", "keys"))
+READS = frozenset(("list", "show", "instructions", "keys"))
 """Verbs that change nothing: asked again when the connection breaks."""
 
 ALGORITHMS = {
@@ -182,6 +182,10 @@ class FtpUsers:
     def show(self, name: str) -> Result:
         """One user; RequestError with code no_such_user when there is none."""
         return dict(self.call("show", name=name)["user"])
+
+    def instructions(self, name: str) -> Result:
+        """What to tell a user, never a password: ``ways`` to connect, what the user ``may`` do, both as ``text``."""
+        return dict(self.call("instructions", name=name)["instructions"])
 
     def add(self, name: str, **fields: Any) -> Result:
         """Add a user.
@@ -606,6 +610,7 @@ def _add_verbs(verbs: argparse._SubParsersAction[_Parser]) -> None:
 
     verb("list", "list all users", named=False)
     verb("show", "show one user")
+    verb("instructions", "say how a user connects, without the password")
     for name, text in (("add", "add a user"), ("edit", "change a user")):
         user = verb(name, text)
         password = user.add_mutually_exclusive_group()

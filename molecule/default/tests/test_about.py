@@ -120,6 +120,24 @@ def test_text_and_json_say_the_same_and_nothing_secret(server, about, text):
     assert not [one for one in ("$6$", "PRIVATE", *PASSWORDS.values()) if one in text + json.dumps(about)]
 
 
+@pytest.mark.alike
+def test_the_instructions_of_a_user_have_what_clients_show_and_ask_for(server, about, folder):
+    """Fingerprints as a client sees them on the network, ports that a log-in by them works on, and no password."""
+    told = json.loads(server.sh("ftp-users instructions batman --json").stdout)["instructions"]
+    text = server.sh("ftp-users instructions batman").stdout
+    assert text.splitlines() == told["text"] and PASSWORDS["batman"] not in text and "$6$" not in text
+    explicit, implicit, sftp = told["ways"]
+    seen = fetched(server, about, folder).strip().partition("=")[2]
+    assert explicit["fingerprints"] == implicit["fingerprints"] == [seen]
+    keys = server.client.sh(f"ssh-keyscan {server.address} 2>/dev/null | ssh-keygen -l -f -").stdout.splitlines()
+    assert {one.split()[0] for one in sftp["fingerprints"]} == {line.split()[1] for line in keys}
+    for way in (explicit, implicit):
+        assert server.ftps_login("batman", PASSWORDS["batman"], way["tls"])["granted"]
+        assert (way["host"], way["port"]) == (server.address, {"explicit": 21, "implicit": 990}[way["tls"]])
+    assert server.sftp_login("batman")["reply"] == sftp["directory"] == "/batman"
+    assert server.sh("ftp-users instructions nobody-here", check=False).returncode == 3
+
+
 @pytest.mark.spread
 def test_behind_nat_the_outer_address_is_everywhere_and_a_certificate_without_it_is_said(server):
     server.sh("cp -p /etc/vsftpd.conf /root/conf; echo pasv_address=10.9.8.7 >>/etc/vsftpd.conf")

@@ -66,6 +66,8 @@ def test_the_life_of_a_user(server, control, key_file, no_harvey, program):
     assert made["changed"] and made["user"]["name"] == NAME and not made["user"]["locked"]
     assert granted(server, FIRST) == BOTH
     assert run("show", NAME)["user"] == made["user"]
+    told = run("instructions", NAME)["instructions"]
+    assert [way["port"] for way in told["ways"]] == [21, 990, 22] and FIRST not in str(told)
     names = [user["name"] for user in run("list")["users"]]
     assert names.count(NAME) == 1 and {*PASSWORDS, "alfred"} < set(names)
 

@@ -19,6 +19,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._command import 
     verb_export,
     verb_hash_plaintext,
     verb_import,
+    verb_instructions,
     verb_keys,
     verb_list,
     verb_lock,
@@ -51,6 +52,7 @@ examples:
   ftp-users keys alfred add ~/alfred.pub
   ftp-users import users.csv                  show the changes, ask, then make them
   ftp-users about                             what to type on a client; fingerprints
+  ftp-users instructions batman               the text to send to batman, without the password
   ftp-users check                             check the whole server
 
 exit status:
@@ -76,6 +78,7 @@ VERBS = (
     verb_import,
     verb_export,
     verb_about,
+    verb_instructions,
     verb_check,
     verb_repair,
     verb_hash_plaintext,

@@ -53,15 +53,16 @@ def about(
     command: str = "",
     run: Run = run_command,
     remote: Callable[[], Access | None] = lambda: None,
+    check: bool = True,
 ) -> About:
     """Read everything; ``users`` gives each user as Manager.show does, ``name`` "" means the name of the host.
 
-    ``remote`` gives the Access of other machines, None if they have none.
+    ``remote`` gives the Access of other machines, None if they have none. Without ``check`` there are no findings.
 
     What cannot be read is left out, and is among the findings. Raises NotPermitted unless run by root.
     """
     live = Live(run)
-    findings = to_json(examine(live))
+    findings = to_json(examine(live)) if check else []
     instances = [one for one in _of_errors(lambda: live.instances, []) if one.options is not None]
     found = _of_errors(addresses, [])
     candidates = _candidates(instances, found)

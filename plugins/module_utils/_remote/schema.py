@@ -65,9 +65,22 @@ _NO_PASSWORD = Field("boolean", "do not use the password of a protocol that the 
 _CHANGED = "`changed`, `user`, `warnings`"
 
 
+def _instructions(user: dict[str, Any]) -> dict[str, Any]:
+    # The rest of the protocol does not need all that reads a server.
+    from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.instructions import instructions_here
+
+    return instructions_here(user)
+
+
 VERBS: Mapping[str, Verb] = {
     "list": Verb("list all users", "`users`", lambda manager, given: {"users": manager.users()}),
     "show": Verb("show one user", "`user`", lambda manager, given: {"user": manager.show(**given)}, {"name": _NAME}),
+    "instructions": Verb(
+        "say how a user connects: host, ports, words of clients, fingerprints; never a password",
+        "`instructions`",
+        lambda manager, given: {"instructions": _instructions(manager.show(**given))},
+        {"name": _NAME},
+    ),
     "add": Verb(
         "add a user, or add a protocol to a user",
         _CHANGED,

@@ -4,7 +4,7 @@ _ftp_users() {
     local verb=${COMP_WORDS[1]} words=
     COMPREPLY=()
     if [ "$COMP_CWORD" -eq 1 ]; then
-        words="list show add edit del passwd lock unlock keys import export about check repair hash-plaintext one-home --help"
+        words="list show add edit del passwd lock unlock keys import export about instructions check repair hash-plaintext one-home --help"
     elif [ "$previous" = --protocol ]; then
         words="ftps sftp both"
     elif [ "$previous" = --access ]; then
@@ -34,7 +34,7 @@ _ftp_users() {
     elif [ "$COMP_CWORD" -eq 2 ]; then
         case $verb in
             # Only root can read who there is; for others there is nothing to complete.
-            show | edit | del | passwd | lock | unlock | keys) words=$("${COMP_WORDS[0]}" list --names 2>/dev/null) ;;
+            show | instructions | edit | del | passwd | lock | unlock | keys) words=$("${COMP_WORDS[0]}" list --names 2>/dev/null) ;;
         esac
     fi
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")

@@ -26,6 +26,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors imp
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.manager import Manager
 from ansible_collections.secure_ftp.server.plugins.module_utils._remote import protocol as _remote
+from ansible_collections.secure_ftp.server.plugins.module_utils._remote import schema as _schema
 from ansible_collections.secure_ftp.server.plugins.module_utils._remote.protocol import MAX_REQUEST, parse, serve
 from ansible_collections.secure_ftp.server.plugins.module_utils._remote.schema import VERBS
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import User
@@ -112,10 +113,16 @@ def request(verb, **fields):
     [
         (request("list"), ("users", {}), {"users": [{"name": "batman"}]}),
         (request("show", name="batman"), ("show", {"name": "batman"}), {"user": {"name": "batman"}}),
+        (
+            request("instructions", name="batman"),
+            ("show", {"name": "batman"}),
+            {"instructions": {"user": "batman"}},
+        ),
         (request("keys", name="batman"), ("keys", {"name": "batman"}), {"keys": ["ssh-ed25519 AAAA"]}),
     ],
 )
-def test_reads(asked, call, result):
+def test_reads(asked, call, result, monkeypatch):
+    monkeypatch.setattr(_schema, "_instructions", lambda user: {"user": user["name"]})
     session = Session(asked)
     assert session.manager.calls == [call]
     assert session.answer == {"version": 1, "ok": True, "result": result}
@@ -143,7 +150,8 @@ def test_changes(verb, method, fields):
     ]
 
 
-def test_every_verb_is_a_method_of_the_manager_and_every_field_one_of_its_arguments():
+def test_every_verb_is_a_method_of_the_manager_and_every_field_one_of_its_arguments(monkeypatch):
+    monkeypatch.setattr(_schema, "_instructions", lambda user: {})
     user = set(User._fields)
     for name, verb in VERBS.items():
         users = Users(x={})
