@@ -64,6 +64,11 @@ def against_few(what: str, many: list[float], few: list[float], target: float) -
     return Line(f"{what} among {MANY:,}", said[0], f"among {FEW}, {said[1]}", ratio, target)
 
 
+def someone(login: Callable[[ScaleServer, str], float], server: ScaleServer, count: int) -> Callable[[int], float]:
+    """One log-in after the other, by users from all over the account files, which are searched from their beginning."""
+    return lambda turn: login(server, name_of((2 * turn + 1) * count // (2 * LOGINS)))
+
+
 def change(plays: Plays, number: int) -> Callable[[int], float]:
     """Another umask, day and comment for one user: every file that a right can change is written."""
 
@@ -91,8 +96,6 @@ def lines(folder: Path) -> Iterator[Line]:
         yield Line(f"sshd_config with {MANY:,} users", f"{grown} bytes", f"with none, {size} bytes", grown / size, 1)
         times = pairs(change(plays, MANY // 3 * 3 - 3), change(plays_few, FEW // 3 * 3 - 3), CHANGES)
         yield against_few("one change by ftp_user", *times, 1.5)
-        last, last_of_few = name_of(MANY - 1), name_of(FEW - 1)
-        times = pairs(lambda _turn: many.ftps_login(last), lambda _turn: few.ftps_login(last_of_few), LOGINS)
-        yield against_few("a log-in by FTPS", *times, 1.2)
-        times = pairs(lambda _turn: many.sftp_login(last), lambda _turn: few.sftp_login(last_of_few), LOGINS)
-        yield against_few("a log-in by SFTP", *times, 1.2)
+        for protocol, login in (("FTPS", ScaleServer.ftps_login), ("SFTP", ScaleServer.sftp_login)):
+            times = pairs(someone(login, many, MANY), someone(login, few, FEW), LOGINS)
+            yield against_few(f"a log-in by {protocol}", *times, 1.2)

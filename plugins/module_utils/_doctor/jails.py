@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Iterator, NamedTuple, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
@@ -59,7 +60,7 @@ class Sftp:
         """The command that tests sshd's configuration and makes sshd read it."""
         return f"sshd -t && systemctl {self.verb} {SSH}"
 
-    @property
+    @cached_property
     def groups(self) -> list[str]:
         """The groups that a Match block jails, and the role's own group when it has members."""
         groups = {
@@ -73,7 +74,7 @@ class Sftp:
             groups.add(DEFAULT_GROUP)
         return sorted(groups)
 
-    @property
+    @cached_property
     def shut(self) -> set[str]:
         """The accounts that sshd lets nobody into: their users only use FTPS."""
         found: set[str] = set()

@@ -11,10 +11,11 @@ matches no IPv4 network, so each of those is there twice.
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import os
 import re
-from typing import Mapping, NamedTuple
+from typing import Mapping, NamedTuple, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.places import ACCESS_FILE
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.files import file_error, replace_file
@@ -65,7 +66,8 @@ def render(access: Access) -> str:
     return "".join((HEADER, access.others, *lines))
 
 
-def _both(sources: tuple[str, ...]) -> list[str]:
+@functools.lru_cache(maxsize=1024)
+def _both(sources: tuple[str, ...]) -> Sequence[str]:
     words = list(sources)
     for source in sources:
         network = ipaddress.ip_network(source)

@@ -82,6 +82,9 @@ LOCKED_SINCE = "1"
 """Expiry of a locked account, the day passwd(1) recommends; PAM and sshd then refuse passwords and keys alike."""
 
 _FEW = 20
+_RESERVED = range(60001, 65536)
+"""User ids of systemd-homed, of DynamicUser=, of nobody, and the -1 of 16 bits, see https://systemd.io/UIDS-GIDS."""
+
 _SECONDS = 900
 """How long a program may run, which may have 100,000 accounts to make on a slow disk."""
 
@@ -197,6 +200,7 @@ def local_account(name: str, etc: str = "/etc") -> Account | None:
 def _lines_of(text: str, names: Collection[str]) -> list[str]:
     """Return the lines of ``names``; if they are few, search for each, ten times faster than looking at each line."""
     if len(names) > _FEW:
+        names = frozenset(names)
         return [line for line in text.split("\n") if line.partition(":")[0] in names]
     text, found = f"\n{text}\n", []
     for name in names:
@@ -331,7 +335,8 @@ def choose_uids(
     """Give each of ``names`` a user id.
 
     ``former`` maps a name to the owner of the home that was kept for it: that name gets this id back and, with it, its
-    files. No other name gets the id, because it gives access to those files.
+    files. No other name gets the id, because it gives access to those files. If an administrator has raised UID_MAX, no
+    id of _RESERVED is taken.
     """
     low, high = limits
     taken = set(used)
@@ -342,8 +347,9 @@ def choose_uids(
             chosen[name] = uid
             taken.add(uid)
     taken.update(former.values())
-    free = iter(range(max((uid for uid in taken if low <= uid <= high), default=low - 1) + 1, high + 1))
-    gaps = (uid for uid in range(low, high + 1) if uid not in taken)
+    highest = max((uid for uid in taken if low <= uid <= high and uid not in _RESERVED), default=low - 1)
+    free = (uid for uid in range(highest + 1, high + 1) if uid not in _RESERVED)
+    gaps = (uid for uid in range(low, high + 1) if uid not in taken and uid not in _RESERVED)
     for name in names:
         if name in chosen:
             continue

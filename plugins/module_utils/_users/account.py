@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import ipaddress
 import re
 import time
@@ -112,12 +113,9 @@ def _network(value: object, where: str) -> Any:
     try:
         if not isinstance(value, str):
             raise ValueError
-        network: Any = ipaddress.ip_network(value.strip(), strict=False)
-        if getattr(network.network_address, "scope_id", None):
-            raise ValueError
+        network, given_address = _parsed(value.strip())
     except ValueError:
         raise InvalidInput(where, expected, found=shortened(repr(value))) from None
-    given_address = ipaddress.ip_address(value.strip().partition("/")[0])
     if given_address != network.network_address:
         remedy = f"write {network}, or {given_address} for this address alone"
         raise InvalidInput(where, expected, found=f"{value!r}, an address in a network", remedy=remedy)
@@ -125,6 +123,15 @@ def _network(value: object, where: str) -> Any:
     if mapped is not None and network.prefixlen >= 96:
         return ipaddress.ip_network((mapped, network.prefixlen - 96))
     return network
+
+
+@functools.lru_cache(maxsize=4096)
+def _parsed(text: str) -> tuple[Any, Any]:
+    """The network and the address in ``text``; many users have the same. Raises ValueError."""
+    network: Any = ipaddress.ip_network(text, strict=False)
+    if getattr(network.network_address, "scope_id", None):
+        raise ValueError
+    return network, ipaddress.ip_address(text.partition("/")[0])
 
 
 def is_wider(new: Sequence[str], old: Sequence[str]) -> bool:

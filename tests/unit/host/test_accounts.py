@@ -268,6 +268,15 @@ def test_the_members_of_a_group_are_set_at_once(monkeypatch):
     ]
 
 
+def test_no_id_is_one_that_systemd_has_reserved() -> None:
+    chosen = choose_uids(["ann", "bob", "cy"], {0, 59_999, 65_534}, {}, (1000, 200_000))
+    assert chosen == {"ann": 60_000, "bob": 65_536, "cy": 65_537}
+    rest = {*range(1000, 60_001), 65_536, 65_537}
+    assert choose_uids(["ann"], rest, {}, (1000, 65_538)) == {"ann": 65_538}
+    with pytest.raises(SecureFtpError, match="no free user id"):
+        choose_uids(["ann"], set(range(1000, 60_001)), {}, (1000, 65_535))
+
+
 def test_a_comment_is_given_to_both_tools_as_it_is(monkeypatch):
     tools = Tools(monkeypatch)
     group, said = Group("sftponly", 997, frozenset()), 'Jörg "100 %" \\ Müller, 1'
