@@ -377,7 +377,7 @@ final class FtpUsers
 
     /**
      * @param array<string, mixed> $fields password, password_hash or no_password, protocols, authorized_keys, locked,
-     *     access, umask, ftps_max_rate, comment, expires, allowed_sources
+     *     access, umask, ftps_max_rate, comment, expires, allowed_sources, quota, quota_files
      * @return array<string, mixed> changed, user, warnings
      */
     public function add(string $name, array $fields = []): array
@@ -387,7 +387,7 @@ final class FtpUsers
 
     /**
      * @param array<string, mixed> $fields password or password_hash, protocols, authorized_keys,
-     *     access, umask, ftps_max_rate, comment, expires, allowed_sources
+     *     access, umask, ftps_max_rate, comment, expires, allowed_sources, quota, quota_files
      * @return array<string, mixed> changed, user, warnings
      */
     public function edit(string $name, array $fields): array

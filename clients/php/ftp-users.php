@@ -33,6 +33,8 @@ keys NAME [list], keys NAME add KEY, keys NAME del KEY (keys_add and keys_del NA
   --comment=TEXT           add, edit: a line about the user
   --expires=DATE           add, edit: the first day without log-in, YYYY-MM-DD, or never
   --allowed-sources=LIST   add, edit: addresses and networks of log-ins, with commas; empty is everywhere
+  --quota=BYTES            add, edit: the most bytes of the user, such as 10G; none is no limit
+  --quota-files=NUMBER     add, edit: the most files and directories of the user; none is no limit
   --authorized-keys=FILE   add, edit: the complete list of public keys for SFTP
   --locked                 add: locked from the start
   --remove-home            del: delete the user's files too
@@ -63,6 +65,8 @@ const OPTIONS = [
     'comment' => true,
     'expires' => true,
     'allowed-sources' => true,
+    'quota' => true,
+    'quota-files' => true,
     'authorized-keys' => true,
     'locked' => false,
     'remove-home' => false,
@@ -190,7 +194,7 @@ function fields(string $verb, array $options, array $words): array
         $keys = array_filter(array_map('trim', $lines), fn ($line) => $line !== '' && $line[0] !== '#');
         $fields['authorized_keys'] = array_values($keys);
     }
-    foreach (['access', 'umask', 'ftps-max-rate', 'comment', 'expires'] as $option) {
+    foreach (['access', 'umask', 'ftps-max-rate', 'comment', 'expires', 'quota', 'quota-files'] as $option) {
         if (isset($options[$option])) {
             $fields[strtr($option, '-', '_')] = end($options[$option]);
         }

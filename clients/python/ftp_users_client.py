@@ -191,7 +191,7 @@ class FtpUsers:
         """Add a user.
 
         Fields: password, password_hash or no_password, protocols, authorized_keys, locked, access, umask,
-        ftps_max_rate, comment, expires and allowed_sources.
+        ftps_max_rate, comment, expires, allowed_sources, quota and quota_files.
         """
         return self.call("add", name=name, **fields)
 
@@ -630,6 +630,8 @@ def _add_verbs(verbs: argparse._SubParsersAction[_Parser]) -> None:
         user.add_argument(
             "--allowed-sources", metavar="LIST", help="addresses and networks, with commas; '' is everywhere"
         )
+        user.add_argument("--quota", metavar="BYTES", help="the most bytes of the user, such as 10G; none is no limit")
+        user.add_argument("--quota-files", metavar="NUMBER", help="the most files and directories; none is no limit")
         user.add_argument("--authorized-keys", metavar="FILE", help="the complete list of public keys for SFTP")
     verb("del", "remove a user").add_argument("--remove-home", action="store_true", help="delete the user's files too")
     verb("lock", "deny a user all log-ins")
@@ -661,7 +663,7 @@ def _fields(options: argparse.Namespace) -> dict[str, Any]:
             fields["password"] = _ask_password()
         if options.protocol:
             fields["protocols"] = options.protocol
-        rights = ("access", "umask", "ftps_max_rate", "comment", "expires")
+        rights = ("access", "umask", "ftps_max_rate", "comment", "expires", "quota", "quota_files")
         fields.update((key, given[key]) for key in rights if given[key] is not None)
         if options.allowed_sources is not None:
             fields["allowed_sources"] = options.allowed_sources.replace(",", " ").split()

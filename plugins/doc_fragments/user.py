@@ -73,6 +73,21 @@ options:
     type: list
     elements: str
     version_added: 0.2.0
+  quota:
+    description:
+      - The most bytes that the files of the user take, such as V(10G), V(500M) or V(1000000); V(none) is no limit. If
+        omitted, it stays as it is.
+      - The kernel enforces it by the user id of the account, over both protocols, on the file system of the home. That
+        has to be ext4 or XFS with user quotas. FTPS sessions must run as this account, so both protocols use one home,
+        or the user has SFTP only.
+    type: raw
+    version_added: 0.2.0
+  quota_files:
+    description:
+      - The most files and directories of the user, the home included, such as V(10000); V(none) is no limit. If
+        omitted, it stays as it is. Enforced as the quota of bytes.
+    type: raw
+    version_added: 0.2.0
 """
 
     USERS = r"""
@@ -166,6 +181,21 @@ options:
         type: list
         elements: str
         version_added: 0.2.0
+      quota:
+        description:
+          - The most bytes that the files of the user take, such as V(10G), V(500M) or V(1000000); V(none) is no limit.
+            If omitted, it stays as it is.
+          - The kernel enforces it by the user id of the account, over both protocols, on the file system of the home.
+            That has to be ext4 or XFS with user quotas. FTPS sessions must run as this account, so both protocols use
+            one home, or the user has SFTP only.
+        type: raw
+        version_added: 0.2.0
+      quota_files:
+        description:
+          - The most files and directories of the user, the home included, such as V(10000); V(none) is no limit. If
+            omitted, it stays as it is. Enforced as the quota of bytes.
+        type: raw
+        version_added: 0.2.0
   defaults:
     description:
       - The rights of users who have none of their own in O(users).
@@ -192,6 +222,12 @@ options:
         description: As O(users[].allowed_sources).
         type: list
         elements: str
+      quota:
+        description: As O(users[].quota).
+        type: raw
+      quota_files:
+        description: As O(users[].quota_files).
+        type: raw
 """
 
     PASSWORDS = r"""

@@ -46,6 +46,13 @@ options:
         type: list
         elements: str
         default: []
+      quota:
+        description:
+          - The most bytes of the files in the folder, such as V(50G); V(none) is no limit. If omitted, it stays as it
+            is.
+          - The kernel enforces it by the user id of the account of the folder. The file system of C(/srv/ftp-shared)
+            has to be ext4 or XFS with user quotas.
+        type: raw
       state:
         description:
           - V(absent) takes the folder away from all users. The files stay.
@@ -101,6 +108,7 @@ def main() -> None:
         "name": {"type": "str", "required": True},
         "members": {"type": "list", "elements": "str", "default": []},
         "readers": {"type": "list", "elements": "str", "default": []},
+        "quota": {"type": "raw"},
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     }
     run(

@@ -84,6 +84,18 @@ users:
       description: From where alone the user can log in, empty for everywhere; null for users without an account.
       type: list
       elements: str
+    quota:
+      description: The most bytes of the user's files, 0 for no limit; null for users without an account.
+      type: int
+    quota_files:
+      description: The most files and directories of the user, 0 for no limit; null for users without an account.
+      type: int
+    used_bytes:
+      description: The bytes that the kernel counts for the account; null where it does not count.
+      type: int
+    used_files:
+      description: The files and directories that the kernel counts for the account; null where it does not count.
+      type: int
     scheme:
       description: The method the stored password is hashed with, or V(plaintext); that of FTPS if the user has FTPS.
       type: str
@@ -110,6 +122,10 @@ users:
       comment: Wayne Enterprises
       expires: "2027-01-31"
       allowed_sources: [192.0.2.0/24]
+      quota: 10737418240
+      quota_files: 0
+      used_bytes: 1048576
+      used_files: 12
       scheme: sha512_crypt
       home: /home/vftp/batman
       ftps:

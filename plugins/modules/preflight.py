@@ -133,6 +133,11 @@ one_home:
   description: Whether each user has one home for both protocols after this run.
   returned: success
   type: bool
+quotas:
+  description: Whether any user (C(users)) or shared folder (C(folders)) is to have a quota.
+  returned: success
+  type: dict
+  sample: {"users": true, "folders": false}
 installed:
   description: The packages of O(packages) that are installed.
   returned: success
@@ -158,6 +163,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._preflight.check
     Control,
     message,
     problems,
+    quotas_in,
     secrets_of,
     this_host,
     warnings,
@@ -207,6 +213,7 @@ def check(module: AnsibleModule) -> dict[str, Any]:
         **data,
         "ssh_ports": ssh_ports,
         "one_home": home == ONE,
+        "quotas": quotas_in(settings, users)._asdict(),
         "installed": installed(module.params["packages"]),
         "units": {name: state._asdict() for name, state in states(module.params["units"]).items()},
     }

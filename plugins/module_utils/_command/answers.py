@@ -10,7 +10,7 @@ import json
 import sys
 from typing import Any, Mapping, Sequence
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import visible, visible_lines
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import size_said, visible, visible_lines
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.manager import Result
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.account import is_over
 
@@ -88,8 +88,16 @@ def summary(user: dict[str, Any]) -> tuple[str, ...]:
         state(user),
         user["access"],
         ", ".join(ways) or "nothing",
+        quota(user["quota"], user["used_bytes"]),
         ", ".join(directories),
     )
+
+
+def quota(limit: int | None, used: int | None) -> str:
+    """How much of a quota is used, in words; empty where nothing is counted."""
+    if used is None:
+        return "-"
+    return f"{used * 100 // limit} % of {size_said(limit)}" if limit else "none"
 
 
 def table(head: Sequence[str], rows: Any) -> str:

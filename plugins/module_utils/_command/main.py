@@ -17,6 +17,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._command import 
     verb_del,
     verb_edit,
     verb_export,
+    verb_folders,
     verb_hash_plaintext,
     verb_import,
     verb_instructions,
@@ -68,6 +69,7 @@ INTERRUPTED = 130
 VERBS = (
     verb_list,
     verb_show,
+    verb_folders,
     verb_add,
     verb_edit,
     verb_del,

@@ -33,6 +33,6 @@ def run(arguments: argparse.Namespace, manager: Manager) -> int:
         sys.stdout.write("".join(f"{visible(user['name'])}\n" for user in users))
     else:
         sys.stdout.write(
-            table(("NAME", "PROTOCOLS", "STATE", "ACCESS", "LOGS IN BY", "DIRECTORIES"), map(summary, users))
+            table(("NAME", "PROTOCOLS", "STATE", "ACCESS", "LOGS IN BY", "QUOTA", "DIRECTORIES"), map(summary, users))
         )
     return 0

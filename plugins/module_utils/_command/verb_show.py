@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from typing import Any, Mapping
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._command.answers import print_json, state
 from ansible_collections.secure_ftp.server.plugins.module_utils._command.words import Verbs
@@ -17,6 +18,18 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._manage.manager 
 def register(verbs: Verbs) -> None:
     """Add the verb to the command line."""
     verbs.add("show", run, "show one user")
+
+
+def _quotas(user: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """How much the user may store and stores, as far as the kernel counts it."""
+    rows = []
+    for what, limit, used, unit in (
+        ("quota", user["quota"], user["used_bytes"], " bytes"),
+        ("quota files", user["quota_files"], user["used_files"], ""),
+    ):
+        if used is not None:
+            rows.append((what, f"{limit or 'none'}{unit if limit else ''}, used {used}{unit}"))
+    return rows
 
 
 def run(arguments: argparse.Namespace, manager: Manager) -> int:
@@ -34,6 +47,7 @@ def run(arguments: argparse.Namespace, manager: Manager) -> int:
     rows += [(what, user[what]) for what in ("comment", "expires") if user[what]]
     if user["allowed_sources"] is not None:
         rows.append(("log-ins from", ", ".join(user["allowed_sources"]) or "everywhere"))
+    rows += _quotas(user)
     for protocol in user["protocols"]:
         side = user[protocol]
         rows.append((f"{protocol} password", side["scheme"] or "none"))

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import shlex
 from typing import Iterable, Sequence
 
@@ -52,3 +53,18 @@ def did_you_mean(names: Iterable[str], known: Iterable[str]) -> str:
     near = [difflib.get_close_matches(name.lower(), list(known), 1, 0.6) for name in names]
     words = list(dict.fromkeys(word for found in near for word in found))
     return f"did you mean {' and '.join(words)}?" if words else ""
+
+
+_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+
+
+def size_of(value: object) -> int | None:
+    """The number of bytes that ``value`` means: an integer, or digits and K, M, G or T (of 1024); None for others."""
+    found = re.match(r"([0-9]{1,16})([KMGT]?)\Z", str(value)) if isinstance(value, (int, str)) else None
+    return int(found[1]) * _UNITS[found[2]] if found and not isinstance(value, bool) else None
+
+
+def size_said(size: int) -> str:
+    """``size`` bytes as ``size_of`` reads them, with the largest unit that is exact."""
+    unit = next(one for one in ("T", "G", "M", "K", "") if size % _UNITS[one] == 0)
+    return f"{size // _UNITS[unit]}{unit}" if size else "0"

@@ -33,6 +33,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.host imp
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.jails import Sftp
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.live import Live
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.quotas import quota_findings
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.rights import (
     class_findings,
     limit_findings,
@@ -97,6 +98,7 @@ def examine(live: Live | None = None) -> list[Finding]:
             findings += examined(lambda: account_findings(live.served, sftp), "ftp-users list")
         findings += examined(library_findings, "python3 -c 'import bsddb3.db'")
     findings += examined(lambda: folder_findings(run), "systemctl status 'ftp-shared-*'")
+    findings += examined(lambda: quota_findings(sftp, run), "repquota -u -a")
     findings += examined(lambda: firewall_findings(instances, ports, run), "ufw status verbose")
     findings += examined(lambda: clock_findings(run), "timedatectl")
     trees, written = places(instances, live.served if instances else [], sftp)

@@ -15,6 +15,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._doctor import (
     leftbehind,
     outside,
     personal,
+    quotas,
     rights,
     sftp,
     sftp_users,
@@ -35,6 +36,7 @@ FILES = (
     sftp_users,
     outside,
     folders,
+    quotas,
     host,
 )
 

@@ -41,6 +41,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._host.directorie
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.files import flush, replace_file
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.mounts import Mount, read_mounts
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.programs import Run, run_command
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.quotas import write
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.sessions import end_sessions
 
 NO_SHELL = "/usr/sbin/nologin"
@@ -98,6 +99,11 @@ def _make_source(step: steps.MakeSource, host: Host) -> None:
     if step.former is not None and step.former != account.uid:
         hand_over(above, name, step.former, account.uid, account.gid)
     ensure_directory(step.path, account.uid, account.gid, steps.SOURCE_MODE)
+
+
+def _set_quota(step: steps.SetQuota, host: Host) -> None:
+    account = read_accounts(host.etc, only={step.account}).users[step.account]
+    write(step.device, {account.uid: step.limit}, host.run)
 
 
 def _set_members(step: steps.SetMembers, host: Host) -> None:
@@ -236,6 +242,7 @@ def _succeed(host: Host, command: Sequence[str]) -> None:
 _ACTS: dict[Any, Callable[[Any, Host], Any]] = {
     steps.MakeAccount: _make_account,
     steps.MakeSource: _make_source,
+    steps.SetQuota: _set_quota,
     steps.SetMembers: _set_members,
     steps.MakePlaces: _make_places,
     steps.RemovePlaces: _remove_places,

@@ -15,9 +15,10 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors imp
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import did_you_mean, shortened
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.names import MAX_LENGTH, validate_user_name
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.quota import validate_quota
 
 VARIABLE = "ftp_shared_folders"
-KEYS = ("name", "members", "readers", "state")
+KEYS = ("name", "members", "readers", "quota", "state")
 
 PREFIX = "ftpshare-"
 """How the name of a folder's account and group begins; no other account should have such a name."""
@@ -31,12 +32,16 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*\Z")
 
 
 class SharedFolder(NamedTuple):
-    """One folder; ``members`` read and write, ``readers`` only read; both are sorted."""
+    """One folder; ``members`` read and write, ``readers`` only read; both are sorted.
+
+    ``quota`` is the most bytes of its files, 0 for no limit; None leaves it as it is.
+    """
 
     name: str
     members: tuple[str, ...] = ()
     readers: tuple[str, ...] = ()
     present: bool = True
+    quota: int | None = None
 
     @property
     def account(self) -> str:
@@ -98,7 +103,8 @@ def _folder(entry: Mapping[str, Any]) -> SharedFolder:
     if (entry.get("state") or "present") == "absent":
         return SharedFolder(entry["name"], present=False)
     members, readers = (tuple(sorted(entry.get(key) or ())) for key in ("members", "readers"))
-    return SharedFolder(entry["name"], members, readers)
+    quota = None if entry.get("quota") is None else validate_quota(entry["quota"], "quota")
+    return SharedFolder(entry["name"], members, readers, quota=quota)
 
 
 def _no_mapping(entry: object) -> Problem:
@@ -107,12 +113,14 @@ def _no_mapping(entry: object) -> Problem:
 
 def _problems(entry: Mapping[str, Any]) -> Iterator[Problem]:
     unknown = sorted(str(key) for key in entry if key not in KEYS)
-    if "quota" in unknown:
-        unknown.remove("quota")
-        yield Problem("quota", found="this version enforces no quota for a folder", remedy="leave it out")
     if unknown:
         yield Problem("", f"only {', '.join(KEYS)}", f"unknown key {', '.join(unknown)}", did_you_mean(unknown, KEYS))
     yield from _name_problems(entry)
+    if entry.get("quota") is not None:
+        try:
+            validate_quota(entry["quota"], "quota")
+        except SecureFtpError as error:
+            yield error.problem
     if (entry.get("state") or "present") not in ("present", "absent"):
         yield Problem("state", "present or absent", repr(entry["state"]))
     named: dict[str, list[str]] = {"members": [], "readers": []}

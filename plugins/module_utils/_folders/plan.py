@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Iterator, Mapping, NamedTuple, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import Problem, SecureFtpError
-from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import listed
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import listed, size_said
 from ansible_collections.secure_ftp.server.plugins.module_utils._folders.folder import (
     READ_ONLY,
     READ_WRITE,
@@ -28,6 +28,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._folders.units i
     unit_files,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.found import Entry
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.quotas import Limit
 
 SOURCE_MODE = 0o700
 """Only the account of the folder, so only bindfs, gets to the files."""
@@ -45,6 +46,14 @@ class MakeSource(NamedTuple):
     path: str
     account: str
     former: int | None
+
+
+class SetQuota(NamedTuple):
+    """Limit what ``account`` has on the file system of ``device``."""
+
+    account: str
+    device: str
+    limit: Limit
 
 
 class SetMembers(NamedTuple):
@@ -171,11 +180,14 @@ class _Change:
     files: Mapping[str, str] = field(default_factory=dict)
     at_boot: bool = False
     restart: bool = False
+    limit: Limit | None = None
+    """The limit of the account, if it changes; of a new one always, as another program may have left one."""
 
     @property
     def any(self) -> bool:
         """Whether anything does."""
-        differs = self.leave or self.start or self.enable or self.members is not None or self.files
+        differs = bool(self.leave or self.start or self.enable or self.files)
+        differs = differs or self.members is not None or self.limit is not None
         if self.folder.present:
             return bool(differs or self.new_account or self.source or self.at_boot or self.restart)
         return bool(differs or self.found.exists)
@@ -225,7 +237,19 @@ def _change(stored: Stored, folder: SharedFolder) -> _Change:
         files,
         folder.present and not found.at_boot,
         restart,
+        _limit(stored, folder),
     )
+
+
+def _limit(stored: Stored, folder: SharedFolder) -> Limit | None:
+    """The new limit of ``folder``; None if it stays. A folder that goes loses it."""
+    there = stored.usage(folder.name).limit
+    if folder.account not in stored.accounts.users:
+        is_new = folder.present and (folder.quota or stored.counted.works)
+        return Limit(folder.quota or 0) if is_new else None
+    wanted = there if folder.quota is None else there._replace(size=folder.quota)
+    wanted = wanted if folder.present else Limit()
+    return None if wanted == there else wanted
 
 
 # --- in words -------------------------------------------------------------------------------------------------------
@@ -268,6 +292,8 @@ def _words(stored: Stored, change: _Change) -> Iterator[str]:
     ):
         if names:
             yield f"{word}: {listed(sorted(names))}"
+    if change.limit is not None and not change.new_account:
+        yield f"quota: {size_said(change.limit.size) if change.limit.size else 'none'}"
     if change.members is not None and set(had.items()) == set(folder.people.items()):
         yield "group"
 
@@ -287,6 +313,8 @@ def _owner(stored: Stored, uid: int) -> str:
 
 def _obstacles(stored: Stored, change: _Change) -> Iterator[Problem]:
     folder = change.folder
+    if folder.quota and stored.counted.problem:
+        yield stored.counted.problem.about(f"folder {folder.name!r}: quota")
     if stored.problem and folder.people:
         yield stored.problem
     for person, right in sorted(folder.people.items()):
@@ -324,6 +352,8 @@ def _steps(stored: Stored, changes: Sequence[_Change]) -> Iterator[Any]:
             entry = change.found.source
             former = entry.uid if entry is not None and entry.is_directory else None
             yield MakeSource(stored.layout.source(change.folder.name), change.folder.account, former)
+        if change.limit is not None:
+            yield SetQuota(change.folder.account, stored.counted.device, change.limit)
         if change.members is not None:
             yield SetMembers(account_of(change.folder.name), change.members)
     yield from _leaving(stored, changes)

@@ -31,6 +31,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts i
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.found import Entry, look
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.mounts import Mount, read_mounts
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.programs import Run, run_command
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.quotas import Counted, Usage, count
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.units import states
 
 
@@ -85,10 +86,18 @@ class Stored:
     places: Mapping[tuple[str, str], Place] = field(default_factory=dict)
     """By folder and user, where nothing is mounted yet."""
 
+    counted: Counted = Counted()
+    """What the kernel counts and limits where the files of folders are."""
+
     uid_min: int = 1000
     units: str = UNITS
     problem: Problem | None = None
     """Why homes cannot be looked at."""
+
+    def usage(self, name: str) -> Usage:
+        """What the account of the folder ``name`` has, and its limits."""
+        account = self.accounts.users.get(account_of(name))
+        return self.counted.of(account.uid) if account else Usage()
 
     def found(self, name: str) -> Found:
         """The folder ``name`` as it is."""
@@ -128,9 +137,9 @@ def read_state(
         for person in folder.people
         if homes.get(person) is not None and person not in {who for _right, who in folders[folder.name].mounted}
     }
-    return Stored(
-        layout, read_accounts(etc, passwords_of=()), group, folders, homes, places, uid_range(etc)[0], units, problem
-    )
+    counted = count(layout.sources, mounts, run)
+    accounts, least = read_accounts(etc, passwords_of=()), uid_range(etc)[0]
+    return Stored(layout, accounts, group, folders, homes, places, counted, least, units, problem)
 
 
 def known_folders(units: str = UNITS) -> list[str]:

@@ -96,6 +96,11 @@ class Stored:
         """Nothing: accounts are SFTP's."""
         return {}
 
+    def counts(self, name: str) -> bool:
+        """Whether sessions of ``name`` run as the user's account, in its home and not in one that an operator chose."""
+        homes = self.server.homes
+        return self.server.has_accounts and homes is not None and homes.own(name, self.files) is None
+
     def gives_account(self, _user: User) -> bool:
         """Never."""
         return False

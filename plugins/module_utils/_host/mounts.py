@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Iterable, NamedTuple
+from typing import Iterable, NamedTuple, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import Problem, SecureFtpError
 
@@ -19,12 +19,18 @@ MOUNTINFO = "/proc/self/mountinfo"
 
 
 class Mount(NamedTuple):
-    """One line of mountinfo: where, what kind of file system, of what, and whether nothing can be written there."""
+    """One line of mountinfo: where, what kind of file system, of what, and whether nothing can be written there.
+
+    ``options`` are those of the file system, ``device`` its number, ``root`` the directory of it that is mounted.
+    """
 
     point: str
     kind: str
     source: str
     read_only: bool
+    options: frozenset[str] = frozenset()
+    device: str = ""
+    root: str = "/"
 
 
 def read_mounts(mountinfo: str = MOUNTINFO) -> list[Mount]:
@@ -36,14 +42,25 @@ def read_mounts(mountinfo: str = MOUNTINFO) -> list[Mount]:
             # Between field 6 and "-" is any number of optional fields.
             rest = words[words.index(b"-", 6) :] if b"-" in words[6:] else []
             if len(words) > 4:
-                kind, source = (_plain(word) for word in (rest + [b"", b"", b""])[1:3])
+                kind, source, options = (_plain(word) for word in (rest + [b"", b"", b"", b""])[1:4])
                 read_only = len(words) > 5 and b"ro" in words[5].split(b",")
-                found.append(Mount(_plain(words[4]), kind, source, read_only))
+                where, root = _plain(words[2]), _plain(words[3])
+                mount = Mount(_plain(words[4]), kind, source, read_only, frozenset(options.split(",")), where, root)
+                found.append(mount)
     return found
 
 
 def _plain(word: bytes) -> str:
     return os.fsdecode(re.sub(rb"\\([0-7]{3})", lambda found: bytes([int(found[1], 8)]), word))
+
+
+def mount_of(path: str, mounts: Sequence[Mount]) -> Mount | None:
+    """The mount that shows ``path``, or the nearest directory above it that exists; links are followed."""
+    real = os.path.realpath(path)
+    above = [one for one in mounts if one.point == "/" or f"{real}/".startswith(f"{one.point}/")]
+    longest = max((len(one.point) for one in above), default=0)
+    # Of two at one place the later one hides the earlier one.
+    return next((one for one in reversed(above) if len(one.point) == longest), None)
 
 
 def mount_points(mountinfo: str = MOUNTINFO) -> list[str]:

@@ -6,14 +6,18 @@
 from __future__ import annotations
 
 import os
-from typing import Callable, Collection, Sequence
+from typing import Any, Callable, Collection, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import Problem, SecureFtpError
-from ansible_collections.secure_ftp.server.plugins.module_utils._folders.apply import apply
-from ansible_collections.secure_ftp.server.plugins.module_utils._folders.folder import SharedFolder
+from ansible_collections.secure_ftp.server.plugins.module_utils._folders.apply import apply, layout_of
+from ansible_collections.secure_ftp.server.plugins.module_utils._folders.folder import (
+    READ_ONLY,
+    READ_WRITE,
+    SharedFolder,
+)
 from ansible_collections.secure_ftp.server.plugins.module_utils._folders.plan import Plan, make_plan
-from ansible_collections.secure_ftp.server.plugins.module_utils._folders.state import read_state
-from ansible_collections.secure_ftp.server.plugins.module_utils._folders.units import BINDFS, Layout
+from ansible_collections.secure_ftp.server.plugins.module_utils._folders.state import known_folders, read_state
+from ansible_collections.secure_ftp.server.plugins.module_utils._folders.units import BINDFS, UNITS, Layout
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.backend import Ftps
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.personal import read_files
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import Server
@@ -64,6 +68,33 @@ def _plan(folders: Sequence[SharedFolder]) -> Plan:
             folders, {name for name in people if stored.user(name).present}, ftps.server, jail.directory
         )
     return plan
+
+
+def folders_here(units: str = UNITS) -> list[dict[str, Any]]:
+    """Every shared folder of this host: who has it, its quota, what is used of it, and where it is not mounted.
+
+    ``used_bytes`` and ``used_files`` are None where the kernel does not count them.
+    """
+    found = []
+    for name in known_folders(units):
+        layout = layout_of(name, units)
+        stored = read_state(layout or Layout(""), "", (), units)
+        folder, usage = stored.found(name), stored.usage(name)
+        counts = stored.counted.works
+        missing = sorted(who for right, who in folder.links - folder.mounted)
+        found.append(
+            {
+                "name": name,
+                "members": sorted(who for right, who in folder.links if right == READ_WRITE),
+                "readers": sorted(who for right, who in folder.links if right == READ_ONLY),
+                "quota": usage.limit.size,
+                "used_bytes": usage.size if counts else None,
+                "used_files": usage.files if counts else None,
+                "mounted": folder.running and not missing,
+                "not_mounted_for": missing if folder.running else sorted(who for _right, who in folder.links),
+            }
+        )
+    return found
 
 
 def upload_only(folders: Sequence[SharedFolder], access_of: Callable[[str], str | None]) -> list[Problem]:

@@ -60,10 +60,10 @@ class Result:
         return bool(self.added or self.changed or self.removed)
 
 
-def expect_root() -> None:
-    """Raise NotPermitted unless this process may change users."""
+def expect_root(what: str = "changing users") -> None:
+    """Raise NotPermitted unless this process may do ``what``."""
     if os.geteuid() != 0:
-        raise NotPermitted("changing users", "to run as root", found="another user", remedy="use sudo")
+        raise NotPermitted(what, "to run as root", found="another user", remedy="use sudo")
 
 
 class Manager:
@@ -335,6 +335,7 @@ class Manager:
         users = self._complete(users, take_hash)
         reading = self._read([user.name for user in users], remove_home)
         plans = self._transaction.run(users, PROTOCOLS if remove_home else (), reading)
+        self._known = None  # of quotas no file would say that they are others now
         result = _result(users, plans)
         self._report("added", result.added)
         self._report("changed", result.changed)
@@ -427,6 +428,9 @@ def _result(users: Sequence[User], plans: Mapping[str, Plan]) -> Result:
     )
 
 
+USED = ("used_bytes", "used_files")
+"""What the account of a user has on the file system of its home; None where the kernel does not count it."""
+
 _BOTH = {"scheme": "scheme", "directory": "home", "access": "access", "umask": "umask"}
 
 
@@ -440,7 +444,7 @@ def _whole(name: str, sides: Mapping[str, Mapping[str, Any] | None], said: Mappi
         "name": name,
         "protocols": [protocol for protocol in PROTOCOLS if sides.get(protocol)],
         "locked": all(part["locked"] for part in parts),
-        **{right: next((part[right] for part in (said, *parts) if right in part), None) for right in RIGHTS},
+        **{right: next((part[right] for part in (said, *parts) if right in part), None) for right in (*RIGHTS, *USED)},
         "ftps": _side(sides.get("ftps"), **_BOTH, obeys_account="obeys_account"),
         "sftp": _side(sides.get("sftp"), **_BOTH, keys="keys", expires="expires"),
     }

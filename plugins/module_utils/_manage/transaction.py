@@ -45,12 +45,16 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._users.passwords
     hash_many,
     validate_rounds,
 )
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.quota import QUOTAS
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.rights import UPLOAD_ONLY
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import User, uses
 
 LOCK_FILE = "/run/secure_ftp.server-users.lock"
 LOCK_SECONDS = 120.0
 """How long a change waits for the changes before it."""
+
+_AT_ONCE = ("comment", *QUOTAS)
+"""Rights whose change ends no session: open ones have it too."""
 
 _AHEAD = "the change is made, and the next change of users does what is left of it"
 
@@ -310,7 +314,7 @@ def _unfinished(intent: journal.Intent, backends: Sequence[Backend], reading: Re
 def _is_shut_out(user: User, protocol: str) -> bool:
     """Whether the sessions of ``user`` have to end."""
     given = user.password_hash is not None or user.authorized_keys is not None  # a key may have been taken away
-    given = given or any(getattr(user, name) is not None for name in RIGHTS if name != "comment")
+    given = given or any(getattr(user, name) is not None for name in RIGHTS if name not in _AT_ONCE)
     return bool(user.locked) or not uses(user, protocol) or given
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any, Callable, Mapping, Optional, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import (
@@ -13,8 +14,9 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors imp
     SecureFtpError,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.account import EMPTY, given, limits, no_account
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import Backend, Reading
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import User
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import Backend, Reading, Stored
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.quota import QUOTAS, given_quotas, not_counted
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import User, uses
 
 Reopen = Callable[[str, Mapping[str, Any]], Optional[Backend]]
 
@@ -31,7 +33,8 @@ def _with_kept(user: User, reading: Reading) -> User:
     if not user.present or all(reading[one].has(user.name) == (one in user.protocols) for one in reading):
         return user
     said = [one.of_account(user.name) for one in reading.values()]
-    there = {name: value for one in said for name, value in one.items() if name != "comment" and value != EMPTY[name]}
+    kept = [name for name in EMPTY if name != "comment"]
+    there = {name: one[name] for one in said for name in kept if name in one and one[name] != EMPTY[name]}
     return user._replace(**{name: value for name, value in there.items() if getattr(user, name) is None})
 
 
@@ -41,6 +44,7 @@ def expect_accounts(users: Sequence[User], reading: Reading, reopen: Reopen) -> 
     ``reading`` is what the protocols of this change have; ``reopen`` gives those that it is not about. Raises
     InvalidInput.
     """
+    _expect_counted(users, reading, reopen)
     for user in users:
         if not user.present or not given(user):
             continue
@@ -50,6 +54,39 @@ def expect_accounts(users: Sequence[User], reading: Reading, reopen: Reopen) -> 
             raise InvalidInput.of(no_account(f"user {user.name!r}", given(user)))
         elif "ftps" not in reading and limits(user):
             _expect_obeyed(user, reopen)
+
+
+def _expect_counted(users: Sequence[User], reading: Reading, reopen: Reopen) -> None:
+    """Refuse a quota of a user who has, or gets, FTPS with sessions of another account: only half would be counted."""
+    ftps = reading.get("ftps")
+    if ftps is None:
+        limited = [user for user in users if user.present and given_quotas(user)]
+        ftps = _of_other("ftps", limited, reopen)
+        uncounted = [user for user in limited if ftps and ftps.has(user.name) and not ftps.counts(user.name)]
+    else:
+        whose = [user for user in users if uses(user, "ftps") and not ftps.counts(user.name)]
+        new = [user for user in whose if not given_quotas(user) and not ftps.has(user.name)]
+        sftp = _of_other("sftp", new, reopen) if "sftp" not in reading else None
+        has = {one.name: _quotas_of(sftp, one.name) for one in new}
+        uncounted = [user for user in (one._replace(**has.get(one.name, {})) for one in whose) if given_quotas(user)]
+    if uncounted:
+        user = uncounted[0]
+        raise InvalidInput.of(not_counted(f"user {user.name!r}", given_quotas(user)))
+
+
+def _quotas_of(stored: Stored | None, name: str) -> dict[str, Any]:
+    said = stored.of_account(name) if stored else {}
+    return {what: said[what] for what in QUOTAS if what in said}
+
+
+def _of_other(protocol: str, users: Sequence[User], reopen: Reopen) -> Stored | None:
+    """What ``protocol``, which is no part of this change, has of ``users``; None on a host without it."""
+    with contextlib.suppress(SecureFtpError):
+        backend = reopen(protocol, {}) if users else None
+        if backend is not None:
+            stored: Stored = backend.stored([user.name for user in users])
+            return stored
+    return None
 
 
 def _expect_same(user: User, reopen: Reopen) -> None:

@@ -18,18 +18,20 @@ import posixpath
 import pwd
 import re
 from dataclasses import dataclass, field, replace
-from typing import Any, Callable, Iterable, Mapping, Sequence
+from typing import Any, Callable, Iterable, Mapping, NamedTuple, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core import releases
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import Problem, SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.settings import Settings, boolean
-from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import did_you_mean
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import did_you_mean, listed
 from ansible_collections.secure_ftp.server.plugins.module_utils._firewall import plan as _port_plan
 from ansible_collections.secure_ftp.server.plugins.module_utils._firewall.plan import tls_modes
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps import database as _userdb
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import discover
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.vsftpd_check import unreachable
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import login_names
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.mounts import read_mounts
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.quotas import count, no_tools
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.sockets import listener
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.stored import is_stored
 from ansible_collections.secure_ftp.server.plugins.module_utils._preflight import collections
@@ -46,6 +48,12 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._users import (
     fields,
     passwords,
     policy,
+)
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.quota import (
+    NO_LIMIT,
+    QUOTAS,
+    given_quotas,
+    not_counted,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import (
     IsTaken,
@@ -109,6 +117,8 @@ class Host:
     """The group that sshd's configuration jails."""
     gives_accounts: bool = False
     """Whether users of FTPS only have an account too."""
+    quota_problem: Callable[[str], Problem | None] = field(default=lambda path: None)
+    """Why the file system of a path, existing or not, enforces no quotas of users; None if it does, or may do."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +144,8 @@ def problems(settings: Settings, users: object, host: Host, control: Control = C
     found += _check_paths(settings)
     found += _port_plan.firewall_problems(settings, host.ssh_ports)
     found += access.problems(settings, _names(users))
-    found += folder_problems(settings, users, host.has_account, lambda name: name in (host.ftps_names("") or ()))
+    has_ftps: Callable[[str], bool] = lambda name: name in (host.ftps_names("") or ())
+    found += folder_problems(settings, users, host.has_account, has_ftps, host.quota_problem)
     return list(dict.fromkeys(found))
 
 
@@ -209,6 +220,7 @@ def check_users(users: object, settings: Settings, host: Host) -> list[Problem]:
     found += wrong
     defaults = {} if wrong else settings.ftp_users_defaults
     count: dict[str, int] = {}
+    limited: list[str] = []
     for index, entry in enumerate(users):
         where = f"ftp_users[{index}]"
         if not isinstance(entry, Mapping):
@@ -226,7 +238,9 @@ def check_users(users: object, settings: Settings, host: Host) -> list[Problem]:
             found.append(error.problem.about(where))
             continue
         count[user.name] = count.get(user.name, 0) + 1
+        limited += [user.name] if user.present and given_quotas(user) else []
         found += _check_user(user, where, settings, host)
+    found += _check_quotas(limited, settings, host)
     found += [
         Problem(f"ftp_users: user {name!r}", found=f"listed {times} times", remedy="merge the entries")
         for name, times in count.items()
@@ -288,8 +302,12 @@ def _check_user(user: User, where: str, settings: Settings, host: Host) -> list[
     if user.present and not user.protocols:
         remedy = "list ftps and/or sftp, or set state: absent"
         found.append(Problem(who, found="protocols is empty", remedy=remedy))
-    if user.present and account.given(user) and "sftp" not in user.protocols and not host.gives_accounts:
-        found.append(account.no_account(who, account.given(user)))
+    limited = given_quotas(user) if user.present else []
+    if limited and "ftps" in user.protocols and not host.gives_accounts:
+        found.append(not_counted(who, limited))
+    rest = [name for name in account.given(user) if name not in limited]
+    if user.present and rest and "sftp" not in user.protocols and not host.gives_accounts:
+        found.append(account.no_account(who, rest))
     if user.present and user.password is None and user.password_hash is None:
         found += _check_new(user, where, settings, host)
     if user.present and ("sftp" in user.protocols or settings.ftp_users_home == "one"):
@@ -300,6 +318,32 @@ def _check_user(user: User, where: str, settings: Settings, host: Host) -> list[
             remedy = "choose another name, or add that account to the group yourself"
             found.append(Problem(who, found=said, remedy=remedy))
     return found
+
+
+def _check_quotas(names: Sequence[str], settings: Settings, host: Host) -> Iterable[Problem]:
+    """Whether the file system of the homes of ``names`` enforces quotas."""
+    problem = host.quota_problem(settings.sshd_chroot_directory) if names else None
+    if problem is not None:
+        yield problem.about(f"ftp_users: quota of {listed(names)}").also("or leave quota and quota_files out")
+
+
+class Quotas(NamedTuple):
+    """Whether any user, or any shared folder, is to have a quota: both need the package of that name."""
+
+    users: bool
+    folders: bool
+
+
+def quotas_in(settings: Settings, users: object) -> Quotas:
+    """Who is to have a quota, by valid ``settings`` and ``users``."""
+
+    def any_of(entries: object, names: Iterable[str]) -> bool:
+        entries = entries if isinstance(entries, (list, tuple)) else ()
+        given = (entry.get(name) for entry in entries if isinstance(entry, Mapping) for name in names)
+        return any(value is not None and str(value) not in NO_LIMIT for value in given)
+
+    defaults = [settings.ftp_users_defaults] if isinstance(users, (list, tuple)) and users else []
+    return Quotas(any_of(users, QUOTAS) or any_of(defaults, QUOTAS), any_of(settings.ftp_shared_folders, ("quota",)))
 
 
 def _check_new(user: User, where: str, settings: Settings, host: Host) -> Iterable[Problem]:
@@ -490,7 +534,14 @@ def this_host(login_user: str, ssh_ports: Iterable[int], check_mode: bool = Fals
         has_file=lambda path: check_mode or os.path.isfile(path),
         ftps_names=ftps_names,
         jail_group=_jail_group(),
+        quota_problem=quota_problem,
     )
+
+
+def quota_problem(path: str) -> Problem | None:
+    """Why the file system of ``path`` enforces no quotas; the programs for them are installed later."""
+    problem = count(path, read_mounts()).problem
+    return None if problem == no_tools() else problem
 
 
 def _jail_group() -> str:

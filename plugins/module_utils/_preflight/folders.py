@@ -9,29 +9,39 @@ from typing import Any, Callable, Iterator, Mapping
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import Problem
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.settings import Settings
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import listed
 from ansible_collections.secure_ftp.server.plugins.module_utils._folders.folder import VARIABLE, parse
+from ansible_collections.secure_ftp.server.plugins.module_utils._folders.units import Layout
 from ansible_collections.secure_ftp.server.plugins.module_utils._preflight.homes import ONE
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields import PROTOCOLS
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.rights import UPLOAD_ONLY
 
 
 def folder_problems(
-    settings: Settings, users: object, has_account: Callable[[str], bool], has_ftps: Callable[[str], bool]
+    settings: Settings,
+    users: object,
+    has_account: Callable[[str], bool],
+    has_ftps: Callable[[str], bool],
+    quota_problem: Callable[[str], Problem | None] = lambda path: None,
 ) -> list[Problem]:
     """Every problem of ``ftp_shared_folders``; ``users`` is ``ftp_users``.
 
-    ``has_account`` and ``has_ftps`` say what is already on the host.
+    ``has_account`` and ``has_ftps`` say what is already on the host; ``quota_problem`` is as in Host.
     """
     folders, found = parse(settings.ftp_shared_folders)
+    limited = [folder.name for folder in folders if folder.quota]
+    problem = quota_problem(Layout("").sources) if limited else None
+    if problem is not None:
+        found.append(problem.about(f"{VARIABLE}: quota of {listed(limited)}").also("or leave quota out"))
     one_home = settings.ftp_users_home == ONE
-    listed = {
+    by_name = {
         entry["name"]: entry
         for entry in (users if isinstance(users, (list, tuple)) else ())
         if isinstance(entry, Mapping) and isinstance(entry.get("name"), str)
     }
     for folder in folders:
         for name in sorted(folder.people):
-            who, entry = f"{VARIABLE}: folder {folder.name!r}: user {name!r}", listed.get(name)
+            who, entry = f"{VARIABLE}: folder {folder.name!r}: user {name!r}", by_name.get(name)
             if entry is None:
                 found += [] if has_account(name) else [_unknown(who)]
                 found += [_two_homes(who)] if has_ftps(name) and not one_home else []

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.locks import lock_state
+from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.quota_changes import QuotaChanges
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.source_changes import SourceChanges, expect_pam
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.state import Stored
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.steps import SetGecos
@@ -24,6 +25,7 @@ class AccountChanges:
     """The field of passwd(5) with the comment, of new accounts too."""
 
     sources: SourceChanges = field(default_factory=SourceChanges)
+    quotas: QuotaChanges = field(default_factory=QuotaChanges)
 
     parts: dict[str, list[str]] = field(default_factory=dict)
     """The names of the fields that change, of accounts that are there."""
@@ -47,6 +49,9 @@ class AccountChanges:
             self.parts.setdefault(user.name, []).append("allowed_sources")
             if user.name not in self.sources.wider:
                 self.shut_out.add(user.name)
+        differ = self.quotas.add(stored, user)
+        if differ and account:
+            self.parts.setdefault(user.name, []).extend(differ)
 
     def _add_expiry(self, stored: Stored, name: str, day: str) -> None:
         """Note what another expiry means; the step is planned with the lock, which shares its field of shadow(5)."""

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any, Callable
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
-from ansible_collections.secure_ftp.server.plugins.module_utils._host import access
+from ansible_collections.secure_ftp.server.plugins.module_utils._host import access, quotas
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import (
     accounts_lock,
     create_accounts,
@@ -154,6 +154,10 @@ def _set_access(step: steps.SetAccess) -> None:
     ask(step.service, step.group)
 
 
+def _set_quotas(step: steps.SetQuotas) -> None:
+    quotas.write(step.device, dict(step.limits.values()))
+
+
 def _hand_over(step: steps.HandOver) -> None:
     hand_over(step.root, step.name, step.former, step.uid, step.gid)
 
@@ -185,6 +189,7 @@ _ACTS: dict[Any, Callable[[Any], Any]] = {
     steps.SetShells: lambda step: set_shells(step.shells),
     steps.SetGecos: lambda step: set_gecos(step.texts),
     steps.SetAccess: _set_access,
+    steps.SetQuotas: _set_quotas,
     steps.HandOver: _hand_over,
     steps.MakeHomes: _make_homes,
     steps.WriteKeys: _write_keys,

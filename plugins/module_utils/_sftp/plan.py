@@ -9,6 +9,7 @@ half set up, and the next run finishes the work:
 remove: password removed, keys removed, home closed, sessions ended, account deleted, home deleted if asked for.
 add: account without credentials, jail checked, home, keys, password.
 rights: sshd knows the class, user put into it, before the credentials; more rights than before come after them.
+quota: set before the credentials, more than before after them; the limit of a removed account goes before the account.
 lock: account expired, which denies passwords and keys alike, mark before the password, sessions ended.
 password: stored, sessions ended; sessions are ended too when a key is removed.
 other protocols only: password and keys removed, class that cannot log in, sessions ended; an account that gets a
@@ -44,6 +45,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.policy imp
     Rules,
     is_no_shell,
 )
+from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.quota_changes import taken_away
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.refusals import obstacle, refuse_strangers
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.state import Home, KeyFile, Stored
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.steps import (
@@ -62,6 +64,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.steps impo
     SetExpiry,
     SetGecos,
     SetHashes,
+    SetQuotas,
     SetShells,
     TakePasswords,
     WriteKeys,
@@ -155,6 +158,7 @@ def make_plan(stored: Stored, users: Sequence[User], rules: Rules, remove_home: 
     why = obstacle(stored, rules, bool(new_names), there, any(changes.key_files.values()))
     if why is None and not stored.takes_classes and changes.rights.unknown(stored):
         why = no_place(rules.config, stored.jail.group).problem
+    why = why or changes.account.quotas.problem
     made = [*new_names, *sorted(changes.homes)]
     new = [name for name in made if name not in stored.homes or stored.homes[name].found is None]
     return Plan(
@@ -206,6 +210,8 @@ def after(plan: Plan) -> Stored:
             users.update((name, users[name]._replace(shell=shell)) for name, shell in step.shells.items())
         elif isinstance(step, SetAccess):
             stored = replace(stored, access=step.access, asks_access=step.group)
+        elif isinstance(step, SetQuotas):
+            stored = stored.with_limits(step.limits)
         elif isinstance(step, SetGecos):
             users.update((name, users[name]._replace(gecos=text)) for name, text in step.texts.items())
         elif isinstance(step, SetExpiry):
@@ -422,6 +428,7 @@ def _outcome(stored: Stored, users: Sequence[User], changes: _Changes, deletions
         if name in changes.key_files and name not in removed:  # left from an interrupted removal
             outcome.removed.append(name)
             outcome.before.append(f"{name}: key file without an account")
+    outcome.warnings += changes.account.quotas.warnings
     outcome.homes_removed = [step.path for step in deletions]
     affected = {*outcome.added, *outcome.changed_users, *outcome.removed, *(step.name for step in deletions)}
     outcome.unchanged = [user.name for user in users if user.name not in affected]
@@ -441,7 +448,8 @@ def _steps(stored: Stored, changes: _Changes, rules: Rules, left: Sequence[str])
     steps += [made] if made else []
     at_first, at_last = changes.rights.steps(stored, _without_account(stored, changes), rules.config)
     sources_first, sources_last = changes.account.sources.steps(stored, changes.gone)
-    steps += [*at_first, *sources_first]
+    quotas_first, quotas_last = changes.account.quotas.steps(stored, made.uids if made else {})
+    steps += [*at_first, *sources_first, *quotas_first]
     classes = () if rules.jail_check == "none" else _jail_classes(stored, changes)
     if classes:
         steps.append(AssertJail(classes, stored.jail, tuple(stored.settings), rules.config, rules.jail_check == "full"))
@@ -460,7 +468,7 @@ def _steps(stored: Stored, changes: _Changes, rules: Rules, left: Sequence[str])
     if hashes:
         marked = {name: changes.marked.get(name, "") + value for name, value in hashes.items()}
         steps.append(SetHashes(marked, changes.to_hash, rules.rounds))
-    steps += [*at_last, *sources_last]
+    steps += [*at_last, *sources_last, *quotas_last]
     steps += _expiry(changes, [name for name in changes.expiry if name in later])
     shut_out = {*changes.lock, *changes.account.shut_out, *changes.keys_gone, *changes.rights.classes, *changes.close}
     shut_out.update(user.name for user in changes.keep if PASSWORD in _parts(changes, stored, user.name))
@@ -495,6 +503,7 @@ def _removal(stored: Stored, changes: _Changes) -> list[Any]:
         users, gone = stored.accounts.users, set(changes.remove)
         staying = frozenset(user.uid for user in users.values() if user.name not in gone)
         steps.append(CloseHomes(stored.jail.directory, tuple(changes.remove)))
+        steps += taken_away(stored, changes.remove)
         steps.append(RemoveAccounts(tuple(users[name] for name in changes.remove), staying))
     return steps
 

@@ -32,7 +32,9 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts i
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.directories import former_owner, remembered_owner
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.files import file_error
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.found import Entry, look
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.mounts import read_mounts
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.pam import read_service
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.quotas import Counted, Limit, count
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.unchanged import identity_of
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.locks import expiry, is_shut, lock_state
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.asked import asked_group
@@ -137,6 +139,12 @@ class Stored:
     today: int = 0
     """The day in UTC, as in shadow(5)."""
 
+    counted: Counted = Counted()
+    """What the kernel counts and limits where the homes are."""
+
+    counted_at: Mapping[str, Counted] = field(default_factory=dict)
+    """The same for each home that is a file system of its own."""
+
     takes_classes: bool = True
     """Whether sshd's configuration has the block of the role, to which classes can be added."""
 
@@ -194,6 +202,22 @@ class Stored:
         """The passwd home of a new account: vsftpd enters that of its user before it starts a session."""
         return OUTER_HOME if self.gives_accounts else NO_HOME
 
+    def counted_of(self, name: str) -> Counted:
+        """What the kernel counts and limits where the home of ``name`` is."""
+        return self.counted_at.get(name, self.counted)
+
+    def with_limits(self, limits: Mapping[str, tuple[int, Limit]]) -> Stored:
+        """The same with these limits, by user; each with the user id."""
+        counted, counted_at = self.counted, dict(self.counted_at)
+        for name, (uid, limit) in limits.items():
+            there = self.counted_of(name) if name in self.counted_at else counted
+            there = replace(there, used={**there.used, uid: there.of(uid)._replace(limit=limit)})
+            if name in self.counted_at:
+                counted_at[name] = there
+            else:
+                counted = there
+        return replace(self, counted=counted, counted_at=counted_at)
+
     def has(self, name: str) -> bool:
         """Whether ``name`` is an SFTP user."""
         return self.has_account(name) and not self.is_shut(name)
@@ -247,14 +271,32 @@ class Stored:
         """What the account of ``name`` says about the user in every protocol; empty without an account in the jail."""
         if not self.has_account(name):
             return {}
-        said = self._said(name)
-        return {**said, "comment": comment_in(said["comment"])}
+        said, counted = self._said(name), self.counted_of(name)
+        usage = counted.of(self.accounts.users[name].uid) if counted.works else None
+        return {
+            **said,
+            "comment": comment_in(said["comment"]),
+            "used_bytes": usage.size if usage else None,
+            "used_files": usage.files if usage else None,
+        }
 
     def _said(self, name: str) -> dict[str, Any]:
         """The fields of the user ``name`` that are stored in the account."""
         day = lock_state(self.accounts, name).day
         sources = self.access.sources.get(name, ())
-        return {"comment": self.accounts.users[name].gecos, "expires": expires_on(day), "allowed_sources": sources}
+        account = self.accounts.users[name]
+        quota, files = self.counted_of(name).of(account.uid).limit
+        return {
+            "comment": account.gecos,
+            "expires": expires_on(day),
+            "allowed_sources": sources,
+            "quota": quota,
+            "quota_files": files,
+        }
+
+    def counts(self, _name: str) -> bool:
+        """Always: every session is one of the user's account."""
+        return True
 
     def gives_account(self, user: User) -> bool:
         """Whether ``user`` has an account after a change to what ``user`` describes."""
@@ -302,8 +344,17 @@ def read_state(place: Place, names: Collection[str], mounts: bool = False, purge
         read_access(os.path.join(etc, ACCESS_IN_ETC)),
         asked_group(read_service(os.path.join(etc, PAM_IN_ETC))),
         int(time.time() // 86400),
+        *_counts(jail.directory, whose),
         is_our_jail(read_config(place.config) or "", jail.directory),
     )
+
+
+def _counts(directory: str, names: Iterable[str]) -> tuple[Counted, dict[str, Counted]]:
+    """What the kernel counts in the jail ``directory``, and in the homes of ``names`` that are mounted there."""
+    mounts, real = read_mounts(), os.path.realpath(directory)
+    points = {mount.point for mount in mounts}
+    at = {name: path for name in names for path in [os.path.join(real, name)] if path in points}
+    return count(real, mounts), {name: count(path, mounts) for name, path in at.items()}
 
 
 def _versions(place: Place, keys_directory: str, names: Iterable[str]) -> dict[str, Any]:
@@ -415,8 +466,10 @@ def _members(group: str, name: str | None, config: str, etc: str) -> tuple[Store
     settings = read_settings(config)
     jail, block = locate(settings, group)
     access = read_access(os.path.join(etc, ACCESS_IN_ETC))
+    names = [user for user in accounts.members(group) if name in (None, user)]
+    counted, counted_at = _counts(jail.directory, names)
     stored = Stored(accounts, jail, block=block, classes=classes_in(settings, group), access=access)
-    return stored, [user for user in accounts.members(group) if name in (None, user)]
+    return replace(stored, counted=counted, counted_at=counted_at), names
 
 
 def locate(

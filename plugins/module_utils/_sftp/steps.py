@@ -11,6 +11,7 @@ from typing import Mapping, NamedTuple
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import listed
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.access import Access
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import NO_HOME, Account, Group
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.quotas import Limit
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import Jail, Setting
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import Step
 
@@ -169,6 +170,18 @@ class SetAccess(Step):
     @property
     def said(self) -> str:
         return f"sources of log-ins in {self.path}"
+
+
+@dataclass(frozen=True)
+class SetQuotas(Step):
+    """Limit user ids on the file system of ``device``, by user name."""
+
+    device: str
+    limits: Mapping[str, tuple[int, Limit]]
+
+    @property
+    def said(self) -> str:
+        return f"quotas of {listed(sorted(self.limits))}"
 
 
 @dataclass(frozen=True)

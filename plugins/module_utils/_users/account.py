@@ -27,8 +27,11 @@ MAX_SOURCES = 100
 _EPOCH = datetime.date(1970, 1, 1)
 _YEARS = range(1971, 3000)
 
-EMPTY: dict[str, object] = {"comment": "", "expires": NEVER, "allowed_sources": ()}
-"""The fields that are stored in an account, each with the value that means "nothing": it needs no account."""
+EMPTY: dict[str, object] = {"comment": "", "expires": NEVER, "allowed_sources": (), "quota": 0, "quota_files": 0}
+"""The fields that are stored in or for an account, each with the value that means "nothing": it needs no account."""
+
+_LOG_IN = ("expires", "allowed_sources")
+"""Those of them that limit log-ins."""
 
 
 def given(user: Any) -> list[str]:
@@ -38,7 +41,7 @@ def given(user: Any) -> list[str]:
 
 def limits(user: Any) -> list[str]:
     """Those of them that limit log-ins, so that both protocols have to obey them."""
-    return [name for name in given(user) if name != "comment"]
+    return [name for name in given(user) if name in _LOG_IN]
 
 
 def no_account(who: str, fields: Sequence[str]) -> Problem:

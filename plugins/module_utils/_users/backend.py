@@ -121,6 +121,9 @@ class Stored(Protocol):
     def of_account(self, name: str) -> dict[str, Any]:
         """What the account of ``name`` says about the user in every protocol; empty without one here."""
 
+    def counts(self, name: str) -> bool:
+        """Whether the kernel counts what ``name`` stores by this protocol for an account of the user's own."""
+
     def gives_account(self, user: User) -> bool:
         """Whether ``user`` has an account after a change of this protocol to what ``user`` describes."""
 

@@ -15,9 +15,9 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._users.rights im
 
 TEXT, WORD, LIST, WORDS, SWITCH, SIZE = "text", "word", "list", "words", "switch", "size"
 """Kinds of values: any string, a word of ``choices``, a list of strings, or of words without blanks and commas, true or
-false, a number of bytes.
+false, a number.
 
-A number of bytes is an integer, or a string that may end in K, M or G (of 1024).
+A number is an integer, or a string of digits; one of bytes may end in K, M, G or T (of 1024).
 """
 
 PROTOCOLS = ("ftps", "sftp")
@@ -70,6 +70,20 @@ FIELDS = (
         WORDS,
         "addresses and networks from which alone log-ins come; none is everywhere",
         option="--allowed-sources",
+        for_all=True,
+    ),
+    Field(
+        "quota",
+        SIZE,
+        "most bytes that the user's files take, such as 10G; none is no limit",
+        option="--quota",
+        for_all=True,
+    ),
+    Field(
+        "quota_files",
+        SIZE,
+        "most files and directories of the user; none is no limit",
+        option="--quota-files",
         for_all=True,
     ),
 )

@@ -9,6 +9,7 @@ import re
 from typing import NamedTuple
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import InvalidInput
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import size_of
 
 READ_WRITE, READ_ONLY, UPLOAD_ONLY = "read_write", "read_only", "upload_only"
 ACCESS = (READ_WRITE, READ_ONLY, UPLOAD_ONLY)
@@ -21,8 +22,6 @@ UPLOAD_UMASK = "0277"
 
 MAX_RATE = 2**31 - 1
 """The highest rate in bytes a second. vsftpd does not notice an overflow of its ``int`` (parseconf.c of 3.0.3)."""
-
-_UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3}
 
 
 class Rights(NamedTuple):
@@ -63,9 +62,8 @@ def validate_rate(value: object, name: str) -> int:
 
     0 is no limit. Raises InvalidInput.
     """
-    found = re.match(r"([0-9]{1,10})([KMG]?)\Z", str(value)) if isinstance(value, (int, str)) else None
-    rate = int(found.group(1)) * _UNITS[found.group(2)] if found and not isinstance(value, bool) else -1
-    if not 0 <= rate <= MAX_RATE:
+    rate = size_of(value)
+    if rate is None or rate > MAX_RATE:
         raise InvalidInput(
             f"user {name!r}: ftps_max_rate",
             "bytes a second, such as 500000, 500K or 2M, at most 2 GB a second; 0 is no limit",

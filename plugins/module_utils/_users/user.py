@@ -21,6 +21,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._users.names imp
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.passwords import validate_hash, validate_password
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.policy import DEFAULT_MIN_LENGTH
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.quota import validate_files, validate_quota
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.rights import (
     UPLOAD_ONLY,
     Rights,
@@ -39,7 +40,7 @@ class User(NamedTuple):
     ``locked`` is None when not given (leave it as it is), else whether every log-in is denied.
     ``access``, ``umask`` and ``ftps_max_rate`` are as in Rights, each None when not given (leave it as it is).
     ``comment`` is None when not given (leave it as it is), empty for none; ``expires`` likewise, a date or "never";
-    ``allowed_sources`` likewise, empty for everywhere.
+    ``allowed_sources`` likewise, empty for everywhere; ``quota`` (bytes) and ``quota_files`` likewise, 0 for no limit.
     """
 
     name: str
@@ -55,6 +56,8 @@ class User(NamedTuple):
     comment: str | None = None
     expires: str | None = None
     allowed_sources: tuple[str, ...] | None = None
+    quota: int | None = None
+    quota_files: int | None = None
 
     def __repr__(self) -> str:
         """Show the name only, no secret."""
@@ -101,7 +104,7 @@ def user_from_options(
     locked = get("locked")
     if locked is not None and not isinstance(locked, bool):
         raise InvalidInput(f"user {name!r}: locked", "true or false", found=repr(locked))
-    rights = (*_rights(options, name), *_of_account(options, name))
+    rights = (*_rights(options, name), *_of_account(options, name), *_quotas(options, name))
     return User(name, state == "present", password, password_hash, protocols, authorized_keys, locked, *rights)
 
 
@@ -122,6 +125,14 @@ def _of_account(options: Mapping[str, Any], name: str) -> tuple[str | None, str 
         None if comment is None else validate_comment(comment, name),
         None if expires is None else validate_expires(expires, name),
         None if sources is None else validate_sources(sources, name),
+    )
+
+
+def _quotas(options: Mapping[str, Any], name: str) -> tuple[int | None, int | None]:
+    quota, files = options.get("quota"), options.get("quota_files")
+    return (
+        None if quota is None else validate_quota(quota, f"user {name!r}: quota"),
+        None if files is None else validate_files(files, f"user {name!r}: quota_files"),
     )
 
 

@@ -4,7 +4,7 @@ _ftp_users() {
     local verb=${COMP_WORDS[1]} words=
     COMPREPLY=()
     if [ "$COMP_CWORD" -eq 1 ]; then
-        words="list show add edit del passwd lock unlock keys import export about instructions check repair hash-plaintext one-home --help"
+        words="list show folders add edit del passwd lock unlock keys import export about instructions check repair hash-plaintext one-home --help"
     elif [ "$previous" = --protocol ]; then
         words="ftps sftp both"
     elif [ "$previous" = --access ]; then
@@ -18,8 +18,8 @@ _ftp_users() {
         words="--help --json"
         case $verb in
             list) words+=" --protocol --names" ;;
-            add) words+=" --password-stdin --hash-stdin --generate --no-password --protocol --locked --key --access --umask --ftps-max-rate --comment --expires --allowed-sources" ;;
-            edit) words+=" --password-stdin --hash-stdin --generate --protocol --key --access --umask --ftps-max-rate --comment --expires --allowed-sources" ;;
+            add) words+=" --password-stdin --hash-stdin --generate --no-password --protocol --locked --key --access --umask --ftps-max-rate --comment --expires --allowed-sources --quota --quota-files" ;;
+            edit) words+=" --password-stdin --hash-stdin --generate --protocol --key --access --umask --ftps-max-rate --comment --expires --allowed-sources --quota --quota-files" ;;
             passwd) words+=" --password-stdin --hash-stdin --generate" ;;
             del) words+=" --remove-home" ;;
             import) words+=" --format --allow-weak-hashes --dry-run --yes" ;;

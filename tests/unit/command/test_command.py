@@ -34,6 +34,10 @@ USER = {
     "comment": "Bruce, 1",
     "expires": "2099-01-31",
     "allowed_sources": ["192.0.2.0/24", "2001:db8::1"],
+    "quota": 10 << 30,
+    "quota_files": 0,
+    "used_bytes": 9 << 30,
+    "used_files": 12,
     "ftps": {"scheme": "sha512_crypt", "directory": "/home/vftp/batman", "access": "read_only", "umask": "default"},
     "sftp": {
         "scheme": None,
@@ -97,6 +101,10 @@ def type_in(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
         (
             ["edit", "batman", "--comment", "", "--expires", "never", "--allowed-sources", ""],
             ("edit", "batman", {"comment": "", "expires": "never", "allowed_sources": []}),
+        ),
+        (
+            ["edit", "batman", "--quota", "10G", "--quota-files", "none"],
+            ("edit", "batman", {"quota": "10G", "quota_files": "none"}),
         ),
         (
             ["edit", "batman", "--allowed-sources", "192.0.2.1, 2001:db8::/32"],
@@ -302,9 +310,11 @@ def test_show_and_list_say_what_a_user_may_do(manager: Recorder, capsys: Any) ->
         "comment:        Bruce, 1\n",
         "expires:        2099-01-31\n",
         "log-ins from:   192.0.2.0/24, 2001:db8::1\n",
+        "quota:          10737418240 bytes, used 9663676416 bytes\n",
+        "quota files:    none, used 12\n",
         "sftp access:    read_write\n",
     ):
         assert line in shown
     assert "ftps access" not in shown, "only what differs is said again"
     assert command.main(["list"]) == 0
-    assert " ACCESS " in (out := capsys.readouterr().out) and " read_only " in out
+    assert " ACCESS " in (out := capsys.readouterr().out) and " read_only " in out and " 90 % of 10G " in out

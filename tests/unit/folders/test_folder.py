@@ -60,7 +60,7 @@ def test_the_account_of_the_longest_name_is_a_valid_account() -> None:
         ({"name": "a", "members": ["batman", "batman"]}, "'batman'.*listed 2 times"),
         ({"name": "a", "state": "gone"}, "present or absent"),
         ({"name": "a", "member": ["batman"]}, "unknown key member; did you mean members"),
-        ({"name": "a", "quota": "50G"}, "no quota for a folder"),
+        ({"name": "a", "quota": "50 GB"}, "quota: expected bytes such as 10G"),
         ("projects", "a mapping"),
     ],
 )

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import Problem, SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._folders import plan as planning
 from ansible_collections.secure_ftp.server.plugins.module_utils._folders.folder import SharedFolder
 from ansible_collections.secure_ftp.server.plugins.module_utils._folders.plan import make_plan
@@ -17,6 +17,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._folders.state i
 from ansible_collections.secure_ftp.server.plugins.module_utils._folders.units import Layout, unit_files
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import Account, Accounts, Group
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.found import Entry
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.quotas import Counted, Limit, Usage
 
 LAYOUT = Layout("/home/sftp")
 PEOPLE = {"batman": 1001, "robin": 1002, "alfred": 1003}
@@ -60,6 +61,39 @@ def test_nothing_to_do_is_nothing() -> None:
     assert plan.steps == () and not plan.changed and plan.changes == {}
     assert make_plan(bare(), []).steps == ()
     assert make_plan(bare(), [SharedFolder("projects", present=False)]).steps == ()
+
+
+def limited(size: int, files: int = 0, stored: Stored | None = None) -> Stored:
+    """Where the kernel limits the account of the folder."""
+    return replace(stored or ready(), counted=Counted("/dev/vdb", "/srv", {980: Usage(0, 1, Limit(size, files))}))
+
+
+def test_a_quota_is_that_of_the_account_of_the_folder() -> None:
+    wanted = PROJECTS._replace(quota=50 << 30)
+    assert steps(limited(0, 9), wanted) == ["SetQuota"]
+    assert step("SetQuota", limited(0, 9), wanted) == ("ftpshare-projects", "/dev/vdb", (50 << 30, 9))
+    assert make_plan(limited(0), [wanted]).changes == {"projects": ["quota: 50G"]}
+    assert steps(limited(50 << 30), wanted) == steps(limited(50 << 30), PROJECTS) == [], "what is not named stays"
+    assert make_plan(limited(50 << 30), [PROJECTS._replace(quota=0)]).changes == {"projects": ["quota: none"]}
+
+
+def test_a_new_folder_has_its_quota_before_anybody_has_it_and_never_that_of_another_account() -> None:
+    new = limited(0, stored=bare())
+    assert steps(new, PROJECTS._replace(quota=4096))[:4] == ["MakeAccount", "MakeSource", "SetQuota", "SetMembers"]
+    assert step("SetQuota", new, PROJECTS).limit == (0, 0)
+
+
+def test_a_folder_that_goes_loses_its_quota() -> None:
+    assert step("SetQuota", limited(4096), SharedFolder("projects", present=False)).limit == (0, 0)
+
+
+def test_a_quota_that_is_not_enforced_is_refused() -> None:
+    off = replace(ready(), counted=Counted("/dev/vdb", "/srv", {}, Problem("/srv (ext4)", "user quotas", "none")))
+    plan = make_plan(off, [PROJECTS._replace(quota=4096)])
+    assert [str(one) for one in plan.obstacles] == [
+        "folder 'projects': quota: /srv (ext4): expected user quotas, found none"
+    ]
+    assert make_plan(off, [PROJECTS._replace(quota=0)]).steps == ()
 
 
 def test_a_new_folder_is_made_from_the_inside_out() -> None:

@@ -41,8 +41,8 @@ def test_a_mount_says_of_what_it_is_and_whether_it_can_be_written(tmp_path: Path
     lines = "93 22 0:42 / /home/sftp/ann/a ro,nosuid shared:9 master:1 - fuse /srv/my\\040files rw,user_id=9\n"
     (tmp_path / "mountinfo").write_text(LINES + lines)
     found = read_mounts(str(tmp_path / "mountinfo"))
-    assert found[0] == Mount("/", "ext4", "/dev/vda1", False)
-    assert found[-1] == Mount("/home/sftp/ann/a", "fuse", "/srv/my files", True)
+    assert found[0] == Mount("/", "ext4", "/dev/vda1", False, frozenset({"rw"}), "254:0")
+    assert found[-1] == Mount("/home/sftp/ann/a", "fuse", "/srv/my files", True, frozenset({"rw", "user_id=9"}), "0:42")
 
 
 @pytest.fixture

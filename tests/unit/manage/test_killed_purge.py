@@ -53,7 +53,9 @@ def test_a_killed_purge_removes_whom_it_was_to_remove_and_nobody_else(
     assert set(dump(host.db)) == ({"alfred", "batman"} if behind else {"alfred", "joker"})
     assert host.journal.exists()
 
-    def reopen(_protocol: str, place: Any) -> Ftps:
+    def reopen(protocol: str, place: Any) -> Ftps | None:
+        if protocol == Sftp.protocol:
+            return None
         return Ftps(host.ftps.server, Rules(**place["rules"]), place["options"])
 
     monkeypatch.setattr(by_module, "reopen", reopen)

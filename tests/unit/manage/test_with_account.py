@@ -15,14 +15,14 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._users.user impo
 SAID = User("ann", comment="Ann")
 ENDS = User("ann", expires="2027-01-31")
 FROM = User("ann", allowed_sources=("192.0.2.1",))
-NOTHING: dict[str, Any] = {"comment": "", "expires": "never", "allowed_sources": ()}
+NOTHING: dict[str, Any] = {"comment": "", "expires": "never", "allowed_sources": (), "quota": 0, "quota_files": 0}
 
 
 class Half:
     """The users of one protocol, as stored and as a backend: what their accounts say."""
 
-    def __init__(self, gives: bool = False, obeys: bool = True, **said: dict[str, Any]) -> None:
-        self._gives, self._obeys, self._said = gives, obeys, said
+    def __init__(self, gives: bool = False, obeys: bool = True, own: bool = False, **said: dict[str, Any]) -> None:
+        self._gives, self._obeys, self._own, self._said = gives, obeys, own, said
 
     def stored(self, _names: Any) -> Half:
         return self
@@ -32,6 +32,9 @@ class Half:
 
     def of_account(self, name: str) -> dict[str, Any]:
         return {**NOTHING, **self._said[name]} if self._gives and name in self._said else {}
+
+    def counts(self, _name: str) -> bool:
+        return self._gives or self._own
 
     def gives_account(self, user: User) -> bool:
         return self._gives and uses(user, "sftp")
@@ -112,3 +115,37 @@ def test_who_gets_or_loses_a_protocol_keeps_the_limits() -> None:
     for same in (User("ann", protocols=("sftp",)), User("ann", present=False)):
         assert kept(same, ftps=Half(), sftp=known) is None
     assert kept(User("ann"), ftps=Half(), sftp=sftp(ann={})) is None
+
+
+# --- quotas ---------------------------------------------------------------------------------------------------------
+
+QUOTA = User("ann", quota=4096)
+UNCOUNTED = "FTPS sessions that run as an account of the user's own.*ftp-users one-home"
+
+
+def test_a_quota_is_refused_if_ftps_stores_files_of_another_account() -> None:
+    for user in (QUOTA, QUOTA._replace(protocols=("ftps",)), QUOTA._replace(quota=0, quota_files=9)):
+        with pytest.raises(InvalidInput, match=UNCOUNTED):
+            expect(user, ftps=Half(), sftp=sftp())
+    expect(QUOTA, ftps=Half(own=True), sftp=sftp())
+    expect(QUOTA._replace(protocols=("sftp",)), ftps=Half(), sftp=sftp())
+    expect(QUOTA._replace(quota=0), ftps=Half(), sftp=sftp())
+
+
+def test_a_change_of_sftp_alone_takes_none_for_a_user_of_ftps_who_is_not_counted() -> None:
+    with pytest.raises(InvalidInput, match=UNCOUNTED):
+        expect(QUOTA, Half(ann={}), sftp=sftp())
+    for other in (None, Half(own=True, ann={}), Half(), SecureFtpError("vsftpd.conf", found="none")):
+        expect(QUOTA, other, sftp=sftp())
+
+
+def test_who_has_one_by_sftp_does_not_get_ftps_without_it() -> None:
+    has = sftp(ann={"quota": 4096})
+    new = User("ann", protocols=("ftps",))
+    with pytest.raises(InvalidInput, match=UNCOUNTED):
+        expect(new, has, ftps=Half())
+    with pytest.raises(InvalidInput, match=UNCOUNTED):
+        expect(with_kept([User("ann")], {"ftps": Half(), "sftp": has})[0], ftps=Half(), sftp=has)
+    expect(new, sftp(ann={}), ftps=Half())
+    expect(new, has, ftps=Half(own=True))
+    expect(new, has, ftps=Half(ann={}))  # has both already: somebody else has set it

@@ -373,8 +373,8 @@ def test_new_users_without_anything_to_log_in_with_are_found(user, accounts, nam
     [
         (
             {"acces": "read_only"},
-            "only access, umask, ftps_max_rate, comment, expires, allowed_sources, found unknown key acces;"
-            " did you mean access?",
+            "only access, umask, ftps_max_rate, comment, expires, allowed_sources, quota, quota_files,"
+            " found unknown key acces; did you mean access?",
         ),
         ({"access": "ro"}, "ftp_users_defaults: access: expected read_write, read_only or upload_only, found 'ro'"),
         ({"umask": 63}, "ftp_users_defaults: umask: expected a quoted octal number"),

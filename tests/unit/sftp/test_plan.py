@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import Problem, SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import NO_HOME, Account, Accounts, Group
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.found import Entry
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.quotas import Counted
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.plan import after, make_plan, settled
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.policy import KEY_FILE_HEADER, Rules
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.state import Home, KeyFile, Stored
@@ -72,6 +73,7 @@ def stored(
         "block": find_jail(SETTINGS, "sftponly"),
         "settings": SETTINGS,
         "operator": frozenset(("olivia",)),
+        "counted": Counted("/dev/vdb", "/home"),
         **more,
         "homes": {**homes, **more.get("homes", {})},
     }
@@ -431,6 +433,8 @@ USERS = st.builds(
     comment=st.sampled_from([None, "", "Ann, 1"]),
     expires=st.sampled_from([None, "never", "2027-01-31", "2020-01-01"]),
     allowed_sources=st.sampled_from([None, (), ("192.0.2.0/24",), ("192.0.2.1", "2001:db8::/32")]),
+    quota=st.sampled_from([None, 0, 1 << 20, 1 << 30]),
+    quota_files=st.sampled_from([None, 0, 100]),
 )
 
 

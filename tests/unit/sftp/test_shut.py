@@ -51,7 +51,7 @@ def only_ftps(name: str) -> User:
 
 def silent(user: User) -> User:
     """``user`` with an account that says nothing."""
-    return user._replace(comment="", expires="never", allowed_sources=())
+    return user._replace(comment="", expires="never", allowed_sources=(), quota=0, quota_files=0)
 
 
 def test_an_account_that_cannot_log_in_is_no_sftp_user() -> None:

@@ -38,6 +38,8 @@ VALUES: dict[str, Any] = {
     "comment": "Wayne Enterprises, bruce@example.net",
     "expires": "2027-01-31",
     "allowed_sources": ["192.0.2.0/24", "2001:db8::1"],
+    "quota": "10G",
+    "quota_files": "10000",
 }
 
 
@@ -52,7 +54,7 @@ def test_the_table_is_what_a_user_is() -> None:
 
 
 def test_the_check_before_a_run_knows_every_field() -> None:
-    host = checks.Host("debian", "12")
+    host = checks.Host("debian", "12", gives_accounts=True)
     for hidden in ("password", "password_hash"):
         users = [{**{key: value for key, value in VALUES.items() if key != hidden}, "protocols": ["ftps", "sftp"]}]
         assert checks.check_users(users, Settings(), host) == []
@@ -140,5 +142,5 @@ def test_the_example_and_the_manual_page_know_every_field() -> None:
 def test_a_field_of_every_kind_reaches_the_user() -> None:
     user = user_from_options(VALUES)
     rights = ("read_only", "0027", 2097152, "Wayne Enterprises, bruce@example.net", "2027-01-31")
-    rights = (*rights, ("192.0.2.0/24", "2001:db8::1"))
+    rights = (*rights, ("192.0.2.0/24", "2001:db8::1"), 10 << 30, 10000)
     assert user == User("batman", True, "Gotham-City!", None, ("ftps",), (), True, *rights)

@@ -36,6 +36,8 @@ def test_csv_gives_the_options_of_a_person() -> None:
         "comment": None,
         "expires": None,
         "allowed_sources": None,
+        "quota": None,
+        "quota_files": None,
     }
     assert found[1]["password"] == 'comma, and "quote"' and found[1]["authorized_keys"] == [KEY]
     assert found[1]["protocols"] == ["ftps", "sftp"] and found[1]["locked"] is True
