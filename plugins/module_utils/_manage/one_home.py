@@ -33,6 +33,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._host.files impo
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.mounts import mount_points
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.moving import Move, Moved, look
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.programs import run_command
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.quotas import Limit
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.sessions import end_sessions
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.units import is_outdated, tell
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage import journal
@@ -47,6 +48,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._manage.changeov
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.transaction import Transaction
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.backend import Sftp
+from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.state import Stored
 
 VSFTPD = "/usr/sbin/vsftpd"
 
@@ -116,7 +118,24 @@ def preview() -> Done:
     for one in wanted.people:
         if _is_left(one):
             done.people[one.name], done.moved[one.name] = one, look(one.old) if one.is_there else Moved()
+            done.warnings += _beyond(facts.accounts, one.name, done.moved[one.name])
     return done
+
+
+def _beyond(accounts: Stored, name: str, moving: Moved) -> list[str]:
+    """Warn if what is ``moving`` is more than the quota of the user leaves: root moves it all the same."""
+    account = accounts.accounts.users.get(name)
+    if account is None:
+        return []
+    usage, found = accounts.counted_of(name).of(account.uid), []
+    for what, used, more, most in (
+        ("bytes", usage.size, moving.size, usage.limit.size),
+        ("files", usage.files, moving.files + moving.directories, usage.limit.files),
+    ):
+        if most and used + more > most:
+            said = f"user {name!r}: {more} {what} from FTPS and {used} there are more than the quota of {most}"
+            found.append(f"{said}: nothing can be uploaded then until enough is deleted")
+    return found
 
 
 def _new_accounts(wanted: Changeover) -> list[str]:
@@ -167,11 +186,17 @@ def _change_over(facts: Facts, one: Person, done: Done, chosen: Mapping[str, str
     if one.is_there and facts.guest is not None:
         new = (account.uid, account.gid)
         told = functools.partial(say, f"files of {one.name}")
+        done.warnings += _beyond(facts.accounts, one.name, look(one.old)) if _has_quota(facts, one.name) else []
         moved = Move(one.old, one.account.home, facts.guest, new, ASIDE, end, told).run()
     if not one.has_file:
         put_files([Personal(file_of(facts.server.user_files, one.name), one.file)])
     done.people[one.name], done.moved[one.name] = one, moved
     done.warnings += moved.warnings
+
+
+def _has_quota(facts: Facts, name: str) -> bool:
+    account = facts.accounts.accounts.users[name]
+    return facts.accounts.counted_of(name).of(account.uid).limit != Limit()
 
 
 def _configure(facts: Facts, wanted: Changeover, done: Done) -> None:

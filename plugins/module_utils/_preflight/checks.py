@@ -144,8 +144,13 @@ def problems(settings: Settings, users: object, host: Host, control: Control = C
     found += _check_paths(settings)
     found += _port_plan.firewall_problems(settings, host.ssh_ports)
     found += access.problems(settings, _names(users))
-    has_ftps: Callable[[str], bool] = lambda name: name in (host.ftps_names("") or ())
-    found += folder_problems(settings, users, host.has_account, has_ftps, host.quota_problem)
+    found += folder_problems(
+        settings,
+        users,
+        host.has_account,
+        lambda name: name in (host.ftps_names("") or ()),
+        host.quota_problem,
+    )
     return list(dict.fromkeys(found))
 
 
