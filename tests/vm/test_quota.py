@@ -154,7 +154,7 @@ def test_the_feature_quota_without_the_option_is_not_taken_for_enforced(homes, f
     try:
         said = homes.try_sh("quotaon -p -u /mnt/image").stdout
         ask = (
-            "import sys; sys.path.insert(0, '/usr/local/sbin/ftp-users')\n"
+            "import sys; sys.path.insert(0, '/usr/local/lib/secure_ftp.server')\n"
             "from ansible_collections.secure_ftp.server.plugins.module_utils._host import mounts, quotas\n"
             "print(quotas.count('/mnt/image', mounts.read_mounts()).problem)"
         )
