@@ -118,11 +118,11 @@ def preview() -> Done:
     for one in wanted.people:
         if _is_left(one):
             done.people[one.name], done.moved[one.name] = one, look(one.old) if one.is_there else Moved()
-            done.warnings += _beyond(facts.accounts, one.name, done.moved[one.name])
+            done.warnings += beyond_quota(facts.accounts, one.name, done.moved[one.name])
     return done
 
 
-def _beyond(accounts: Stored, name: str, moving: Moved) -> list[str]:
+def beyond_quota(accounts: Stored, name: str, moving: Moved) -> list[str]:
     """Warn if what is ``moving`` is more than the quota of the user leaves: root moves it all the same."""
     account = accounts.accounts.users.get(name)
     if account is None:
@@ -186,7 +186,7 @@ def _change_over(facts: Facts, one: Person, done: Done, chosen: Mapping[str, str
     if one.is_there and facts.guest is not None:
         new = (account.uid, account.gid)
         told = functools.partial(say, f"files of {one.name}")
-        done.warnings += _beyond(facts.accounts, one.name, look(one.old)) if _has_quota(facts, one.name) else []
+        done.warnings += beyond_quota(facts.accounts, one.name, look(one.old)) if _has_quota(facts, one.name) else []
         moved = Move(one.old, one.account.home, facts.guest, new, ASIDE, end, told).run()
     if not one.has_file:
         put_files([Personal(file_of(facts.server.user_files, one.name), one.file)])
