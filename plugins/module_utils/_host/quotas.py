@@ -14,7 +14,6 @@ Sources: repquota(8) and setquota(8) of 4.06, ext4(5), xfs(5), quotactl(2), linu
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import ctypes
 import io
@@ -114,12 +113,12 @@ def count(
     problem, commands = (None, "") if flags & _ENFORCES else (_off(mount, flags), _commands(mount, flags))
     if any(find_program(name) is None for name in _TOOLS):
         return Counted(device, mount.point, {}, problem or no_tools(), commands)
-    if problem is None:
-        return Counted(device, mount.point, read(device, run))
     used: dict[int, Usage] = {}
     if flags or _has_option(mount):  # otherwise there is nothing that the tools could read
-        with contextlib.suppress(SecureFtpError):
+        try:
             used = read(device, run)
+        except SecureFtpError as error:  # who wants no limit needs no answer
+            problem = problem or error.problem
     return Counted(device, mount.point, used, problem, commands)
 
 

@@ -76,6 +76,11 @@ def test_a_tool_that_fails_says_why() -> None:
         read("/dev/vdb", Tools(rc=1, err=said).run)
 
 
+def test_who_wants_no_limit_needs_no_answer_of_the_tools() -> None:
+    found = counted(mount(options="rw,usrquota"), ON, Tools(rc=1, err="repquota: error"))
+    assert not found.works and found.problem is not None and found.problem.found == "repquota: error"
+
+
 def test_limits_are_set_in_one_call_and_read_back() -> None:
     after = HEAD + "#1000,ok,ok,0,0,5120,,0,0,7,\n#1001,ok,ok,0,0,0,,0,0,0,\n"
     tools_ = Tools(after=after)
