@@ -32,6 +32,10 @@ USER: dict[str, Any] = {
     "comment": EVIL,
     "expires": EVIL,
     "allowed_sources": [EVIL],
+    "quota": 0,
+    "quota_files": 0,
+    "used_bytes": 0,
+    "used_files": 0,
     "ftps": {"scheme": EVIL, "directory": f"/home/vftp/{EVIL}", "access": EVIL, "umask": EVIL},
     "sftp": {"scheme": EVIL, "directory": f"/home/sftp/{EVIL}", "access": EVIL, "umask": EVIL, "keys": 1},
 }
