@@ -76,7 +76,7 @@ def test_what_can_be_seen_stays() -> None:
     [
         (["list"], 2),
         (["list", "--names"], 1),
-        (["show", "x"], 15),
+        (["show", "x"], 17),
         (["keys", "x", "list"], 1),
         (["lock", EVIL.replace("\udcff", "")], 1),
         (["unlock", "x"], 0),
