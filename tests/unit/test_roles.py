@@ -134,7 +134,33 @@ def templated(expression: str, **variables: Any) -> str:
     environment = jinja2.Environment(autoescape=False)
     environment.filters.update(FilterModule().filters())
     environment.filters["bool"] = bool
+    environment.tests["match"] = lambda text, pattern: re.match(pattern, text) is not None
     return environment.from_string(expression).render(**variables)
+
+
+@pytest.mark.parametrize(
+    ("addresses", "more", "ipv6"),
+    [
+        (["fe80::1", "2001:db8::1"], {}, True),
+        (["fd00::1"], {}, True),
+        (["fe80::1"], {}, False),
+        ([], {}, False),
+        (["2001:db8::1"], {"vsftpd_listen_ipv6": False}, False),
+        ([], {"vsftpd_listen": False}, True),
+        (["2001:db8::1"], {"vsftpd_pasv_address": "192.0.2.1"}, False),
+        (["2001:db8::1"], {"__vsftpd_others": {"pasv_address": "192.0.2.1"}}, False),
+        (["2001:db8::1"], {"__vsftpd_others": {"listen_address": "192.0.2.1"}}, False),
+        (["2001:db8::1"], {"__vsftpd_others": {"listen_address6": "2001:db8::1"}}, True),
+    ],
+)
+def test_vsftpd_listens_on_ipv6_where_there_is_some(addresses: list[str], more: dict[str, Any], ipv6: bool) -> None:
+    """And never where an address of IPv4 is given that it would ignore."""
+    defaults = yaml.safe_load((VSFTPD / "defaults/main.yml").read_text())
+    found = {**defaults, "__vsftpd_others": {}, "ansible_facts": {"all_ipv6_addresses": addresses}, **more}
+    assert templated(variables("vsftpd")["__vsftpd_ipv6"], **found) == str(ipv6)
+    options = variables("vsftpd")["__vsftpd_options"]
+    for name, wanted in (("listen", not ipv6), ("listen_ipv6", ipv6)):
+        assert templated(options[name], __vsftpd_ipv6=ipv6) == str(wanted)
 
 
 @pytest.mark.parametrize(

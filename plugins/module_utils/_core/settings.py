@@ -55,7 +55,7 @@ class Settings:
     vsftpd_port: int = field(default=21, metadata=_about("a port from 1 to 65535"))
     vsftpd_implicit_port: int = field(default=990, metadata=_about("a port from 1 to 65535"))
     vsftpd_listen: bool = True
-    vsftpd_listen_ipv6: bool = False
+    vsftpd_listen_ipv6: bool = True
     vsftpd_xferlog_enable: bool = True
     vsftpd_xferlog_std_format: bool = False
     vsftpd_log_ftp_protocol: bool = False

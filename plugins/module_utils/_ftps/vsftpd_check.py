@@ -139,6 +139,10 @@ def _listener_findings(options: Mapping[str, str]) -> Iterator[Problem]:
     if _is_yes(options, "listen") and _is_yes(options, "listen_ipv6"):
         remedy = "vsftpd accepts only one of them (listen_ipv6=YES alone serves IPv4 too)"
         yield Problem("listen and listen_ipv6", found="are both YES", remedy=remedy)
+    if _is_yes(options, "listen_ipv6") and _get(options, "pasv_address"):
+        # handle_pasv of vsftpd 3.0.3 and 3.0.5: an address given as IPv4 has no IPv4 address in it.
+        said = "listen_ipv6=YES announces 0.0.0.0 instead, so no client of IPv4 can connect"
+        yield Problem("pasv_address", found=said, remedy="use listen=YES and listen_ipv6=NO")
     for name, parser, kind in (
         ("listen_address", ipaddress.IPv4Address, "IPv4"),
         ("listen_address6", ipaddress.IPv6Address, "IPv6"),

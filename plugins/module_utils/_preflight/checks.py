@@ -378,13 +378,12 @@ def _check_ports(settings: Settings, host: Host) -> list[Problem]:
 def _check_vsftpd(settings: Settings, host: Host) -> list[Problem]:
     """Settings of vsftpd that exclude each other."""
     found = []
-    if settings.vsftpd_listen == settings.vsftpd_listen_ipv6 and "vsftpd_listen" in settings.given:
+    if not (settings.vsftpd_listen or settings.vsftpd_listen_ipv6) and "vsftpd_listen" in settings.given:
         found.append(
             Problem(
                 "vsftpd_listen and vsftpd_listen_ipv6",
                 "one of the two to be true",
-                f"both {str(settings.vsftpd_listen).lower()}",
-                "vsftpd_listen_ipv6 alone serves IPv4 too",
+                "both false",
             )
         )
     if not settings.vsftpd_pasv_enable and not settings.vsftpd_port_enable:
@@ -396,6 +395,9 @@ def _check_vsftpd(settings: Settings, host: Host) -> list[Problem]:
     if settings.vsftpd_ssl_enable and not any(getattr(settings, name) for name in TLS_VERSIONS):
         found.append(Problem(f"{TLS_VERSIONS[0]} to {TLS_VERSIONS[-1]}", "one of them to be true", "all false"))
     address = settings.vsftpd_pasv_address
+    if address and settings.vsftpd_listen_ipv6 and not settings.vsftpd_listen:
+        said = "is set, but with IPv6 alone vsftpd tells clients the address 0.0.0.0 instead"
+        found.append(Problem("vsftpd_pasv_address", found=said, remedy="set vsftpd_listen: true, for IPv4 alone"))
     if address:
         try:
             if ipaddress.IPv4Address(address).is_unspecified:

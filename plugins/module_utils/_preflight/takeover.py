@@ -184,6 +184,8 @@ def _variables_for(settings: Mapping[str, str], wanted: Mapping[str, Any]) -> st
             direct["vsftpd_implicit_port" if wanted.get("implicit_ssl") else "vsftpd_port"] = plain
         elif name == "implicit_ssl":
             direct["vsftpd_tls_modes"] = ["implicit" if plain is True else "explicit"]
+        elif name == "listen" and plain is True:
+            direct["vsftpd_listen"], direct["vsftpd_listen_ipv6"] = True, False
         elif name in ("rsa_cert_file", "rsa_private_key_file"):
             direct["vsftpd_certificate_source"] = "files"
             direct[f"vsftpd_{name}"] = plain

@@ -35,6 +35,7 @@ def test_a_good_configuration_passes():
     ("change", "complaint"),
     [
         ({"listen_ipv6": "yes"}, "both YES"),
+        ({"listen": "NO", "listen_ipv6": "YES", "pasv_address": "8.8.8.8"}, "announces 0.0.0.0 instead"),
         ({"pasv_min_port": "50999", "pasv_max_port": "50000"}, "pasv_min_port <= pasv_max_port"),
         ({"pasv_min_port": "80"}, "1024 <= pasv_min_port"),
         ({"pasv_max_port": "70000"}, "<= 65535"),

@@ -142,7 +142,10 @@ def test_unsupported_system_names_the_supported_ones():
         ({"sshd_chroot_keys_directory": "/home/vftp/keys"}, ["sshd_chroot_keys_directory", "/home/vftp"]),
         ({"sshd_chroot_directory": "/home/vftp"}, ["sshd_chroot_directory", "vsftpd_local_root"]),
         ({"sshd_chroot_directory": "/home"}, ["sshd_chroot_directory", "vsftpd_local_root"]),
-        ({"vsftpd_listen": True, "vsftpd_listen_ipv6": True}, ["vsftpd_listen_ipv6", "both true"]),
+        (
+            {"vsftpd_listen": False, "vsftpd_listen_ipv6": True, "vsftpd_pasv_address": "8.8.8.8"},
+            ["vsftpd_pasv_address", "0.0.0.0", "vsftpd_listen: true"],
+        ),
         ({"vsftpd_listen": False, "vsftpd_listen_ipv6": False}, ["vsftpd_listen_ipv6", "both false"]),
         ({"vsftpd_pasv_enable": False, "vsftpd_port_enable": False}, ["vsftpd_port_enable"]),
         ({"vsftpd_ssl_enable": False}, ["vsftpd_ssl_enable", "implicit"]),
