@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 from typing import Any, Iterator
 
-from plot import draw
+from plot import plots, said_seconds
 from scale import ScaleServer, as_csv, load, name_of, people
 
 from line import Line
@@ -51,24 +51,6 @@ def measured(server: ScaleServer, count: int) -> dict[str, Any]:
     return {"users": count, "seconds": seconds, "memory": memory, "load": round(load(), 1)}
 
 
-def said_seconds(value: float) -> str:
-    return f"{value * 1000:.3g} ms" if value < 1 else f"{value:.3g} s"
-
-
-def said_memory(value: float) -> str:
-    return f"{value:.3g} MiB"
-
-
-def plots(rows: list[dict[str, Any]]) -> dict[str, str]:
-    """The images by file name."""
-    time_of = {what: [(row["users"], row["seconds"][what]) for row in rows] for what in rows[0]["seconds"]}
-    memory_of = {what: [(row["users"], row["memory"][what] / 2**20) for row in rows] for what in rows[0]["memory"]}
-    return {
-        "time.svg": draw("Time, users with every right set", "elapsed time (logarithmic)", time_of, said_seconds),
-        "memory.svg": draw("Peak memory of the command", "memory (logarithmic)", memory_of, said_memory),
-    }
-
-
 def lines(folder: Path) -> Iterator[Line]:
     """No line has a target here: the last one says how much more than linear the first import grows."""
     asked = os.environ.get("SECURE_FTP_GROWTH")
@@ -81,12 +63,17 @@ def lines(folder: Path) -> Iterator[Line]:
             began = time.monotonic()
             server.reset()
             rows.append(measured(server, count))
+            _write(place, rows)
             print(f"    {count:,} users: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+    low, high = (row["seconds"][FIRST] / row["users"] for row in rows[-2:])
+    what = f"one user of {counts[-1]:,} at the first import"
+    yield Line(what, said_seconds(high), f"one of {counts[-2]:,}, {said_seconds(low)}", high / low, 2)
+
+
+def _write(place: Path, rows: list[dict[str, Any]]) -> None:
+    """What was measured so far."""
     machine = f"virtual machine, {os.cpu_count()} cores, {platform.system()}; target: Debian 12 in a container"
     result = {"date": datetime.date.today().isoformat(), "machine": machine, "rows": rows}
     (place / "figures.json").write_text(json.dumps(result, indent=2) + "\n")
     for name, image in plots(rows).items():
         (place / name).write_text(image)
-    low, high = (row["seconds"][FIRST] / row["users"] for row in rows[-2:])
-    what = f"one user of {counts[-1]:,} at the first import"
-    yield Line(what, said_seconds(high), f"one of {counts[-2]:,}, {said_seconds(low)}", high / low, 2)

@@ -1,17 +1,20 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Draw lines over logarithmic axes as SVG. The image has a white ground, so it can be read on a dark page too."""
+"""Draw lines over logarithmic axes as SVG, and the two plots of docs/growth/.
+
+An image has a white ground, so it can be read on a dark page too.
+"""
 
 from __future__ import annotations
 
 import math
-from typing import Callable, Mapping, Sequence, Tuple
+from typing import Any, Callable, Mapping, Sequence, Tuple
 from xml.sax.saxutils import escape
 
 Points = Sequence[Tuple[float, float]]
 
-WIDTH, HEIGHT = 860, 470
-LEFT, RIGHT, TOP, BOTTOM = 80, 210, 46, 60
+WIDTH, HEIGHT = 900, 470
+LEFT, RIGHT, TOP, BOTTOM = 80, 250, 46, 60
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#000000", "#e69f00", "#56b4e9")
 """Of Okabe and Ito: also colour-blind readers tell them apart; each line has its own mark as well."""
 
@@ -91,3 +94,25 @@ def _text(x: float, y: float, text: str, anchor: str = "start", size: int = 13, 
     return (
         f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="{size}" fill="{colour}">{escape(text)}</text>'
     )
+
+
+def said_seconds(value: float) -> str:
+    return f"{_digits(value * 1000)} ms" if value < 1 else f"{_digits(value)} s"
+
+
+def said_memory(value: float) -> str:
+    return f"{_digits(value)} MiB"
+
+
+def _digits(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def plots(rows: list[dict[str, Any]]) -> dict[str, str]:
+    """The images by file name."""
+    time_of = {what: [(row["users"], row["seconds"][what]) for row in rows] for what in rows[0]["seconds"]}
+    memory_of = {what: [(row["users"], row["memory"][what] / 2**20) for row in rows] for what in rows[0]["memory"]}
+    return {
+        "time.svg": draw("Time, users with every right set", "elapsed time (logarithmic)", time_of, said_seconds),
+        "memory.svg": draw("Peak memory of the command", "memory (logarithmic)", memory_of, said_memory),
+    }
