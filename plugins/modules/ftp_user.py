@@ -111,12 +111,12 @@ home:
   description: The start directory of the user in FTPS, if it is known, otherwise in SFTP.
   returned: success
   type: str
-  sample: /home/vftp/batman
+  sample: /home/sftp/batman
 homes:
   description: The directory of the user in each protocol of the task.
   returned: success
   type: dict
-  sample: {"ftps": "/home/vftp/batman", "sftp": "/home/sftp/batman"}
+  sample: {"ftps": "/home/sftp/batman", "sftp": "/home/sftp/batman"}
 """
 
 from typing import Any

@@ -127,11 +127,11 @@ users:
       used_bytes: 1048576
       used_files: 12
       scheme: sha512_crypt
-      home: /home/vftp/batman
+      home: /home/sftp/batman
       ftps:
         scheme: sha512_crypt
         locked: false
-        home: /home/vftp/batman
+        home: /home/sftp/batman
         access: read_write
         umask: default
         ftps_max_rate: 0

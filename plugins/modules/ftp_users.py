@@ -212,7 +212,7 @@ def _logic(module: AnsibleModule) -> dict[str, Any]:
         params["users"], valid_min_length(params["password_min_length"]), is_stored, params["defaults"]
     )
     where = {key: params[key] for key in store_options()}
-    backends = chosen(where, Rules.of(params), sftp_rules(params), params["protocols"])
+    backends = chosen(where, Rules.of(params), sftp_rules(params), params["protocols"], module.check_mode)
     server = next((one.server for one in backends if isinstance(one, Ftps)), None)
     database = server.database if server else None
     salvaged = None

@@ -29,6 +29,13 @@ options:
         role.
     type: list
     elements: str
+  run_roles:
+    description:
+      - Those of O(roles) that the tags of the run leave. They decide which homes a new host gets (C(ftp_users_home)).
+        V([]) means all.
+    type: list
+    elements: str
+    default: []
   variables:
     description:
       - The variables of the roles that depend on each other, by their public names.
@@ -188,7 +195,7 @@ def check(module: AnsibleModule) -> dict[str, Any]:
     host = this_host(module.params["login_user"], ssh_ports, module.check_mode)
     control = Control(tuple(module.params["defined"]), tuple(module.params["missing_collections"]))
     settings = Settings.parse(module.params["variables"], module.params["roles"] or ())
-    home, found = layout(settings, read_live(settings), module.params["roles"])
+    home, found = layout(settings, read_live(settings), module.params["roles"], module.params["run_roles"])
     configurations = module.params["configurations"]
     host = replace(host, gives_accounts=home == ONE)
     if home == ONE:
@@ -225,6 +232,7 @@ def main() -> None:
             "argument_spec": {
                 "users": {"type": "raw", "default": [], "no_log": True},
                 "roles": {"type": "list", "elements": "str"},
+                "run_roles": {"type": "list", "elements": "str", "default": []},
                 "variables": {"type": "dict", "default": {}},
                 "unresolved": {"type": "dict", "default": {}},
                 "configurations": {"type": "dict", "default": {}},

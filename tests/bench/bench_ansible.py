@@ -15,6 +15,8 @@ from plays import ROOT, PlayError, Plays, run_playbook
 RIG = ROOT / "tests/containers/rig"
 HOST = f"{os.environ.get('SECURE_FTP_PREFIX', 'secure-ftp')}-bench"
 TWO_USERS = [{"name": "batman", "password": "bat-Cave!1 deep"}, {"name": "robin", "password": "Robin#2 nest"}]
+SERVER = {"ftp_users": TWO_USERS, "ftp_users_home": "per_protocol"}
+"""The layout of the targets: what is added to this server is compared with peers that make no accounts for FTPS."""
 
 
 def start_host(folder: Path) -> Path:
@@ -32,9 +34,8 @@ def remove_host() -> None:
 def site(inventory: Path, plays: Plays) -> Line:
     """site.yml that changes nothing, two users."""
     playbook = ROOT / "playbooks/site.yml"
-    variables = {"ftp_users": TWO_USERS}
-    run_playbook(inventory, playbook, variables)
-    seconds, changed = run_playbook(inventory, playbook, variables)
+    run_playbook(inventory, playbook, SERVER)
+    seconds, changed = run_playbook(inventory, playbook, SERVER)
     if changed:
         raise PlayError(f"site.yml: expected changed=0 on the second run, found changed={changed}")
     return in_pings("site.yml that changes nothing, 2 users", seconds, plays.ping(), 25)

@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 from typing import Iterator
 
-from bench_ansible import HOST, TWO_USERS, remove_host, start_host
+from bench_ansible import HOST, SERVER, remove_host, start_host
 
 from line import Line
 from plays import ROOT, run_playbook
@@ -64,7 +64,7 @@ def lines(folder: Path) -> Iterator[Line]:
     """Every line of this file, on a fresh host that is removed afterwards."""
     inventory = start_host(folder)
     try:
-        run_playbook(inventory, ROOT / "playbooks/site.yml", {"ftp_users": TWO_USERS})
+        run_playbook(inventory, ROOT / "playbooks/site.yml", SERVER)
         rows = "".join(f"user{number:05d},$6$rounds=50000${number:016d}${number:086d}\n" for number in range(USERS))
         on_host(["ftp-users", "import", "-", "--yes"], f"name,password_hash\n{rows}")
         cpu = json.loads(on_host(["python3", "-"], _MEASURE))

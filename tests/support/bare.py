@@ -24,6 +24,7 @@ PACKAGES = (
 )
 BARE = """
 systemctl stop vsftpd vsftpd-implicit
+systemctl stop "ftp-shared-*"; rm -rf /etc/systemd/system/ftp-shared-*
 apt-get -qq purge vsftpd >/dev/null
 systemctl disable --now secure-ftp-logrotate.timer
 rm -rf /etc/vsftpd* /etc/pam.d/vsftpd* /etc/systemd/system/vsftpd* /run/systemd/system/vsftpd* \
@@ -35,7 +36,7 @@ for user in virtual ftp $(awk -F: '$3 >= 1000 && $3 < 60000 { print $1 }' /etc/p
     pkill -KILL -u $user; userdel $user
 done
 rm -rf /home/* /etc/ssh/sftponly_keys /etc/ssh/sshd_config.d/*
-for group in $(awk -F: '/^sftponly-/ { print $1 }' /etc/group); do groupdel $group; done
+for group in $(awk -F: '/^(sftponly|ftpshare)-/ { print $1 }' /etc/group); do groupdel $group; done
 groupdel sftponly; groupdel ftpjail; groupdel ssh-users
 cp /usr/share/openssh/sshd_config /etc/ssh/sshd_config; systemctl reload ssh
 systemctl daemon-reload; systemctl reset-failed

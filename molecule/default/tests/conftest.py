@@ -22,7 +22,7 @@ import sys
 import time
 import zlib
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Callable, Iterator
 
@@ -52,7 +52,6 @@ PASSWORDS = {
 }
 PASSIVE_PORTS = range(50000, 50010)
 MAX_PER_IP = 20
-FTPS_ROOT = "/home/vftp"
 SFTP_JAIL = "/home/sftp"
 CONTROL_PORTS = {"explicit": 21, "implicit": 990}
 PLATFORM = r"(?:debian\d+|ubuntu\d+|[a-z]+-alike)"
@@ -192,6 +191,28 @@ class Server:
         template = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
         return _podman("container", "inspect", "--format", template, self.name).strip()
 
+    @cached_property
+    def one_home(self) -> bool:
+        """Whether each user has one home for both protocols, else one for each."""
+        return has_one_home(self.name)
+
+    @property
+    def ftps_root(self) -> str:
+        """The directory of the homes over FTPS."""
+        return SFTP_JAIL if self.one_home else "/home/vftp"
+
+    def ftps_home(self, user: str) -> str:
+        """Where the files of ``user`` are over FTPS."""
+        return f"{self.ftps_root}/{user}"
+
+    def ftps_owner(self, user: str) -> str:
+        """Whose files those are, and who runs the sessions."""
+        return user if self.one_home else "ftp"
+
+    def homes(self, user: str) -> list[str]:
+        """The home of ``user``, or that of SFTP and that of FTPS."""
+        return list(dict.fromkeys((f"{SFTP_JAIL}/{user}", self.ftps_home(user))))
+
     def sh(self, script: str, check: bool = True) -> subprocess.CompletedProcess:
         """Run a shell script on the server as root; with ``check`` it must succeed."""
         result = inside.run(self.name, "bash", "-s", stdin=script)
@@ -242,8 +263,10 @@ class Server:
 
     def clear(self) -> None:
         """Remove what a verification that was cut short has left in the homes."""
-        homes = f"{FTPS_ROOT}/{{batman,robin,oracle}} {SFTP_JAIL}/{{batman,robin,alfred}}"
-        self.sh(f"find {homes} -mindepth 1 -delete; rm -rf {SFTP_JAIL}/tmp {{{FTPS_ROOT},{SFTP_JAIL}}}/harvey")
+        homes = " ".join(home for user in ("batman", "robin", "oracle", "alfred") for home in self.homes(user))
+        harvey = " ".join(self.homes("harvey"))
+        # What is mounted in a home is not of a test: the shared folder of converge.yml.
+        self.sh(f"find {homes} -xdev -mindepth 1 -delete 2>/dev/null; rm -rf {SFTP_JAIL}/tmp {harvey}")
 
     def prepare_client(self) -> None:
         """Hand the certificate and the host keys to the client, over the container engine."""
@@ -347,6 +370,13 @@ def _server_names() -> list[str]:
     return sorted(name for name in names if re.fullmatch(rf"secure-ftp-{PLATFORM}", name))
 
 
+@cache
+def has_one_home(name: str) -> bool:
+    """Whether the server ``name`` gives each user one home: inventory and vsftpd say so (tests/containers/molecule)."""
+    settings = Path(inside.path(name, "/etc/vsftpd.conf")).read_text(encoding="utf-8").splitlines()
+    return f"local_root={SFTP_JAIL}/$USER" in settings
+
+
 def platform_of(name: str) -> str:
     """The platform of the server ``name``, which ends in it."""
     return re.search(rf"{PLATFORM}\Z", name).group()
@@ -362,11 +392,21 @@ def _belongs(item: pytest.Item, name: str, full: list[str]) -> bool:
     only = item.get_closest_marker("only")
     if only:
         return platform_of(name) in only.args
+    if not _has_layout(item, name):
+        return False
     if is_alike(name):
         return item.get_closest_marker("alike") is not None
     if item.get_closest_marker("spread") and not os.environ.get("SECURE_FTP_EVERYWHERE"):
-        return name == full[zlib.crc32(item.nodeid.replace(name, "").encode()) % len(full)]
+        fit = [one for one in full if _has_layout(item, one)]
+        return name == fit[zlib.crc32(item.nodeid.replace(name, "").encode()) % len(fit)]
     return True
+
+
+def _has_layout(item: pytest.Item, name: str) -> bool:
+    """Whether the server ``name`` has the homes that a test is about."""
+    if item.get_closest_marker("one_home"):
+        return has_one_home(name)
+    return not (item.get_closest_marker("two_homes") and has_one_home(name))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -382,6 +422,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Declare the marks."""
     config.addinivalue_line("markers", "spread: hardly differs between platforms, so it runs on one of the servers")
     config.addinivalue_line("markers", "alike: runs on look-alikes too")
+    config.addinivalue_line("markers", "one_home: about servers where each user has one home for both protocols")
+    config.addinivalue_line("markers", "two_homes: about servers with one home for each protocol (per_protocol)")
     config.addinivalue_line("markers", "only(platform, ...): runs on servers of these platforms and no other")
 
 

@@ -5,11 +5,10 @@
 from __future__ import annotations
 
 import pytest
-from conftest import CLIENT_DIRECTORY, FTPS_ROOT, PASSWORDS, SFTP_JAIL, wait_until
+from conftest import CLIENT_DIRECTORY, PASSWORDS, wait_until
 
 NAME, OTHER = "joker", "jokerman"
 PASSWORD = "why-So Serious1"
-HOMES = [f"{FTPS_ROOT}/{NAME}", f"{SFTP_JAIL}/{NAME}"]
 
 
 @pytest.fixture
@@ -24,7 +23,7 @@ def clean(server) -> None:
     server.sh(f"""for point in {points}; do umount $point; done
 for name in {NAME} {OTHER} harley; do
   ftp-users del $name >/dev/null 2>&1; userdel $name 2>/dev/null
-  rm -rf {FTPS_ROOT}/$name {SFTP_JAIL}/$name
+  rm -rf {" ".join(server.homes("$name"))}
 done; rm -rf /srv/shared; true""")
 
 

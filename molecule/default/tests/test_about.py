@@ -47,7 +47,8 @@ def fetched(server: Server, about: dict, folder: str) -> str:
 def test_the_curl_lines_work_with_the_certificate_that_the_first_line_fetched(server, about, folder):
     printed = fetched(server, about, folder)
     assert printed.strip().partition("=")[2] == about["certificates"][0]["sha256"]
-    server.sh("install -o ftp -g ftp -m 0600 /etc/hostname /home/vftp/batman/about.txt")
+    file = f"{server.ftps_home('batman')}/about.txt"
+    server.sh(f"install -o {server.ftps_owner('batman')} -m 0600 /etc/hostname {file}")
     lines = typed(about, "ftps")
     assert [line.split("//")[0].split()[-1] for line in lines] == ["ftp:", "ftps:"]
     for line in lines:
@@ -55,7 +56,7 @@ def test_the_curl_lines_work_with_the_certificate_that_the_first_line_fetched(se
         # curl asks on the terminal; without one it reads the answer from standard input.
         listing = server.client.sh(f"cd {folder}; printf '%s\\n' {shlex.quote(PASSWORDS['batman'])} | {line}").stdout
         assert "about.txt" in listing, line
-    server.sh("rm /home/vftp/batman/about.txt")
+    server.sh(f"rm {file}")
 
 
 @pytest.mark.alike

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import FTPS_ROOT, SFTP_JAIL, run_module
+from conftest import SFTP_JAIL, run_module
 
 NAME = "harvey"
 FIRST = "Two-Face%1 coin"
@@ -27,9 +27,7 @@ def on_both(server, tmp_path, **options) -> None:
 def no_harvey(server):
     """Leave nothing of the account behind."""
     yield
-    server.sh(
-        f"userdel {NAME}; rm -rf {FTPS_ROOT}/{NAME} {SFTP_JAIL}/{NAME} /etc/ssh/sftponly_keys/{NAME}", check=False
-    )
+    server.sh(f"userdel {NAME}; rm -rf {' '.join(server.homes(NAME))} /etc/ssh/sftponly_keys/{NAME}", check=False)
 
 
 def granted(server, password: str) -> dict[str, bool]:
@@ -58,5 +56,5 @@ def test_created_changed_and_removed_while_the_server_runs(server, client, tmp_p
     on_both(server, tmp_path, state="absent")
     assert granted(server, SECOND) == NOWHERE, "a removed account is refused"
     assert server.host.file(f"{SFTP_JAIL}/{NAME}/kept").exists, "removing an account keeps its data"
-    assert server.host.file(f"{FTPS_ROOT}/{NAME}").is_directory
+    assert server.host.file(server.ftps_home(NAME)).is_directory
     assert server.ftps_login("batman", server.ftps("batman")["password"])["granted"], "nobody else is affected"

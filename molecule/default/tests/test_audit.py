@@ -14,7 +14,7 @@ import shlex
 from typing import Any
 
 import pytest
-from conftest import FTPS_ROOT, SFTP_JAIL, run_module, wait_until
+from conftest import run_module, wait_until
 from logged import LINE, Log
 
 NAME = "harvey"
@@ -38,7 +38,7 @@ def who(found: re.Match[str]) -> set[str]:
 def users(server):
     """Nobody of that name before and after; an administrator who may run the command with sudo, and nothing else."""
     sudoers = "/etc/sudoers.d/olivia-audit"
-    clear = f"ftp-users del {NAME} --remove-home 2>/dev/null; rm -rf {{{FTPS_ROOT},{SFTP_JAIL}}}/{NAME}"
+    clear = f"ftp-users del {NAME} --remove-home 2>/dev/null; rm -rf {' '.join(server.homes(NAME))}"
     server.sh(
         f"{clear}\nid {OLIVIA} 2>/dev/null || useradd --create-home {OLIVIA}\n"
         f"echo '{OLIVIA} ALL=(root) NOPASSWD: /usr/local/sbin/ftp-users' >{sudoers}; chmod 0440 {sudoers}"

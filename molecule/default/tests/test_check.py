@@ -8,10 +8,13 @@ import json
 from typing import NamedTuple
 
 import pytest
-from conftest import FTPS_ROOT, SFTP_JAIL
+from conftest import SFTP_JAIL
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import EXIT_CODES
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.kinds import KINDS
+
+FTPS_ROOT = "/home/vftp"
+"""Where a server with two homes for each user has those of FTPS."""
 
 CERT, KEY, DB = "/etc/vsftpd/server.crt", "/etc/vsftpd/server.key", "/etc/vsftpd/users.db"
 CONF, PAM, SSHD = "/etc/vsftpd.conf", "/etc/pam.d/vsftpd.virtual", "/etc/ssh/sshd_config"
@@ -32,7 +35,7 @@ set -e
 rm -rf {ASIDE}; mkdir -m 0700 {ASIDE}
 iptables-save | grep -v '^[#:]' >/run/check-ufw
 tar -cpf {ASIDE}/saved.tar {KEPT} {ACCOUNTS} 2>/dev/null
-stat -c 'chown %u:%g %n; chmod %a %n' {FTPS_ROOT} {SFTP_JAIL} {FTPS_ROOT}/* {SFTP_JAIL}/* >{ASIDE}/owners
+stat -c 'chown %u:%g %n; chmod %a %n' /home/*ftp /home/*ftp/* >{ASIDE}/owners
 """
 RESTORE = f"""
 umount {FTPS_ROOT} 2>/dev/null
@@ -42,9 +45,9 @@ for part in {ASIDE}/moved/*; do
     fi
 done
 set -e
-rm -rf {SFTP_JAIL}/zoe {LINGER}/robin /var/spool/cron/crontabs/robin
+rm -rf {SFTP_JAIL}/{{zoe,harvey}} {LINGER}/robin /var/spool/cron/crontabs/robin
 find /var/spool/cron/atjobs -user robin -delete
-rm -rf {LITTER} /etc/vsftpd/users.txt /etc/vsftpd/users.db.damaged-* /etc/ssh/sftponly_keys
+rm -rf {LITTER} /etc/vsftpd/users.txt /etc/vsftpd/users.db.damaged-* /etc/vsftpd/users.d /etc/ssh/sftponly_keys
 tar -xpf {ASIDE}/saved.tar -C /
 sh {ASIDE}/owners
 if [ -d {ASIDE}/folder ]; then
@@ -70,6 +73,17 @@ class Case(NamedTuple):
     runnable: bool = True
     answer: str = ""
     """What the fix would ask for, said on its command line."""
+
+    homes: str = ""
+    """Whether this is only about servers with one_home or with two_homes for each user."""
+
+    one_home: tuple[str, ...] = ()
+    """What is found instead where each user has one home."""
+
+    @property
+    def param(self):
+        marks = [getattr(pytest.mark, self.homes)] if self.homes else []
+        return pytest.param(self, id=self.id, marks=marks)
 
 
 def certificate(begins: int, ends: int) -> str:
@@ -135,7 +149,8 @@ CASES = [
     Case("foreign database", f"chown ftp {DB}", ("database-exposed",), DB),
     Case("truncated database", f"truncate -s -1000 {DB}", ("database-damaged",), "truncated"),
     Case("no database", f"rm {DB}", ("database-missing",), DB, runnable=False),
-    Case("plaintext", record("harvey", "two Faces"), ("plaintext-records", "ftps-directory-missing"), "harvey"),
+    Case("plaintext", record("harvey", "two Faces"), ("plaintext-records", "ftps-directory-missing"), "harvey",
+         one_home=("plaintext-records", "user-account-missing", "user-file-wrong")),
     Case("text file", "printf '%s\\n' robin 'Robin#2 nest' >/etc/vsftpd/users.txt", ("plaintext-file",), "users.txt"),
     Case("path as name", record("../batman", "$1$abcdefgh$0123456789012345678901"), ("user-name",), "../batman"),
     Case("plaintext PAM", f"sed -i 's/ crypt=crypt//' {PAM}", ("pam-plaintext",), PAM),
@@ -146,12 +161,21 @@ CASES = [
     Case("open directory", "chmod 0777 /etc/vsftpd", ("config-writable",), "/etc/vsftpd"),
     Case("no binding", aside("$(ls -d /usr/lib/python3/dist-packages/bsddb3)"), ("library-missing",), "python3-bsddb3"),
     # the directories of FTPS users
-    Case("no directory", aside(f"{FTPS_ROOT}/oracle"), ("ftps-directory-missing",), "oracle"),
+    Case("no directory", aside(f"{FTPS_ROOT}/oracle"), ("ftps-directory-missing",), "oracle", homes="two_homes"),
     Case("link as directory", f"{aside(f'{FTPS_ROOT}/oracle')}; ln -s /etc {FTPS_ROOT}/oracle",
-         ("ftps-directory-missing",), "oracle", runnable=False),
-    Case("foreign directory", f"chown root {FTPS_ROOT}/oracle", ("ftps-directory-owner",), "oracle"),
-    Case("open FTPS directory", f"chmod 0755 {FTPS_ROOT}/oracle", ("ftps-directory-open",), "oracle"),
-    Case("open FTPS root", f"chmod g+w {FTPS_ROOT}", ("ftps-root-unsafe",), FTPS_ROOT),
+         ("ftps-directory-missing",), "oracle", runnable=False, homes="two_homes"),
+    Case("foreign directory", f"chown root {FTPS_ROOT}/oracle", ("ftps-directory-owner",), "oracle",
+         homes="two_homes"),
+    Case("open FTPS directory", f"chmod 0755 {FTPS_ROOT}/oracle", ("ftps-directory-open",), "oracle",
+         homes="two_homes"),
+    Case("open FTPS root", f"chmod g+w {FTPS_ROOT}", ("ftps-root-unsafe",), FTPS_ROOT, homes="two_homes"),
+    # their accounts
+    Case("no account", "userdel oracle", ("sftp-home-left", "user-account-missing"), "oracle", homes="one_home"),
+    Case("no file", "rm /etc/vsftpd/users.d/oracle", ("user-file-wrong",), "oracle", homes="one_home"),
+    Case("another account", "sed -i s/^guest_username=.*/guest_username=robin/ /etc/vsftpd/users.d/oracle",
+         ("user-file-wrong",), "oracle", homes="one_home"),
+    Case("another home", "sed -i s,^local_root=.*,local_root=/etc, /etc/vsftpd/users.d/oracle",
+         ("user-file-wrong",), "oracle", homes="one_home"),
     # vsftpd
     Case("no TLS", option("force_local_logins_ssl=NO"), ("tls-not-forced",), "force_local_logins_ssl"),
     Case("TLS off", option("ssl_enable=NO"), ("tls-not-forced",), "ssl_enable"),
@@ -173,19 +197,24 @@ CASES = [
     # sshd and the jail
     Case("jail of another", f"chown ftp {SFTP_JAIL}", ("jail-unsafe",), SFTP_JAIL),
     Case("open jail", f"chmod g+w {SFTP_JAIL}", ("jail-unsafe",), SFTP_JAIL),
-    Case("no jail", f"{NO_FOLDER}; {aside(SFTP_JAIL)}", ("jail-directory-missing",), SFTP_JAIL),
-    Case("no block", without_block(), ("jail-missing",), "sftponly"),
+    Case("no jail", f"{NO_FOLDER}; {aside(SFTP_JAIL)}", ("jail-directory-missing",), SFTP_JAIL,
+         one_home=("jail-directory-missing", "vsftpd-config", "vsftpd-config")),
+    Case("no block", without_block(), ("jail-missing",), "sftponly", homes="two_homes"),
+    Case("no block, one home", without_block(), ("jail-missing", "right-missing"), "sftponly", homes="one_home",
+         runnable=False),
     Case("one user out", before_block("Match User robin", "ChrootDirectory none", "ForceCommand /bin/sh"),
          ("jail-open",), "user robin: chrootdirectory"),
     Case("edited block", f"sed -i 's/^ *ForceCommand .*/    ForceCommand none/' {SSHD} && systemctl restart ssh",
-         ("jail-open",), "forcecommand"),
+         ("jail-open",), "forcecommand", homes="two_homes"),
+    Case("edited blocks", f"sed -i 's/^ *ForceCommand .*/    ForceCommand none/' {SSHD} && systemctl restart ssh",
+         ("jail-open", "jail-open"), "forcecommand", homes="one_home", runnable=False),
     Case("forwarding", before_block("Match User robin", "AllowTcpForwarding yes"), ("jail-doors",),
          "allowtcpforwarding"),
     Case("lines lost", f"sed -i '/^ *PermitTTY/d; /^ *X11Forwarding/d' {SSHD} && systemctl restart ssh",
          ("jail-doors",), "permittty"),
     Case("denied", before_block("DenyUsers robin"), ("sftp-login-refused",), "user robin: denyusers", runnable=False),
     Case("a jail each", f"sed -i 's|ChrootDirectory .*|&/%u|' {SSHD} && systemctl restart ssh", ("jail-unsupported",),
-         "%u", runnable=False),
+         "%u", runnable=False, one_home=("jail-unsupported", "not-examined")),
     Case("sshd refuses", before_block("NoSuchKeyword yes") + " || true", ("sshd-config",), "NoSuchKeyword",
          runnable=False),
     Case("sshd stopped", "systemctl stop ssh", ("service-inactive",), "ssh"),
@@ -200,7 +229,7 @@ CASES = [
          f" && printf '%s\\n' robin \"$(cat /run/value)\" | db_load -T -t hash {DB}; rm /run/value",
          ("half-locked",), "robin: locked over FTPS only"),
     Case("a shell", "usermod --shell /bin/bash robin", ("account-shell",), "robin"),
-    Case("a home that obeys", f"sed -i 's|^\\(robin:.*\\):/nonexistent:|\\1:{SFTP_JAIL}/robin:|' /etc/passwd",
+    Case("a home that obeys", f"usermod --home {SFTP_JAIL}/robin robin",
          ("account-home",), f"robin ({SFTP_JAIL}/robin)"),
     Case("lingering", f"mkdir -p {LINGER}; touch {LINGER}/robin", ("account-outside",), "robin: lingers"),
     Case("a crontab", "echo '@yearly true' | crontab -u robin -", ("account-outside",), "robin: has a crontab"),
@@ -221,7 +250,7 @@ CASES = [
     Case("litter", f"touch -d '1 hour ago' {LITTER}", ("leftover-files",), LITTER),
     Case("full disk", f"cp -a {FTPS_ROOT} {ASIDE}/copy && mount -t tmpfs -o size=1m,mode=0555 none {FTPS_ROOT}"
          f" && cp -a {ASIDE}/copy/. {FTPS_ROOT} && ! dd if=/dev/zero of={FTPS_ROOT}/zeros status=none",
-         ("disk-full",), f"{FTPS_ROOT}: 0 MiB of 1", runnable=False),
+         ("disk-full",), f"{FTPS_ROOT}: 0 MiB of 1", runnable=False, homes="two_homes"),
 ]  # fmt: skip
 NOT_BROKEN_HERE = {
     "server-missing": "tests/unit: on these servers too much would have to go",
@@ -236,8 +265,6 @@ NOT_BROKEN_HERE = {
     "sources-missing": "test_rights_account.py",
     "quota-off": "tests/vm/test_quota.py: the kernel of a container has no quotas",
     "quota-nearly-used": "tests/vm/test_quota.py",
-    "user-account-missing": "tests/unit: here users of FTPS have no accounts",
-    "user-file-wrong": "tests/takeover/test_one_home.py",
     "folder-unmounted": "test_shared_folders.py",
     "folder-units": "tests/unit/doctor/test_folders.py",
     "folder-group": "tests/unit/doctor/test_folders.py",
@@ -277,10 +304,11 @@ def test_only_root_may_examine(server):
 
 
 @pytest.mark.spread
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+@pytest.mark.parametrize("case", [case.param for case in CASES])
 def test_what_is_broken_is_found_and_the_fix_puts_it_right(restored, case):
     status, findings = check(restored, case.breakage)
-    assert tuple(finding["subject"] for finding in findings) == case.subjects
+    subjects = (restored.one_home and case.one_home) or case.subjects
+    assert tuple(finding["subject"] for finding in findings) == subjects
     finding = findings[0]
     assert case.says in finding["what"]
     assert finding["why"] == KINDS[finding["subject"]].why

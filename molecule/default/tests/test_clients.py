@@ -5,11 +5,10 @@
 from __future__ import annotations
 
 import pytest
-from conftest import FTPS_ROOT, wait_until
+from conftest import wait_until
 from test_ftps import curl, lftp, url
 
 both_tls_modes = pytest.mark.parametrize("tls", ["explicit", "implicit"])
-HOME = f"{FTPS_ROOT}/batman"
 
 
 def curl_once(server) -> str:
@@ -24,7 +23,7 @@ def test_a_name_from_a_computer_that_does_not_use_utf_8_arrives_in_utf_8(server,
         f"set -e; export LC_ALL=C.UTF-8; cd {server.directory}; echo hello > \"$(printf 'gr\\374\\337e.txt')\"\n"
         + lftp(server, "explicit", "mput gr*.txt", settings="set file:charset ISO-8859-1")
     )
-    stored = server.sh(f"cd {HOME}; LC_ALL=C ls -b gr*.txt; rm gr*.txt").stdout
+    stored = server.sh(f"cd {server.ftps_home('batman')}; LC_ALL=C ls -b gr*.txt; rm gr*.txt").stdout
     assert stored == "gr\\303\\274\\303\\237e.txt\n"
 
 
@@ -50,13 +49,14 @@ def _wait_for_service(server):
 @both_tls_modes
 def test_times_are_right_whatever_the_zone_of_the_server(server, client, in_new_york, tls):
     """RFC 3659, 2.3: a time that MDTM answers is UTC."""
-    there = url(server, tls, "dated")
-    server.sh(f"install -o ftp -g ftp -m 600 /dev/null {HOME}/dated; touch -d 2020-06-01T12:00:00Z {HOME}/dated")
+    there, file = url(server, tls, "dated"), f"{server.ftps_home('batman')}/dated"
+    owner = server.ftps_owner("batman")
+    server.sh(f"install -o {owner} -m 600 /dev/null {file}; touch -d 2020-06-01T12:00:00Z {file}")
     shown = client.sh(f"""set -e; cd {server.directory}; rm -f dated-*
         {curl(server)} --remote-time -o dated-curl {there}
         {lftp(server, tls, "get dated -o dated-lftp")}
         for one in dated-*; do TZ=UTC stat --format '%n %y' $one; done""").stdout.splitlines()
-    server.sh(f"rm {HOME}/dated")
+    server.sh(f"rm {file}")
     assert [line.split(".")[0] for line in shown] == [
         "dated-curl 2020-06-01 12:00:00",
         "dated-lftp 2020-06-01 12:00:00",
@@ -74,7 +74,7 @@ def test_one_address_may_transfer_eight_files_at_once(server, client, tls):
         done
         for one in $running; do wait $one; done""")
     sent = client.sh(f"cd {server.directory}/eight; sha256sum *").stdout
-    stored = server.sh(f"cd {HOME}; sha256sum [1-8]; rm [1-8]").stdout
+    stored = server.sh(f"cd {server.ftps_home('batman')}; sha256sum [1-8]; rm [1-8]").stdout
     assert stored == sent
 
 
@@ -86,6 +86,6 @@ def test_thirty_uploads_in_one_session_arrive(server, client, tls):
         for n in $(seq 30); do head -c $((n * 100)) /dev/urandom > thirty/$n; done; : > thirty/30
         cd thirty; {curl_once(server)} --ftp-create-dirs -T '[1-30]' {url(server, tls, "thirty/")}""")
     sent = client.sh(f"cd {server.directory}/thirty; sha256sum *").stdout
-    stored = server.sh(f"cd {HOME}; cd thirty; sha256sum *; rm -r {HOME}/thirty").stdout
+    stored = server.sh(f"cd {server.ftps_home('batman')}; (cd thirty; sha256sum *); rm -r thirty").stdout
     assert stored == sent
     assert len(stored.splitlines()) == 30

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from conftest import FTPS_ROOT, KEY_FILE, SFTP_JAIL, run_module
+from conftest import KEY_FILE, SFTP_JAIL, run_module
 
 NAME = "selina"
 FIRST = "Cat's%1 paw; $(id)"
@@ -53,7 +53,7 @@ def no_selina(server):
     yield
     server.sh(
         f"ftp-users list --names | grep ^{NAME} | while read -r name; do ftp-users del $name --remove-home; done;"
-        f" rm -rf {{{FTPS_ROOT},{SFTP_JAIL}}}/{NAME}*"
+        f" rm -rf {' '.join(server.homes(f'{NAME}*'))}"
     )
 
 
@@ -65,7 +65,7 @@ def test_the_life_of_an_account(server):
     assert user["protocols"] == ["ftps", "sftp"] and not user["locked"]
     assert user["ftps"] == {
         "scheme": "sha512_crypt",
-        "directory": f"{FTPS_ROOT}/{NAME}",
+        "directory": server.ftps_home(NAME),
         **USUAL,
         "obeys_account": True,
     }
@@ -81,14 +81,14 @@ def test_the_life_of_an_account(server):
     assert not answer(server, "edit", NAME, "--password-stdin", stdin=SECOND)["changed"], "the same password again"
     server.sh(f"echo kept >{SFTP_JAIL}/{NAME}/file")
     assert run(server, "del", NAME).stdout == (
-        f"{NAME}: removed\nthe files stay in {SFTP_JAIL}/{NAME}, {FTPS_ROOT}/{NAME};"
+        f"{NAME}: removed\nthe files stay in {', '.join(server.homes(NAME))};"
         f" to delete them: ftp-users del {NAME} --remove-home\n"
     )
     assert granted(server, SECOND) == NOWHERE
     assert server.sh(f"cat {SFTP_JAIL}/{NAME}/file").stdout == "kept\n", "the files stay"
     run(server, "add", NAME, "--password-stdin", stdin=FIRST)
     run(server, "del", NAME, "--remove-home")
-    assert server.sh(f"ls -d {{{FTPS_ROOT},{SFTP_JAIL}}}/{NAME}", check=False).stdout == ""
+    assert server.sh(f"ls -d {' '.join(server.homes(NAME))}", check=False).stdout == ""
 
 
 @pytest.mark.spread

@@ -8,7 +8,7 @@ import hashlib
 import shlex
 
 import pytest
-from conftest import BIG_FILE, FTPS_ROOT, PASSIVE_PORTS, PASSWORDS
+from conftest import BIG_FILE, PASSIVE_PORTS, PASSWORDS
 
 both_tls_modes = pytest.mark.parametrize("tls", ["explicit", "implicit"])
 
@@ -48,7 +48,7 @@ def sha256_on(server, path: str) -> str:
 @pytest.mark.alike
 @both_tls_modes
 def test_curl_uploads_lists_renames_downloads_and_deletes(server, client, tls):
-    home = f"{FTPS_ROOT}/batman"
+    home = server.ftps_home("batman")
     there = url(server, tls)
     client.sh(f"""set -e; cd {server.directory}; head -c 100000 /dev/urandom > curl-{tls}
         {curl(server)} -T curl-{tls} {there}""")
@@ -80,7 +80,7 @@ def test_lftp_uploads_lists_renames_downloads_and_deletes(server, client, tls):
     assert " one\n" in answer
     assert "\ntwo\n" in answer
     assert answer.endswith("END-OF-LIST\nINTACT\n")
-    assert not server.host.file(f"{FTPS_ROOT}/batman/lftp-d").exists
+    assert not server.host.file(f"{server.ftps_home('batman')}/lftp-d").exists
 
 
 @pytest.mark.alike
@@ -123,7 +123,7 @@ def test_50_mb_arrive_intact(server, client, tls):
     wanted = client.sh(f"sha256sum < {BIG_FILE}").stdout.split()[0]
     assert wanted != hashlib.sha256(b"").hexdigest()
     client.sh(f"{curl(server)} -T {BIG_FILE} {url(server, tls, 'big-curl')}")
-    assert sha256_on(server, f"{FTPS_ROOT}/batman/big-curl") == wanted
+    assert sha256_on(server, f"{server.ftps_home('batman')}/big-curl") == wanted
     fetched = client.sh(
         f"cd {server.directory}; {curl(server)} {url(server, tls, 'big-curl')} | sha256sum\n"
         + lftp(server, tls, "get big-curl -o big-lftp; rm big-curl")
@@ -132,7 +132,7 @@ def test_50_mb_arrive_intact(server, client, tls):
     assert fetched == [wanted, "-", wanted, "-"]
     answer = client.ask("ftps_file", login=server.ftps("batman", tls), path=BIG_FILE, name="big-ftplib")
     assert (answer["sent"], answer["received"]) == (wanted, wanted)
-    server.host.run(f"rm {FTPS_ROOT}/batman/big-ftplib")
+    server.host.run(f"rm {server.ftps_home('batman')}/big-ftplib")
 
 
 @both_tls_modes

@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from conftest import FTPS_ROOT, MAX_PER_IP, PASSWORDS
+from conftest import MAX_PER_IP, PASSWORDS
 
 both_tls_modes = pytest.mark.parametrize("tls", ["explicit", "implicit"])
 
@@ -17,7 +17,7 @@ LINKS = {
     "to-root": "/",
     "to-up": "../../..",
     "to-robin": "../robin",
-    "to-secret": f"{FTPS_ROOT}/robin/secret",
+    "to-secret": "{robin}/secret",
     "to-tmp": "/tmp",
     "to-new": "/tmp/escaped-through-link",
 }
@@ -26,19 +26,22 @@ LINKS = {
 @pytest.fixture()
 def planted(server):
     """Robin has a secret, and batman's directory is full of links that lead out of it."""
-    home = f"{FTPS_ROOT}/batman"
+    home, robins = server.ftps_home("batman"), server.ftps_home("robin")
+    links = {name: target.format(robin=robins) for name, target in LINKS.items()}
     make = "".join(
-        f"ln -sfn '{target}' {home}/{name}; chown -h ftp:ftp {home}/{name}\n" for name, target in LINKS.items()
+        f"ln -sfn '{target}' {home}/{name}; chown -h --reference={home} {home}/{name}\n"
+        for name, target in links.items()
     )
     seen = server.sh(f"""set -e
-        echo ROBINS-SECRET > {FTPS_ROOT}/robin/secret; echo mine > {home}/own
-        chown ftp:ftp {FTPS_ROOT}/robin/secret {home}/own; chmod 600 {FTPS_ROOT}/robin/secret {home}/own
+        echo ROBINS-SECRET > {robins}/secret; echo mine > {home}/own
+        chown --reference={robins} {robins}/secret; chown --reference={home} {home}/own
+        chmod 600 {robins}/secret {home}/own
         {make}
         cat {home}/to-secret {home}/to-robin/secret
         grep -c ^root: {home}/to-passwd {home}/to-root/etc/passwd""").stdout
     assert seen.count("ROBINS-SECRET") == 2 and seen.count(":1\n") == 2, "the planted links must lead out"
     yield
-    server.sh(f"rm -rf {FTPS_ROOT}/robin/secret {home}/own {home}/to-* /tmp/escaped*")
+    server.sh(f"rm -rf {robins}/secret {home}/own {home}/to-* /tmp/escaped*")
 
 
 @pytest.mark.alike
@@ -53,12 +56,12 @@ def test_no_way_out_of_the_jail_or_into_another_users_files(server, client, plan
         ["get", "to-secret"],
         ["get", "to-robin/secret"],
         ["get", "../robin/secret"],
-        ["get", f"{FTPS_ROOT}/robin/secret"],
+        ["get", f"{server.ftps_home('robin')}/secret"],
         ["cwd", "/etc"],
         ["cwd", "to-etc"],
         ["cwd", "to-robin"],
         ["cwd", "../robin"],
-        ["cwd", f"{FTPS_ROOT}/robin"],
+        ["cwd", server.ftps_home("robin")],
         ["put", "/tmp/escaped", "x"],
         ["put", "to-tmp/escaped", "x"],
         ["put", "to-new", "x"],
@@ -85,7 +88,8 @@ def test_no_way_out_of_the_jail_or_into_another_users_files(server, client, plan
 
     own = client.ask("ftps_steps", login=server.ftps("robin"), steps=[["get", "secret"]])
     assert own == [{"done": True, "result": "ROBINS-SECRET\n"}], "the same request by its owner works"
-    assert server.sh(f"ls -d /tmp/escaped* {FTPS_ROOT}/robin/escaped* 2>/dev/null", check=False).stdout == ""
+    escaped = server.sh(f"ls -d /tmp/escaped* {server.ftps_home('robin')}/escaped* 2>/dev/null", check=False)
+    assert escaped.stdout == ""
 
 
 @pytest.mark.parametrize("user", ["batman", "nobody-such"])

@@ -5,11 +5,10 @@
 from __future__ import annotations
 
 import pytest
-from conftest import FTPS_ROOT, PASSIVE_PORTS, wait_until
+from conftest import PASSIVE_PORTS, wait_until
 from test_ftps import curl
 
 both_tls_modes = pytest.mark.parametrize("tls", ["explicit", "implicit"])
-HOME = f"{FTPS_ROOT}/batman"
 CONFIGURATIONS = "/etc/vsftpd.conf /etc/vsftpd-implicit.conf"
 
 
@@ -59,7 +58,8 @@ def test_a_client_that_has_only_ipv6_uploads_lists_and_downloads(server, network
         {there} {scheme}://{name}/six-{tls} | cmp - six-{tls} && echo INTACT
         ip -4 addr show scope global | grep -c inet || true""").stdout.split()
     assert answer == [f"six-{tls}", "INTACT", "0"]
-    assert server.sh(f"stat -c %s {HOME}/six-{tls}; rm {HOME}/six-{tls}").stdout == "100000\n"
+    file = f"{server.ftps_home('batman')}/six-{tls}"
+    assert server.sh(f"stat -c %s {file}; rm {file}").stdout == "100000\n"
     assert f'OK UPLOAD: Client "{network}::2"' in server.sh("tail -n 20 /var/log/vsftpd.log").stdout
 
 

@@ -34,10 +34,7 @@ def privileged(request, server, users):
     server.sh(end)
 
 
-STATE = (
-    "sha256sum /etc/passwd /etc/shadow /etc/group /etc/vsftpd/users.db;"
-    " ls -lR /etc/ssh/sftponly_keys /home/sftp /home/vftp"
-)
+STATE = "sha256sum /etc/passwd /etc/shadow /etc/group /etc/vsftpd/users.db; ls -lR /etc/ssh/sftponly_keys /home/*ftp"
 
 
 def state(server) -> str:

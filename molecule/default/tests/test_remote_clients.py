@@ -15,7 +15,7 @@ import inside
 import pexpect
 import pytest
 from client_cases import CASES, KEYS, PASSPHRASE
-from conftest import CLIENT_DIRECTORY, CLIENT_NAME, FTPS_ROOT, INVENTORY, PASSWORDS, SFTP_JAIL, ansible
+from conftest import CLIENT_DIRECTORY, CLIENT_NAME, INVENTORY, PASSWORDS, ansible
 from logged import Log
 
 NAME = "harvey"
@@ -35,7 +35,7 @@ def no_harvey(server, control):
 
     def clear():
         control.ssh({"version": 1, "verb": "del", "name": NAME})
-        server.sh(f"rm -rf {FTPS_ROOT}/{NAME} {SFTP_JAIL}/{NAME}")
+        server.sh(f"rm -rf {' '.join(server.homes(NAME))}")
 
     clear()
     yield
@@ -95,8 +95,7 @@ def test_the_life_of_a_user(server, control, key_file, no_harvey, program):
     gone = {"changed": True, "user": None, "files": [], "warnings": []}
     assert run("del", NAME, options="--remove-home") == gone
     assert granted(server, SECOND) == NEITHER
-    for path in (FTPS_ROOT, SFTP_JAIL):
-        assert not server.host.file(f"{path}/{NAME}").exists
+    assert not any(server.host.file(home).exists for home in server.homes(NAME))
 
 
 @pytest.mark.spread

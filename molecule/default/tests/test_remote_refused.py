@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Iterator
 
 import pytest
-from conftest import CLIENT_DIRECTORY, INVENTORY, KEY_FILE, Control, ansible
+from conftest import CLIENT_DIRECTORY, INVENTORY, KEY_FILE, SFTP_JAIL, Control, ansible
 from logged import Log
 
 USER = "ftpcontrol"
@@ -19,7 +19,7 @@ SUDOERS = "/etc/sudoers.d/secure_ftp_remote_control"
 COMMAND = "/usr/local/sbin/ftp-users"
 RESTART = "systemctl reset-failed ssh.service; systemctl restart ssh.service"
 """So many tests restart sshd within seconds that systemd would take it for broken."""
-STATE = "/etc/passwd /etc/shadow /etc/group /etc/vsftpd/users.db /etc/ssh/sftponly_keys /home/vftp /home/sftp"
+STATE = "/etc/passwd /etc/shadow /etc/group /etc/vsftpd/users.db /etc/ssh/sftponly_keys /home/*ftp"
 
 
 def state(server) -> str:
@@ -259,7 +259,7 @@ def test_the_account_cannot_change_what_binds_it(server):
     shadow = server.sh(f"getent shadow {USER}").stdout.split(":")
     assert shadow[1] == "*"
     paths = [KEYS, "/etc/ssh/remote_control_keys", SUDOERS, "/etc/sudoers.d", COMMAND, "/usr/local/sbin", "/"]
-    paths += ["/etc/ssh/sshd_config", "/usr/local/lib/secure_ftp.server", "/etc/vsftpd", "/home/vftp", "/home/sftp"]
+    paths += ["/etc/ssh/sshd_config", "/usr/local/lib/secure_ftp.server", "/etc/vsftpd", server.ftps_root, SFTP_JAIL]
     for path in paths:
         assert server.sh(f"test -e {path}").returncode == 0
         assert server.sh(f"runuser -u {USER} -- test -w {path}", check=False).returncode == 1, path

@@ -7,11 +7,10 @@ from __future__ import annotations
 import json
 
 import pytest
-from conftest import CLIENT_DIRECTORY, FTPS_ROOT, SFTP_JAIL, wait_until
+from conftest import CLIENT_DIRECTORY, SFTP_JAIL, wait_until
 
 # ruff: noqa: F811
 from held import (  # noqa: F401  # pylint: disable=unused-import
-    HOMES,
     NAME,
     OTHER,
     PASSWORD,
@@ -35,17 +34,18 @@ def test_a_home_is_removed_while_something_is_uploaded_to_it(server, client, use
         f"rm -f {hurry}; cd {CLIENT_DIRECTORY}; (printf '%s' '{json.dumps(request)}' | python3 scenarios.py) "
         ">removal.log 2>&1 &"
     )
-    wait_until(lambda: server.host.file(f"{FTPS_ROOT}/{NAME}/upload").exists)
+    wait_until(lambda: server.host.file(f"{server.ftps_home(NAME)}/upload").exists)
     server.sh(f"ftp-users del {NAME} --remove-home")
-    assert not any(server.host.file(home).exists for home in HOMES)
+    assert not any(server.host.file(home).exists for home in server.homes(NAME))
     client.sh(f"touch {hurry}")
 
 
 @pytest.mark.spread
 @pytest.mark.parametrize("where", ["shared", "", "deep/er/shared"], ids=["inside", "home itself", "deep"])
-@pytest.mark.parametrize("home", HOMES, ids=["ftps", "sftp"])
-def test_what_is_mounted_in_a_home_refuses_everything(server, users, home, where):
+@pytest.mark.parametrize("protocol", ["sftp", pytest.param("ftps", marks=pytest.mark.two_homes)])
+def test_what_is_mounted_in_a_home_refuses_everything(server, users, protocol, where):
     """Case 01: a bind mount of the same file system cannot be told by its device number."""
+    home = server.ftps_home(NAME) if protocol == "ftps" else f"{SFTP_JAIL}/{NAME}"
     point = f"{home}/{where}".rstrip("/")
     server.sh(f"""mkdir -p /srv/shared {point}; touch /srv/shared/invoice-{{1..5}}.pdf
 touch {home}/a-file; mount --bind /srv/shared {point}""")
@@ -56,38 +56,42 @@ touch {home}/a-file; mount --bind /srv/shared {point}""")
         assert server.host.user(NAME).exists
         assert server.ftps_login(NAME, PASSWORD)["granted"] and server.sftp_login(NAME)["granted"]
     server.sh(f"umount {point}; test -e {home}/a-file; ftp-users del {NAME} --remove-home")
-    assert not any(server.host.file(path).exists for path in HOMES)
+    assert not any(server.host.file(path).exists for path in server.homes(NAME))
     assert server.sh("ls /srv/shared | wc -l").stdout.strip() == "5"
 
 
 @pytest.mark.spread
 def test_a_kept_home_is_closed_until_its_user_comes_back(server, users):
     uid = server.host.user(NAME).uid
-    server.sh(f"""mkdir {SFTP_JAIL}/{NAME}/sub; echo secret >{SFTP_JAIL}/{NAME}/sub/file
-chown -R {NAME}: {SFTP_JAIL}/{NAME}; echo secret >{FTPS_ROOT}/{NAME}/file; chown ftp: {FTPS_ROOT}/{NAME}/file
+    home, homes = f"{SFTP_JAIL}/{NAME}", server.homes(NAME)
+    server.sh(f"""for home in {" ".join(homes)}; do
+  mkdir $home/sub; echo secret >$home/sub/file; chown -R --reference=$home $home
+done
 ftp-users del {NAME}; useradd --uid {uid} --no-create-home harley""")
-    for home in HOMES:
-        assert server.sh(f"stat -c '%U %a' {home}").stdout.split() == ["root", "700"]
-    assert server.sh(f"setpriv --reuid {uid} --clear-groups cat {HOMES[1]}/sub/file", check=False).returncode != 0
+    for one in homes:
+        assert server.sh(f"stat -c '%U %a' {one}").stdout.split() == ["root", "700"]
+    assert server.sh(f"setpriv --reuid {uid} --clear-groups cat {home}/sub/file", check=False).returncode != 0
     server.sh(f"printf '%s\\n' '{PASSWORD}' | ftp-users add {NAME} --password-stdin")
     assert server.host.user(NAME).uid != uid
-    owners = server.sh(f"find {HOMES[1]} -printf '%U\\n'; stat -c %U {HOMES[0]} {HOMES[0]}/file").stdout.split()
-    assert owners == [str(server.host.user(NAME).uid)] * 3 + ["ftp"] * 2
+    for one in homes:
+        owner = NAME if one == home else server.ftps_owner(NAME)
+        assert server.sh(f"find {one} -printf '%u\\n'").stdout.split() == [owner] * 3
 
 
 @pytest.mark.spread
 def test_what_a_removed_user_left_can_be_deleted_later(server, users):
     server.sh(f"ftp-users del {NAME}")
-    assert all(server.host.file(home).exists for home in HOMES)
+    assert all(server.host.file(home).exists for home in server.homes(NAME))
     server.sh(f"ftp-users del {NAME} --remove-home")
-    assert not any(server.host.file(home).exists for home in HOMES)
+    assert not any(server.host.file(home).exists for home in server.homes(NAME))
     again = server.sh(f"ftp-users del {NAME} --remove-home", check=False)
     assert again.returncode != 0 and "no such user" in again.stderr
 
 
 @pytest.mark.spread
 def test_a_home_that_is_a_link_stays_and_its_user_goes(server, users):
-    server.sh(f"mkdir /srv/shared; rmdir {HOMES[0]}; ln -s /srv/shared {HOMES[0]}")
+    home = server.ftps_home(NAME)
+    server.sh(f"mkdir /srv/shared; rmdir {home}; ln -s /srv/shared {home}")
     before = server.sh("stat -c '%U %a' /srv/shared").stdout
     said = server.sh(f"ftp-users del {NAME}")
     assert "found a symbolic link" in said.stdout + said.stderr

@@ -10,11 +10,11 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import FTPS_ROOT, KEY_FILE, PASSWORDS, SFTP_JAIL, run_module
+from conftest import KEY_FILE, PASSWORDS, SFTP_JAIL, run_module
 
 NAME = "edward"
 PASSWORD = "what-Is it 4 riddle"
-FTPS_HOME, SFTP_HOME = f"{FTPS_ROOT}/{NAME}", f"{SFTP_JAIL}/{NAME}"
+SFTP_HOME = f"{SFTP_JAIL}/{NAME}"
 USER_FILE = f"/etc/vsftpd/users.d/{NAME}"
 CLASSES = f"id -nG {NAME} | tr ' ' '\\n' | grep ^sftponly-; true"
 STATE = "cd {home}; find . -printf '%p %m %s %T@ %l\\n' | sort; find . -type f -exec sha256sum {{}} +"
@@ -56,10 +56,10 @@ def users(server, *words: str, stdin: str = "") -> dict:
 
 
 def add(server, *rights: str) -> dict:
-    """Add the user, with a file and a directory by both protocols."""
+    """Add the user, with a file and a directory in each home."""
     key = Path(f"{KEY_FILE}.pub").read_text(encoding="ascii").strip()
     answer = users(server, "add", NAME, "--password-stdin", "--key", key, *rights, stdin=PASSWORD)
-    server.sh(f"""for home in {FTPS_HOME} {SFTP_HOME}; do
+    server.sh(f"""for home in {" ".join(server.homes(NAME))}; do
         cd $home; echo old >file; mkdir folder; touch -d 2020-02-02 file; chown --reference=. file folder; done""")
     return answer
 
@@ -83,8 +83,15 @@ def by_sftp(server, steps: list, **login: str) -> list[bool]:
 
 
 def state(server) -> str:
-    """Everything in both homes: names, modes, sizes, times and content."""
-    return server.sh("; ".join(STATE.format(home=home) for home in (FTPS_HOME, SFTP_HOME))).stdout
+    """Everything in the homes: names, modes, sizes, times and content."""
+    return server.sh("; ".join(STATE.format(home=home) for home in server.homes(NAME))).stdout
+
+
+def user_file(server) -> str:
+    """vsftpd's file of the user: with one home it names the account, else a user of the usual rights has none."""
+    found = server.sh(f"cat {USER_FILE} 2>/dev/null; true").stdout
+    assert (f"guest_username={NAME}" in found) == server.one_home
+    return found
 
 
 def every(steps: list, done: bool) -> list[bool]:
@@ -111,10 +118,10 @@ def test_upload_only_uploads_new_files_and_nothing_else(server, key_file):
     add(server, "--access", "upload_only")
     assert server.sh(CLASSES).stdout.split() == ["sftponly-up"]
     new = [["put", "first", "1"], ["list", "."], ["put", "second", "2"]]
-    assert by_ftps(server, new) == by_sftp(server, new) == every(new, True)
+    assert by_ftps(server, new) == by_sftp(server, [["put", "third", "3"], ["list", "."]]) + [True] == every(new, True)
     assert by_sftp(server, [["put", "by-key", "3"], ["stat", "by-key"]], key_file=key_file) == [True, True]
     before = state(server)
-    assert server.sh(f"stat -c %a {FTPS_HOME}/first {SFTP_HOME}/by-key").stdout.split() == ["400", "400"]
+    assert server.sh(f"stat -c %a {server.ftps_home(NAME)}/first {SFTP_HOME}/by-key").stdout.split() == ["400", "400"]
     own = [["first" if word == "file" else word for word in step] for step in WRITES_BY_FTPS]
     refused = [
         *(step for step in own if step[:2] != ["put", "other"]),
@@ -166,15 +173,18 @@ def test_the_usual_clients_keep_to_the_rights(server, client, key_file):
 
 @pytest.mark.spread
 def test_a_umask_is_that_of_uploads(server):
-    add(server, "--umask", "0027")
-    new = [["put", "new", "1"]]
-    assert by_ftps(server, [*new, ["raw", "MKD made"]]) == by_sftp(server, [*new, ["mkdir", "made"]]) == [True, True]
-    modes = f"stat -c %a {FTPS_HOME}/new {FTPS_HOME}/made {SFTP_HOME}/new {SFTP_HOME}/made"
+    add(server)
+    usual = user_file(server)
+    users(server, "edit", NAME, "--umask", "0027")
+    new, home = [["put", "new", "1"]], server.ftps_home(NAME)
+    assert by_ftps(server, [*new, ["raw", "MKD made"]]) == [True, True]
+    assert by_sftp(server, [["put", "new-s", "1"], ["mkdir", "made-s"]]) == [True, True]
+    modes = f"stat -c %a {home}/new {home}/made {SFTP_HOME}/new-s {SFTP_HOME}/made-s"
     assert server.sh(modes).stdout.split() == ["640", "750"] * 2
     users(server, "edit", NAME, "--umask", "default")
-    server.sh(f"rm {FTPS_HOME}/new")
+    server.sh(f"rm {home}/new")
     assert by_ftps(server, new) == [True]
-    assert server.sh(f"stat -c %a {FTPS_HOME}/new; ls {USER_FILE} 2>/dev/null; {CLASSES}").stdout.split() == ["600"]
+    assert server.sh(f"stat -c %a {home}/new; {CLASSES}").stdout.split() == ["600"] and user_file(server) == usual
 
 
 @pytest.mark.spread
@@ -182,7 +192,7 @@ def test_a_rate_slows_ftps_down(server, client):
     add(server, "--ftps-max-rate", "100K")
     address = f"ftp://{server.address}/file"
     curl = f"curl -sS --ssl-reqd --cacert {server.ca_file} -u {shlex.quote(f'{NAME}:{PASSWORD}')}"
-    server.sh(f"head -c 400K /dev/zero >{FTPS_HOME}/file")
+    server.sh(f"head -c 400K /dev/zero >{server.ftps_home(NAME)}/file")
     started = time.monotonic()
     client.sh(f"{curl} {address} -o /dev/null")
     assert time.monotonic() - started > 2
@@ -192,7 +202,7 @@ def test_a_rate_slows_ftps_down(server, client):
 @pytest.mark.spread
 def test_rights_come_and_go_without_a_trace(server, key_file):
     add(server)
-    config = server.sh("cat /etc/ssh/sshd_config").stdout
+    config, usual = server.sh("cat /etc/ssh/sshd_config").stdout, user_file(server)
     rights = (
         {"access": "upload_only"},
         {"access": "read_only", "umask": "0027"},
@@ -205,9 +215,9 @@ def test_rights_come_and_go_without_a_trace(server, key_file):
         found = users(server, "show", NAME)["user"]
         assert [found[one] for one in right] == [found["sftp"][one] for one in right] == list(right.values())
         assert not [line for line in server.sh("ftp-users check").stdout.splitlines() if "right" in line]
-    steps = [["get", "file"], ["put", "file", "new"], ["delete", "file"]]
+    steps = [["put", "file", "new"], ["get", "file"], ["delete", "file"]]
     assert by_ftps(server, steps) == by_sftp(server, steps, key_file=key_file) == [True] * 3
-    assert server.sh(f"ls {USER_FILE} 2>/dev/null; {CLASSES}").stdout == ""
+    assert server.sh(CLASSES).stdout == "" and user_file(server) == usual
     assert NAME not in config and NAME not in server.sh("cat /etc/ssh/sshd_config").stdout
 
 
@@ -217,7 +227,8 @@ def test_the_module_and_a_hand_made_file_agree(server, tmp_path):
     options = {"name": NAME, "access": "read_only", "umask": "0077", "ftps_max_rate": "1M"}
     first, second = (run_module(server, "ftp_user", options, PASSWORD, tmp_path) for _time in range(2))
     assert "CHANGED" in first and "CHANGED" not in second
-    server.sh(f"echo write_enable=YES >{USER_FILE}")
+    users(server, "edit", NAME, "--access", "read_write", "--umask", "default", "--ftps-max-rate", "0")
+    server.sh(f"touch {USER_FILE}; cp {USER_FILE} /root/file; (echo write_enable=YES; cat /root/file) >{USER_FILE}")
     refused = server.sh(f"ftp-users edit {NAME} --access read_only", check=False)
     assert refused.returncode != 0 and f"{USER_FILE}:1: expected write_enable=NO" in refused.stderr
     assert by_ftps(server, [["put", "file", "new"]]) == [True], "nothing was changed"

@@ -103,11 +103,16 @@ def test_a_lock_and_an_expiry_keep_apart(server, key_file):
 
 
 @pytest.mark.spread
-def test_the_module_takes_a_date_and_ftps_alone_refuses_it(server, tmp_path):
+def test_the_module_takes_a_date(server, tmp_path):
     add(server)
     for value, changed in (("2099-01-31", True), ("2099-01-31", False), ("never", True)):
         said = run_module(server, "ftp_user", {"name": NAME, "expires": value}, PASSWORD, tmp_path)
         assert ("CHANGED" in said) == changed
+
+
+@pytest.mark.two_homes
+def test_ftps_alone_has_no_account_for_a_date(server):
+    add(server)
     refused = server.sh(f"ftp-users edit {NAME} --protocol ftps --expires 2099-01-31", check=False)
     assert refused.returncode != 0 and "expected an account, which expires is stored in" in refused.stderr
     users(server, "edit", NAME, "--expires", "2020-01-31")
@@ -135,7 +140,37 @@ def test_a_service_made_by_hand_learns_to_obey(server, key_file):
         server.sh(f"mv /root/service {service}; rm -f {service}.*~")
 
 
-@pytest.mark.spread
+@pytest.mark.one_home
+def test_who_only_uses_ftps_has_limits_too(server):
+    users(server, "add", NAME, "--password-stdin", "--protocol", "ftps", stdin=PASSWORD)
+    users(
+        server,
+        "edit",
+        NAME,
+        "--comment",
+        "Kyle, 1",
+        "--expires",
+        "2099-01-31",
+        "--allowed-sources",
+        "0.0.0.0/1,128.0.0.0/1",
+    )
+    assert server.sh(f"getent passwd {NAME} | cut -d: -f5").stdout.strip() == "Kyle, 1"
+    assert server.ftps_login(NAME, PASSWORD)["granted"]
+    for limit, none in (
+        (("--expires", "2020-01-31"), ("--expires", "never")),
+        (("--allowed-sources", "192.0.2.1"), ("--allowed-sources", "")),
+    ):
+        users(server, "edit", NAME, *limit)
+        assert not server.ftps_login(NAME, PASSWORD)["granted"]
+        users(server, "edit", NAME, *none)
+        assert server.ftps_login(NAME, PASSWORD)["granted"]
+    shown = users(server, "show", NAME)["user"]
+    found = [shown[name] for name in ("protocols", "comment", "expires", "allowed_sources")]
+    assert found == [["ftps"], "Kyle, 1", "never", []]
+    assert "account-ignored" not in server.sh("ftp-users check", check=False).stdout
+
+
+@pytest.mark.two_homes
 def test_a_system_account_with_the_name_of_a_user_is_no_concern_of_ftps(server):
     """An administrator's account outside the jail may have expired: the user of FTPS is somebody else."""
     server.sh(f"useradd -M -s /usr/sbin/nologin -e 2020-01-31 {NAME}")
@@ -244,9 +279,10 @@ def test_an_administrator_is_never_asked(server, client, key_file, from_there):
 def test_sources_that_cannot_be_enforced_are_refused(server):
     add(server)
     config = "/etc/ssh/sshd_config"
+    without_account = ("--protocol", "ftps", "--allowed-sources", "192.0.2.0/24")
     for words, said in (
         (("--allowed-sources", "192.0.2.1/24"), "write 192.0.2.0/24"),
-        (("--protocol", "ftps", "--allowed-sources", "192.0.2.0/24"), "an account, which allowed_sources is stored in"),
+        *([] if server.one_home else [(without_account, "an account, which allowed_sources is stored in")]),
     ):
         refused = server.sh(f"ftp-users edit {NAME} {' '.join(words)}", check=False)
         assert refused.returncode != 0 and said in refused.stderr

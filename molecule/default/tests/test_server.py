@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import CONTROL_PORTS, FTPS_ROOT, PASSIVE_PORTS, PASSWORDS, SFTP_JAIL
+from conftest import CONTROL_PORTS, PASSIVE_PORTS, PASSWORDS, SFTP_JAIL, platform_of
 
 
 def vsftpd_settings(server) -> dict[str, str]:
@@ -28,6 +28,13 @@ def test_services_listen_and_start_at_boot(server):
         assert server.sh(f"systemctl is-enabled {unit}").stdout.strip() == "enabled"
     failed = server.sh("systemctl --failed --no-legend --plain").stdout
     assert not [line for line in failed.splitlines() if line.startswith(("vsftpd", "ssh", "ufw", "logrotate"))]
+
+
+@pytest.mark.alike
+def test_a_new_server_has_one_home_for_each_user_unless_it_is_to_have_two(server):
+    """The inventory (tests/containers/molecule) gives one platform ``ftp_users_home: per_protocol``, others nothing."""
+    assert server.one_home == (platform_of(server.name) != "debian11")
+    assert server.host.file("/home/vftp").exists != server.one_home
 
 
 @pytest.mark.alike
@@ -58,10 +65,8 @@ def test_vsftpd_settings_that_keep_the_server_safe(server):
 @pytest.mark.alike
 def test_owners_and_modes(server):
     wanted = {
-        FTPS_ROOT: "root 555",
-        f"{FTPS_ROOT}/batman": "ftp 700",
-        f"{FTPS_ROOT}/robin": "ftp 700",
-        f"{FTPS_ROOT}/oracle": "ftp 700",
+        **({} if server.one_home else {server.ftps_root: "root 555"}),
+        **{server.ftps_home(name): f"{server.ftps_owner(name)} 700" for name in ("batman", "robin", "oracle")},
         SFTP_JAIL: "root 711",
         f"{SFTP_JAIL}/batman": "batman 700",
         f"{SFTP_JAIL}/robin": "robin 700",
@@ -95,8 +100,9 @@ def test_accounts_have_no_shell_and_only_members_are_jailed(server):
     primary = [
         line.split(":")[0] for line in server.sh("getent passwd").stdout.splitlines() if line.split(":")[3] == gid
     ]
-    assert sorted({*members, *primary} - {""}) == ["alfred", "batman", "robin"]
-    for name in ("alfred", "batman", "robin"):
+    everybody = ["alfred", "batman", *(["oracle"] if server.one_home else []), "robin"]
+    assert sorted({*members, *primary} - {""}) == everybody
+    for name in everybody:
         assert server.host.user(name).shell.endswith(("nologin", "/false"))
     assert server.sh("getent shadow alfred").stdout.split(":")[1][:1] in ("!", "*"), "a key-only user has no password"
 

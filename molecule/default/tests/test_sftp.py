@@ -82,6 +82,7 @@ END
     server.host.run(f"rm {SFTP_JAIL}/robin/big-paramiko")
 
 
+@pytest.mark.two_homes
 def test_the_same_name_has_two_separate_homes(server, client):
     client.ask("sftp_steps", login=server.ssh("robin"), steps=[["put", "only-sftp", "x"]])
     client.ask("ftps_steps", login=server.ftps("robin"), steps=[["put", "only-ftps", "x"]])

@@ -11,6 +11,7 @@ import pytest
 from conftest import CLIENT_DIRECTORY, SFTP_JAIL, run_module, wait_until
 
 MEMBERS, READERS = ["dick", "jason"], ["tim"]
+PASSWORD = "flying-Grayson 4"
 FOLDER = "projects"
 SOURCE = f"/srv/ftp-shared/{FOLDER}"
 UNIT = f"ftp-shared-{FOLDER}.service"
@@ -30,13 +31,19 @@ for name in {" ".join(MEMBERS + READERS)}; do
 done; rm -rf {SOURCE}; true""")
 
 
+def add(server, client, name: str, key_file: str) -> None:
+    public = client.sh(f"ssh-keygen -y -f {key_file}").stdout.strip()
+    protocol = "both" if server.one_home else "sftp"
+    words = f"{name} --protocol {protocol} --password-stdin --key {shlex.quote(public)}"
+    server.sh(f"printf '%s\\n' '{PASSWORD}' | ftp-users add {words}")
+
+
 @pytest.fixture(scope="module")
 def people(server, client, key_file):
-    """Three users of SFTP."""
+    """Three users; of SFTP only where FTPS has other homes."""
     clean(server)
     for name in MEMBERS + READERS:
-        public = client.sh(f"ssh-keygen -y -f {key_file}").stdout.strip()
-        server.sh(f"ftp-users add {name} --protocol sftp --no-password --key {shlex.quote(public)}")
+        add(server, client, name, key_file)
     yield
     clean(server)
 
@@ -120,6 +127,76 @@ def test_a_reader_reads_and_changes_nothing(server, client, shared):
     # Not only the mount is read-only: where it can be written, the reader could not either.
     written = f"setpriv --reuid $(id -u tim) --regid $(id -g tim) --init-groups touch {SFTP_JAIL}/dick/{FOLDER}/new"
     server.sh(f"chmod 711 {SFTP_JAIL}/dick; {written}; status=$?; chmod 700 {SFTP_JAIL}/dick; [ $status != 0 ]")
+
+
+def ftps(server, user: str, *steps: list, done: bool = True) -> list[str]:
+    """What the steps gave over FTPS, all of which are ``done``, or refused."""
+    login = {**server.ftps("batman"), "user": user, "password": PASSWORD}
+    answers = server.client.ask("ftps_steps", login=login, steps=steps)
+    assert [one["done"] for one in answers] == [done] * len(steps), answers
+    return [one["result"] for one in answers]
+
+
+@pytest.mark.one_home
+def test_what_a_member_uploads_by_ftps_the_others_change_and_delete_by_sftp(server, client, shared):
+    client.sh(f"cd {server.directory}; rm -f got; echo second >theirs")
+    ftps(server, "dick", ["put", f"{FOLDER}/mine", "first\n"], ["raw", f"MKD {FOLDER}/sub"])
+    ftps(server, "dick", ["put", f"{FOLDER}/sub/deep", "first\n"], ["raw", f"SITE CHMOD 0600 {FOLDER}/mine"])
+    assert [mode_of(server, name) for name in ("mine", "sub", "sub/deep")] == ["660", "770", "660"]
+    sftp(server, client, "jason", "get mine got", "put theirs mine", "rename mine moved", "rm sub/deep", "rmdir sub")
+    assert client.sh(f"cat {server.directory}/got").stdout == "first\n"
+    assert server.sh(f"ls {SOURCE}").stdout.split() == ["moved"]
+    assert ftps(server, "dick", ["get", f"{FOLDER}/moved"], ["delete", f"{FOLDER}/moved"])[0] == "second\n"
+    assert server.sh(f"ls {SOURCE}").stdout == ""
+
+
+@pytest.mark.one_home
+def test_what_a_member_uploads_by_sftp_the_others_change_and_delete_by_ftps(server, client, shared):
+    client.sh(f"cd {server.directory}; rm -f mine; echo first >mine; chmod 600 mine")
+    sftp(server, client, "dick", "put mine", "mkdir sub", "put mine sub/deep")
+    assert ftps(server, "jason", ["get", f"{FOLDER}/mine"], ["get", f"{FOLDER}/sub/deep"]) == ["first\n"] * 2
+    ftps(server, "jason", ["put", f"{FOLDER}/mine", "second\n"], ["rename", f"{FOLDER}/mine", f"{FOLDER}/moved"])
+    ftps(server, "jason", ["delete", f"{FOLDER}/sub/deep"], ["raw", f"RMD {FOLDER}/sub"])
+    assert server.sh(f"cd {SOURCE}; ls; cat *").stdout == "moved\nsecond\n"
+    ftps(server, "jason", ["delete", f"{FOLDER}/moved"])
+    assert server.sh(f"ls {SOURCE}").stdout == ""
+
+
+@pytest.mark.one_home
+def test_a_reader_reads_by_ftps_and_changes_nothing(server, shared):
+    ftps(server, "dick", ["put", f"{FOLDER}/mine", "first\n"], ["raw", f"MKD {FOLDER}/sub"])
+    before = server.sh(f"cd {SOURCE}; find . -printf '%p %m %u %s %T@\\n' | sort").stdout
+    assert ftps(server, "tim", ["get", f"{FOLDER}/mine"], ["list", FOLDER])[0] == "first\n"
+    refused = [
+        ["put", f"{FOLDER}/mine", "x"],
+        ["put", f"{FOLDER}/new", "x"],
+        ["put", f"{FOLDER}/sub/new", "x"],
+        ["delete", f"{FOLDER}/mine"],
+        ["rename", f"{FOLDER}/mine", f"{FOLDER}/new"],
+        ["rename", f"{FOLDER}/mine", "new"],
+        ["raw", f"APPE {FOLDER}/mine"],
+        ["raw", f"MKD {FOLDER}/new"],
+        ["raw", f"RMD {FOLDER}/sub"],
+        ["raw", f"RMD {FOLDER}"],
+        ["raw", f"SITE CHMOD 0666 {FOLDER}/mine"],
+    ]
+    ftps(server, "tim", *refused, done=False)
+    assert server.sh(f"cd {SOURCE}; find . -printf '%p %m %u %s %T@\\n' | sort").stdout == before
+
+
+@pytest.mark.one_home
+def test_a_link_in_the_folder_leads_nowhere_out_over_ftps(server, client, shared):
+    """SFTP makes it, FTPS follows it, in the chroot of the user who does."""
+    server.sh(f"echo secret >{SFTP_JAIL}/dick/secret; chown dick: {SFTP_JAIL}/dick/secret; rm -f /tmp/escaped")
+    targets = ["/etc/passwd", "../../../../etc/passwd", f"{SFTP_JAIL}/dick/secret", "../../dick/secret", "/tmp/escaped"]
+    sftp(server, client, "dick", *(f"ln -s {target} link{number}" for number, target in enumerate(targets)))
+    assert server.sh(f"ls {SOURCE} | wc -l").stdout.strip() == str(len(targets)), "the links are there"
+    for user in ("jason", "tim"):
+        links = [f"{FOLDER}/link{number}" for number in range(len(targets))]
+        ftps(server, user, *(["get", link] for link in links), *(["put", link, "x"] for link in links), done=False)
+    ftps(server, "jason", ["put", f"{FOLDER}/mine", "x"])
+    ftps(server, "jason", ["rename", f"{FOLDER}/mine", "mine"], ["rename", FOLDER, "moved"], done=False)
+    assert not server.host.file("/tmp/escaped").exists and server.host.file(f"{SOURCE}/mine").exists
 
 
 def test_nobody_else_gets_to_the_files(server, shared):
@@ -221,7 +298,7 @@ def test_a_member_who_becomes_a_reader_only_reads(server, client, shared, tmp_pa
     assert "SUCCESS" in share(server, tmp_path, members=MEMBERS, readers=READERS)
 
 
-def test_a_deleted_member_leaves_and_the_folder_stays(server, client, shared):
+def test_a_deleted_member_leaves_and_the_folder_stays(server, client, shared, key_file):
     client.sh(f"cd {server.directory}; echo x >mine")
     sftp(server, client, "dick", "put mine", "put mine ../own")
     server.sh("ftp-users del dick --remove-home")
@@ -229,8 +306,7 @@ def test_a_deleted_member_leaves_and_the_folder_stays(server, client, shared):
     assert server.sh(f"cat {SOURCE}/mine").stdout == "x\n"
     assert not server.sh("ls /etc/systemd/system/ftp-shared-*.wants | grep @dick", check=False).stdout
     assert found_by_the_check(server) == []
-    public = client.sh(f"ssh-keygen -y -f {CLIENT_DIRECTORY}/key").stdout.strip()
-    server.sh(f"ftp-users add dick --protocol sftp --no-password --key {shlex.quote(public)}")
+    add(server, client, "dick", key_file)
     assert not server.host.mount_point(f"{SFTP_JAIL}/dick/{FOLDER}").exists, "the next one of that name is nobody"
 
 

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import inside
 import pytest
-from conftest import CLIENT_DIRECTORY, CONTROL_PORTS, FTPS_ROOT, INVENTORY, PASSWORDS, ROOT, SFTP_JAIL, ansible
+from conftest import CLIENT_DIRECTORY, CONTROL_PORTS, INVENTORY, PASSWORDS, ROOT, SFTP_JAIL, ansible
 
 LIBRARY = "ansible_collections/secure_ftp/server/plugins/module_utils"
 ON_SERVER = "/var/tmp/secure-ftp-verify"
@@ -99,10 +99,11 @@ def test_transfers_of_200_mb_survive_a_changed_configuration_and_a_new_certifica
         transfers = [
             pool.submit(client.ask, "ftps_unhurried", login=server.ftps("robin"), **transfer),
             pool.submit(client.ask, "ftps_unhurried", login=server.ftps("batman", "implicit"), **transfer),
-            pool.submit(client.ask, "sftp_unhurried", login=server.ssh("robin"), **transfer),
+            pool.submit(client.ask, "sftp_unhurried", login=server.ssh("robin"), **{**transfer, "name": "large-sftp"}),
         ]
         try:
-            files = f"{FTPS_ROOT}/robin/large {FTPS_ROOT}/batman/large {SFTP_JAIL}/robin/large"
+            by_ftps = " ".join(f"{server.ftps_home(user)}/large" for user in ("robin", "batman"))
+            files = f"{by_ftps} {SFTP_JAIL}/robin/large-sftp"
             server.sh(f'for file in {files}; do timeout 30 sh -c "until test -s $file; do sleep 0.1; done"; done')
             changed = {
                 "vsftpd_idle_session_timeout": 123,

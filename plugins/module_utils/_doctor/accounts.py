@@ -15,6 +15,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.findings
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.jails import Sftp
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.served import Served
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.personal import account_in
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.names import leads_out
 
 KINDS: dict[str, Kind] = {
     "user-account-missing": Kind(
@@ -45,7 +46,7 @@ def account_findings(served: Sequence[Served], sftp: Sftp) -> Iterator[Finding]:
 
 
 def _server_findings(served: Served, accounts: set[str]) -> Iterator[Finding]:
-    server, names = served.server, sorted(served.users.names)
+    server, names = served.server, sorted(name for name in served.users.names if not leads_out(name))
     without = [name for name in names if name not in accounts]
     if without:
         yield found("user-account-missing", f"{listed(without)}: no account in the group of the jail", without[0])

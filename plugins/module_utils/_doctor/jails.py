@@ -25,7 +25,6 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config impo
     DEFAULT_GROUP,
     DEFAULT_KEYS_DIRECTORY,
     Setting,
-    classes_in,
     discovered_directory,
     discovered_keys_directory,
     find_jail,
@@ -76,12 +75,11 @@ class Sftp:
 
     @cached_property
     def shut(self) -> set[str]:
-        """The accounts that sshd lets nobody into: their users only use FTPS."""
+        """The accounts that let nobody in: their users only use FTPS. Whether sshd knows that class: another check."""
         found: set[str] = set()
         for group in self.groups:
             its = self.accounts.groups.get(shut_class(group))
-            if its and its.name in classes_in(self.settings, group):
-                found |= its.members
+            found |= its.members if its else set()
         return found
 
     @property

@@ -76,7 +76,7 @@ def class_findings(sftp: Sftp) -> Iterator[Finding]:
                 rights = Rights(*rights_named(group, one.name))
                 fix = chained(_edit(name, rights) for name in members)
                 if one.name == shut_class(group):
-                    fix = "ftp-users one-home"
+                    fix = "ansible-playbook -i INVENTORY secure_ftp.server.site --tags sshd_chroot"
                 yield found("right-missing", what, one.name, fix)
         for name in known:
             if name not in sftp.accounts.groups:

@@ -91,6 +91,7 @@ _SECONDS = 900
 _FILES = ("passwd", "shadow", "group", "gshadow")
 
 LOCK_FILE = "/run/secure_ftp.server-accounts.lock"
+_LONGEST_NOTE = 1000
 
 _T = TypeVar("_T")
 
@@ -250,7 +251,8 @@ def _rows(lines: Iterable[str], columns: int) -> Iterator[list[str]]:
 def accounts_lock(path: str = LOCK_FILE, seconds: float = 60.0) -> Iterator[None]:
     """Let one run of this collection at a time work on accounts; a process that has ended does not keep the lock.
 
-    The tools we start hold the lock too: if a run is killed, the next run waits until its tool has ended.
+    The tools we start hold the lock too: if a run is killed, the next run waits until its tool has ended. What the
+    holder has written into the file (``note``) is what the error of those says who have waited for ``seconds``.
     """
     os.makedirs(os.path.dirname(path), exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
@@ -264,18 +266,26 @@ def accounts_lock(path: str = LOCK_FILE, seconds: float = 60.0) -> Iterator[None
                 if error.errno not in (errno.EAGAIN, errno.EACCES):
                     raise
             if time.monotonic() > deadline:
+                found = os.pread(descriptor, _LONGEST_NOTE, 0).decode("utf-8", "replace")
                 raise Busy(
                     path,
                     f"the lock within {seconds:.0f} s",
-                    found="another run changing accounts",
+                    found=found or "another run changing accounts",
                     remedy="wait for it to end and try again",
                 )
             time.sleep(0.02)
+        os.ftruncate(descriptor, 0)
         _held.add(descriptor)
         yield
     finally:
         _held.discard(descriptor)
         os.close(descriptor)
+
+
+def note(text: str, path: str = LOCK_FILE) -> None:
+    """Say in the lock at ``path``, which this process holds, what takes long. Raises OSError."""
+    with open(path, "w", encoding="utf-8", errors="replace") as file:
+        file.write(text)
 
 
 def login_names() -> set[str]:

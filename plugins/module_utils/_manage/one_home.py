@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import time
 from dataclasses import dataclass, field
 from typing import Any, Mapping
 
@@ -46,7 +47,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._manage.changeov
     Person,
     plan,
 )
-from ansible_collections.secure_ftp.server.plugins.module_utils._manage.transaction import Transaction
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage.transaction import Transaction, note_in_lock
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.backend import Sftp
 from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.state import Stored
 
@@ -175,6 +176,9 @@ def _change_over(facts: Facts, one: Person, done: Done, chosen: Mapping[str, str
     """Move the files of one user, and let the user's file of vsftpd say so; ``chosen`` as for end_sessions."""
     if not _is_left(one):
         return
+    began = time.strftime("%H:%M:%S UTC", time.gmtime())
+    again = "if it is interrupted, ftp-users one-home goes on with it"
+    note_in_lock(f"ftp-users one-home, which has been moving the files of {one.name} since {began} ({again})")
     users = facts.accounts.accounts.users
     account = users[one.name]
 

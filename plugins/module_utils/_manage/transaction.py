@@ -24,7 +24,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors imp
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import listed
 from ansible_collections.secure_ftp.server.plugins.module_utils._folders.apply import leave
 from ansible_collections.secure_ftp.server.plugins.module_utils._folders.state import refuse_upload_only
-from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import accounts_lock
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import accounts_lock, note
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.files import file_error
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage import audit, journal
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.halves import with_present_rights
@@ -67,6 +67,12 @@ Reopen = Callable[[str, Mapping[str, Any]], "Backend | None"]
 def users_lock() -> ContextManager[None]:
     """The lock that every change of users holds; entering it raises Busy if the others take too long."""
     return accounts_lock(LOCK_FILE, LOCK_SECONDS)
+
+
+def note_in_lock(text: str) -> None:
+    """Say what the change that holds ``users_lock`` does, for the error of those who wait in vain."""
+    with contextlib.suppress(OSError):  # then the error says less
+        note(text, LOCK_FILE)
 
 
 class Transaction:

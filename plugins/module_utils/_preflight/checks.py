@@ -321,6 +321,8 @@ def _check_user(user: User, where: str, settings: Settings, host: Host) -> list[
         if groups is not None and group not in groups:
             said = f"a system account of this name exists that is not in the group {group}"
             remedy = "choose another name, or add that account to the group yourself"
+            if "sftp" not in user.protocols:
+                remedy += ", or set ftp_users_home: per_protocol for users of FTPS without accounts"
             found.append(Problem(who, found=said, remedy=remedy))
     return found
 

@@ -8,19 +8,17 @@ A run never moves files of users: only a host without any gets another layout.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import replace
 from typing import Any, Collection, Mapping, NamedTuple
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import Problem, SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.settings import Settings
-from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.database import read
-from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import Homes, discover
-from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import (
-    discovered_group,
-    find_jail,
-    read_settings,
-)
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.database import name_of, read
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.personal import account_in, read_files
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import Homes, Server, discover
+from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import read_settings, shared_homes
 
 NAME = "ftp_users_home"
 AUTO, ONE, PER_PROTOCOL = "auto", "one", "per_protocol"
@@ -28,38 +26,53 @@ AUTO, ONE, PER_PROTOCOL = "auto", "one", "per_protocol"
 _OURS = frozenset(("vsftpd", "sshd_chroot", "pam_userdb"))
 """The roles that make homes."""
 
-NEW = PER_PROTOCOL
-"""The layout of a host that has no users of FTPS yet."""
-
 
 class Live(NamedTuple):
-    """What the host has: ``one`` home for each user, a server for ``ftps``, ``users`` of it, a ``jail`` of SFTP."""
+    """What the host has: ``one`` home for each user, a server for ``ftps``, ``users`` of it.
+
+    With ``accounts``, sshd has a jail and knows the class of those who have an account for FTPS only.
+    """
 
     one: bool = False
     ftps: bool = False
     users: bool = False
-    jail: bool = False
+    accounts: bool = False
 
 
 def read_live(settings: Settings) -> Live:
     """Read this host; what cannot be read is not there."""
-    jail = False
-    try:
-        found = read_settings()
-        jail = "chrootdirectory" in find_jail(found, discovered_group(found))
-    except SecureFtpError:
-        pass  # another check says so
+    accounts = False
+    with contextlib.suppress(SecureFtpError):  # another check says so
+        accounts = shared_homes(read_settings()) is not None
     try:
         server = discover()
     except SecureFtpError:
-        return Live(ftps=_has_entries(_above(settings)), jail=jail)
+        return Live(ftps=_has_entries(_above(settings)), accounts=accounts)
+    if not server.has_accounts and _are_own(server):
+        return Live(True, True, True, accounts)
     users = False
     if settings.ftp_users_home == ONE:  # otherwise nobody asks
         try:
             users = bool(read(server.database).all())
         except SecureFtpError:
             users = True
-    return Live(server.has_accounts, True, users, jail)
+    return Live(server.has_accounts, True, users, accounts)
+
+
+def _are_own(server: Server) -> bool:
+    """Whether the users of FTPS work in their homes as their own accounts, although sshd has lost the class for them.
+
+    Another layout would hide their files from them, so the run mends sshd's configuration.
+    """
+    if server.homes is None or server.homes.root is None:
+        return False
+    try:
+        names = [name_of(key) for key in read(server.database).all()]
+    except SecureFtpError:
+        return False
+    accounts = (account_in(file, name) for name, file in read_files(server.user_files, names).items())
+    root = os.path.normpath(server.homes.root)
+    return any(one is not None and os.path.dirname(os.path.normpath(one.home)) == root for one in accounts)
 
 
 def _above(settings: Settings) -> str:
@@ -75,8 +88,14 @@ def _has_entries(path: str) -> bool:
         return False
 
 
-def layout(settings: Settings, live: Live, roles: Collection[str] | None) -> tuple[str, list[Problem]]:
-    """ONE or PER_PROTOCOL for this run of ``roles`` (None: all), and why that cannot be."""
+def layout(
+    settings: Settings, live: Live, roles: Collection[str] | None, tagged: Collection[str] = ()
+) -> tuple[str, list[Problem]]:
+    """ONE or PER_PROTOCOL for this run of ``roles`` (None: all), and why that cannot be.
+
+    A new host gets ONE from a run that sets up both daemons. One role after the other, each run alone, would have to
+    guess what the next ones will do. ``tagged`` are those of the roles that tags leave, empty for all.
+    """
     wanted = settings.ftp_users_home
     if roles and not _OURS.intersection(roles):
         return ONE if live.one else PER_PROTOCOL, []
@@ -86,9 +105,11 @@ def layout(settings: Settings, live: Live, roles: Collection[str] | None) -> tup
         said = "the users of this host have one home for both protocols, and nothing separates their files again"
         return ONE, [Problem(NAME, "auto or one", wanted, f"leave it out: {said}")]
     own = settings.vsftpd_local_root not in (_default(settings), one_root(settings))
-    jailed = roles is None or "sshd_chroot" in roles or live.jail
+    here = _OURS if roles is None else (tagged or roles)
+    jailed = "sshd_chroot" in here or live.accounts
     if wanted == AUTO:
-        return (PER_PROTOCOL if live.ftps or own or not jailed else NEW), []
+        both = jailed and "vsftpd" in here
+        return (ONE if both and not live.ftps and not own else PER_PROTOCOL), []
     if wanted == PER_PROTOCOL:
         return PER_PROTOCOL, []
     if live.users:

@@ -21,6 +21,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._sftp.state impo
     locate,
     of_accounts,
     read_state,
+    with_accounts_for_all,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.classes import shut_class
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import (
@@ -35,13 +36,16 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._users.user impo
 
 
 class Sftp:
-    """The users of the group in ``rules``; ``etc`` contains the account files."""
+    """The users of the group in ``rules``; ``etc`` contains the account files.
+
+    ``accounts_for_all`` is for check mode: as if sshd already knew the class of accounts that cannot log in.
+    """
 
     protocol = "sftp"
     whole = False
 
-    def __init__(self, rules: Rules, etc: str = "/etc") -> None:
-        self.rules = rules
+    def __init__(self, rules: Rules, etc: str = "/etc", accounts_for_all: bool = False) -> None:
+        self.rules, self._accounts_for_all = rules, accounts_for_all
         self.rounds, self.purge = rules.rounds, rules.purge
         self._place = Place(rules.group, rules.config, rules.directory, rules.keys_directory, etc)
 
@@ -79,7 +83,8 @@ class Sftp:
         return of_accounts(self.rules.group, name, self.rules.config, self._place.etc)
 
     def stored(self, names: Sequence[str], remove_home: bool = False) -> Stored:
-        return read_state(self._place, names, mounts=remove_home, purge=self.rules.purge)
+        found = read_state(self._place, names, mounts=remove_home, purge=self.rules.purge)
+        return with_accounts_for_all(found) if self._accounts_for_all else found
 
     def is_current(self, stored: Stored) -> bool:
         return is_current(stored)

@@ -357,6 +357,12 @@ def _counts(directory: str, names: Iterable[str]) -> tuple[Counted, dict[str, Co
     return count(real, mounts), {name: count(path, mounts) for name, path in at.items()}
 
 
+def with_accounts_for_all(stored: Stored) -> Stored:
+    """The same on a host whose sshd knows the class of accounts that cannot log in."""
+    shut = shut_class(stored.jail.group)
+    return replace(stored, classes={shut: command_of(stored.jail.group, shut, stored.command), **stored.classes})
+
+
 def _versions(place: Place, keys_directory: str, names: Iterable[str]) -> dict[str, Any]:
     """The current version of everything that a plan reads; opens nothing."""
     here = (os.path.join(place.etc, ACCESS_IN_ETC), os.path.join(place.etc, PAM_IN_ETC))

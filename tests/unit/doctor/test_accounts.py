@@ -20,7 +20,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.rights i
     limit_findings,
     rights_findings,
 )
-from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.served import find_served
+from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.served import Users, find_served
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.instances import Instance
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import Homes, Server
 
@@ -67,6 +67,23 @@ def test_a_user_without_an_account(server: Server) -> None:
     assert (finding.subject, finding.where) == ("user-account-missing", "bob")
 
 
+def test_a_name_that_leads_elsewhere_is_left_to_the_check_of_names(server: Server) -> None:
+    load(Path(server.database), {"ann": HASH, "bob": HASH, "../ann": HASH})
+    assert said(account_findings(find_served(VSFTPD), sftp((SHUT,), ftps=()))) == []
+
+
+def test_without_the_class_of_sshd_nobody_is_told_to_give_the_homes_to_the_guest(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor to give a password to an account that must not log in."""
+    lost = replace(server, has_accounts=False)
+    monkeypatch.setattr(ftps_users, "directory_findings", lambda _homes, _guest, names, _files: iter(names))
+    assert "bob" not in list(ftps_users.server_findings(lost, Users(lost.database)))
+    Path(server.user_files, "bob").unlink()
+    assert "bob" in list(ftps_users.server_findings(lost, Users(lost.database)))
+    assert sftp((), ftps=("ann",)).shut == {"ann"}
+
+
 def test_an_account_that_cannot_log_in_is_no_half_of_a_user(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     found = sftp((SHUT,), ftps=("ann",))
     write(server, "ann", "ann", "write_enable=NO\n")
@@ -79,7 +96,7 @@ def test_an_account_that_cannot_log_in_is_no_half_of_a_user(server: Server, monk
 
 def test_a_class_that_sshd_does_not_know_lets_them_in() -> None:
     (finding,) = class_findings(sftp(ftps=("ann",)))
-    assert finding.subject == "right-missing" and finding.fix == "ftp-users one-home"
+    assert finding.subject == "right-missing" and finding.fix.endswith("secure_ftp.server.site --tags sshd_chroot")
 
 
 def test_a_server_that_cannot_be_read_is_left_to_the_other_checks(monkeypatch: pytest.MonkeyPatch) -> None:

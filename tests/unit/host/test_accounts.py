@@ -21,6 +21,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts i
     create_accounts,
     delete_accounts,
     known_elsewhere,
+    note,
     read_accounts,
     set_gecos,
     set_members,
@@ -193,6 +194,16 @@ def test_the_lock_is_waited_for_with_a_bound(tmp_path):
     with accounts_lock(path), pytest.raises(SecureFtpError, match="another run"), accounts_lock(path, seconds=0.2):
         pass
     with accounts_lock(path, seconds=0):
+        pass
+
+
+def test_who_waits_in_vain_is_told_what_takes_long(tmp_path):
+    path = str(tmp_path / "lock")
+    with accounts_lock(path):
+        note("the files of Jörg are moved", path)
+        with pytest.raises(SecureFtpError, match="found the files of Jörg are moved; wait"), accounts_lock(path, 0):
+            pass
+    with accounts_lock(path), pytest.raises(SecureFtpError, match="found another run"), accounts_lock(path, 0):
         pass
 
 

@@ -41,7 +41,7 @@ def lines(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def run(host: Host, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """Run a module on a host that serves both protocols; return its result."""
 
-    def chosen(where: Any, ftps: Any, sftp: Any, protocols: Any) -> list[Any]:
+    def chosen(_where: Any, _ftps: Any, _sftp: Any, protocols: Any, _check: bool = False) -> list[Any]:
         return [host.backends[one] for one in ("sftp", "ftps") if protocols is None or one in protocols]
 
     def call(module: Any, check: bool = False, **options: Any) -> dict[str, Any]:
