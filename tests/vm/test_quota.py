@@ -38,6 +38,11 @@ def there(machine, path="robin/big"):
     return int(machine.try_sh(f"stat -c %s {HOMES}/{path}").stdout or -1)
 
 
+def library(machine):
+    """Where the command ``ftp-users`` has its library."""
+    return machine.sh("sed -n \"s/^sys.path.insert(0, '\\(.*\\)')$/\\1/p\" /usr/local/sbin/ftp-users").strip()
+
+
 def switched_on(machine):
     return "not enforced" not in machine.try_sh("ftp-users check").stdout
 
@@ -157,7 +162,7 @@ def test_the_feature_quota_without_the_option_is_not_taken_for_enforced(homes, f
     try:
         said = homes.try_sh("quotaon -p -u /mnt/image").stdout
         ask = (
-            "import sys; sys.path.insert(0, '/usr/local/lib/secure_ftp.server')\n"
+            f"import sys; sys.path.insert(0, {library(homes)!r})\n"
             "from ansible_collections.secure_ftp.server.plugins.module_utils._host import mounts, quotas\n"
             "print(quotas.count('/mnt/image', mounts.read_mounts()).problem)"
         )
