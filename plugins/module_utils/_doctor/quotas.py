@@ -25,7 +25,13 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._folders.state i
 from ansible_collections.secure_ftp.server.plugins.module_utils._folders.units import UNITS, Layout
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.mounts import read_mounts
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.programs import Run
-from ansible_collections.secure_ftp.server.plugins.module_utils._host.quotas import Counted, Limit, Usage, count
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.quotas import (
+    OLD_LIST,
+    Counted,
+    Limit,
+    Usage,
+    count,
+)
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import (
     DEFAULT_DIRECTORY,
     discovered_directory,
@@ -49,8 +55,6 @@ KINDS: dict[str, Kind] = {
 found = Reporter(KINDS)
 
 _MOST = 0.9
-_OLD_LIST = "aquota.user"
-"""Where ext4 without the feature quota keeps the limits, see quotacheck(8)."""
 
 
 class Owner(NamedTuple):
@@ -110,7 +114,7 @@ def examined_quotas(counted: Counted, owners: Sequence[Owner]) -> Iterator[Findi
             yield found("quota-nearly-used", what, near[0][0].name, fix)
         return
     limited = sorted(one.name for one in owners if counted.used.get(one.uid, Usage()).limit != Limit())
-    kept = os.path.join(counted.point, _OLD_LIST)
+    kept = os.path.join(counted.point, OLD_LIST)
     if limited or (counted.switch_on and not counted.used and os.path.exists(kept)):
         whose = f"the quotas of {listed(limited)}" if limited else f"the limits in {kept}"
         fix = counted.switch_on or "apt-get install quota"

@@ -38,6 +38,9 @@ _BLOCK = 1024
 _TOOLS = ("setquota", "repquota")
 _EXT, _XFS = ("ext2", "ext3", "ext4"), ("xfs",)
 
+OLD_LIST = "aquota.user"
+"""Where ext4 without the feature quota keeps what everybody has, and the limits; see quotacheck(8)."""
+
 _Q_XGETQSTAT = 0x5805 << 8
 """For user quotas; any file system answers it since Linux 4.1, and anybody may ask."""
 
@@ -192,8 +195,9 @@ def _commands(mount: Mount, flags: int) -> str:
     if mount.kind in _XFS:
         return f"umount {point} && mount {point}" if mount.point != "/" else "systemctl reboot"
     steps = [] if _has_option(mount) else [f"mount -o remount,usrquota {point}"]
-    # An old list of what everybody has would not be right any more.
-    steps += [] if flags else [f"quotacheck -cum {point}"]
+    # What everybody has must be counted again; -c makes the list anew, and would forget the limits in it.
+    there = os.path.exists(os.path.join(mount.point, OLD_LIST))
+    steps += [] if flags else [f"quotacheck {'-um' if there else '-cum'} {point}"]
     return " && ".join([*steps, f"quotaon -u {point}"])
 
 

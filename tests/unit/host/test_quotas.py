@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Sequence
 
 import pytest
@@ -123,6 +124,17 @@ def test_one_without_says_the_commands() -> None:
     assert xfs is not None and xfs.remedy.endswith("then: umount /home && mount /home")
     root = count("/home", [mount("xfs", point="/")], Tools().run, lambda _device: OFF).problem
     assert root is not None and "rootflags=uquota" in root.remedy
+
+
+def test_limits_that_are_there_survive_the_commands(tmp_path: Path) -> None:
+    """ "quotacheck -c" makes a new list, without the limits of the old one."""
+
+    def commands() -> str:
+        return count(str(tmp_path), [mount(point=str(tmp_path))], Tools().run, lambda _device: OFF).switch_on
+
+    assert f"quotacheck -cum {tmp_path} && quotaon" in commands()
+    (tmp_path / "aquota.user").touch()
+    assert f"quotacheck -um {tmp_path} && quotaon" in commands()
 
 
 @pytest.mark.parametrize(
