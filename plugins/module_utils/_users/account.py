@@ -122,6 +122,9 @@ def _network(value: object, where: str) -> Any:
     if given_address != network.network_address:
         remedy = f"write {network}, or {given_address} for this address alone"
         raise InvalidInput(where, expected, found=f"{value!r}, an address in a network", remedy=remedy)
+    if network.prefixlen == 0:  # pam_access lets nobody in from there (tried)
+        halves = " and ".join(map(str, network.subnets()))
+        raise InvalidInput(where, expected, found=repr(value), remedy=f"leave it out for everywhere, or write {halves}")
     mapped = getattr(network.network_address, "ipv4_mapped", None)
     if mapped is not None and network.prefixlen >= 96:
         return ipaddress.ip_network((mapped, network.prefixlen - 96))

@@ -136,6 +136,8 @@ def test_sources_are_addresses_and_networks(given: list[str], sources: tuple[str
     [
         (["192.0.2.1/24"], "found '192.0.2.1/24', an address in a network; write 192.0.2.0/24, or 192.0.2.1 for"),
         (["2001:db8::1/32"], "write 2001:db8::/32, or 2001:db8::1 for this address alone"),
+        (["0.0.0.0/0"], "found '0.0.0.0/0'; leave it out for everywhere, or write 0.0.0.0/1 and 128.0.0.0/1"),
+        (["::/0"], "leave it out for everywhere, or write ::/1 and 8000::/1"),
         (["example.net"], "expected an address or a network such as 198.51.100.7"),
         (["192.0.2.0/33"], "found '192.0.2.0/33'"),
         (["fe80::1%eth0"], "found 'fe80::1%eth0'"),
