@@ -66,7 +66,12 @@ def against_few(what: str, many: list[float], few: list[float], target: float) -
 
 def someone(login: Callable[[ScaleServer, str], float], server: ScaleServer, count: int) -> Callable[[int], float]:
     """One log-in after the other, by users from all over the account files, which are searched from their beginning."""
-    return lambda turn: login(server, name_of((2 * turn + 1) * count // (2 * LOGINS)))
+
+    def run(turn: int) -> float:
+        number = (2 * turn + 1) * count // (2 * LOGINS)
+        return login(server, name_of(number if number < 10 else number // 10 * 10))
+
+    return run
 
 
 def change(plays: Plays, number: int) -> Callable[[int], float]:

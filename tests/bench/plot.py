@@ -14,7 +14,7 @@ from xml.sax.saxutils import escape
 Points = Sequence[Tuple[float, float]]
 
 WIDTH, HEIGHT = 900, 470
-LEFT, RIGHT, TOP, BOTTOM = 80, 250, 46, 60
+LEFT, RIGHT, TOP, BOTTOM = 104, 236, 46, 60
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#000000", "#e69f00", "#56b4e9")
 """Of Okabe and Ito: also colour-blind readers tell them apart; each line has its own mark as well."""
 

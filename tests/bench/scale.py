@@ -72,11 +72,16 @@ renice -n -20 $(pgrep -x sshd) $(pgrep -x vsftpd) >/dev/null
 
 
 def people(count: int, rights: bool = True) -> list[dict[str, Any]]:
-    """Users as a play hands them over, all with the same password; with ``rights`` every right is set."""
+    """Users as a play hands them over; with ``rights`` every right is set.
+
+    Those whose number ends in 0, the last one, and the first ten have PASSWORD; each of the others has another hash.
+    """
     password_hash = hash_password(PASSWORD)
     found: list[dict[str, Any]] = []
     for number in range(count):
-        user: dict[str, Any] = {"name": name_of(number), "password_hash": password_hash}
+        known = number % 10 == 0 or number < 10 or number == count - 1
+        its_hash = password_hash if known else f"$6$rounds=50000${number:016d}${0:086d}"
+        user: dict[str, Any] = {"name": name_of(number), "password_hash": its_hash}
         if rights:
             access = ACCESS[number % len(ACCESS)]
             user.update(access=access, ftps_max_rate="2M", expires="2099-01-31", allowed_sources=list(SOURCES))

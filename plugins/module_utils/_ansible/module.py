@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import contextlib
 import gc
-from typing import Any, Callable, Iterable, Iterator
+from typing import AbstractSet, Any, Callable, Iterable, Iterator, Mapping
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.respawn import has_respawned, probe_interpreters_for_module, respawn_module
+from ansible.module_utils.common.warnings import get_warning_messages
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import MissingDriver, SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import visible_lines
+
+HIDDEN = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
+"""What AnsibleModule writes instead of a secret."""
 
 
 def run(module_arguments: dict[str, Any], logic: Callable[[AnsibleModule], dict[str, Any]]) -> None:
@@ -28,14 +32,26 @@ def run(module_arguments: dict[str, Any], logic: Callable[[AnsibleModule], dict[
             result = logic(module)
     except MissingDriver as error:
         _respawn(error)
-        module.fail_json(msg=str(error), lacks=list(error.bindings))
+        _answer(module, module.fail_json, msg=str(error), lacks=list(error.bindings))
     except OSError as error:  # a system that refuses is no bug of ours: no traceback
         refused = f"{error.filename or 'the system'}: the system refused: {error.strerror or error}"
-        module.fail_json(msg=visible_lines(refused))
+        _answer(module, module.fail_json, msg=visible_lines(refused))
     except SecureFtpError as error:
-        module.fail_json(msg=visible_lines(str(error)), changed=error.changed)
+        _answer(module, module.fail_json, msg=visible_lines(str(error)), changed=error.changed)
     else:
-        module.exit_json(**result)
+        _answer(module, module.exit_json, **result)
+
+
+def _answer(module: AnsibleModule, end: Callable[..., object], **result: Any) -> None:
+    """End with ``result``, without secrets.
+
+    AnsibleModule replaces every ``no_log`` value in every string, one after the other: with 10,000 users who have a
+    hash each, that is 20 seconds. So it is left with those that really occur, and with parameters that have none.
+    """
+    secrets = frozenset(module.no_log_values)
+    module.params = hidden(module.params, secrets)
+    module.no_log_values = occurring(secrets, strings_in([module.params, result, get_warning_messages()]))
+    end(**result)
 
 
 def warn(module: AnsibleModule, warnings: Iterable[str]) -> None:
@@ -67,3 +83,40 @@ def uncollected() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
+
+
+def occurring(secrets: AbstractSet[str], strings: Iterable[str]) -> set[str]:
+    """Those of ``secrets`` that are a part of one of ``strings``."""
+    lengths = sorted({len(secret) for secret in secrets if secret})
+    found: set[str] = set()
+    for string in set(strings):
+        for length in lengths:
+            if length > len(string):
+                break
+            ends = range(length, len(string) + 1)
+            found.update(part for part in (string[end - length : end] for end in ends) if part in secrets)
+    return found
+
+
+def strings_in(value: Any) -> Iterator[str]:
+    """Every string in ``value``, of lists, dicts and what they hold; keys and numbers as text too."""
+    if isinstance(value, Mapping):
+        for key, one in value.items():
+            yield from strings_in(key)
+            yield from strings_in(one)
+    elif isinstance(value, (list, tuple, set, frozenset)):
+        for one in value:
+            yield from strings_in(one)
+    elif isinstance(value, bytes):
+        yield value.decode("utf-8", "surrogateescape")
+    elif value is not None and not isinstance(value, bool):
+        yield str(value)
+
+
+def hidden(value: Any, secrets: AbstractSet[str]) -> Any:
+    """``value`` with HIDDEN instead of each string that is a secret as a whole."""
+    if isinstance(value, dict):
+        return {key: hidden(one, secrets) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [hidden(one, secrets) for one in value]
+    return HIDDEN if isinstance(value, str) and value in secrets else value
