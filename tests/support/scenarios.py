@@ -18,6 +18,7 @@ import io
 import json
 import os
 import select
+import signal
 import socket
 import socketserver
 import ssl
@@ -512,13 +513,14 @@ class _Server(socketserver.ForkingMixIn, socketserver.UnixStreamServer):
     def service_actions(self):
         super().service_actions()
         if select.select([sys.stdin], [], [], 0)[0]:  # whoever started this is gone
-            os._exit(0)
+            os.killpg(0, signal.SIGKILL)  # with every request that still waits for something
 
 
 def serve(path):
     """Answer requests at the socket ``path`` until standard input ends."""
     import ssh  # noqa: F401  # pylint: disable=unused-import
 
+    os.setpgrp()
     with contextlib.suppress(FileNotFoundError):
         os.unlink(path)
     with _Server(path, _Caller) as server:

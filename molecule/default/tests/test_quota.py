@@ -37,7 +37,7 @@ def test_a_file_system_without_quotas_is_refused_and_none_is_not(user):
     assert shown["used_bytes"] is None and "quota" not in user.sh(f"ftp-users show {NAME}").stdout
 
 
-@pytest.mark.spread
+@pytest.mark.two_homes
 def test_a_user_whose_ftps_sessions_are_of_another_account_is_refused(user):
     refused = user.sh(f"ftp-users edit {NAME} --protocol both --quota 5M", check=False)
     assert refused.returncode == 2, refused.stderr
