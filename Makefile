@@ -18,7 +18,7 @@ help: ## list the targets
 
 venv: $(VENV)/.ready ## the pinned control machine in .venv: ansible-core, by pip alone, as any user
 	@echo "$(VENV) is ready. Write inventory.yml as in README.md, \"Your own server\", then see what a run would change:"
-	@echo "    $(VENV)/bin/ansible-playbook -i inventory.yml playbooks/site.yml -K --check --diff"
+	@echo "    $(VENV)/bin/ansible-playbook -i inventory.yml playbooks/site.yml -K --ask-vault-pass --check --diff"
 
 rig: $(VENV)/.tests ## what the tests and the demo need: packages of the distribution (as root), more of Python in .venv
 

@@ -377,6 +377,11 @@ def choose_uids(
     return chosen
 
 
+def serves_the_host(account: Account, groups: Collection[str], uid_min: int) -> bool:
+    """Whether ``account``, a member of ``groups``, is one of the system or of somebody with rights on it."""
+    return account.uid < uid_min or not PRIVILEGED_GROUPS.isdisjoint(groups)
+
+
 def unsuitable(account: Account, groups: Collection[str], group: Group, uid_min: int) -> Problem | None:
     """Why ``account``, a member of ``groups``, must not be managed as a user of ``group``; None when it may be.
 

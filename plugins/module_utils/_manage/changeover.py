@@ -151,7 +151,7 @@ def _of_user(facts: Facts, homes: Homes, name: str) -> list[Problem]:
     if name in (accounts.jail.group, facts.server.guest):
         return [Problem(who, found="is the name of an account of the server", remedy="add the user under another name")]
     if name in accounts.accounts.users and not accounts.has_account(name):
-        return [stranger(name, accounts.jail.group)]
+        return [stranger(name, accounts.jail.group, accounts.accounts, accounts.uids[0], accounts.operator)]
     try:
         _new_text(facts, name)
     except SecureFtpError as error:

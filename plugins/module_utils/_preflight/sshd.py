@@ -129,7 +129,7 @@ def _account_problems(
     group, low = accounts.groups.get(jail.group), uid_range(etc)[0]
     members = accounts.members(jail.group)
     found = [
-        stranger(name, jail.group).about("ftp_users")
+        stranger(name, jail.group, accounts, low).about("ftp_users")
         for name in names
         if name in accounts.users and name not in members
     ]

@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any, Mapping
+from typing import Any, Collection, Mapping
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import Problem
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import Accounts, serves_the_host
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import CONFIG, DEFAULT_GROUP
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.passwords import DEFAULT_ROUNDS
 
@@ -44,15 +45,17 @@ def is_no_shell(found: str, wanted: str) -> bool:
     return found == wanted or (wanted in NO_SHELLS and found in NO_SHELLS)
 
 
-def stranger(name: str, group: str) -> Problem:
-    """Why ``name``, an account outside of ``group``, is not made an SFTP user."""
-    become = f"when it really is to become an SFTP-only user, run: usermod -g {group} {name}"
-    return Problem(
-        f"user {name!r}",
-        f"a new name or a member of the group {group}",
-        "another system account of this name",
-        f"choose another name, or, {become}",
-    )
+def stranger(name: str, group: str, accounts: Accounts, uid_min: int, operator: Collection[str] = ()) -> Problem:
+    """Why ``name``, an account outside of ``group``, is not made an SFTP user.
+
+    For an account that must never be one the way to make it one is not said: whoever follows it is locked out.
+    ``operator`` are the names of those who make the change.
+    """
+    remedy = "choose another name"
+    if name not in operator and not serves_the_host(accounts.users[name], accounts.groups_of(name), uid_min):
+        remedy += f", or, when it really is to become an SFTP-only user, run: usermod -g {group} {name}"
+    expected = f"a new name or a member of the group {group}"
+    return Problem(f"user {name!r}", expected, "another system account of this name", remedy)
 
 
 def sftp_options() -> dict[str, dict[str, object]]:

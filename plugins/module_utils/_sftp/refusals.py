@@ -33,7 +33,7 @@ def refuse_strangers(stored: Stored, users: Sequence[User], rules: Rules) -> Non
                 f"user {name!r}", found="is also the name of the SFTP group", remedy="choose another name"
             )
         if name in accounts.users and name not in inside:
-            raise NotPermitted.of(stranger(name, group))
+            raise NotPermitted.of(stranger(name, group, accounts, stored.uids[0], stored.operator))
     roots = {user.name for user in accounts.users.values() if user.uid == 0}
     for name in sorted(inside & (stored.operator | roots)):
         raise SecureFtpError(
