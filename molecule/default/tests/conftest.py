@@ -50,7 +50,7 @@ PASSWORDS = {
     "robin": "Robin#2 nest",
     "oracle": "oracle-Sees=All",
 }
-PASSIVE_PORTS = range(50000, 50010)
+PASSIVE_PORTS = range(50000, 50050)
 MAX_PER_IP = 20
 SFTP_JAIL = "/home/sftp"
 CONTROL_PORTS = {"explicit": 21, "implicit": 990}

@@ -245,7 +245,7 @@ CASES = [
     Case("unreadable keys", "chmod 0600 /etc/ssh/sftponly_keys/batman", ("key-file-unsafe",), "batman"),
     Case("keys of nobody", "cp /etc/ssh/sftponly_keys/{batman,harvey}", ("key-file-orphan",), "harvey"),
     # the host
-    Case("passive shut", "ufw delete allow 50000:50009/tcp", ("firewall-port-closed",), "50000:50009"),
+    Case("passive shut", "ufw delete allow 50000:50049/tcp", ("firewall-port-closed",), "50000:50049"),
     Case("one port shut", "ufw insert 1 deny 50003/tcp", ("firewall-port-closed",), "'ufw deny 50003/tcp' blocks port"),
     Case("litter", f"touch -d '1 hour ago' {LITTER}", ("leftover-files",), LITTER),
     Case("full disk", f"cp -a {FTPS_ROOT} {ASIDE}/copy && mount -t tmpfs -o size=1m,mode=0555 none {FTPS_ROOT}"

@@ -56,7 +56,7 @@ def ipv6(server, client):
 @pytest.mark.spread
 def test_a_passive_range_a_mode_extra_rules_and_source_networks_come_and_go(server, client, firewall, listener, ipv6):
     """Together, for a run takes long: first the ports change, then who may reach them, then all is as before."""
-    new = range(50020, 50024)
+    new = range(50060, 50064)
     address = inside.run(client.name, "hostname", "-I").stdout.split()[0]
     assert seen(client, server, EXTRA) == ["silent"]
 
@@ -153,7 +153,7 @@ def test_the_backend_none_says_what_to_open_and_changes_nothing(server, firewall
         "limit in tcp 22 from any (SSH)",
         "limit in tcp 2121 from any (FTPS explicit TLS)",
         "limit in tcp 990 from any (FTPS implicit TLS)",
-        "allow in tcp 50000:50009 from any (FTPS passive data)",
+        "allow in tcp 50000:50049 from any (FTPS passive data)",
         "allow out tcp from port 20 to any (FTPS active data)",
     ):
         assert words in run.output
