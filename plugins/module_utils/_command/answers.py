@@ -10,7 +10,7 @@ import json
 import sys
 from typing import Any, Mapping, Sequence
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import size_said, visible, visible_lines
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import share_said, visible, visible_lines
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.manager import Result
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.account import is_over
 
@@ -97,7 +97,7 @@ def quota(limit: int | None, used: int | None) -> str:
     """How much of a quota is used, in words; empty where nothing is counted."""
     if used is None:
         return "-"
-    return f"{used * 100 // limit} % of {size_said(limit)}" if limit else "none"
+    return share_said(used, limit) if limit else "none"
 
 
 def table(head: Sequence[str], rows: Any) -> str:

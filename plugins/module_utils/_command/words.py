@@ -65,6 +65,7 @@ def _words(text: str) -> list[str]:
 def user_options(found: argparse.ArgumentParser, verb: str) -> None:
     """Add the options of ``add`` and ``edit`` that the table of fields names; ``lock`` and ``unlock`` are verbs."""
     for field in FIELDS:
+        last_word = field.name.rpartition("_")[2].upper()
         if field.kind == SWITCH and field.option and verb == "add":
             found.add_argument(field.option, action="store_true", default=None, help=field.meaning)
         elif field.option == "--protocol":
@@ -72,12 +73,11 @@ def user_options(found: argparse.ArgumentParser, verb: str) -> None:
             choices = (*field.choices, "both")
             found.add_argument(field.option, choices=choices, help=f"{field.meaning}; default: {default}")
         elif field.kind in (WORD, TEXT, SIZE) and field.option:
-            metavar = None if field.choices else field.name.rpartition("_")[2].upper()
+            metavar = None if field.choices else last_word
             said = field.meaning.replace("`", "")
             found.add_argument(field.option, choices=field.choices or None, metavar=metavar, help=said)
         elif field.kind == WORDS and field.option:
-            metavar = f"{field.name.rpartition('_')[2].upper()}"
-            found.add_argument(field.option, type=_words, metavar=metavar, help=f"{field.meaning}; with commas")
+            found.add_argument(field.option, type=_words, metavar=last_word, help=f"{field.meaning}; with commas")
         elif field.option == "--key":
             meaning = "a public key for SFTP or its .pub file; repeatable"
             found.add_argument(field.option, action="append", metavar="KEY", help=meaning)

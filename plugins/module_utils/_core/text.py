@@ -68,3 +68,8 @@ def size_said(size: int) -> str:
     """``size`` bytes as ``size_of`` reads them, with the largest unit that is exact."""
     unit = next(one for one in ("T", "G", "M", "K", "") if size % _UNITS[one] == 0)
     return f"{size // _UNITS[unit]}{unit}" if size else "0"
+
+
+def share_said(used: int, size: int) -> str:
+    """How much of ``size`` bytes, which are not 0, is ``used``, in words."""
+    return f"{used * 100 // size} % of {size_said(size)}"

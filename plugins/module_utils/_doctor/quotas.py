@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import Iterator, NamedTuple, Sequence
+from typing import AbstractSet, Iterator, NamedTuple, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
-from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import listed, quoted, size_said
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import listed, quoted, share_said
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.findings import (
     ERROR,
     WARNING,
@@ -67,7 +67,8 @@ class Owner(NamedTuple):
 
 def quota_findings(sftp: Sftp | None, run: Run, units: str = UNITS) -> Iterator[Finding]:
     """Examine every file system on which a user or a shared folder of this host can have a quota."""
-    mounts, owners = read_mounts(), _owners(sftp, units)
+    mounts = read_mounts()
+    owners = _owners(sftp, units, {mount.point for mount in mounts})
     counted: dict[str, Counted] = {}
     whose: dict[str, list[Owner]] = {}
     for path, there in owners.items():
@@ -78,12 +79,11 @@ def quota_findings(sftp: Sftp | None, run: Run, units: str = UNITS) -> Iterator[
         yield from examined_quotas(one, whose[point])
 
 
-def _owners(sftp: Sftp | None, units: str) -> dict[str, list[Owner]]:
-    """Who stores files, by the path of a directory above them."""
+def _owners(sftp: Sftp | None, units: str, points: AbstractSet[str]) -> dict[str, list[Owner]]:
+    """Who stores files, by the path of a directory above them, or of a home that is one of the mount ``points``."""
     found_: dict[str, list[Owner]] = {}
     if sftp is None:
         return found_
-    points = {mount.point for mount in read_mounts()}
     for group in sftp.groups:
         path = DEFAULT_DIRECTORY
         with contextlib.suppress(SecureFtpError):  # another check reports this
@@ -125,6 +125,6 @@ def _near(usage: Usage) -> tuple[str, str]:
     """What of a quota of bytes, and of files, is nearly used, in words."""
     size, files = usage.limit
     return (
-        f"{usage.size * 100 // size} % of {size_said(size)}" if size and usage.size > size * _MOST else "",
+        share_said(usage.size, size) if size and usage.size > size * _MOST else "",
         f"{usage.files} of {files} files" if files and usage.files > files * _MOST else "",
     )

@@ -27,7 +27,7 @@ PACKAGES = {
     **dict.fromkeys(("useradd", "usermod", "userdel", "groupadd", "chpasswd", "vipw", "vigr"), "passwd"),
     **dict.fromkeys(("sshd", "ssh-keygen"), "openssh-server"),
     **dict.fromkeys(("systemctl", "systemd-run", "systemd-sysusers", "timedatectl", "journalctl"), "systemd"),
-    **dict.fromkeys(("setquota", "repquota", "quotaon"), "quota"),
+    **dict.fromkeys(("setquota", "repquota"), "quota"),
     "visudo": "sudo",
 }
 """The Debian package of each program that has another name than its package."""

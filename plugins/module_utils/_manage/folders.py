@@ -76,9 +76,10 @@ def folders_here(units: str = UNITS) -> list[dict[str, Any]]:
     ``used_bytes`` and ``used_files`` are None where the kernel does not count them.
     """
     found = []
-    for name in known_folders(units):
-        layout = layout_of(name, units)
-        stored = read_state(layout or Layout(""), "", (), units)
+    layouts = {name: layout_of(name, units) or Layout("") for name in known_folders(units)}
+    states = {layout: read_state(layout, "", (), units) for layout in set(layouts.values())}
+    for name, layout in layouts.items():
+        stored = states[layout]
         folder, usage = stored.found(name), stored.usage(name)
         counts = stored.counted.works
         missing = sorted(who for right, who in folder.links - folder.mounted)
