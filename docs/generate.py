@@ -28,7 +28,16 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.kinds im
 from ansible_collections.secure_ftp.server.plugins.module_utils._firewall.azure import nsg_plan
 from ansible_collections.secure_ftp.server.plugins.module_utils._firewall.plan import TLS_MODES, port_plan
 from ansible_collections.secure_ftp.server.plugins.module_utils._firewall.ufw_rules import wanted_rules
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage.manager import USED
 from ansible_collections.secure_ftp.server.plugins.module_utils._remote.schema import VERBS, json_schema
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields import (
+    FIELDS,
+    PROTOCOLS,
+    SIZE,
+    TEXT,
+    WORD,
+    WORDS,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = ROOT / "docs" / "reference.md"
@@ -286,6 +295,20 @@ def members() -> str:
     return "\n".join(dict.fromkeys(lines))
 
 
+def answered() -> str:
+    """The table of what a user has in an answer."""
+    kinds = {TEXT: "string", WORD: "string", WORDS: "list of strings", SIZE: "number"}
+    rows = [("`name`", "string", "the login name"), ("`protocols`", "list of strings", "`ftps`, `sftp` or both")]
+    rows.append(("`locked`", "boolean", "true if the user cannot log in by any protocol"))
+    for field in (one for one in FIELDS if one.for_all):
+        said = re.split(", such as|; none is no|; 0 is no", field.meaning)[0] if field.kind == SIZE else field.meaning
+        choices = ": " + ", ".join(f"`{choice}`" for choice in field.choices) if field.choices else ""
+        rows.append((f"`{field.name}`", kinds[field.kind], said + choices + "; 0 is no limit" * (field.kind == SIZE)))
+    rows += [(f"`{name}`", "number", meaning) for name, meaning in USED.items()]
+    rows += [(f"`{protocol}`", "object", "what is so by this protocol, see below") for protocol in PROTOCOLS]
+    return "\n".join(f"| {' | '.join(row)} |" for row in [("member", "type", "meaning"), ("---",) * 3, *rows])
+
+
 def platforms() -> str:
     """The platforms Molecule runs on, and what kind of host each is."""
     rig = (ROOT / "tests" / "containers" / "rig").read_text(encoding="utf-8")
@@ -323,7 +346,7 @@ PARTS = {"roles": role_table, "modules": modules}
 FIREWALL_PARTS = {"ports": ports}
 CHECK_PARTS = {"findings": findings}
 TESTED_PARTS = {"platforms": platforms, "releases": releases}
-REMOTE_PARTS = {"requests": requests, "members": members}
+REMOTE_PARTS = {"requests": requests, "members": members, "answered": answered}
 
 
 def fill(path: Path, parts: dict[str, Callable[[], str]]) -> str:

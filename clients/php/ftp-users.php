@@ -11,7 +11,7 @@ Manage the users of an FTPS and SFTP server from anywhere.
 
     php ftp-users.php --host=HOST [OPTION...] VERB [NAME [...]]
 
-Verbs: list; show, instructions, add, edit, del, lock, unlock NAME;
+Verbs: list; show, instructions, passwd, add, edit, del, lock, unlock NAME;
 keys NAME [list], keys NAME add KEY, keys NAME del KEY (keys_add and keys_del NAME KEY are the same)
 
   --port=NUMBER            the SSH port (22)
@@ -23,10 +23,12 @@ keys NAME [list], keys NAME add KEY, keys NAME del KEY (keys_add and keys_del NA
   --fingerprint=SHA256:... instead: the host key's fingerprint
   --timeout=SECONDS        for each step of connecting (20)
   --patience=SECONDS       how long to try again if the server is not reached, locked or busy (10)
-  --password-stdin         add, edit: read the password from standard input
-  --hash-stdin             add, edit: read a crypt(3) hash from standard input
+  --json                   answer in JSON, as all verbs but instructions do anyway
+  --password-stdin         passwd, add, edit: read the password from standard input; passwd and add ask for it otherwise
+  --hash-stdin             passwd, add, edit: read a crypt(3) hash from standard input
+  --password               edit: ask for a new password
   --no-password            add: only keys, for SFTP
-  --protocol=ftps|sftp     add, edit: repeatable; default both
+  --protocol=PROTOCOL      add, edit: ftps, sftp or both; repeatable; default of add: both
   --access=ACCESS          add, edit: read_write, read_only or upload_only
   --umask=UMASK            add, edit: the umask of uploads, 0000 to 0077, or default
   --ftps-max-rate=RATE     add, edit: bytes a second over FTPS, such as 2M; 0 is no limit
@@ -57,6 +59,7 @@ const OPTIONS = [
     'patience' => true,
     'password-stdin' => false,
     'hash-stdin' => false,
+    'password' => false,
     'no-password' => false,
     'protocol' => true,
     'access' => true,
@@ -70,6 +73,7 @@ const OPTIONS = [
     'authorized-keys' => true,
     'locked' => false,
     'remove-home' => false,
+    'json' => false,
     'help' => false,
 ];
 
@@ -78,6 +82,7 @@ const VERBS = [
     'list' => [],
     'show' => ['name'],
     'instructions' => ['name'],
+    'passwd' => ['name'],
     'add' => ['name'],
     'edit' => ['name'],
     'del' => ['name'],
@@ -90,6 +95,14 @@ const VERBS = [
 
 /** The verb of each action of "keys NAME", as the command on the server has it. */
 const KEYS = ['list' => 'keys', 'add' => 'keys_add', 'del' => 'keys_del'];
+
+const PROTOCOLS = ['ftps', 'sftp', 'both'];
+
+/** Where the password of a request comes from. */
+const PASSWORD_SOURCES = ['password-stdin', 'hash-stdin', 'password', 'no-password'];
+
+/** How often two passwords may differ, as on the server. */
+const ATTEMPTS = 3;
 
 const INVALID = 2;
 const UNKNOWN_OUTCOME = 254;
@@ -127,7 +140,9 @@ function parse(array $arguments): array
         }
         [$name, $value] = [...explode('=', substr($argument, 2), 2), null];
         if (!str_starts_with($argument, '--') || !isset(OPTIONS[$name])) {
-            throw new \InvalidArgumentException(strtok($argument, '=') . ': no such option; --help shows the usage');
+            $known = array_map(static fn(string $option): string => "--$option", array_keys(OPTIONS));
+            $word = (string) strtok($argument, '=');
+            throw new \InvalidArgumentException("$word: no such option;" . didYouMean($word, $known) . ' --help shows the usage');
         }
         if (OPTIONS[$name]) {
             $value ??= array_shift($arguments);
@@ -138,6 +153,20 @@ function parse(array $arguments): array
         $options[$name][] = $value ?? '';
     }
     return [$options, $words];
+}
+
+/**
+ * @param list<string> $known
+ * @return string a question with the nearest known word, empty if none is near
+ */
+function didYouMean(string $word, array $known): string
+{
+    $near = [];
+    foreach ($known as $one) {
+        similar_text($word, $one, $near[$one]);
+    }
+    arsort($near);
+    return reset($near) >= 60 ? ' did you mean ' . key($near) . '?' : '';
 }
 
 /**
@@ -152,7 +181,8 @@ function keys(string $verb, array $words): array
     [$name, $action] = $words;
     $key = array_slice($words, 2);
     if (!isset(KEYS[$action])) {
-        throw new \InvalidArgumentException("keys $name: expected list, add or del, found $action");
+        $meant = didYouMean($action, array_keys(KEYS));
+        throw new \InvalidArgumentException("keys $name: expected list, add or del, found $action" . ($meant ? ";$meant" : ''));
     }
     if (($action === 'list') === ($key !== [])) {
         [$expected, $found] = $key !== [] ? ['no key', 'one'] : ['a key', 'none'];
@@ -178,13 +208,12 @@ function fields(string $verb, array $options, array $words): array
     if ($words !== []) {
         throw new \InvalidArgumentException("$verb: expected nothing more, found " . count($words) . ' more words');
     }
-    foreach (['password-stdin' => 'password', 'hash-stdin' => 'password_hash'] as $option => $field) {
-        if (isset($options[$option])) {
-            $fields[$field] = secret('password');
-        }
-    }
     if (isset($options['protocol'])) {
-        $fields['protocols'] = $options['protocol'];
+        $unknown = array_diff($options['protocol'], PROTOCOLS);
+        if ($unknown !== []) {
+            throw new \InvalidArgumentException('--protocol: expected ftps, sftp or both, found ' . reset($unknown));
+        }
+        $fields['protocols'] = in_array('both', $options['protocol'], true) ? ['ftps', 'sftp'] : $options['protocol'];
     }
     foreach ($options['authorized-keys'] ?? [] as $file) {
         $lines = is_file($file) && is_readable($file) ? file($file, FILE_IGNORE_NEW_LINES) : false;
@@ -208,7 +237,35 @@ function fields(string $verb, array $options, array $words): array
             $fields[$field] = true;
         }
     }
-    return $fields;
+    return $fields + password(passwordSource($verb, $options), $fields['name'] ?? '');
+}
+
+/**
+ * @param array<string, list<string>> $options
+ * @return string one of PASSWORD_SOURCES; empty if the request has no password
+ */
+function passwordSource(string $verb, array $options): string
+{
+    $given = array_values(array_intersect(PASSWORD_SOURCES, array_keys($options)));
+    if (count($given) > 1) {
+        throw new \InvalidArgumentException("--$given[0]: not allowed with --$given[1]");
+    }
+    $source = $given[0] ?? (in_array($verb, ['add', 'passwd'], true) ? 'password' : '');
+    if ($source === 'no-password' && ($options['protocol'] ?? []) !== ['sftp']) {
+        throw new \InvalidArgumentException('--no-password: expected --protocol=sftp with it, since FTPS needs a password');
+    }
+    return $source;
+}
+
+/** @return array<string, string> the password or hash of the request; it is asked for if nothing else gives it */
+function password(string $source, string $name): array
+{
+    return match ($source) {
+        'password-stdin' => ['password' => secret('password')],
+        'hash-stdin' => ['password_hash' => secret('password')],
+        'password' => ['password' => newPassword($name)],
+        default => [],
+    };
 }
 
 /**
@@ -243,16 +300,44 @@ function secret(string $what): string
 /** Asks for the passphrase of the key in $file. */
 function passphrase(string $file): string
 {
-    if (@fopen('/dev/tty', 'r+') === false) {
+    if (!hasTerminal()) {
         throw new ConnectionException("$file: expected a terminal to ask for the passphrase of this key; use"
             . ' --passphrase-stdin, or an SSH agent instead of --key');
     }
-    $program = proc_open(['sh', '-c', ASK, 'sh', 'Passphrase of ' . visible($file) . ': '], [1 => ['pipe', 'w']], $pipes);
-    $answer = $program !== false ? (string) stream_get_contents($pipes[1]) : '';
-    if ($program === false || proc_close($program) !== 0) {
-        throw new ConnectionException("$file: expected an answer to the question for the passphrase, found none");
+    return ask('Passphrase of ' . visible($file) . ': ')
+        ?? throw new ConnectionException("$file: expected an answer to the question for the passphrase, found none");
+}
+
+/** Asks for a password twice, in the words of the command on the server. */
+function newPassword(string $name): string
+{
+    if (!hasTerminal()) {
+        throw new \InvalidArgumentException('expected a terminal to ask for the password; use --password-stdin');
     }
-    return $answer;
+    $none = fn() => throw new \InvalidArgumentException('expected an answer, found the end of the input');
+    for ($attempt = 1; $attempt <= ATTEMPTS; $attempt++) {
+        $password = ask('New password for ' . visible($name) . ': ') ?? $none();
+        if ((ask('Repeat the password: ') ?? $none()) === $password) {
+            return $password;
+        }
+        if ($attempt < ATTEMPTS) {
+            say('The passwords differ; try again.');
+        }
+    }
+    throw new \InvalidArgumentException('password: expected the same twice, found two different ones');
+}
+
+function hasTerminal(): bool
+{
+    return @fopen('/dev/tty', 'r+') !== false;
+}
+
+/** The answer to a question on the terminal, which does not show it; null if there was none. */
+function ask(string $question): ?string
+{
+    $program = proc_open(['sh', '-c', ASK, 'sh', $question], [1 => ['pipe', 'w']], $pipes);
+    $answer = $program !== false ? (string) stream_get_contents($pipes[1]) : '';
+    return $program === false || proc_close($program) !== 0 ? null : $answer;
 }
 
 /** @param list<string> $arguments */
@@ -270,7 +355,8 @@ function main(array $arguments): int
             throw new \InvalidArgumentException('expected --host=HOST and a verb; --help shows the usage');
         }
         if (!isset(VERBS[$verb])) {
-            throw new \InvalidArgumentException("$verb: no such verb; --help shows the usage");
+            $meant = didYouMean($verb, array_keys(VERBS));
+            throw new \InvalidArgumentException("$verb: no such verb;$meant --help shows the usage");
         }
         $problem = load();
         if ($problem !== null) {
@@ -305,11 +391,19 @@ function load(): ?string
  */
 function run(array $options, string $verb, array $words): int
 {
+    passwordSource($verb, $options); // what is wrong with the options is said before anything else
     try {
         $users = new FtpUsers(end($options['host']), connection($options));
         $users->loadKey();
-        $result = $users->call($verb, fields($verb, $options, $words));
-        echo json_encode($result, JSON_PRETTY_PRINT | JSON_UNESCAPED_SLASHES | JSON_THROW_ON_ERROR), "\n";
+        if ($verb === 'passwd' && $words !== []) { // nobody types a password twice for a user who is not there
+            $users->show($words[0]);
+        }
+        $result = $users->call($verb === 'passwd' ? 'edit' : $verb, fields($verb, $options, $words));
+        if ($verb === 'instructions' && !isset($options['json'])) {
+            echo implode("\n", array_map(__NAMESPACE__ . '\visible', $result['instructions']['text'])), "\n";
+        } else {
+            echo json_encode($result, JSON_PRETTY_PRINT | JSON_UNESCAPED_SLASHES | JSON_THROW_ON_ERROR), "\n";
+        }
         return 0;
     } catch (RequestException $error) {
         $status = FtpUsers::EXIT_CODES[$error->errorCode] ?? 1;

@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 import base64
 import contextlib
+import difflib
 import getpass
 import hashlib
 import io
@@ -44,6 +45,7 @@ __version__ = "0.1.0"
 VERSION = 1
 """Of the protocol."""
 USER = "ftpcontrol"
+PROTOCOLS = ("ftps", "sftp")
 SUBJECT = "ftp-users"
 MAX_ANSWER = 256 * 1024 * 1024
 READS = frozenset(("list", "show", "instructions", "keys"))
@@ -73,6 +75,8 @@ EXIT_CODES = {
 }
 _KEYS = {"list": "keys", "add": "keys_add", "del": "keys_del"}
 """The verb of each action of ``keys NAME``, as the command on the server has it."""
+_ATTEMPTS = 3
+"""How often two passwords may differ, as on the server."""
 KNOWN_HOSTS = ("~/.ssh/known_hosts", "/etc/ssh/ssh_known_hosts")
 
 PATIENCE = 10.0
@@ -501,10 +505,10 @@ def _how_it_failed(error: BaseException) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one verb and print its result as JSON."""
+    """Run one verb and print its result."""
     # Else Python prints what Paramiko logs, tracebacks among it, beside the error that main prints.
     logging.getLogger("paramiko").addHandler(logging.NullHandler())
-    options = _parser().parse_args(arguments)
+    options = _parse(arguments)
     try:
         if _MISSING:
             raise ConnectionFailed(_MISSING)
@@ -522,6 +526,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             progress=_say,
         ) as users:
             users.load_key()
+            if options.verb == "passwd":  # nobody types a password twice for a user who is not there
+                users.show(options.name)
             result = users.call(_verb(options), **_fields(options))
     except RequestError as error:
         _say(f"error: {error}")
@@ -534,16 +540,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EXIT_CODES["invalid"]
     except KeyboardInterrupt:
         return 130
-    return _print(result)
+    if options.verb == "instructions" and not options.json:
+        return _print("\n".join(map(_visible, result["instructions"]["text"])))
+    return _print(json.dumps(result, indent=2))
 
 
 def _say(text: str) -> None:
     print(_visible(text), file=sys.stderr, flush=True)
 
 
-def _print(result: Result) -> int:
+def _print(text: str) -> int:
     try:
-        print(json.dumps(result, indent=2), flush=True)
+        print(text, flush=True)
     except OSError as error:
         # Python would write what is left, and fail again, when it ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -558,12 +566,39 @@ def _visible(text: str) -> str:
 
 
 class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
+    def error(self, message: str, meant: str = "") -> NoReturn:
         """One line, without the usage."""
-        self.exit(EXIT_CODES["invalid"], f"error: {_visible(message)}; {self.prog} --help shows the usage\n")
+        said = f"error: {_visible(message)};{meant} {self.prog} --help shows the usage\n"
+        self.exit(EXIT_CODES["invalid"], said)
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is not None and value not in action.choices:
+            known = list(map(str, action.choices))
+            what = action.option_strings[0] if action.option_strings else action.metavar or action.dest
+            self.error(f"{what}: expected one of {', '.join(known)}, found {value}", _did_you_mean(str(value), known))
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = _parser()
+    options, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        word = next((one for one in unknown if one.startswith("-")), unknown[0]).partition("=")[0]
+        verb = options.its_parser
+        meant = (
+            _did_you_mean(word, [*parser._option_string_actions, *verb._option_string_actions])
+            if word.startswith("-")
+            else ""
+        )
+        verb.error(f"{word}: no such option" if word.startswith("-") else f"{word}: one word too many", meant)
+    return options
+
+
+def _did_you_mean(word: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(word, known, 1, 0.6)
+    return f" did you mean {near[0]}?" if near else ""
+
+
+def _parser() -> _Parser:
     parser = _Parser(
         prog="ftp-users-client",
         description="Manage the users of an FTPS and SFTP server from anywhere.",
@@ -604,6 +639,10 @@ def _parser() -> argparse.ArgumentParser:
 def _add_verbs(verbs: argparse._SubParsersAction[_Parser]) -> None:
     def verb(name: str, text: str, named: bool = True) -> argparse.ArgumentParser:
         added = verbs.add_parser(name, help=text, description=text, allow_abbrev=False)
+        added.set_defaults(its_parser=added)
+        added.add_argument(
+            "--json", action="store_true", help="answer in JSON, as all verbs but instructions do anyway"
+        )
         if named:
             added.add_argument("name", help="the user")
         return added
@@ -611,17 +650,24 @@ def _add_verbs(verbs: argparse._SubParsersAction[_Parser]) -> None:
     verb("list", "list all users", named=False)
     verb("show", "show one user")
     verb("instructions", "say how a user connects, without the password")
-    for name, text in (("add", "add a user"), ("edit", "change a user")):
+    for name, text in (
+        ("passwd", "change a user's password; asks for it"),
+        ("add", "add a user; asks for the password"),
+        ("edit", "change a user"),
+    ):
         user = verb(name, text)
         password = user.add_mutually_exclusive_group()
         password.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
         password.add_argument("--hash-stdin", action="store_true", help="read a crypt(3) hash from standard input")
+        if name == "passwd":
+            continue
         if name == "add":
             password.add_argument("--no-password", action="store_true", help="only keys, for SFTP")
             user.add_argument("--locked", action="store_true", help="locked from the start")
         else:
             password.add_argument("--password", action="store_true", help="ask for a new password")
-        user.add_argument("--protocol", action="append", choices=("ftps", "sftp"), help="default: both; repeatable")
+        protocols, default = (*PROTOCOLS, "both"), "both" if name == "add" else "unchanged"
+        user.add_argument("--protocol", action="append", choices=protocols, help=f"default: {default}; repeatable")
         user.add_argument("--access", choices=("read_write", "read_only", "upload_only"), help="what files are for")
         user.add_argument("--umask", metavar="UMASK", help="the umask of uploads, 0000 to 0077, or default")
         user.add_argument("--ftps-max-rate", metavar="RATE", help="bytes a second over FTPS, such as 2M; 0 is no limit")
@@ -644,9 +690,9 @@ def _add_verbs(verbs: argparse._SubParsersAction[_Parser]) -> None:
 
 
 def _verb(options: argparse.Namespace) -> str:
-    """The verb of the request: that of the command line, or what ``keys NAME ACTION`` means."""
+    """The verb of the request: that of the command line, or what ``passwd`` or ``keys NAME ACTION`` means."""
     if options.verb != "keys":
-        return str(options.verb)
+        return "edit" if options.verb == "passwd" else str(options.verb)
     if (options.action == "list") == (options.key is not None):
         expected, found = ("no key", "one") if options.key is not None else ("a key", "none")
         raise ValueError(f"keys {options.name} {options.action}: expected {expected}, found {found}")
@@ -657,12 +703,10 @@ def _fields(options: argparse.Namespace) -> dict[str, Any]:
     given = vars(options)
     fields: dict[str, Any] = {key: given[key] for key in ("name", "key") if given.get(key) is not None}
     if options.verb in ("add", "edit"):
-        if options.password_stdin or options.hash_stdin:
-            fields["password_hash" if options.hash_stdin else "password"] = _line("password")
-        elif given.get("password") or (options.verb == "add" and not options.no_password):
-            fields["password"] = _ask_password()
         if options.protocol:
-            fields["protocols"] = options.protocol
+            fields["protocols"] = PROTOCOLS if "both" in options.protocol else options.protocol
+        if given.get("no_password") and options.protocol != ["sftp"]:
+            raise ValueError("--no-password: expected --protocol sftp with it, since FTPS needs a password")
         rights = ("access", "umask", "ftps_max_rate", "comment", "expires", "quota", "quota_files")
         fields.update((key, given[key]) for key in rights if given[key] is not None)
         if options.allowed_sources is not None:
@@ -672,7 +716,18 @@ def _fields(options: argparse.Namespace) -> dict[str, Any]:
     for key in ("locked", "remove_home", "no_password"):
         if given.get(key):
             fields[key] = True
-    return fields
+    return {**fields, **_password(options)}
+
+
+def _password(options: argparse.Namespace) -> dict[str, str]:
+    """The password or hash of the request; it is asked for if the verb needs one. Never an argument."""
+    if options.verb not in ("add", "edit", "passwd"):
+        return {}
+    if options.password_stdin or options.hash_stdin:
+        return {"password_hash" if options.hash_stdin else "password": _line("password")}
+    given = vars(options)
+    asks = given.get("password") if options.verb == "edit" else not given.get("no_password")
+    return {"password": _ask_password(options.name)} if asks else {}
 
 
 def _public_keys(path: str) -> Sequence[str]:
@@ -697,13 +752,17 @@ def _line(what: str) -> str:
     return line.rstrip("\r\n")
 
 
-def _ask_password() -> str:
+def _ask_password(name: str) -> str:
+    """Ask twice, in the words of the command on the server."""
     if not _has_terminal():
         raise ValueError("expected a terminal to ask for the password; use --password-stdin")
-    password = _ask("Password: ")
-    if _ask("Again: ") != password:
-        raise ValueError("expected the same password twice, found two different ones; try again")
-    return password
+    for attempt in range(_ATTEMPTS):
+        password = _ask(f"New password for {_visible(name)}: ")
+        if _ask("Repeat the password: ") == password:
+            return password
+        if attempt + 1 < _ATTEMPTS:
+            _say("The passwords differ; try again.")
+    raise ValueError("password: expected the same twice, found two different ones")
 
 
 def _ask_passphrase(path: str) -> str:

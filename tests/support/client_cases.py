@@ -81,8 +81,10 @@ CASES = {
         f"{HERE} --patience=-1 --key=plain", 2, r"patience: expected 0 or more seconds, found -1.*"
     ),
     "patience that is no number": Case(f"{HERE} --patience=x --key=plain", 2, r".*--patience: .*"),
-    "a verb that is not there": Case(f"{HERE} --key=plain lst", 2, r".*lst.*"),
-    "an action that is not there": Case(f"{HERE} --key=plain", 2, r".*dell.*", words="keys alfred dell K"),
+    "a verb that is not there": Case(f"{HERE} --key=plain", 2, r".*lst.*; did you mean list\?.*", words="lst"),
+    "an action that is not there": Case(
+        f"{HERE} --key=plain", 2, r".*dell; did you mean del\?.*", words="keys alfred dell K"
+    ),
     "no key to add": Case(
         f"{HERE} --key=plain", 2, r"keys alfred add: expected a key, found none", words="keys alfred add"
     ),
@@ -90,5 +92,32 @@ CASES = {
         f"{HERE} --key=plain", 2, r"keys alfred list: expected no key, found one", words="keys alfred list K"
     ),
     "keys in both spellings": Case(f"{HERE} --key=plain", 255, REFUSED, words="keys alfred add K"),
-    "an option that is not there": Case(f"{HERE} --pasword-stdin --key=plain", 2, r".*--pasword-stdin.*"),
+    "an option that is not there": Case(
+        f"{HERE} --key=plain",
+        2,
+        r"--pasword-stdin: no such option; did you mean --password-stdin\?.*",
+        words="add --pasword-stdin batman",
+    ),
+    "an option that nothing is like": Case(
+        f"{HERE} --key=plain", 2, r"--xyzzy: no such option; [^?]*", words="list --xyzzy"
+    ),
+    "no terminal for the password": Case(
+        f"{HERE} --key=plain",
+        2,
+        r"expected a terminal to ask for the password; use --password-stdin",
+        words="add batman --protocol=both",
+    ),
+    "FTPS without a password": Case(
+        f"{HERE} --key=plain",
+        2,
+        r"--no-password: expected --protocol[= ]sftp with it, since FTPS needs a password",
+        words="add --no-password batman",
+    ),
+    "two passwords": Case(
+        f"{HERE} --key=plain",
+        2,
+        r".*--(hash|password)-stdin: not allowed with .*--(password|hash)-stdin.*",
+        words="passwd --password-stdin --hash-stdin batman",
+    ),
+    "a protocol that is not there": Case(f"{HERE} --key=plain", 2, r".*gopher.*", words="add --protocol=gopher x"),
 }

@@ -66,8 +66,11 @@ def test_the_life_of_a_user(server, control, key_file, no_harvey, program):
     assert made["changed"] and made["user"]["name"] == NAME and not made["user"]["locked"]
     assert granted(server, FIRST) == BOTH
     assert run("show", NAME)["user"] == made["user"]
-    told = run("instructions", NAME)["instructions"]
+    told = run("instructions", NAME, options="--json")["instructions"]
     assert [way["port"] for way in told["ways"]] == [21, 990, 22] and FIRST not in str(told)
+    shown = control.run(program, "instructions", NAME)
+    assert shown.output == server.sh(f"ftp-users instructions {NAME}").stdout
+    assert shown.output.splitlines() == told["text"] and shown.errors == ""
     names = [user["name"] for user in run("list")["users"]]
     assert names.count(NAME) == 1 and {*PASSWORDS, "alfred"} < set(names)
 
@@ -96,6 +99,58 @@ def test_the_life_of_a_user(server, control, key_file, no_harvey, program):
     assert run("del", NAME, options="--remove-home") == gone
     assert granted(server, SECOND) == NEITHER
     assert not any(server.host.file(home).exists for home in server.homes(NAME))
+
+
+@pytest.mark.spread
+@pytest.mark.parametrize("program", CLIENTS)
+def test_a_remedy_is_a_command_of_the_client(server, control, no_harvey, program):
+    """An error of the server says what to do in words that the client has."""
+    first = {"options": "--password-stdin --protocol=ftps", "stdin": f"{FIRST}\n"}
+    assert control.run(program, "add", NAME, **first).status == 0
+    second = {"options": "--password-stdin --protocol=sftp", "stdin": f"{SECOND}\n"}
+    refused = control.run(program, "add", NAME, **second)
+    assert refused.status == 4 and "ftp-users" not in refused.errors, refused
+    edit, passwd = re.findall(rf"((?:edit|passwd) {NAME}(?: --protocol both)?)[;,]", refused.errors)
+    verb, name, *options = edit.split()
+    assert control.run(program, verb, name, options=" ".join(options)).status == 0
+    assert granted(server, FIRST) == BOTH
+    verb, name = passwd.split()
+    assert control.run(program, verb, name, options="--password-stdin", stdin=f"{SECOND}\n").status == 0
+    assert granted(server, SECOND) == BOTH and granted(server, FIRST) == NEITHER
+    for words in (("show", "nobody-here"), ("add", NAME), ("keys", NAME, "del", "nothing")):
+        more = {"options": "--password-stdin", "stdin": f"{FIRST}\n"} if words[0] == "add" else {}
+        assert "ftp-users" not in control.run(program, *words, **more).errors
+
+
+@pytest.mark.spread
+@pytest.mark.parametrize("program", CLIENTS)
+def test_a_new_password_is_asked_for_as_on_the_server(server, client, welcome, control, no_harvey, program):
+    assert control.run(program, "add", NAME, options="--password-stdin", stdin=f"{FIRST}\n").status == 0
+    place = f"--host={server.address} --known-hosts={server.known_hosts} --key={control.key_file} --patience=60"
+    for name in ("nobody-here", NAME):
+        command, *arguments = inside.command(CLIENT_NAME, *f"{COMMANDS[program]} {place} passwd {name}".split())
+        terminal = pexpect.spawn(command, arguments, encoding="utf-8", timeout=90)
+        for question in (f"New password for {NAME}: ", "Repeat the password: ") if name == NAME else ():
+            terminal.expect_exact(question)
+            assert terminal.waitnoecho()
+            terminal.sendline(SECOND)
+        terminal.expect(pexpect.EOF)
+        terminal.close()
+        assert terminal.exitstatus == (0 if name == NAME else 3), terminal.before
+        assert SECOND not in terminal.before
+    assert granted(server, SECOND) == BOTH and granted(server, FIRST) == NEITHER
+
+
+@pytest.mark.spread
+def test_a_user_is_answered_with_sizes_that_can_be_sent_back(control, no_harvey):
+    made = control.run("python", "add", NAME, options="--password-stdin --ftps-max-rate=2M", stdin=f"{FIRST}\n").json
+    rate, quota = made["user"]["ftps_max_rate"], made["user"]["quota"]
+    assert (rate, quota) == (2 << 20, 0)
+    again = {"version": 1, "verb": "edit", "name": NAME, "ftps_max_rate": rate, "quota": quota, "quota_files": 0}
+    answer = control.ssh(again).json
+    assert answer["ok"] and not answer["result"]["changed"], answer
+    refused = control.ssh({**again, "quota": 1.5})
+    assert refused.json["error"]["code"] == "invalid" and "whole number" in refused.json["error"]["message"]
 
 
 @pytest.mark.spread

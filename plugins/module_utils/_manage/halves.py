@@ -19,16 +19,19 @@ _NONE = frozenset((None, NO_PASSWORD, *PENDING))
 """What is stored if there is no password."""
 
 
-def expect_no_silent_change(user: User, has: Sequence[str]) -> None:
-    """Refuse a password that is given only for added protocols, if the user already ``has`` another protocol."""
+def expect_no_silent_change(user: User, has: Sequence[str], edit: str, passwd: str) -> None:
+    """Refuse a password that is given only for added protocols, if the user already ``has`` another protocol.
+
+    ``edit`` and ``passwd`` are the commands that the error names.
+    """
     new = [protocol for protocol in user.protocols if protocol not in has]
     if has and gives_password(user) and len(new) == len(user.protocols):
         name, there = user.name, " and ".join(has)
         raise UserExists(
             f"user {name!r}",
             found=f"has {there} already, and the new password would replace the present one",
-            remedy=f"to add {' and '.join(new)} with the present password: ftp-users edit {name} --protocol both; to"
-            f" change both: ftp-users passwd {name}, or name both protocols",
+            remedy=f"to add {' and '.join(new)} with the present password: {edit}; to change both: {passwd}, or name"
+            " both protocols",
         )
 
 

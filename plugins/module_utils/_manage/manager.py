@@ -71,6 +71,9 @@ class Manager:
 
     Methods that change a user return ``{"changed": bool, "user": what show() returns or None, "warnings": [str]}``.
     All raise SecureFtpError, of the kind that fits, with nothing changed.
+
+    ``program`` is what stands before a verb in the remedies of errors; empty for callers that have the same verbs by
+    another name.
     """
 
     def __init__(
@@ -79,7 +82,9 @@ class Manager:
         journal_path: str = journal.PATH,
         audit: bool = True,
         backends: Sequence[Backend] | None = None,
+        program: str = "ftp-users",
     ) -> None:
+        self._program = program
         self._rounds, self._journal_path, self._audit, self._given = rounds, journal_path, audit, backends
         self._report: Report = unheard
         self._known: tuple[frozenset[str], bool, Reading] | None = None
@@ -106,9 +111,8 @@ class Manager:
         """
         found = self.users(name)
         if not found:
-            raise NoSuchUser(
-                f"user {name!r}", found="no such user for FTPS or SFTP", remedy="see all users: ftp-users list"
-            )
+            remedy = f"see all users: {self._command('list')}"
+            raise NoSuchUser(f"user {name!r}", found="no such user for FTPS or SFTP", remedy=remedy)
         return found[0]
 
     @staticmethod
@@ -122,7 +126,7 @@ class Manager:
         return self._keys_of(self.show(name))
 
     def _keys_of(self, user: Mapping[str, Any]) -> list[str]:
-        _expect_sftp(user)
+        self._expect_sftp(user)
         name = user["name"]
         return list(self._read([name])["sftp"].user(name).authorized_keys or ())
 
@@ -177,9 +181,9 @@ class Manager:
                 raise UserExists(
                     f"user {name!r}",
                     found=f"exists already ({', '.join(taken)})",
-                    remedy=f"change it with: ftp-users edit {name}",
+                    remedy=f"change it with: {self._command('edit', name)}",
                 )
-            halves.expect_no_silent_change(user, there["protocols"])
+            self._expect_no_silent_change(user, there["protocols"])
             user = user._replace(protocols=tuple(dict.fromkeys((*there["protocols"], *user.protocols))))
         return user
 
@@ -190,13 +194,13 @@ class Manager:
         """
         with self._changing("edit", [name]) as warnings:
             there = self.show(name)
-            _expect_something(name, options)
+            self._expect_something(name, options)
             if options.get("protocols") is None:  # they decide how long a password may be
                 options["protocols"] = there["protocols"]
             user = self._wanted(name, options, existing=True)
-            halves.expect_no_silent_change(user, there["protocols"])
+            self._expect_no_silent_change(user, there["protocols"])
             if user.authorized_keys is not None and "sftp" not in user.protocols:
-                _expect_sftp(there)
+                self._expect_sftp(there)
             return self._answer(name, *self._apply([user]), warnings)
 
     def delete(self, name: str, remove_home: bool = False) -> dict[str, Any]:
@@ -261,7 +265,7 @@ class Manager:
                     f"user {name!r}",
                     "a key this user has, by line, base64 part, comment or fingerprint",
                     found="none that matches",
-                    remedy=f"see them: ftp-users keys {name} list",
+                    remedy=f"see them: {self._command('keys', name, 'list')}",
                 )
             return self._set_keys(user, kept, warnings)
 
@@ -291,7 +295,7 @@ class Manager:
         before = users_of(reading, names)
         for user in users:
             has = [protocol for protocol, stored in before.items() if uses(stored[user.name], protocol)]
-            halves.expect_no_silent_change(user, has)
+            self._expect_no_silent_change(user, has)
         return halves.joined(users, reading, list(self._backends.values()))
 
     def hash_plaintext(self) -> Result:
@@ -362,9 +366,36 @@ class Manager:
                 f"user {name!r}: protocols",
                 "ftps, sftp or both",
                 found="none",
-                remedy="to remove the user: ftp-users del",
+                remedy=f"to remove the user: {self._command('del', name)}",
             )
         return user
+
+    def _expect_something(self, name: str, options: Mapping[str, Any]) -> None:
+        if any(value is not None for value in options.values()):
+            return
+        raise InvalidInput(
+            f"user {name!r}",
+            "something to change",
+            found="nothing",
+            remedy="name what to change, such as a password, protocols or keys; to be asked for a new password:"
+            f" {self._command('passwd', name)}",
+        )
+
+    def _expect_no_silent_change(self, user: User, has: Sequence[str]) -> None:
+        edit, passwd = self._command("edit", user.name, "--protocol both"), self._command("passwd", user.name)
+        halves.expect_no_silent_change(user, has, edit, passwd)
+
+    def _expect_sftp(self, user: Mapping[str, Any]) -> None:
+        if user["sftp"] is None:
+            raise InvalidInput(
+                f"user {user['name']!r}",
+                found="keys are for SFTP, which this user does not have",
+                remedy=f"add it: {self._command('edit', user['name'], '--protocol both')}",
+            )
+
+    def _command(self, *words: str) -> str:
+        """A command that the caller can type."""
+        return " ".join(word for word in (self._program, *words) if word)
 
     def _set_keys(self, there: Mapping[str, Any], keys: Sequence[str], warnings: list[str]) -> dict[str, Any]:
         user = User(there["name"], protocols=tuple(there["protocols"]), authorized_keys=tuple(keys))
@@ -395,18 +426,6 @@ class Manager:
             raise SecureFtpError("FTPS", f"vsftpd's configuration at {' or '.join(CONFIGS)}", found="none")
 
 
-def _expect_something(name: str, options: Mapping[str, Any]) -> None:
-    if any(value is not None for value in options.values()):
-        return
-    raise InvalidInput(
-        f"user {name!r}",
-        "something to change",
-        found="nothing",
-        remedy="name what to change, such as a password, protocols or keys; on the server this asks for a new password:"
-        f" ftp-users passwd {name}",
-    )
-
-
 def _known_hash(user: User, before: Users) -> str | None:
     """The hash of the one protocol that the user has, if another one is added."""
     known = {protocol: stored[user.name] for protocol, stored in before.items()}
@@ -428,8 +447,11 @@ def _result(users: Sequence[User], plans: Mapping[str, Plan]) -> Result:
     )
 
 
-USED = ("used_bytes", "used_files")
-"""What the account of a user has on the file system of its home; None where the kernel does not count it."""
+USED = {
+    "used_bytes": "the bytes of the user's account on the file system of its home",
+    "used_files": "its files and directories there",
+}
+"""What is used of a quota, and what it means; None where the kernel does not count it."""
 
 _BOTH = {"scheme": "scheme", "directory": "home", "access": "access", "umask": "umask"}
 
@@ -452,12 +474,3 @@ def _whole(name: str, sides: Mapping[str, Mapping[str, Any] | None], said: Mappi
 
 def _side(found: Mapping[str, Any] | None, **names: str) -> dict[str, Any] | None:
     return None if found is None else {ours: found[theirs] for ours, theirs in names.items()}
-
-
-def _expect_sftp(user: Mapping[str, Any]) -> None:
-    if user["sftp"] is None:
-        raise InvalidInput(
-            f"user {user['name']!r}",
-            found="keys are for SFTP, which this user does not have",
-            remedy=f"add it: ftp-users edit {user['name']} --protocol both",
-        )

@@ -29,7 +29,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors imp
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.audit import literal as _quoted
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.audit import write as write_log
 from ansible_collections.secure_ftp.server.plugins.module_utils._remote import slots as _slots
-from ansible_collections.secure_ftp.server.plugins.module_utils._remote.schema import VERBS, VERSION, Field
+from ansible_collections.secure_ftp.server.plugins.module_utils._remote.schema import NUMBER, VERBS, VERSION, Field
 
 MAX_REQUEST = 64 * 1024
 """Longest request in bytes."""
@@ -134,9 +134,12 @@ def _check(value: object, wanted: Field, where: str) -> None:
         if not isinstance(value, bool):
             raise InvalidInput(where, "true or false", found=_kind_of(value))
         return
+    elif wanted.kind == NUMBER and isinstance(value, int) and not isinstance(value, bool):
+        return
     for item in items:
         if not isinstance(item, str):
-            raise InvalidInput(where, f"a {wanted.kind}", found=_kind_of(item))
+            found = _kind_of(item).replace("a number", "another number") if wanted.kind == NUMBER else _kind_of(item)
+            raise InvalidInput(where, f"a {wanted.kind}", found=found)
         if re.search("[\ud800-\udfff]", item):
             raise InvalidInput(where, "text", found="half of a surrogate pair")
         if wanted.choices and item not in wanted.choices:
@@ -247,4 +250,5 @@ def _address(connection: str) -> str:
 def _manager() -> Any:
     from ansible_collections.secure_ftp.server.plugins.module_utils._manage.manager import Manager
 
-    return Manager(audit=False)  # serve logs, with the client's name
+    # serve logs, with the client's name. The clients have the verbs of the command, under names of their own.
+    return Manager(audit=False, program="")

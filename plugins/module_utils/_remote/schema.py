@@ -22,6 +22,8 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields im
 VERSION = 1
 """The version of the protocol; a change that breaks a client raises it."""
 
+NUMBER = "string or whole number"
+"""The kind of a size: users are answered with numbers, which can be sent back."""
 
 LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}\Z")
 """The name of a client: no character has a meaning in sudoers(5), authorized_keys or a log."""
@@ -29,7 +31,7 @@ LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}\Z")
 
 @dataclass(frozen=True)
 class Field:
-    """One member of a request: ``kind`` is "string", "boolean" or "list of strings"."""
+    """One member of a request: ``kind`` is "string", "boolean", "list of strings" or NUMBER."""
 
     kind: str
     meaning: str
@@ -54,7 +56,7 @@ _KINDS = {
     LIST: "list of strings",
     WORDS: "list of strings",
     SWITCH: "boolean",
-    SIZE: "string",
+    SIZE: NUMBER,
 }
 _USER = {
     one.name: Field(_KINDS[one.kind], one.meaning, required=one.name == "name", choices=one.choices) for one in GIVEN
@@ -168,6 +170,8 @@ def _request(name: str, verb: Verb) -> dict[str, Any]:
 def _member(wanted: Field) -> dict[str, Any]:
     if wanted.kind == "boolean":
         return {"type": "boolean", "description": wanted.meaning}
+    if wanted.kind == NUMBER:
+        return {"type": ["string", "integer"], "minimum": 0, "description": wanted.meaning}
     text: dict[str, Any] = {"type": "string", **({"enum": list(wanted.choices)} if wanted.choices else {})}
     if wanted.kind == "string":
         return {**text, "description": wanted.meaning}

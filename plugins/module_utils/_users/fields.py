@@ -58,7 +58,7 @@ FIELDS = (
     Field(
         "ftps_max_rate",
         SIZE,
-        "bytes a second over FTPS; 0 is no limit",
+        "bytes a second over FTPS, such as 2M; 0 is no limit",
         only="ftps",
         option="--ftps-max-rate",
         for_all=True,

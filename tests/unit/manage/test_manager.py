@@ -273,8 +273,29 @@ def test_an_edit_of_nothing_is_refused_in_the_same_words_for_everybody(host: Hos
             host.manager.edit("batman", **options)
         assert str(caught.value) == (
             "user 'batman': expected something to change, found nothing; name what to change, such as a password,"
-            " protocols or keys; on the server this asks for a new password: ftp-users passwd batman"
+            " protocols or keys; to be asked for a new password: ftp-users passwd batman"
         )
+
+
+def test_a_caller_with_another_program_is_told_no_command_of_this_one(host: Host) -> None:
+    """Remote control's clients have the same verbs under names of their own."""
+    host.manager.add("batman", password="geheim geheim", protocols=["ftps"])
+    backends = list(host.backends.values())
+    for program, start in (("ftp-users", "ftp-users "), ("", "")):
+        manager = manage.Manager(1000, str(host.journal), backends=backends, program=program)
+        wanted = {
+            f": {start}list": lambda one: one.show("joker"),
+            f": {start}edit batman": lambda one: one.add("batman", protocols=["ftps"]),
+            f": {start}edit batman --protocol both": lambda one: one.keys("batman"),
+            f": {start}passwd batman": lambda one: one.edit("batman"),
+            f": {start}passwd batman, or name both protocols": lambda one: one.add(
+                "batman", protocols=["sftp"], password="another-long-one"
+            ),
+        }
+        for said, call in wanted.items():
+            with pytest.raises(SecureFtpError) as caught:
+                call(manager)
+            assert str(caught.value).endswith(said), caught.value
 
 
 def test_a_removal_says_where_files_stay_and_nothing_about_those_it_deletes(host: Host) -> None:

@@ -17,6 +17,8 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.secure_ftp.server.plugins.module_utils._command import prompt
+
 ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 from client_cases import CASES, KEYS, PASSPHRASE
@@ -80,6 +82,7 @@ def test_what_cannot_work_is_said_at_once_and_in_one_line(client: str, name: str
         ("keys alfred del K", {"verb": "keys_del", "name": "alfred", "key": "K"}),
         ("keys_add alfred K", {"verb": "keys_add", "name": "alfred", "key": "K"}),
         ("keys_del alfred K", {"verb": "keys_del", "name": "alfred", "key": "K"}),
+        ("edit alfred --protocol both", {"verb": "edit", "name": "alfred", "protocols": ("ftps", "sftp")}),
     ],
 )
 def test_keys_are_managed_in_the_words_of_the_server_and_in_those_of_the_protocol(
@@ -89,6 +92,41 @@ def test_keys_are_managed_in_the_words_of_the_server_and_in_those_of_the_protoco
     monkeypatch.setattr(module.FtpUsers, "call", lambda _self, verb, **fields: sent.append({"verb": verb, **fields}))
     assert module.main(["--host=x", f"--key={keys / 'plain'}", *words.split()]) == 0
     assert sent == [request_]
+
+
+def test_a_new_password_is_for_a_user_who_is_there(
+    module: Any, monkeypatch: pytest.MonkeyPatch, keys: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sent: list[dict[str, str]] = []
+
+    def call(_self: object, verb: str, **fields: str) -> dict[str, object]:
+        sent.append({"verb": verb, **fields})
+        if fields["name"] != "alfred":
+            raise module.RequestError("no_such_user", "nobody")
+        return {"user": {}}
+
+    monkeypatch.setattr(module.FtpUsers, "call", call)
+    monkeypatch.setattr(module, "_line", lambda _what: "geheim geheim")
+    words = ["--host=x", f"--key={keys / 'plain'}", "passwd", "--password-stdin"]
+    assert module.main([*words, "alfred"]) == 0
+    assert sent == [
+        {"verb": "show", "name": "alfred"},
+        {"verb": "edit", "name": "alfred", "password": "geheim geheim"},
+    ]
+    assert module.main([*words, "joker"]) == 3
+    assert sent[2:] == [{"verb": "show", "name": "joker"}], "nothing was asked for or changed"
+
+
+def test_instructions_are_text_unless_json_is_asked_for(
+    module: Any, monkeypatch: pytest.MonkeyPatch, keys: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = {"instructions": {"text": ["How alfred connects", "", "SFTP\x1b[2J"]}}
+    monkeypatch.setattr(module.FtpUsers, "call", lambda _self, _verb, **_fields: told)
+    words = ["--host=x", f"--key={keys / 'plain'}", "instructions", "alfred"]
+    assert module.main(words) == 0
+    assert capsys.readouterr().out == "How alfred connects\n\nSFTP\\x1b[2J\n"
+    assert module.main([*words, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == told
 
 
 def test_without_paramiko_the_python_client_names_the_package() -> None:
@@ -169,12 +207,14 @@ class Terminal:
         pexpect = pytest.importorskip("pexpect")
         line = " ".join(["exec", *words, "</dev/null"])
         self.eof = pexpect.EOF
+        self.given: list[str] = []
         self.child: Any = pexpect.spawn("sh", ["-c", line], cwd=str(directory), encoding="utf-8", timeout=30)
 
     def answer(self, question: str, text: str) -> None:
         self.child.expect_exact(question)
         self.child.waitnoecho(10)
         self.child.sendline(text)
+        self.given.append(text)
 
     def rest(self) -> str:
         self.child.expect(self.eof)
@@ -193,6 +233,27 @@ def test_the_passphrase_is_asked_for_on_the_terminal_and_not_shown(client: str, 
         terminal.answer("Passphrase of encrypted: ", given)
         assert terminal.rest().startswith(said)
         assert terminal.child.exitstatus == 255
+
+
+@each_client
+def test_a_password_is_asked_for_twice_in_the_words_of_the_server(
+    client: str, keys: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    questions: list[str] = []
+    monkeypatch.setattr(prompt.sys.stdin, "isatty", lambda: True, raising=False)
+    prompt.from_terminal("alfred", lambda question: (questions.append(question), "geheim geheim")[1])
+
+    place = [*COMMANDS[client], "--host=127.0.0.1", "--port=9", "--patience=0", "--key=plain"]
+    for words in (["add", "alfred"], ["edit", "alfred", "--password"]):
+        terminal = Terminal([*place, *words], keys)
+        for given in ("geheim geheim", "something else", "geheim geheim", "geheim geheim"):
+            terminal.answer(questions[0] if len(terminal.given) % 2 == 0 else questions[1], given)
+        assert terminal.rest().startswith("error: connection to 127.0.0.1:9 refused; ")
+    terminal = Terminal([*place, "add", "alfred"], keys)
+    for turn in range(6):
+        terminal.answer(questions[turn % 2], f"other-{turn}")
+    assert terminal.rest() == "error: password: expected the same twice, found two different ones"
+    assert terminal.child.exitstatus == 2
 
 
 @each_client

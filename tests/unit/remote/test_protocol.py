@@ -24,7 +24,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors imp
     NoSuchUser,
     UserExists,
 )
-from ansible_collections.secure_ftp.server.plugins.module_utils._manage.manager import Manager
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage.manager import Manager, _whole
 from ansible_collections.secure_ftp.server.plugins.module_utils._remote import protocol as _remote
 from ansible_collections.secure_ftp.server.plugins.module_utils._remote import schema as _schema
 from ansible_collections.secure_ftp.server.plugins.module_utils._remote.protocol import MAX_REQUEST, parse, serve
@@ -390,6 +390,19 @@ def test_the_document_has_the_codes_and_the_limits():
     for code, status in EXIT_CODES.items():
         assert re.search(rf"^\| `{code}` \| {status} \|", DOCUMENT, re.M), code
     assert f"{MAX_REQUEST:,} bytes" in DOCUMENT and f"{_remote.SECONDS:.0f} seconds" in DOCUMENT
+
+
+def test_the_document_has_every_member_of_a_user():
+    (part,) = re.findall(r"<!-- answered:begin -->(.*?)<!-- answered:end -->", DOCUMENT, re.S)
+    side = dict.fromkeys(("scheme", "home", "access", "umask", "obeys_account", "keys", "expires", "locked"))
+    user = _whole("batman", {"ftps": side, "sftp": side}, {})
+    assert re.findall(r"^\| `(\w+)` \|", part, re.M) == list(user)
+    for member in {*user["ftps"], *user["sftp"]}:
+        assert f"`{member}`" in DOCUMENT, member
+
+
+def test_the_clients_are_named_no_command_of_the_server():
+    assert _remote._manager()._command("edit", "batman") == "edit batman"
 
 
 def test_the_requests_in_the_document_are_requests():

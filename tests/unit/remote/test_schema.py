@@ -23,6 +23,7 @@ GOOD = [
     {"verb": "edit", "name": "batman", "authorized_keys": []},
     {"verb": "del", "name": "batman", "remove_home": False},
     {"verb": "keys_add", "name": "batman", "key": "ssh-ed25519 A"},
+    {"verb": "edit", "name": "batman", "quota": "10G", "quota_files": 1000, "ftps_max_rate": 0},
 ]
 BAD = [
     {"verb": "show"},
@@ -37,6 +38,9 @@ BAD = [
     {"verb": "edit", "name": "batman", "no_password": True},
     {"verb": "add", "name": "batman", "state": "absent"},
     {"verb": "keys_add", "name": "batman"},
+    {"verb": "edit", "name": "batman", "quota": 1.5},
+    {"verb": "edit", "name": "batman", "quota": True},
+    {"verb": "edit", "name": "batman", "comment": 7},
 ]
 
 
