@@ -43,7 +43,7 @@ def test_the_workflow_has_a_job_for_each_ansible_core_that_make_cores_knows_and_
 
 
 def would_run(*targets: str) -> str:
-    command = ["make", "--dry-run", "--always-make", *targets]
+    command = ["make", "--no-print-directory", "--dry-run", "--always-make", *targets]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
 
