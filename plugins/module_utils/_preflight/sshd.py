@@ -49,7 +49,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config impo
     unmarked,
     where_set,
 )
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.account import EMPTY
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.account import EMPTY, LOG_IN
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.names import is_component
 
 
@@ -80,8 +80,8 @@ def sshd_problems(settings: Settings, users: object, config: str = CONFIG, etc: 
 def _pam_problems(settings: Settings, users: object, text: str, config: str) -> Iterator[Problem]:
     """Whether sshd asks PAM, if the log-ins of a user are to be limited by it."""
     entries = [one for one in users if isinstance(one, Mapping)] if isinstance(users, (list, tuple)) else []
-    limits = [name for name in EMPTY if name != "comment"]
-    given = {name for one in (*entries, settings.ftp_users_defaults) for name in limits if one.get(name)}
+    wished = [one for one in (*entries, settings.ftp_users_defaults) if one.get("state") != "absent"]
+    given = {name for one in wished for name in LOG_IN if one.get(name) and one[name] != EMPTY[name]}
     problem = pam_problem(parse(text, config), config)
     if given and problem:
         yield problem.also(f"or leave {' and '.join(sorted(given))} out")

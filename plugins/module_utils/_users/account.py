@@ -30,7 +30,7 @@ _YEARS = range(1971, 3000)
 EMPTY: dict[str, object] = {"comment": "", "expires": NEVER, "allowed_sources": (), "quota": 0, "quota_files": 0}
 """The fields that are stored in or for an account, each with the value that means "nothing": it needs no account."""
 
-_LOG_IN = ("expires", "allowed_sources")
+LOG_IN = ("expires", "allowed_sources")
 """Those of them that limit log-ins."""
 
 
@@ -41,7 +41,7 @@ def given(user: Any) -> list[str]:
 
 def limits(user: Any) -> list[str]:
     """Those of them that limit log-ins, so that both protocols have to obey them."""
-    return [name for name in given(user) if name in _LOG_IN]
+    return [name for name in given(user) if name in LOG_IN]
 
 
 def no_account(who: str, fields: Sequence[str]) -> Problem:

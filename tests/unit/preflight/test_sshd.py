@@ -217,3 +217,15 @@ def test_a_limit_needs_an_sshd_that_asks_pam(problems, limit):
     (found,) = problems("UsePAM no\n", users)
     assert "sshd_config:1: expected UsePAM yes" in found and f"or leave {next(iter(limit))} out" in found
     assert problems("UsePAM no\n", [{**users[0], **dict.fromkeys(limit)}]) == []
+
+
+@pytest.mark.parametrize(
+    "given", [{"quota": "10G"}, {"quota_files": 1000}, {"comment": "Ann"}, {"expires": "never"}, {"allowed_sources": []}]
+)
+def test_what_limits_no_log_in_needs_no_pam(problems, given):
+    users = [{"name": "ann", "password": "Sommer2026!!", **given}]
+    assert problems("UsePAM no\n", users) == []
+
+
+def test_a_user_who_is_removed_is_not_limited(problems):
+    assert problems("UsePAM no\n", [{"name": "ann", "state": "absent", "expires": "2027-01-31"}]) == []
