@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Callable, Iterable, Mapping
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import Problem
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import kind_said, value_said
 
 _CIPHERS = (
     "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305"
@@ -262,7 +263,7 @@ def default_of(one: dataclasses.Field[Any]) -> Any:
 
 def _read(one: dataclasses.Field[Any], value: object) -> Any:
     """``value`` converted to the type of the entry ``one`` of TABLE; a Problem when it cannot be converted."""
-    default, found = default_of(one), f"{value!r}"
+    default, found = default_of(one), kind_said(value) if value is None or isinstance(value, bool) else f"{value!r}"
     choices = one.metadata.get("choices") or ()
     read: Any
     if isinstance(default, bool):
@@ -277,9 +278,9 @@ def _read(one: dataclasses.Field[Any], value: object) -> Any:
             read, expected = None, f"one of {', '.join(filter(None, choices))}"
     else:
         read, expected = (value if isinstance(value, Mapping) else None), "a mapping"
-        found = type(value).__name__
+        found = value_said(value)
     if one.metadata.get("hidden"):
-        found = type(value).__name__
+        found = kind_said(value)
     return Problem(one.name, one.metadata.get("expected") or expected, found) if read is None else read
 
 

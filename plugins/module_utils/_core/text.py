@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import re
 import shlex
-from typing import Iterable, Sequence
+from typing import Iterable, Mapping, Sequence
 
 
 def visible(text: str, keep: str = "") -> str:
@@ -34,6 +34,28 @@ _LONGEST = 60
 def shortened(text: str) -> str:
     """``text``, cut if it is too long for a message."""
     return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
+
+
+def kind_said(value: object) -> str:
+    """What kind of value was found, in words of YAML. Never shows the value, which may be secret."""
+    if value is None:
+        return "nothing (an empty value)"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (int, float)):
+        return "a number" if isinstance(value, int) else "a number with a fraction"
+    if isinstance(value, str):
+        return "a text" if value else "an empty text"
+    if isinstance(value, (list, tuple)):
+        return "a list"
+    return "a mapping (key: value)" if isinstance(value, Mapping) else "something else"
+
+
+def value_said(value: object) -> str:
+    """The same with the value of a text or a number, for values that are not secret."""
+    if isinstance(value, str) and value:
+        return f"the text {shortened(repr(value))}"
+    return f"the number {value}" if isinstance(value, (int, float)) and not isinstance(value, bool) else kind_said(value)
 
 
 def quoted(value: object) -> str:

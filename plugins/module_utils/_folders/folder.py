@@ -13,7 +13,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors imp
     Problem,
     SecureFtpError,
 )
-from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import did_you_mean, shortened
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import did_you_mean, shortened, value_said
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.names import MAX_LENGTH, validate_user_name
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.quota import validate_quota
 
@@ -79,7 +79,7 @@ def parse(entries: object) -> tuple[list[SharedFolder], list[Problem]]:
     if entries is None:
         return [], []
     if not isinstance(entries, (list, tuple)):
-        return [], [Problem(VARIABLE, "a list of mappings", type(entries).__name__)]
+        return [], [Problem(VARIABLE, "a list of mappings", value_said(entries))]
     folders: list[SharedFolder] = []
     problems: list[Problem] = []
     for index, entry in enumerate(entries):
@@ -108,7 +108,7 @@ def _folder(entry: Mapping[str, Any]) -> SharedFolder:
 
 
 def _no_mapping(entry: object) -> Problem:
-    return Problem("", "a mapping such as {name: projects}", type(entry).__name__, "write '- name: ...'")
+    return Problem("", "a mapping such as {name: projects}", value_said(entry), "write '- name: ...'")
 
 
 def _problems(entry: Mapping[str, Any]) -> Iterator[Problem]:
@@ -129,7 +129,7 @@ def _problems(entry: Mapping[str, Any]) -> Iterator[Problem]:
         if people is None:
             continue
         if not isinstance(people, (list, tuple)):
-            yield Problem(key, "a list of names of users", type(people).__name__, "write it as [...]")
+            yield Problem(key, "a list of names of users", value_said(people), "write it as [...]")
         elif not all(isinstance(one, str) for one in people):
             yield Problem(key, "a list of names of users", "something else in it", "quote a name of digits")
         else:
@@ -144,7 +144,7 @@ def _name_problems(entry: Mapping[str, Any]) -> Iterator[Problem]:
     if "name" not in entry:
         yield Problem("", found="the name is missing", remedy="give the folder a name")
     elif not isinstance(name, str):
-        yield Problem("name", "a string", type(name).__name__, "quote it in YAML")
+        yield Problem("name", "a string", value_said(name), "quote it in YAML")
     elif len(name) > MAX_NAME:
         yield Problem("name", f"at most {MAX_NAME} characters", str(len(name)), "choose a shorter name")
     elif not is_name(name):

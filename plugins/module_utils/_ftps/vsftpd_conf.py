@@ -12,6 +12,7 @@ import re
 from typing import Mapping
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import kind_said
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -67,7 +68,7 @@ def _value_text(name: str, value: object) -> str:
     if isinstance(value, bool):
         return "YES" if value else "NO"
     if not isinstance(value, (int, str)):
-        raise SecureFtpError(f"vsftpd option {name}", "a string, a number or a boolean", found=type(value).__name__)
+        raise SecureFtpError(f"vsftpd option {name}", "a string, a whole number or a boolean", found=kind_said(value))
     text = str(value)
     if _CONTROL.search(text):
         raise SecureFtpError(f"vsftpd option {name}", "one line of text", found=f"a control character in {text!r}")

@@ -23,7 +23,12 @@ from typing import Any, Callable, Iterable, Mapping, NamedTuple, Sequence
 from ansible_collections.secure_ftp.server.plugins.module_utils._core import releases
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import Problem, SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.settings import Settings, boolean
-from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import did_you_mean, listed
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import (
+    did_you_mean,
+    kind_said,
+    listed,
+    value_said,
+)
 from ansible_collections.secure_ftp.server.plugins.module_utils._firewall import plan as _port_plan
 from ansible_collections.secure_ftp.server.plugins.module_utils._firewall.plan import tls_modes
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps import database as _userdb
@@ -59,6 +64,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._users.user impo
     IsTaken,
     User,
     never,
+    problems_of,
     user_from_options,
     with_defaults,
 )
@@ -161,16 +167,30 @@ def _names(users: object) -> set[object]:
 
 
 def secrets_of(users: object) -> set[str]:
-    """Every string in ``users`` that is not known to be public: passwords, hashes, and values of misspelled keys."""
+    """Every string in ``users`` that is not known to be public: passwords, hashes, and values of misspelled keys.
+
+    Ansible puts stars in the place of each, also inside words. No message contains the value of a misspelled key, so
+    one that is a part of our own words or of a user's name is no reason to make the messages unreadable.
+    """
     secrets: set[str] = set()
+    doubtful: set[str] = set()
     for entry in users if isinstance(users, (list, tuple)) else [users]:
         if isinstance(entry, Mapping):
             for key, value in entry.items():
-                if key not in fields.PUBLIC:
+                if key in _SECRET:
                     secrets.update(_strings(value))
+                elif key not in fields.PUBLIC:
+                    doubtful.update(_strings(value))
         else:
             secrets.update(_strings(entry))
-    return secrets
+    words = "\n".join((*_WORDS, *map(str, _names(users))))
+    return secrets | {one for one in doubtful if len(one) > _SHORT and one not in words}
+
+
+_SECRET = frozenset(field.name for field in fields.FIELDS if field.secret)
+_WORDS = ("ftp_users", *fields.NAMES, *(word for field in fields.FIELDS for word in field.choices))
+_SHORT = 2
+"""So few characters are a part of too many words."""
 
 
 def _strings(value: object) -> Iterable[str]:
@@ -214,7 +234,7 @@ def _hash_warnings(users: object, host: Host) -> list[str]:
 def check_users(users: object, settings: Settings, host: Host) -> list[Problem]:
     """Every problem of ``ftp_users``."""
     if not isinstance(users, (list, tuple)):
-        return [Problem("ftp_users", "a list of mappings", type(users).__name__)]
+        return [Problem("ftp_users", "a list of mappings", kind_said(users))]
     found: list[Problem] = []
     try:
         least = policy.valid_min_length(settings.ftp_users_password_min_length, MIN_LENGTH)
@@ -229,19 +249,16 @@ def check_users(users: object, settings: Settings, host: Host) -> list[Problem]:
     for index, entry in enumerate(users):
         where = f"ftp_users[{index}]"
         if not isinstance(entry, Mapping):
-            kind = type(entry).__name__
+            kind = kind_said(entry)
             found.append(Problem(where, "a mapping such as {name: batman}", kind, "write '- name: ...'"))
             continue
-        shape = _check_shape(entry, where)
-        if shape:
-            found += shape
+        shape, sound = _check_shape(entry, where)
+        options = _as_modules_read(with_defaults(sound, defaults))
+        wrong = problems_of(options, least, host.is_stored) if "name" in entry else []
+        found += shape + [problem.about(where) for problem in wrong]
+        if shape or wrong:
             continue
-        entry = with_defaults(entry, defaults)
-        try:
-            user = user_from_options(_as_modules_read(entry), least, is_taken=host.is_stored)
-        except SecureFtpError as error:
-            found.append(error.problem.about(where))
-            continue
+        user = user_from_options(options, least, is_taken=host.is_stored)
         count[user.name] = count.get(user.name, 0) + 1
         limited += [user.name] if user.present and given_quotas(user) else []
         found += _check_user(user, where, settings, host)
@@ -269,9 +286,10 @@ def _check_defaults(defaults: Mapping[str, Any]) -> list[Problem]:
     return []
 
 
-def _check_shape(entry: Mapping[str, Any], where: str) -> list[Problem]:
-    """What the validator of one user assumes about an entry."""
+def _check_shape(entry: Mapping[str, Any], where: str) -> tuple[list[Problem], dict[str, Any]]:
+    """What the validator of one user assumes about an entry: the problems, and what of the entry is sound."""
     found = []
+    sound = {key: value for key, value in entry.items() if key in fields.NAMES}
     unknown = sorted(str(key) for key in entry if key not in fields.NAMES)
     name = entry.get("name")
     if isinstance(name, str):
@@ -283,11 +301,17 @@ def _check_shape(entry: Mapping[str, Any], where: str) -> list[Problem]:
         found.append(Problem(where, found="the name is missing"))
     for key in fields.LISTS:
         value = entry.get(key)
-        if value is not None and not isinstance(value, (list, tuple)):
-            found.append(Problem(f"{where}: {key}", "a list", type(value).__name__, "write it as [...]"))
-        elif value is not None and not all(isinstance(item, str) for item in value):
-            found.append(Problem(f"{where}: {key}", "a list of strings", "something else in it"))
-    return found
+        if value is None or (isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value)):
+            continue
+        del sound[key]
+        if isinstance(value, (list, tuple)):
+            odd = ", ".join(kind_said(item) for item in value if not isinstance(item, str))
+            found.append(Problem(f"{where}: {key}", "a list of strings", f"{odd} in it"))
+        else:
+            # Somebody may have written a private key there.
+            said = kind_said(value) if key == "authorized_keys" else value_said(value)
+            found.append(Problem(f"{where}: {key}", "a list", said, "write it as [...]"))
+    return found, sound
 
 
 def _as_modules_read(entry: Mapping[str, Any]) -> dict[str, Any]:

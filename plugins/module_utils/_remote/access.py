@@ -22,7 +22,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors imp
     SecureFtpError,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.settings import Settings
-from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import did_you_mean
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import did_you_mean, kind_said, value_said
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.installer import COMMAND
 from ansible_collections.secure_ftp.server.plugins.module_utils._remote.schema import LABEL
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import CLOSED, access_problems
@@ -99,7 +99,7 @@ def clients_from_options(entries: object, program: str = COMMAND) -> list[Client
             remedy="choose another one",
         )
     if not isinstance(entries, (list, tuple)):
-        raise InvalidInput("remote_control_clients", "a list of mappings", found=type(entries).__name__)
+        raise InvalidInput("remote_control_clients", "a list of mappings", found=value_said(entries))
     clients: list[Client] = []
     for index, entry in enumerate(entries):
         client = _client(entry, f"remote_control_clients[{index}]", program)
@@ -120,7 +120,7 @@ def clients_from_options(entries: object, program: str = COMMAND) -> list[Client
 
 def _client(entry: object, where: str, program: str) -> Client:
     if not isinstance(entry, Mapping) or not {"name", "key"} <= set(entry) <= set(_KEYS):
-        found, remedy = type(entry).__name__, ""
+        found, remedy = kind_said(entry), ""
         if isinstance(entry, Mapping):
             found = ", ".join(map(str, entry)) or "nothing"
             remedy = did_you_mean(sorted(set(map(str, entry)) - set(_KEYS)), _KEYS)
@@ -140,7 +140,7 @@ def _client(entry: object, where: str, program: str) -> Client:
     if sources is None:
         sources = []
     if not isinstance(sources, (list, tuple)):
-        raise InvalidInput(f"{where}: from", "a list of addresses and networks", found=type(sources).__name__)
+        raise InvalidInput(f"{where}: from", "a list of addresses and networks", found=value_said(sources))
     return Client(name, line, tuple(_network(source, where) for source in sources), program)
 
 

@@ -19,6 +19,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors imp
     InvalidInput,
     SecureFtpError,
 )
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import kind_said
 
 # Number of length-prefixed fields after the type name in a key blob.
 _FIELDS = {
@@ -70,7 +71,7 @@ def validate_authorized_keys(keys: object, name: str) -> tuple[str, ...]:
     key's position and the broken rule; a message never contains a key.
     """
     if not isinstance(keys, (list, tuple)):
-        raise InvalidInput(f"user {name!r}: authorized_keys", "a list of public keys", found=type(keys).__name__)
+        raise InvalidInput(f"user {name!r}: authorized_keys", "a list of public keys", found=kind_said(keys))
     lines = [validate_key(key, f"user {name!r}: authorized_keys[{index}]") for index, key in enumerate(keys)]
     return tuple(dict.fromkeys(lines))
 
@@ -112,7 +113,7 @@ def _split(key: str) -> tuple[str, str, str]:
 def validate_key(key: object, where: str) -> str:
     """Return the public key ``key`` as a line of an authorized_keys file; InvalidInput begins with ``where``."""
     if not isinstance(key, str):
-        raise InvalidInput(where, "a public key as a string", found=type(key).__name__)
+        raise InvalidInput(where, "a public key as a string", found=kind_said(key))
     line = key.strip()
     if not line:
         raise InvalidInput(where, "a public key", found="an empty string", remedy="remove the entry")

@@ -9,7 +9,7 @@ import os
 import re
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import InvalidInput
-from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import shortened
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import kind_said, shortened
 
 MAX_LENGTH = 32
 """Longest login name in characters: UT_NAMESIZE of utmp(5), the limit useradd(8) enforces."""
@@ -39,7 +39,7 @@ def validate_user_name(name: object) -> str:
     """
     if not isinstance(name, str):
         shown = shortened(repr(name))
-        raise InvalidInput(f"user name {shown}", "a string", found=type(name).__name__, remedy="quote it in YAML")
+        raise InvalidInput(f"user name {shown}", "a string", found=kind_said(name), remedy="quote it in YAML")
     if _USABLE.match(name) and name.lower() not in RESERVED:
         return name
     shown = repr(shortened(name))

@@ -19,7 +19,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors imp
     InvalidInput,
     SecureFtpError,
 )
-from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import listed
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import kind_said, listed
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.work import told
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields import PROTOCOLS
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.hash_strength import MAX_ROUNDS, weakness
@@ -77,7 +77,7 @@ def validate_password(
     """
     where = f"user {name!r}: password"
     if not isinstance(password, str):
-        raise InvalidInput(where, "a string", found=type(password).__name__, remedy="quote it in YAML")
+        raise InvalidInput(where, "a string", found=kind_said(password), remedy="quote it in YAML")
     if not password:
         raise InvalidInput(where, "at least one character", found="none")
     try:
@@ -123,7 +123,7 @@ def validate_hash(hash: object, name: str, is_taken: Callable[[], bool] = lambda
                 return
             raise InvalidInput(where, "a strong crypt(3) hash", found=found, remedy=remedy)
     if not isinstance(hash, str):
-        raise InvalidInput(where, "a string", found=type(hash).__name__, remedy=remedy)
+        raise InvalidInput(where, "a string", found=kind_said(hash), remedy=remedy)
     if not hash:
         raise InvalidInput(where, "a crypt(3) hash", found="an empty string", remedy=remedy)
     if hash[0] in "!*":

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from typing import Any, Callable, Iterable, Mapping, NamedTuple, Sequence
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import InvalidInput
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import InvalidInput, Problem
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.account import (
     validate_comment,
     validate_expires,
     validate_sources,
 )
-from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields import PROTOCOLS, RIGHTS
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields import NAMES, PROTOCOLS, RIGHTS
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.keys import validate_authorized_keys
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.names import (
+    MAX_EXISTING,
     validate_existing_name,
     validate_user_name,
 )
@@ -106,6 +107,33 @@ def user_from_options(
         raise InvalidInput(f"user {name!r}: locked", "true or false", found=repr(locked))
     rights = (*_rights(options, name), *_of_account(options, name), *_quotas(options, name))
     return User(name, state == "present", password, password_hash, protocols, authorized_keys, locked, *rights)
+
+
+def problems_of(
+    options: Mapping[str, Any], min_length: int = DEFAULT_MIN_LENGTH, is_taken: IsTaken = never
+) -> list[Problem]:
+    """Why ``user_from_options`` refuses ``options``: its first problem, and those of each field by itself."""
+    try:
+        user_from_options(options, min_length, is_taken=is_taken)
+    except InvalidInput as error:
+        found = [error.problem]
+    else:
+        return []
+    name = options.get("name")
+    # Only so that the other fields are looked at: what is wrong with the name is known.
+    who = name if isinstance(name, str) and 0 < len(name) <= MAX_EXISTING and "\0" not in name else "without a name"
+    base: dict[str, Any] = {"name": who}
+    for field in ("protocols", *NAMES):  # what a password may be depends on them
+        if field == "name" or options.get(field) is None:
+            continue
+        alone = {**base, field: options[field]}
+        try:
+            user_from_options(alone, min_length, existing=True, is_taken=is_taken)
+        except InvalidInput as error:
+            found.append(error.problem)
+        else:
+            base = alone if field == "protocols" else base
+    return list(dict.fromkeys(found))
 
 
 def _rights(options: Mapping[str, Any], name: str) -> tuple[str | None, str | None, int | None]:

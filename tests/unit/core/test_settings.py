@@ -79,13 +79,13 @@ def test_values_are_read_as_their_type(name: str, given: object, value: object) 
     ("name", "given", "said"),
     [
         ("vsftpd_port", "ftp", "vsftpd_port: expected a port from 1 to 65535, found 'ftp'"),
-        ("vsftpd_max_per_ip", True, "vsftpd_max_per_ip: expected a whole number, found True"),
+        ("vsftpd_max_per_ip", True, "vsftpd_max_per_ip: expected a whole number, found true"),
         ("vsftpd_listen", "maybe", "vsftpd_listen: expected true or false, found 'maybe'"),
         ("firewall_extra_rules", 7, "firewall_extra_rules: expected a list of rules, found 7"),
-        ("vsftpd_options", [], "vsftpd_options: expected a mapping, found list"),
-        ("pam_userdb_db", None, "pam_userdb_db: expected an absolute path, found None"),
+        ("vsftpd_options", [], "vsftpd_options: expected a mapping, found a list"),
+        ("pam_userdb_db", None, "pam_userdb_db: expected an absolute path, found nothing (an empty value)"),
         ("firewall_backend", "iptables", "firewall_backend: expected one of ufw, azure_nsg, none, found 'iptables'"),
-        ("vsftpd_private_key_content", ["secret"], "vsftpd_private_key_content: expected text, found list"),
+        ("vsftpd_private_key_content", ["secret"], "vsftpd_private_key_content: expected text, found a list"),
     ],
 )
 def test_what_cannot_be_read_is_a_problem_and_the_default_stands_in(name: str, given: object, said: str) -> None:

@@ -82,5 +82,5 @@ def test_every_wrong_entry_is_told_and_the_others_are_read() -> None:
 
 
 def test_a_list_is_expected() -> None:
-    with pytest.raises(SecureFtpError, match="a list of mappings, found dict"):
+    with pytest.raises(SecureFtpError, match="a list of mappings, found a mapping"):
         folders_from_list({"name": "projects"})

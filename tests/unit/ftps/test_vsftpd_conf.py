@@ -55,8 +55,8 @@ def test_what_is_rendered_is_parsed(options):
         ({1: "x"}, "expected a name"),
         ({"local_root": " /home"}, "blanks"),
         ({"local_root": "/home "}, "blanks"),
-        ({"max_per_ip": [3]}, "found list"),
-        ({"max_per_ip": 3.5}, "found float"),
+        ({"max_per_ip": [3]}, "found a list"),
+        ({"max_per_ip": 3.5}, "found a number with a fraction"),
     ],
 )
 def test_render_refuses_what_no_line_can_carry(options, complaint):

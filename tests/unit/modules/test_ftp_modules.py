@@ -148,7 +148,7 @@ def test_purge_is_off_unless_asked(run: Run, db: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "rule"),
     [
-        ({"users": [{"name": "x", "password": 12}]}, "'x': password: expected a string, found int"),
+        ({"users": [{"name": "x", "password": 12}]}, "'x': password: expected a string, found a number"),
         ({"users": [{"name": 7, "password": "yyyyyyyyyyyy"}]}, "user name 7: expected a string"),
         (
             {"users": [{"name": "x", "password": "geheim geheim"}, {"name": "x"}]},

@@ -42,6 +42,7 @@ GOOD = {
 }
 USERS = [{"name": "batman", "password": "Gotham-City!"}, {"name": "robin", "password": "x" * 12, "protocols": ["sftp"]}]
 
+HASH = "$6$abcdefgh$" + "x" * 86
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ3EHbivGdQioKPTZaJqdmP/5v/6aTGZuf02gGhXcu83 joker"
 
 
@@ -120,7 +121,7 @@ def test_unsupported_system_names_the_supported_ones():
         ({"vsftpd_port": 0}, ["vsftpd_port", "1 to 65535", "0"]),
         ({"vsftpd_port": 65536}, ["vsftpd_port", "65536"]),
         ({"vsftpd_port": "ftp"}, ["vsftpd_port", "'ftp'"]),
-        ({"vsftpd_port": True}, ["vsftpd_port", "True"]),
+        ({"vsftpd_port": True}, ["vsftpd_port", "true"]),
         ({"vsftpd_implicit_port": 21}, ["vsftpd_implicit_port", "21", "vsftpd_port"]),
         ({"vsftpd_pasv_min_port": 1023}, ["vsftpd_pasv_min_port", "1024"]),
         ({"vsftpd_pasv_max_port": 70000}, ["vsftpd_pasv_max_port", "70000"]),
@@ -136,7 +137,7 @@ def test_unsupported_system_names_the_supported_ones():
         ({"vsftpd_local_root": "/"}, ["vsftpd_local_root"]),
         ({"vsftpd_local_root": "/srv/../etc"}, ["vsftpd_local_root", ".."]),
         ({"vsftpd_local_root": "/srv/my ftp"}, ["vsftpd_local_root", "blanks"]),
-        ({"vsftpd_local_root": None}, ["vsftpd_local_root", "None"]),
+        ({"vsftpd_local_root": None}, ["vsftpd_local_root", "nothing"]),
         ({"pam_userdb_db": "/etc/vsftpd/users"}, ["pam_userdb_db", ".db"]),
         ({"pam_userdb_db": "/home/sftp/users.db"}, ["pam_userdb_db", "/home/sftp"]),
         ({"sshd_chroot_keys_directory": "/home/vftp/keys"}, ["sshd_chroot_keys_directory", "/home/vftp"]),
@@ -224,7 +225,7 @@ def test_a_foreign_program_on_the_port():
 @pytest.mark.parametrize(
     "entry, words",
     [
-        ("batman", ["ftp_users[0]", "mapping", "str"]),
+        ("batman", ["ftp_users[0]", "mapping", "a text"]),
         ({}, ["ftp_users[0]", "name"]),
         ({"name": "bat man"}, ["ftp_users[0]", "'bat man'"]),
         ({"name": "../etc"}, ["ftp_users[0]", "'../etc'"]),
@@ -237,7 +238,7 @@ def test_a_foreign_program_on_the_port():
         ({"name": "batman", "protocols": []}, ["'batman'", "protocols", "empty"]),
         ({"name": "batman", "state": "gone"}, ["'batman'", "state", "'gone'"]),
         ({"name": "batman", "authorized_keys": "ssh-ed25519 AAAA"}, ["authorized_keys", "list"]),
-        ({"name": "batman", "password": "hush-hush-hush", "password_hash": "$6$a$b"}, ["'batman'", "not both"]),
+        ({"name": "batman", "password": "hush-hush-hush", "password_hash": HASH}, ["'batman'", "not both"]),
         ({"name": "batman", "password": 12345}, ["'batman'", "password"]),
     ],
 )
@@ -382,7 +383,7 @@ def test_new_users_without_anything_to_log_in_with_are_found(user, accounts, nam
         ({"access": "ro"}, "ftp_users_defaults: access: expected read_write, read_only or upload_only, found 'ro'"),
         ({"umask": 63}, "ftp_users_defaults: umask: expected a quoted octal number"),
         ({"access": "upload_only", "umask": "0027"}, "ftp_users_defaults: expected umask default"),
-        ("read_only", "ftp_users_defaults: expected a mapping, found str"),
+        ("read_only", "ftp_users_defaults: expected a mapping, found the text 'read_only'"),
     ],
 )
 def test_wrong_rights_of_all_users_are_one_problem(defaults, said):
@@ -402,3 +403,56 @@ def test_rights_of_all_users_are_checked_with_those_of_each():
     assert "ftp_users[0]: user 'batman': expected umask default" in one(
         users, ftp_users_defaults={"access": "upload_only"}
     )
+
+
+def test_every_mistake_of_one_user_is_named():
+    entry = {
+        "name": "bat man",
+        "umask": 63,
+        "access": "ro",
+        "pasword": "Gotham-City!",
+        "authorized_keys": "KEY",
+        "quota": "x",
+    }
+    found = problems(GOOD, [entry], DEBIAN)
+    text = "\n".join(found)
+    for word in (
+        "unknown key pasword",
+        "user name: expected",
+        "umask: expected",
+        "access: expected",
+        "quota: expected",
+    ):
+        assert word in text, word
+    assert "authorized_keys: expected a list, found a text" in text and "KEY" not in text
+    assert len(found) == 6 and "Gotham" not in text
+
+
+@pytest.mark.parametrize(
+    ("users", "said"),
+    [
+        (None, "ftp_users: expected a list of mappings, found nothing (an empty value)"),
+        ("batman", "ftp_users: expected a list of mappings, found a text"),
+        ([None], "found nothing (an empty value)"),
+        (["Gotham-City!"], "expected a mapping such as {name: batman}, found a text"),
+        ([{"name": "batman", "protocols": "ftps"}], "protocols: expected a list, found the text 'ftps'"),
+        ([{"name": "batman", "protocols": [1]}], "protocols: expected a list of strings, found a number in it"),
+        ([{"name": None, "password": "Gotham-City!"}], "expected a string, found nothing (an empty value)"),
+    ],
+)
+def test_what_was_found_is_said_in_words(users, said):
+    text = "\n".join(problems(GOOD, users, DEBIAN))
+    assert said in text and "Gotham" not in text
+
+
+@pytest.mark.parametrize("value", ["ftps", "ftp", "max_rate", "batman", "x"])
+def test_the_value_of_a_misspelled_key_does_not_hide_our_own_words(value):
+    """Ansible puts stars in the place of every secret, also inside a word."""
+    assert secrets_of([{"name": "batman", "protocol": value, "ftps": value}]) == set()
+    assert secrets_of([{"name": "batman", "password": value}]) == {value}
+
+
+def test_a_password_is_measured_by_the_protocols_of_its_user():
+    entry = {"name": "joker", "password": "x" * 200, "protocols": ["sftp"], "umask": 63}
+    (said,) = problems(GOOD, [entry], DEBIAN)
+    assert "umask" in said

@@ -220,7 +220,8 @@ def test_a_limit_needs_an_sshd_that_asks_pam(problems, limit):
 
 
 @pytest.mark.parametrize(
-    "given", [{"quota": "10G"}, {"quota_files": 1000}, {"comment": "Ann"}, {"expires": "never"}, {"allowed_sources": []}]
+    "given",
+    [{"quota": "10G"}, {"quota_files": 1000}, {"comment": "Ann"}, {"expires": "never"}, {"allowed_sources": []}],
 )
 def test_what_limits_no_log_in_needs_no_pam(problems, given):
     users = [{"name": "ann", "password": "Sommer2026!!", **given}]

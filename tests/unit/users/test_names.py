@@ -41,7 +41,7 @@ def test_good_names_pass_unchanged(name: str) -> None:
         (12, "expected a string"),
         (None, "expected a string"),
         (b"batman", "expected a string"),
-        (["a"] * 1000, "expected a string, found list"),
+        (["a"] * 1000, "expected a string, found a list"),
     ],
 )
 def test_bad_names_are_refused_by_rule(name: object, rule: str) -> None:

@@ -78,9 +78,9 @@ def test_rounds_that_lock_people_out_are_refused(rounds: int) -> None:
         ("x" * 11, "at least 12 characters .ftp_users_password_min_length."),
         ("ä" * 11, "at least 12 characters"),
         ("\ud800", "UTF-8"),
-        (12345, "found int"),
-        (None, "found NoneType"),
-        (b"abc", "found bytes"),
+        (12345, "found a number"),
+        (None, "found nothing .an empty value."),
+        (b"abc", "found something else"),
     ],
 )
 def test_passwords_that_cannot_be_typed_are_refused(password: object, rule: str) -> None:
