@@ -23,6 +23,20 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields im
 Run = Callable[[argparse.Namespace, Manager], int]
 
 
+_OTHER_WORDS = {
+    **dict.fromkeys(("remove", "rm", "delete", "userdel"), "del"),
+    **dict.fromkeys(("create", "new", "useradd"), "add"),
+    **dict.fromkeys(("modify", "change", "set", "update", "usermod"), "edit"),
+    **dict.fromkeys(("ls", "users"), "list"),
+    **dict.fromkeys(("password", "pass"), "passwd"),
+    **dict.fromkeys(("info", "get"), "show"),
+    **dict.fromkeys(("disable", "suspend"), "lock"),
+    **dict.fromkeys(("enable",), "unlock"),
+    **dict.fromkeys(("doctor", "verify", "status"), "check"),
+}
+"""What other programs call our verbs; some of these words look more like another verb of ours."""
+
+
 class Parser(argparse.ArgumentParser):
     """Raises InvalidInput for words it does not understand."""
 
@@ -33,7 +47,10 @@ class Parser(argparse.ArgumentParser):
         try:
             super()._check_value(action, value)
         except argparse.ArgumentError as error:
-            self._refuse(str(error), did_you_mean([str(value)], map(str, action.choices or ())))
+            choices = list(map(str, action.choices or ()))
+            other = _OTHER_WORDS.get(str(value).lower(), "")
+            meant = f"did you mean {other}?" if other in choices else did_you_mean([str(value)], choices)
+            self._refuse(str(error), meant)
 
     def _refuse(self, message: str, meant: str = "") -> NoReturn:
         raise InvalidInput("", found=message, remedy=f"{meant} see: {self.prog} --help".lstrip())
@@ -43,7 +60,12 @@ class Verbs:
     """The verbs of the command line; each adds itself."""
 
     def __init__(self, top: argparse.ArgumentParser) -> None:
-        self._parsers = top.add_subparsers(dest="verb", metavar="VERB", required=True)
+        self._parsers = top.add_subparsers(dest="verb", metavar="VERB")
+        top.set_defaults(run=self._none_given)
+
+    def _none_given(self, _arguments: argparse.Namespace, _manager: Manager) -> NoReturn:
+        known = ", ".join(self._parsers.choices)
+        raise InvalidInput("", f"a verb: {known}", found="none", remedy="ftp-users --help says what each does")
 
     def add(self, name: str, run: Run, help: str, user: bool = True) -> argparse.ArgumentParser:
         """Add the verb ``name``, done by ``run``, for one ``user`` or not; return its parser, for more options."""

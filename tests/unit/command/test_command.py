@@ -200,6 +200,10 @@ def test_only_root_is_asked_for_a_password(monkeypatch: pytest.MonkeyPatch, caps
         (["ad", "batman"], "; did you mean add? see: ftp-users --help\n"),
         (["keys", "alfred", "dell"], "; did you mean del? see: ftp-users keys --help\n"),
         (["xyz"], "); see: ftp-users --help\n"),
+        (["remove", "batman"], "; did you mean del? see: ftp-users --help\n"),
+        (["create", "batman"], "; did you mean add? see: ftp-users --help\n"),
+        (["keys", "alfred", "remove"], "; did you mean del? see: ftp-users keys --help\n"),
+        (["Disable", "batman"], "; did you mean lock? see: ftp-users --help\n"),
         (["edit", "batman", "--protocol", "boht"], "; did you mean both? see: ftp-users edit --help\n"),
     ],
 )
@@ -208,6 +212,15 @@ def test_a_misspelled_verb_is_answered_with_the_one_that_was_meant(
 ) -> None:
     assert command.main(words) == 2
     assert capsys.readouterr().err.endswith(remedy)
+
+
+def test_without_a_verb_the_verbs_are_listed(manager: Recorder, capsys: Any) -> None:
+    assert command.main([]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: expected a verb: list, show, ") and " check, " in said and said.count("\n") == 1
+    assert said.endswith(", found none; ftp-users --help says what each does\n")
+    assert command.main(["--json"]) == 2
+    assert json.loads(capsys.readouterr().out)["error"]["code"] == "invalid"
 
 
 def test_del_says_where_the_files_stay_and_how_to_delete_them(
