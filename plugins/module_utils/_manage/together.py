@@ -12,11 +12,11 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._users.user impo
 
 
 def together(users: Sequence[User], outcomes: Mapping[str, Outcome]) -> Outcome:
-    """One Outcome from those of each protocol. A user new in one is added; removed from only one, changed."""
+    """One Outcome from those of each protocol. A user who has one of them before and after is changed."""
     if len(outcomes) == 1:
         return next(iter(outcomes.values()))
     every = list(outcomes.values())
-    added = {name for one in every for name in one.added}
+    added = {name for one in every for name in one.added if name not in one.joined}
     left = {user.name for user in users if user.present}
     removed = {name for one in every for name in one.removed} - left
     changed: dict[str, list[str]] = {}
@@ -63,4 +63,5 @@ def _parts(outcomes: Mapping[str, Outcome]) -> Iterator[tuple[str, str]]:
     for protocol, outcome in outcomes.items():
         for name, parts in outcome.changed_users.items():
             yield from ((name, what) for what in parts)
+        yield from ((name, f"added to {protocol}") for name in outcome.joined)
         yield from ((name, f"no {protocol} any more") for name in outcome.removed)

@@ -131,6 +131,7 @@ class Transaction:
         self._remember([*users, *purged], before)
         try:
             done = {backend.protocol: backend.apply(plans[backend.protocol]) for backend in self._backends}
+            _note_joined(done, reading)
             self._leave_folders([*users, *purged])
         except BaseException as error:  # Ctrl-C too; the journal stays when even this fails
             is_done = self._is_done(before)
@@ -187,9 +188,11 @@ class Transaction:
     def _plans(self, users: Sequence[User], reading: Reading, remove_home: Remove) -> dict[str, Plan]:
         refuse_upload_only(user.name for user in users if user.present and user.access == UPLOAD_ONLY)
         expect_accounts(users, reading, self._reopen)
-        return {
+        plans = {
             one.protocol: one.plan(reading[one.protocol], users, one.protocol in remove_home) for one in self._backends
         }
+        _note_joined(plans, reading)
+        return plans
 
     def _without_passwords(self, users: Sequence[User], reading: Reading, dry_run: bool = False) -> list[User]:
         """``users`` with hashes instead of passwords, so that no password reaches the journal.
@@ -278,6 +281,13 @@ class Transaction:
 def users_of(reading: Reading, names: Sequence[str]) -> dict[str, dict[str, User]]:
     """By protocol, each of ``names`` as it is stored."""
     return {protocol: {name: stored.user(name) for name in names} for protocol, stored in reading.items()}
+
+
+def _note_joined(plans: Mapping[str, Plan], reading: Reading) -> None:
+    """Note in each plan who of those it adds is a user of another protocol already."""
+    for protocol, plan in plans.items():
+        others = [stored for one, stored in reading.items() if one != protocol]
+        plan.outcome.joined = [name for name in plan.outcome.added if any(stored.has(name) for stored in others)]
 
 
 def _say(error: BaseException, state: str) -> None:

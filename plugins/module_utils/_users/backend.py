@@ -40,6 +40,8 @@ class Outcome:
     warnings: list[str] = field(default_factory=list)
     before: list[str] = field(default_factory=list)
     after: list[str] = field(default_factory=list)
+    joined: list[str] = field(default_factory=list)
+    """Those of ``added`` who had another protocol before: they are no new users of the server."""
 
     @property
     def changed(self) -> bool:

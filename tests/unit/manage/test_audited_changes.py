@@ -53,6 +53,8 @@ def test_the_command_logs_what_it_does_and_what_it_refuses(
         (("passwd", "joker", "--password-stdin"), "passwd"),
         (("edit", "batman", "--hash-stdin"), "edit users='batman' result=invalid"),
         (("import", str(users), "--yes"), "import users='robin','batman' result=exists message="),
+        (("edit", "batman", "--protocol", "both"), "edit users='batman' result=changed"),
+        (("edit", "batman", "--protocol", "ftps"), "edit users='batman' result=changed"),
         (("lock", "batman"), "lock users='batman' result=changed"),
         (("del", "batman"), "del users='batman' result=removed"),
     ]

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._manage.together import of_one
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage.together import of_one, together
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.backend import Outcome
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import User
 
@@ -31,3 +31,9 @@ def test_a_removed_user_and_the_files() -> None:
         "no ftps any more", "no sftp any more", "files removed",
     ]  # fmt: skip
     assert of_one(User("alfred"), {"ftps": Outcome(), "sftp": Outcome()}) == []
+
+
+def test_a_user_who_gets_another_protocol_is_changed_not_new() -> None:
+    outcomes = {"ftps": Outcome(), "sftp": Outcome(added=["alfred", "robin"], joined=["alfred"])}
+    whole = together([User("alfred"), User("robin")], outcomes)
+    assert (whole.added, whole.changed_users, whole.unchanged) == (["robin"], {"alfred": ["added to sftp"]}, [])
