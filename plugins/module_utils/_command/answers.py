@@ -70,6 +70,8 @@ def state(user: dict[str, Any]) -> str:
     """The state of a user in words: whether log-ins are allowed."""
     if user["locked"]:
         return "locked"
+    if not any(side["scheme"] or side.get("keys") for side in (user["ftps"], user["sftp"]) if side):
+        return "no password or key"
     if not is_over(user["expires"]):
         return "active"
     # By hand an account can be made to expire although vsftpd does not ask it.

@@ -9,6 +9,7 @@ import argparse
 import sys
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._command.answers import print_json
+from ansible_collections.secure_ftp.server.plugins.module_utils._command.progress import progress
 from ansible_collections.secure_ftp.server.plugins.module_utils._command.words import Verbs
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.manager import Manager
 
@@ -24,7 +25,8 @@ def run(arguments: argparse.Namespace, manager: Manager) -> int:
     from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.summary import as_json, lines
     from ansible_collections.secure_ftp.server.plugins.module_utils._remote.access import access_here
 
-    found = about(manager.users, command=command_here(sys.argv[0]) or "ftp-users", remote=access_here)
+    with progress():
+        found = about(manager.users, command=command_here(sys.argv[0]) or "ftp-users", remote=access_here)
     if arguments.json:
         print_json(as_json(found))
     else:

@@ -14,6 +14,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._command.words i
     password_options,
     user_options,
 )
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import InvalidInput
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.manager import Manager, expect_root
 
 
@@ -24,8 +25,23 @@ def register(verbs: Verbs) -> None:
     user_options(found, "edit")
 
 
+def _options(arguments: argparse.Namespace) -> list[str]:
+    """The options that change a user."""
+    words = [name.replace("_", "-") for name in vars(arguments)]
+    return [f"--{word}" for word in words if word not in ("verb", "run", "json", "name", "password")]
+
+
 def run(arguments: argparse.Namespace, manager: Manager) -> int:
     """Do it; return the exit status."""
     expect_root()
     options = {**user_fields(arguments), **password(arguments)}
+    if not options:
+        manager.show(arguments.name)  # raises if there is no such user
+        remedy = f"give {', '.join(_options(arguments))}; to be asked for a password: ftp-users passwd {arguments.name}"
+        raise InvalidInput(
+            f"user {arguments.name!r}",
+            "something to change",
+            found="nothing",
+            remedy=remedy,
+        )
     return answer(arguments, manager.edit(arguments.name, **options), "changed", options)

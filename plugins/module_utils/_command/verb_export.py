@@ -9,6 +9,7 @@ import argparse
 import sys
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._command.answers import print_json, warn
+from ansible_collections.secure_ftp.server.plugins.module_utils._command.progress import progress
 from ansible_collections.secure_ftp.server.plugins.module_utils._command.words import Verbs
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.manager import Manager
 
@@ -23,10 +24,13 @@ def run(arguments: argparse.Namespace, manager: Manager) -> int:
     """Do it; return the exit status."""
     from ansible_collections.secure_ftp.server.plugins.module_utils._users.formats import to_csv
 
-    users, warnings = manager.export(arguments.hashes)
+    with progress():
+        users, warnings = manager.export(arguments.hashes)
     if arguments.json:
         print_json({"users": users, "warnings": warnings})
     else:
         warn(warnings)
         sys.stdout.write(to_csv(users))
+        if users and not arguments.hashes:
+            sys.stderr.write("passwords are left out; with the stored hashes: ftp-users export --hashes\n")
     return 0

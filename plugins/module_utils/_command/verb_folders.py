@@ -26,6 +26,8 @@ def run(arguments: argparse.Namespace, _manager: Manager) -> int:
     folders = folders_here()
     if arguments.json:
         print_json({"folders": folders})
+    elif not folders:
+        sys.stdout.write("there are no shared folders; ftp_shared_folders lists them in the inventory\n")
     else:
         sys.stdout.write(table(("NAME", "STATE", "QUOTA", "MEMBERS", "READERS"), map(_row, folders)))
     return 0

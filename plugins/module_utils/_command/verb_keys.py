@@ -36,6 +36,8 @@ def run(arguments: argparse.Namespace, manager: Manager) -> int:
             print_json({"keys": keys})
         else:
             sys.stdout.write("".join(f"{visible(key)}\n" for key in keys))
+            if not keys:  # not among the keys, which a program may read
+                sys.stderr.write(f"{visible(arguments.name)} has no keys\n")
         return 0
     if not arguments.key:
         raise InvalidInput(f"keys {arguments.name} {arguments.action}", "a key", found="none")

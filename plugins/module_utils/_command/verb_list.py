@@ -9,6 +9,7 @@ import argparse
 import sys
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._command.answers import print_json, summary, table
+from ansible_collections.secure_ftp.server.plugins.module_utils._command.progress import progress
 from ansible_collections.secure_ftp.server.plugins.module_utils._command.words import Verbs
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import visible
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.manager import Manager
@@ -24,13 +25,16 @@ def register(verbs: Verbs) -> None:
 
 def run(arguments: argparse.Namespace, manager: Manager) -> int:
     """Do it; return the exit status."""
-    users = manager.users()
+    with progress():
+        users = manager.users()
     if arguments.protocol:
         users = [user for user in users if arguments.protocol in user["protocols"]]
     if arguments.json:
         print_json({"users": users})
     elif arguments.names:
         sys.stdout.write("".join(f"{visible(user['name'])}\n" for user in users))
+    elif not users:
+        sys.stdout.write("there are no users; add one: ftp-users add NAME\n")
     else:
         sys.stdout.write(
             table(("NAME", "PROTOCOLS", "STATE", "ACCESS", "LOGS IN BY", "QUOTA", "DIRECTORIES"), map(summary, users))

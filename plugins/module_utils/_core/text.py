@@ -55,7 +55,8 @@ def value_said(value: object) -> str:
     """The same with the value of a text or a number, for values that are not secret."""
     if isinstance(value, str) and value:
         return f"the text {shortened(repr(value))}"
-    return f"the number {value}" if isinstance(value, (int, float)) and not isinstance(value, bool) else kind_said(value)
+    said = kind_said(value)
+    return f"the number {value}" if said.startswith("a number") else said
 
 
 def quoted(value: object) -> str:

@@ -73,12 +73,12 @@ def instructions_here(user: Mapping[str, Any]) -> dict[str, Any]:
 def instructions(about: About, user: Mapping[str, Any]) -> dict[str, Any]:
     """Everything for ``user``, as Manager.show returns it, as json.dumps takes it; ``text`` is the same in lines."""
     ways = list(_ways(about, user))
-    may = _may(user)
+    may, same = _may(user), _same_directory(user, ways)
     return {
         "user": user["name"],
         "ways": [{**dataclasses.asdict(one), "filezilla": one.filezilla._asdict()} for one in ways],
         "may": may,
-        "text": list(map(visible, _text(str(user["name"]), ways, may))),
+        "text": list(map(visible, _text(str(user["name"]), ways, may, same))),
     }
 
 
@@ -130,13 +130,23 @@ def _may(user: Mapping[str, Any]) -> list[str]:
     return said
 
 
-def _text(name: str, ways: list[Way], may: list[str]) -> Iterator[str]:
+def _same_directory(user: Mapping[str, Any], ways: list[Way]) -> str:
+    """Says that the paths that both protocols show are one directory; "" if they are not."""
+    shown = {way.protocol: way.directory for way in ways}
+    if len(shown) < 2 or not shown["sftp"] or user["ftps"]["directory"] != user["sftp"]["directory"]:
+        return ""
+    return f"{shown['ftps']} of FTPS and {shown['sftp']} of SFTP are the same directory."
+
+
+def _text(name: str, ways: list[Way], may: list[str], same: str) -> Iterator[str]:
     yield f"How {name} connects"
     for way in ways:
         yield ""
         yield f"FTPS, {TLS[way.tls]}" if way.protocol == "ftps" else "SFTP"
         yield from (f"  {what:<{_WIDTH}}{said}" for what, said in _rows(way) if said)
     yield ""
+    if same:
+        yield same
     yield from (f"You may {one}." for one in may)
 
 

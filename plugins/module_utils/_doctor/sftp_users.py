@@ -21,6 +21,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.findings
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.jails import Member
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import (
+    NO_PASSWORD,
     PENDING,
     Accounts,
 )
@@ -62,6 +63,12 @@ KINDS: dict[str, Kind] = {
         ERROR,
         "accounts were made but never got a password",
         "These users cannot log in: the run that made the accounts was interrupted.",
+        "ftp-users passwd {user}",
+    ),
+    "no-way-in": Kind(
+        WARNING,
+        "SFTP users have neither a password nor a key",
+        "Nobody can log in as these users over SFTP.",
         "ftp-users passwd {user}",
     ),
     "account-expires": Kind(
@@ -115,6 +122,14 @@ def account_findings(members: Sequence[Member], accounts: Accounts) -> Iterator[
     if pending:
         what = f"{listed(pending)}: no password yet; the fix gives one, ftp-users del removes the account"
         yield found("account-pending", what, pending[0], chained(f"ftp-users passwd {quoted(n)}" for n in pending))
+    closed = [
+        name
+        for name, state in states.items()
+        if not state.full and state.stored == NO_PASSWORD and name not in with_key
+    ]
+    if closed:
+        what = f"{listed(closed)}: no password and no key; the fix gives a password, ftp-users keys NAME add KEY a key"
+        yield found("no-way-in", what, closed[0], chained(f"ftp-users passwd {quoted(name)}" for name in closed))
     ends = {name: end for name, state in states.items() for end in [expiry(state)] if end and not state.full}
     soon = datetime.datetime.now(datetime.timezone.utc).date() + datetime.timedelta(days=SOON)
     ending = [name for name, end in sorted(ends.items()) if end <= soon]

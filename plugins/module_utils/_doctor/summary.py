@@ -25,6 +25,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.server i
 TLS = {EXPLICIT: "explicit TLS", IMPLICIT: "implicit TLS", NO_TLS: "no TLS: everybody can read passwords"}
 _WIDTH = 14
 _REMOTE = "https://github.com/secure-ftp/server/blob/main/docs/remote-control.md#clients"
+_COMPARE = "compare this with what the openssl line prints on a client, before you use its file"
 _NOBODY = Example("NAME", "")
 _DEFAULT_PORTS = {"ftp": 21, "ftps": 990}
 
@@ -188,7 +189,7 @@ def lines(about: About, added: Sequence[str] = (), ca_file: str = "", check_mode
         return _rows([("", [nothing]), ("Next step", [step])])
     now = "; this is check mode, so nothing was changed" if check_mode else ""
     rows: list[tuple[str, list[str]]] = [
-        ("", [f"{about.name} serves {' and '.join(about.serves)}{now}."]),
+        ("", [f"{_name(about)} serves {' and '.join(about.serves)}{now}."]),
         ("Address", [_addresses(about)]),
         ("FTPS", [_ftps(about)] if about.ftps else []),
         ("SFTP", [_sftp(about)] if about.sftp else []),
@@ -196,9 +197,11 @@ def lines(about: About, added: Sequence[str] = (), ca_file: str = "", check_mode
     ]
     if about.two_homes and about.command:
         rows.append(("Homes", [f"one for each protocol; one for both: sudo {about.command} one-home --dry-run"]))
-    rows += [("Certificate", _certificate(one)) for one in about.certificates]
+    made = commands(about, ca_file)
+    fetched = any(one.purpose == "certificate" for one in made)
+    rows += [("Certificate", _certificate(one, fetched)) for one in about.certificates]
     rows.append(("Host keys", [f"{key.fingerprint} ({key.kind} {key.bits})" for key in about.host_keys]))
-    rows.append(("On a client", [one.line for one in commands(about, ca_file)]))
+    rows.append(("On a client", [one.line for one in made]))
     rows.append(("FileZilla", list(map(_site, filezilla(about)))))
     rows.append(("Remote", [_remote(about, about.remote)] if about.remote else []))
     rows.append(("Check", [_found(about)]))
@@ -267,13 +270,19 @@ def _users(about: About, added: Sequence[str], new: str = "new") -> str:
     return f"{text}; {new}: {listed(added)}" if added else text
 
 
-def _certificate(one: Certificate) -> list[str]:
+def _name(about: About) -> str:
+    """How the server is called, and what clients call it."""
+    return about.name if about.host in ("", about.name) else f"{about.name} ({about.host})"
+
+
+def _certificate(one: Certificate, fetched: bool) -> list[str]:
     if not one.sha256:
         return [f"{one.path} cannot be read"]
     signed = "self-signed" if one.self_signed else f"issued by {one.issuer}"
     return [
         f"{one.path}, {one.subject}, {signed}, until {one.not_after}",
         f"SHA-256 {one.sha256}",
+        *([_COMPARE] if fetched and one.self_signed else []),
         *([] if one.names_host else [f"it names only {', '.join(one.names) or 'its subject'}: clients will refuse it"]),
     ]
 

@@ -18,6 +18,7 @@ import stat
 from typing import Collection, Mapping, NamedTuple
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import NOTHING, SecureFtpError
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.work import told
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.vsftpd_conf import parse
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.rights import (
     NO_UMASK,
@@ -95,7 +96,7 @@ def read_files(directory: str, names: Collection[str]) -> dict[str, Personal]:
             names = set(os.listdir(directory)).intersection(names)
         except OSError:
             return {}
-    found = {name: _read(file_of(directory, name)) for name in names}
+    found = {name: _read(file_of(directory, name)) for name in told("files of FTPS users", names, len(names))}
     return {name: one for name, one in found.items() if one is not None}
 
 

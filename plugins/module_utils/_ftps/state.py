@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import AbstractSet, Any, Collection, Mapping, NamedTuple, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core import releases
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.work import told
 from ansible_collections.secure_ftp.server.plugins.module_utils._folders.apply import other_mounts
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.database import View, read
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.hashfile import FEW
@@ -168,7 +169,7 @@ def describe(server: Server, name: str | None = None) -> dict[str, Any]:
     stored = Stored(server).with_records(read(server.database), None if name is None else [name])
     stored = stored.with_files(list(map(text, stored.records)))
     names = sorted(stored.records) if name is None else [name.encode("utf-8")]
-    users = [found for found in (stored.described(text(key)) for key in names) if found]
+    users = [found for found in (stored.described(text(key)) for key in told("FTPS users", names, len(names))) if found]
     return {
         "users": users,
         "plaintext": [user["name"] for user in users if user["scheme"] == passwords.PLAINTEXT],

@@ -15,6 +15,7 @@ from typing import Any, Collection, Iterable, Mapping, NamedTuple, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import Problem, SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.places import ACCESS_FILE
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.work import told
 from ansible_collections.secure_ftp.server.plugins.module_utils._folders.apply import other_mounts
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.access import Access
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.access import read as read_access
@@ -453,9 +454,13 @@ def describe(group: str, name: str | None = None, config: str = CONFIG, etc: str
         with_keys = {entry.name for entry in os.scandir(directory)} if names else set()
     except OSError:
         with_keys = set()
-    keys = {user: read_key_file(directory, user) for user in names if user in with_keys}
+    keys = {
+        user: read_key_file(directory, user)
+        for user in told("keys of SFTP users", names, len(names))
+        if user in with_keys
+    }
     stored = replace(stored, keys={user: file for user, file in keys.items() if file})
-    return [found for found in map(stored.described, names) if found]
+    return [found for found in map(stored.described, told("SFTP users", names, len(names))) if found]
 
 
 def of_accounts(
@@ -463,7 +468,7 @@ def of_accounts(
 ) -> dict[str, dict[str, Any]]:
     """What ``Stored.of_account`` says of the members of ``group``, by name, also of those who cannot log in."""
     stored, names = _members(group, name, config, etc)
-    return {user: stored.of_account(user) for user in names}
+    return {user: stored.of_account(user) for user in told("accounts", names, len(names))}
 
 
 def _members(group: str, name: str | None, config: str, etc: str) -> tuple[Stored, list[str]]:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.secure_ftp.server.plugins.module_utils._command import answers, verb_folders
 from ansible_collections.secure_ftp.server.plugins.module_utils._command import main as command
 from ansible_collections.secure_ftp.server.plugins.module_utils._command import prompt as source
 from ansible_collections.secure_ftp.server.plugins.module_utils._core import errors
@@ -241,9 +242,14 @@ def test_del_says_where_the_files_stay_and_how_to_delete_them(
     assert capsys.readouterr().out == "bat man: removed\n"
 
 
-def test_edit_without_a_change_is_for_manager_to_refuse_as_for_remote_control(manager: Recorder) -> None:
-    assert command.main(["edit", "batman"]) == 0
-    assert manager.calls[-1] == ("edit", "batman", {})
+def test_edit_without_a_change_names_the_options(manager: Recorder, capsys: Any) -> None:
+    assert command.main(["edit", "batman"]) == 2
+    said = capsys.readouterr().err
+    assert "user 'batman': expected something to change, found nothing; give " in said
+    for option in sorted(options(verbs()["edit"]) - {"--help", "--json"}):
+        assert f"{option}," in said or f"{option};" in said, option
+    assert said.endswith("; to be asked for a password: ftp-users passwd batman\n")
+    assert [call[0] for call in manager.calls] == ["show"], "nothing was changed"
 
 
 def test_passwords_from_a_stream() -> None:
@@ -331,3 +337,38 @@ def test_show_and_list_say_what_a_user_may_do(manager: Recorder, capsys: Any) ->
     assert "ftps access" not in shown, "only what differs is said again"
     assert command.main(["list"]) == 0
     assert " ACCESS " in (out := capsys.readouterr().out) and " read_only " in out and " 90 % of 10G " in out
+
+
+def test_what_is_empty_is_said_in_words_except_to_programs(
+    manager: Recorder, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    monkeypatch.setattr(manager, "keys", lambda name: [], raising=False)
+    monkeypatch.setattr(manager, "users", lambda: [], raising=False)
+    monkeypatch.setattr(verb_folders, "folders_here", lambda: [])
+    for words, out, err in (
+        (["keys", "batman"], "", "batman has no keys\n"),
+        (["folders"], "there are no shared folders; ftp_shared_folders lists them in the inventory\n", ""),
+        (["list"], "there are no users; add one: ftp-users add NAME\n", ""),
+        (["list", "--names"], "", ""),
+    ):
+        assert command.main(words) == 0
+        assert tuple(capsys.readouterr()) == (out, err)
+        assert command.main([*words, "--json"]) == 0
+        assert list(json.loads(capsys.readouterr().out).values()) == [[]]
+
+
+def test_an_export_says_that_it_leaves_passwords_out(
+    manager: Recorder, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    user = {"name": "batman", "protocols": ["sftp"], "locked": False, "password_hash": None, "authorized_keys": []}
+    monkeypatch.setattr(manager, "export", lambda hashes: ([user], []), raising=False)
+    assert command.main(["export"]) == 0
+    assert capsys.readouterr().err == "passwords are left out; with the stored hashes: ftp-users export --hashes\n"
+    assert command.main(["export", "--hashes"]) == 0 and capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("side", "said"), [({"scheme": None, "keys": 0}, "no password or key"), ({"scheme": None, "keys": 1}, "active")]
+)
+def test_a_user_as_whom_nobody_can_log_in_is_not_called_active(side: dict[str, Any], said: str) -> None:
+    assert answers.state({**USER, "ftps": None, "sftp": {**USER["sftp"], **side}}) == said

@@ -17,8 +17,10 @@ from typing import Any
 import pytest
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._command import progress as _progress
+from ansible_collections.secure_ftp.server.plugins.module_utils._command.main import main
 from ansible_collections.secure_ftp.server.plugins.module_utils._command.progress import Progress
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.work import heard_by, say, told
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage.manager import Manager
 
 GONE = "\r\x1b[K"
 
@@ -139,3 +141,21 @@ def test_one_home_says_how_far_it_is(is_terminal: bool) -> None:
     status, out, err = on_terminal(ONE_HOME, "", is_terminal)
     assert (status, out) == (0, "every user has one home already; nothing was changed\n")
     assert err == (f"{GONE}files of batman: 1 of 9{GONE}" if is_terminal else "")
+
+
+@pytest.mark.parametrize(("verb", "method"), [("list", "users"), ("export", "export")])
+def test_reading_all_users_shows_how_far_it_is(verb: str, method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(_progress, "PATIENCE", 0.01)
+    monkeypatch.setattr("sys.stderr", terminal)
+
+    def read(_manager: Manager, *_hashes: bool) -> Any:
+        say("users", 1, 2)
+        deadline = time.monotonic() + 10
+        while "users: 1 of 2" not in terminal.getvalue() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return [] if verb == "list" else ([], [])
+
+    monkeypatch.setattr(Manager, method, read)
+    assert main([verb]) == 0
+    assert terminal.getvalue() == f"{GONE}users: 1 of 2{GONE}"

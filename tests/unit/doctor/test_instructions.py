@@ -148,3 +148,10 @@ def test_a_certificate_that_clients_know_needs_no_comparing() -> None:
 
 def test_a_name_cannot_move_the_text_of_others() -> None:
     assert "\u202e" not in text(name="bat\u202eman") and "\\u202e" in text(name="bat\u202eman")
+
+
+def test_one_home_is_said_to_be_the_same_directory() -> None:
+    one = {"ftps": {"scheme": "sha512_crypt", "directory": "/home/sftp/batman"}}
+    assert "/ of FTPS and /batman of SFTP are the same directory." in text(**one)
+    assert "same directory" not in text() and "same directory" not in text(**one, sftp=None)
+    assert "same directory" not in text(replace(SERVER, sftp=None), **one)

@@ -214,8 +214,17 @@ def test_accounts_of_others_that_log_in_by_key(place, stored, expected):
     assert place.subjects() == expected
 
 
+def test_nobody_can_log_in_without_a_password_and_a_key(place):
+    place.accounts = users("batman", "robin", passwords={"batman": "*", "robin": "*"})
+    (place.keys / "robin").write_text("")
+    (finding,) = place.findings()
+    assert (finding.severity, finding.subject) == ("warning", "no-way-in")
+    assert finding.fix == "ftp-users passwd batman" and finding.what.startswith("batman: no password and no key")
+
+
 def test_locked_and_key_only_accounts_are_sound(place):
     passwords = {"robin": f"!{HASH}", "batman": "*"}
+    (place.keys / "batman").write_text("")
     place.accounts = users("batman", "robin", passwords=passwords, expires={"robin": "1"})
     assert place.subjects() == []
     place.accounts = users("batman", "robin", passwords={"robin": "!*"}, expires={"robin": "1"})

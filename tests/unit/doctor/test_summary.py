@@ -71,13 +71,14 @@ def typed(about: About, **options: Any) -> list[str]:
 
 def test_the_whole_text() -> None:
     assert lines(SERVER, ["batman", "robin"]) == [
-        "web1 serves FTPS and SFTP.",
+        "web1 (192.0.2.10) serves FTPS and SFTP.",
         "  Address       192.0.2.10, 2001:db8::10",
         "  FTPS          ports 21 (explicit TLS) and 990 (implicit TLS); passive ports 50000-50999",
         "  SFTP          port 22",
         "  Users         4 users (3 for FTPS, 3 for SFTP, 1 locked); new: batman, robin",
         "  Certificate   /etc/ssl/certs/vsftpd.crt, CN=web1.example.net, self-signed, until 2029-03-04",
         "                SHA-256 AB:CD",
+        "                compare this with what the openssl line prints on a client, before you use its file",
         "  Host keys     SHA256:abc (ED25519 256)",
         "                SHA256:def (RSA 3072)",
         f"  On a client   {FETCH}",
@@ -120,7 +121,7 @@ def test_remote_control_has_a_row_where_it_is_set_up() -> None:
 
 def test_check_mode_says_that_nothing_has_changed() -> None:
     text = lines(SERVER, ["batman"], check_mode=True)
-    assert text[0] == "web1 serves FTPS and SFTP; this is check mode, so nothing was changed."
+    assert text[0] == "web1 (192.0.2.10) serves FTPS and SFTP; this is check mode, so nothing was changed."
     assert "; would be new: batman" in "".join(text)
     assert lines(BARE, check_mode=True) == [
         "web1: there is no FTPS or SFTP server yet, and check mode made none.",
@@ -287,3 +288,13 @@ def test_what_others_wrote_cannot_move_the_cursor() -> None:
 def test_a_certificate_that_cannot_be_read_is_named() -> None:
     about = replace(SERVER, certificates=(Certificate(PATH),))
     assert f"  Certificate   {PATH} cannot be read" in lines(about)
+
+
+def test_what_is_compared_is_said_only_where_there_is_something_to_compare() -> None:
+    assert not any("compare" in line for line in lines(SERVER, ca_file="known.crt"))
+    trusted = replace(SELF_SIGNED, self_signed=False, trusted=True)
+    assert not any("compare" in line for line in lines(replace(SERVER, certificates=(trusted,))))
+
+
+def test_a_server_that_is_called_by_its_address_is_named_once() -> None:
+    assert lines(replace(SERVER, name="192.0.2.10"))[0] == "192.0.2.10 serves FTPS and SFTP."

@@ -24,6 +24,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors imp
     SecureFtpError,
     UserExists,
 )
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.work import heard_by
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps import database
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.backend import Ftps
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.policy import Rules
@@ -728,3 +729,12 @@ def do(host: Host, change: str, protocols: list[str]) -> None:
         host.manager.edit("batman", password="new-new-new-new")
     else:
         getattr(host.manager, change)("batman")
+
+
+def test_reading_all_users_tells_how_far_it_is(host: Host) -> None:
+    for name in ("batman", "robin"):
+        host.manager.add(name, password="geheim geheim", protocols=["ftps"])
+    heard: list[Any] = []
+    with heard_by(lambda *what: heard.append(what)):
+        host.manager.users()
+    assert ("FTPS users", 0, 2) in heard and ("FTPS users", 1, 2) in heard

@@ -57,10 +57,11 @@ def test_an_expiry_set_by_hand_is_shown_and_a_lock_is_none(host, stored, expires
 
 def test_list_says_which_protocol_has_expired():
     """A service of vsftpd made by hand does not look at shadow: who has FTPS as well still gets in."""
-    user = {"name": "batman", "protocols": ["sftp"], "locked": False, "ftps": None, "expires": "1971-01-01"}
+    user = {"name": "batman", "protocols": ["sftp"], "locked": False, "expires": "1971-01-01"}
+    user = {**user, "ftps": None, "sftp": {"scheme": "sha512_crypt"}}
     assert answers.state(user) == "expired"
-    assert answers.state({**user, "ftps": {"obeys_account": True}}) == "expired"
-    assert answers.state({**user, "ftps": {"obeys_account": False}}) == "active, SFTP expired"
+    assert answers.state({**user, "ftps": {"scheme": None, "obeys_account": True}}) == "expired"
+    assert answers.state({**user, "ftps": {"scheme": None, "obeys_account": False}}) == "active, SFTP expired"
     for expires in ("9999-12-31", "never", None):
         assert answers.state({**user, "expires": expires}) == "active"
 
