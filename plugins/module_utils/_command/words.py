@@ -61,11 +61,12 @@ class Verbs:
 
     def __init__(self, top: argparse.ArgumentParser) -> None:
         self._parsers = top.add_subparsers(dest="verb", metavar="VERB")
+        self._prog = top.prog
         top.set_defaults(run=self._none_given)
 
     def _none_given(self, _arguments: argparse.Namespace, _manager: Manager) -> NoReturn:
         known = ", ".join(self._parsers.choices)
-        raise InvalidInput("", f"a verb: {known}", found="none", remedy="ftp-users --help says what each does")
+        raise InvalidInput("", f"a verb: {known}", found="none", remedy=f"what each does: {self._prog} --help")
 
     def add(self, name: str, run: Run, help: str, user: bool = True) -> argparse.ArgumentParser:
         """Add the verb ``name``, done by ``run``, for one ``user`` or not; return its parser, for more options."""

@@ -219,7 +219,7 @@ def test_without_a_verb_the_verbs_are_listed(manager: Recorder, capsys: Any) -> 
     assert command.main([]) == 2
     said = capsys.readouterr().err
     assert said.startswith("error: expected a verb: list, show, ") and " check, " in said and said.count("\n") == 1
-    assert said.endswith(", found none; ftp-users --help says what each does\n")
+    assert said.endswith(", found none; what each does: ftp-users --help\n")
     assert command.main(["--json"]) == 2
     assert json.loads(capsys.readouterr().out)["error"]["code"] == "invalid"
 
