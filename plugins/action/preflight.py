@@ -8,7 +8,13 @@ from typing import Any, Mapping
 
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._core.settings import HIDDEN, ROLES, names_for
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.settings import (
+    FTPS_ROLES,
+    HIDDEN,
+    ROLES,
+    Settings,
+    names_for,
+)
 from ansible_collections.secure_ftp.server.plugins.module_utils._preflight.collections import missing
 from ansible_collections.secure_ftp.server.plugins.module_utils._preflight.variables import resembles
 from ansible_collections.secure_ftp.server.plugins.plugin_utils.play import values
@@ -27,13 +33,25 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         result: dict[str, Any] = super().run(tmp, task_vars)
         arguments = dict(self._task.args)
         if "variables" not in arguments:
-            arguments = {**self._found(arguments.get("roles", list(ROLES)), task_vars or {}), **arguments}
+            arguments = {**self._found(arguments, task_vars or {}), **arguments}
         result.update(self._execute_module(module_args=arguments, task_vars=task_vars))
         return result
 
-    def _found(self, roles: list[str], task_vars: Mapping[str, Any]) -> dict[str, Any]:
-        """The options of the module, from the variables of the play."""
+    def _found(self, arguments: dict[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:
+        """The options of the module, from the variables of the play.
+
+        If the task names no roles, they are all roles; a server without FTPS does without some, and what the task says
+        of them is left out.
+        """
+        roles = list(arguments.get("roles", ROLES))
         variables, unresolved = values(self._templar, task_vars, {USERS, LOGIN} | names_for(roles))
+        if "roles" not in arguments and not Settings.parse(variables).serves_ftps:
+            roles = [role for role in roles if role not in FTPS_ROLES]
+            looked_at = {USERS, LOGIN} | names_for(roles)
+            variables = {name: value for name, value in variables.items() if name in looked_at}
+            unresolved = {name: why for name, why in unresolved.items() if name in looked_at}
+            arguments["configurations"] = {}
+            arguments["run_roles"] = [role for role in arguments.get("run_roles") or () if role in roles]
         users = {"users": variables.pop(USERS)} if USERS in variables else {}
         login_user = variables.pop(LOGIN, None) or ""
         for name in HIDDEN.intersection(variables):  # whether it is set is enough
@@ -46,4 +64,5 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             "login_user": login_user,
             "defined": sorted(name for name in task_vars if resembles(name)),
             "missing_collections": missing(),
+            "play_roles": [str(name).rpartition(".")[2] for name in task_vars.get("ansible_play_role_names") or ()],
         }

@@ -84,6 +84,13 @@ options:
     type: list
     elements: str
     default: []
+  play_roles:
+    description:
+      - The names of the roles of the play. If none of them sets up FTPS, and the host has none, users who only use FTPS
+        get a warning.
+    type: list
+    elements: str
+    default: []
   as_data:
     description:
       - Also return the problems as data, in RV(problems). Ansible prints them with the message, so each is read twice.
@@ -193,7 +200,9 @@ def check(module: AnsibleModule) -> dict[str, Any]:
     except SecureFtpError:
         ssh_ports = []  # the code that needs an unreadable sshd_config reports it, with sshd's words
     host = this_host(module.params["login_user"], ssh_ports, module.check_mode)
-    control = Control(tuple(module.params["defined"]), tuple(module.params["missing_collections"]))
+    control = Control(
+        tuple(module.params["defined"]), tuple(module.params["missing_collections"]), tuple(module.params["play_roles"])
+    )
     settings = Settings.parse(module.params["variables"], module.params["roles"] or ())
     home, found = layout(settings, read_live(settings), module.params["roles"], module.params["run_roles"])
     configurations = module.params["configurations"]
@@ -211,7 +220,7 @@ def check(module: AnsibleModule) -> dict[str, Any]:
         )
         for name, why in module.params["unresolved"].items()
     ]
-    warn(module, warnings(settings, users, host))
+    warn(module, warnings(settings, users, host, control))
     data = {"problems": [asdict(problem) for problem in found]} if module.params["as_data"] else {}
     if found:
         module.fail_json(msg=message(found), **data)
@@ -241,6 +250,7 @@ def main() -> None:
                 "login_user": {"type": "str", "default": ""},
                 "defined": {"type": "list", "elements": "str", "default": []},
                 "missing_collections": {"type": "list", "elements": "str", "default": []},
+                "play_roles": {"type": "list", "elements": "str", "default": []},
                 "as_data": {"type": "bool", "default": False},
             },
         },

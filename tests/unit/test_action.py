@@ -48,6 +48,11 @@ HANDED_OVER = {
         {"as_data": True, "variables": {"vsftpd_implicit_port": 0}},
         {"vars": {"vsftpd_port": "ftp", "ftp_users": "nobody"}},
     ),
+    "without FTPS": (
+        "preflight",
+        {"as_data": True, "configurations": {"/etc/vsftpd.conf": {}}, "run_roles": ["vsftpd", "sshd_chroot"]},
+        {"vars": {**OF_OTHERS, "vsftpd_port": 0, "ftp_protocols": ["sftp"], "vsftpd_tls_modes": []}},
+    ),
     "a message": ("preflight", {"roles": ["vsftpd"]}, {"vars": {"vsftpd_port": "ftp"}}),
 }
 PORT_PLAN = {
@@ -128,6 +133,12 @@ def test_a_role_alone_is_not_asked_about_the_variables_of_others(handed_over: An
     alone, nobody = subjects(handed_over[0]["a role alone"]), subjects(handed_over[0]["no role"])
     assert "pam_userdb_db" in alone and not {"vsftpd_port", "firewall_backend"} & set(alone)
     assert "ftp_users_purge" in nobody and not {"pam_userdb_db", "firewall_backend"} & set(nobody)
+
+
+def test_a_server_without_ftps_is_not_asked_about_its_roles(handed_over: Any) -> None:
+    found = subjects(handed_over[0]["without FTPS"])
+    assert "firewall_backend" in found
+    assert not {"vsftpd_port", "vsftpd_tls_modes", "pam_userdb_db", "ftp_protocols"} & set(found)
 
 
 def test_values_that_a_task_gives_are_what_is_looked_at(handed_over: Any) -> None:

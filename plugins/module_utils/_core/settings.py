@@ -47,6 +47,9 @@ class Settings:
     ftp_other_variables: tuple[Any, ...] = field(default=(), metadata=_about("a list of names of variables"))
     ftp_users_password_min_length: int = field(default=12, metadata=_about("a number from 1 to 64"))
     ftp_users_purge: bool = False
+    ftp_protocols: tuple[Any, ...] = field(
+        default=("ftps", "sftp"), metadata=_about("[ftps, sftp], or [sftp] for a server without FTPS")
+    )
     ftp_users_home: str = field(default="auto", metadata=_about(choices=("auto", "one", "per_protocol")))
     ftp_users_defaults: Mapping[str, Any] = field(default_factory=dict)
     # vsftpd
@@ -181,6 +184,9 @@ class Settings:
     firewall_azure_priority: int = field(default=1000, metadata=_about("a number from 100 to 4096"))
 
     given: frozenset[str] = frozenset()
+    roles: frozenset[str] = frozenset()
+    """The roles that will run, as far as they are named."""
+
     wrong: Mapping[str, Problem] = field(default_factory=dict)
 
     @classmethod
@@ -200,24 +206,32 @@ class Settings:
                 else:
                     values[one.name] = value
         given = set(variables).intersection(NAMES).union(*(READS.get(role, ()) for role in roles))
-        return cls(**values, given=frozenset(given), wrong=wrong)
+        return cls(**values, given=frozenset(given), roles=frozenset(roles), wrong=wrong)
 
     def get(self, name: str) -> Any:
         """The value of the variable ``name``; None when it is not given."""
         return getattr(self, name) if name in self.given else None
+
+    @property
+    def serves_ftps(self) -> bool:
+        """Whether the server is to have FTPS."""
+        return "ftps" in self.ftp_protocols
 
     def problems(self, looked_at: Callable[[str], bool]) -> list[Problem]:
         """The problems of the invalid variables for whose name ``looked_at`` is true."""
         return [problem for name, problem in self.wrong.items() if looked_at(name)]
 
 
-TABLE = tuple(one for one in dataclasses.fields(Settings) if one.name not in ("given", "wrong"))
+TABLE = tuple(one for one in dataclasses.fields(Settings) if one.name not in ("given", "roles", "wrong"))
 NAMES = frozenset(one.name for one in TABLE)
 PUBLIC = NAMES | {"ftp_users", "ftp_hosts"}
 """Every variable of a role or a playbook."""
 
 ROLES = ("vsftpd", "sshd_chroot", "pam_userdb", "shared_folders", "user_command", "remote_control", "firewall")
 """The roles, in the order in which site.yml runs them."""
+
+FTPS_ROLES = ("vsftpd", "pam_userdb")
+"""Those of them that a server without FTPS does without."""
 
 HIDDEN = frozenset(one.name for one in TABLE if one.metadata.get("hidden"))
 

@@ -95,8 +95,11 @@ def port_plan(settings: Settings, ssh_ports: Iterable[int] = (22,)) -> list[Port
 def tls_modes(settings: Settings, found: list[Problem]) -> list[str]:
     """The TLS modes, explicit first; their problems are appended to ``found``."""
     modes = settings.vsftpd_tls_modes
+    if not settings.serves_ftps:
+        return []
     if not modes:
-        found.append(Problem("vsftpd_tls_modes", "a list of explicit and/or implicit", repr(list(modes))))
+        remedy = "for a server without FTPS set ftp_protocols: [sftp]"
+        found.append(Problem("vsftpd_tls_modes", "a list of explicit and/or implicit", "an empty list", remedy))
         return []
     wrong = [mode for mode in modes if mode not in TLS_MODES]
     if wrong:
@@ -119,6 +122,8 @@ def control_ports(settings: Settings, found: list[Problem]) -> list[tuple[str, i
 
 def passive_range(settings: Settings, found: list[Problem]) -> tuple[int, int] | None:
     """First and last port of the passive range; None when there is none or it is not valid."""
+    if not settings.serves_ftps:
+        return None
     low = _port(settings, "vsftpd_pasv_min_port", 1024, found)
     high = _port(settings, "vsftpd_pasv_max_port", 1024, found)
     if not settings.vsftpd_pasv_enable or low is None or high is None:
@@ -141,6 +146,8 @@ def _port(settings: Settings, name: str, low: int, found: list[Problem]) -> int 
 
 def service_problems(settings: Settings, ssh_ports: Iterable[int]) -> list[Problem]:
     """Every problem of the services' own ports, with or without a firewall."""
+    if not settings.serves_ftps:  # these ports are those of FTPS
+        return []
     found = settings.problems(READS["firewall"].__contains__)
     single = control_ports(settings, found)
     for index, (name, port) in enumerate(single):
@@ -263,7 +270,7 @@ def _rules(settings: Settings, ssh_ports: Sequence[int]) -> list[PortRule]:
         PortRule(rule.name, rule.action, rule.protocol, rule.ports, rule.sources, families, variable=rule.variable)
         for rule in _extra_rules(settings)[0]
     ]
-    if settings.vsftpd_port_enable:
+    if settings.vsftpd_port_enable and settings.serves_ftps:
         fixed = settings.vsftpd_connect_from_port_20
         data_port = str(settings.vsftpd_ftp_data_port or 20) if fixed else ""
         active = PortRule("FTPS active data", "allow", "tcp", "", sources, families, "out", data_port)

@@ -360,6 +360,8 @@ class Manager:
     # --- users ----------------------------------------------------------------------------------------------------
 
     def _wanted(self, name: str, options: Mapping[str, Any], existing: bool = False) -> User:
+        if not existing and options.get("protocols") is None and self._is_sftp_only:
+            options = {**options, "protocols": ["sftp"]}
         user = user_from_options({"name": name, **options}, min_length(), existing)
         if not user.protocols:
             raise InvalidInput(
@@ -417,13 +419,24 @@ class Manager:
         return {one.protocol: one for one in (here(self._rounds) if self._given is None else self._given)}
 
     @property
+    def _is_sftp_only(self) -> bool:
+        """Whether this host has no vsftpd at all, not only one that is not complete."""
+        return "ftps" not in self._backends and not any(map(os.path.exists, CONFIGS))
+
+    @property
     def _transaction(self) -> Transaction:
         return Transaction(list(self._backends.values()), reopen, self._journal_path)
 
     def _expect_ftps(self) -> None:
         if "ftps" not in self._backends:
-            discover()  # raises, and says what is missing
-            raise SecureFtpError("FTPS", f"vsftpd's configuration at {' or '.join(CONFIGS)}", found="none")
+            if not self._is_sftp_only:
+                discover()  # raises, and says what is missing
+            raise SecureFtpError(
+                "FTPS",
+                f"vsftpd's configuration at {' or '.join(CONFIGS)}",
+                found="none",
+                remedy="this server has SFTP only: give the user no other protocol",
+            )
 
 
 def _known_hash(user: User, before: Users) -> str | None:

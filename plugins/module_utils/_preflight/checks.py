@@ -22,7 +22,7 @@ from typing import Any, Callable, Iterable, Mapping, NamedTuple, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core import releases
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import Problem, SecureFtpError
-from ansible_collections.secure_ftp.server.plugins.module_utils._core.settings import Settings, boolean
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.settings import FTPS_ROLES, Settings, boolean
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import (
     did_you_mean,
     kind_said,
@@ -134,6 +134,8 @@ class Control:
     defined: tuple[str, ...] = ()
     """The names of the variables that are set."""
     missing_collections: tuple[str, ...] = ()
+    play_roles: tuple[str, ...] = ()
+    """The roles of the play, without the name of the collection."""
 
 
 def problems(settings: Settings, users: object, host: Host, control: Control = Control()) -> list[Problem]:
@@ -141,6 +143,7 @@ def problems(settings: Settings, users: object, host: Host, control: Control = C
     unsupported = releases.problem(host.os_id, host.os_version, host.os_name)
     found = [unsupported] if unsupported else []
     found += _variables.problems(settings, control.defined)
+    found += _check_protocols(settings)
     found += collections.problems(settings, control.missing_collections)
     purge = _variables.purge_problems(settings.ftp_users_purge, users, control.defined)
     found += purge or check_users(users, settings, host)
@@ -158,6 +161,20 @@ def problems(settings: Settings, users: object, host: Host, control: Control = C
         host.quota_problem,
     )
     return list(dict.fromkeys(found))
+
+
+def _check_protocols(settings: Settings) -> Iterable[Problem]:
+    """Whether the server can serve just those protocols."""
+    protocols = settings.ftp_protocols
+    if sorted(map(str, protocols)) not in (["sftp"], ["ftps", "sftp"]):
+        found = ", ".join(map(str, protocols)) or "an empty list"
+        remedy = "SFTP is always there: a user who may not use it gets protocols: [ftps]"
+        yield Problem("ftp_protocols", "[ftps, sftp], or [sftp] for a server without FTPS", found, remedy)
+    for role in FTPS_ROLES:
+        # Variables of a role are only looked at if the role is in the play.
+        if not settings.serves_ftps and role in settings.roles:
+            said = f"has no ftps, but the role {role} sets it up"
+            yield Problem("ftp_protocols", found=said, remedy="leave that role out of the play, or this variable")
 
 
 def _names(users: object) -> set[object]:
@@ -204,7 +221,7 @@ def _strings(value: object) -> Iterable[str]:
         yield str(value)
 
 
-def warnings(settings: Settings, users: object, host: Host) -> list[str]:
+def warnings(settings: Settings, users: object, host: Host, control: Control = Control()) -> list[str]:
     """What may not work with ``settings`` and ``users`` (as ``ftp_users``), each a sentence."""
     said = []
     address = settings.vsftpd_pasv_address
@@ -213,7 +230,31 @@ def warnings(settings: Settings, users: object, host: Host) -> list[str]:
         remedy = "give the public address of the NAT, or leave it empty without NAT: listings and transfers would hang"
         problem = Problem("vsftpd_pasv_address", found=f"{address} is {why}", remedy=remedy)
         said.append(str(problem))
-    return said + _hash_warnings(users, host)
+    if not settings.serves_ftps:
+        said += [
+            f"vsftpd still listens on port {port} of this host: ftp_protocols without ftps leaves it as it is;"
+            " to end FTPS: systemctl disable --now vsftpd vsftpd-implicit"
+            for port in sorted({settings.vsftpd_port, settings.vsftpd_implicit_port})
+            if host.listener_of(port) == "vsftpd"
+        ]
+    return said + _without_ftps(settings, users, host, control) + _hash_warnings(users, host)
+
+
+def _without_ftps(settings: Settings, users: object, host: Host, control: Control) -> list[str]:
+    """The users for whom a play with the role sshd_chroot, but without FTPS, does nothing."""
+    roles = {*settings.roles, *control.play_roles}
+    if "sshd_chroot" not in settings.roles or "pam_userdb" in roles or host.ftps_names("") is not None:
+        return []
+    names = [
+        str(entry.get("name"))
+        for entry in (users if isinstance(users, (list, tuple)) else ())
+        if isinstance(entry, Mapping) and entry.get("state") != "absent" and entry.get("protocols") == ["ftps"]
+    ]
+    if not names:
+        return []
+    said = "protocols: [ftps], but this play sets up no FTPS and this host has none, so these users are not made"
+    remedy = "add the roles vsftpd and pam_userdb, or give them sftp"
+    return [str(Problem(f"ftp_users: {listed(names)}", found=said, remedy=remedy))]
 
 
 def _hash_warnings(users: object, host: Host) -> list[str]:
@@ -254,6 +295,8 @@ def check_users(users: object, settings: Settings, host: Host) -> list[Problem]:
             continue
         shape, sound = _check_shape(entry, where)
         options = _as_modules_read(with_defaults(sound, defaults))
+        if options.get("protocols") is None and not settings.serves_ftps:
+            options["protocols"] = ["sftp"]
         wrong = problems_of(options, least, host.is_stored) if "name" in entry else []
         found += shape + [problem.about(where) for problem in wrong]
         if shape or wrong:
@@ -331,6 +374,9 @@ def _check_user(user: User, where: str, settings: Settings, host: Host) -> list[
     if user.present and not user.protocols:
         remedy = "list ftps and/or sftp, or set state: absent"
         found.append(Problem(who, found="protocols is empty", remedy=remedy))
+    if user.present and "ftps" in user.protocols and not settings.serves_ftps:
+        remedy = "leave protocols out, or add ftps to ftp_protocols"
+        return [Problem(f"{who}: protocols", "sftp, as ftp_protocols says", listed(user.protocols), remedy)]
     limited = given_quotas(user) if user.present else []
     if limited and "ftps" in user.protocols and not host.gives_accounts:
         found.append(not_counted(who, limited))

@@ -65,6 +65,8 @@ def test_as_dictionary():
         ({"vsftpd_tls_modes": ["implicit"]}, ["22", "990", "50000:50999"]),
         ({"vsftpd_tls_modes": ["implicit", "explicit"]}, ["22", "21", "990", "50000:50999"]),
         ({"vsftpd_pasv_enable": "no"}, ["22", "21"]),
+        ({"ftp_protocols": ["sftp"]}, ["22"]),
+        ({"ftp_protocols": ["sftp"], "vsftpd_tls_modes": [], "vsftpd_port": 22, "vsftpd_pasv_min_port": 0}, ["22"]),
         ({"vsftpd_port": "2121", "vsftpd_pasv_min_port": 6000, "vsftpd_pasv_max_port": "6000"}, ["22", "2121", "6000"]),
         ({"firewall_extra_rules": [{"port": "8000-8010"}]}, ["22", "21", "50000:50999", "8000:8010"]),
     ],
@@ -280,3 +282,7 @@ def test_any_among_the_sources_is_everybody():
 def test_bad_extra_rules(entry, word):
     with pytest.raises(SecureFtpError, match=word):
         _port_plan.parse_extra_rule(entry, "firewall_extra_rules[0]")
+
+
+def test_a_server_without_ftps_makes_no_connections_of_active_mode():
+    assert words(ftp_protocols=["sftp"]) == ["allow in tcp 22 from any (SSH)"]

@@ -587,8 +587,9 @@ def test_a_host_without_vsftpd_has_users_of_sftp(host: Host, monkeypatch: pytest
     for call in (host.manager.lock, host.manager.unlock):
         assert call("alfred")["changed"]
     assert host.manager.edit("alfred", password="yyyyyyyyyyyy")["user"]["protocols"] == ["sftp"]
-    with pytest.raises(SecureFtpError, match="db: not given|expected vsftpd"):
-        host.manager.add("batman", password="xxxxxxxxxxxx")
+    assert host.manager.add("batman", password="xxxxxxxxxxxx")["user"]["protocols"] == ["sftp"]
+    with pytest.raises(SecureFtpError, match="FTPS: expected vsftpd's configuration at .*; this server has SFTP only"):
+        host.manager.add("robin", password="xxxxxxxxxxxx", protocols=["ftps"])
     assert host.manager.delete("alfred")["changed"]
 
 

@@ -456,3 +456,65 @@ def test_a_password_is_measured_by_the_protocols_of_its_user():
     entry = {"name": "joker", "password": "x" * 200, "protocols": ["sftp"], "umask": 63}
     (said,) = problems(GOOD, [entry], DEBIAN)
     assert "umask" in said
+
+
+SFTP_ONLY = {"ftp_protocols": ["sftp"]}
+
+
+def parsed(variables, roles=()):
+    return Settings.parse(variables, roles)
+
+
+def test_a_server_without_ftps_asks_nothing_about_it():
+    host = replace(DEBIAN, listener_of={21: "proftpd"}.get, ftps_names=lambda _db: frozenset())
+    users = [{"name": "batman", "password": "Gotham-City!"}, {"name": "joker", "authorized_keys": [KEY]}]
+    assert problems({**SFTP_ONLY, "vsftpd_tls_modes": [], "vsftpd_port": 22}, users, host) == []
+    assert _preflight.warnings(parsed(SFTP_ONLY), users, host) == []
+
+
+def test_a_user_of_ftps_has_no_place_on_a_server_without_it():
+    users = [{"name": "batman", "password": "Gotham-City!", "protocols": ["ftps"]}]
+    (said,) = problems(SFTP_ONLY, users, DEBIAN)
+    assert "'batman': protocols: expected sftp, as ftp_protocols says, found ftps" in said
+    assert problems(SFTP_ONLY, [{**users[0], "state": "absent"}], DEBIAN) == []
+
+
+@pytest.mark.parametrize("protocols", [["ftps"], [], ["ftp"], ["sftp", "sftp"], "sftp", [1]])
+def test_a_server_has_sftp_and_may_have_ftps(protocols):
+    (said,) = problems({"ftp_protocols": protocols}, [], DEBIAN)
+    assert said.startswith("ftp_protocols: expected [ftps, sftp], or [sftp] for a server without FTPS, found ")
+
+
+def test_a_role_that_sets_up_what_is_not_wanted_is_refused():
+    found = _preflight.problems(parsed(SFTP_ONLY, ["vsftpd", "sshd_chroot"]), [], DEBIAN)
+    assert [str(one) for one in found] == [
+        "ftp_protocols: has no ftps, but the role vsftpd sets it up; leave that role out of the play, or this variable"
+    ]
+
+
+def test_ftps_that_goes_on_is_warned_about():
+    host = replace(DEBIAN, listener_of={21: "vsftpd", 990: "nginx"}.get)
+    (said,) = _preflight.warnings(parsed(SFTP_ONLY), [], host)
+    assert "vsftpd still listens on port 21" in said and "systemctl disable --now vsftpd" in said
+
+
+def test_an_empty_list_of_tls_modes_says_how_to_have_no_ftps():
+    assert "set ftp_protocols: [sftp]" in one(vsftpd_tls_modes=[])
+
+
+@pytest.mark.parametrize(
+    ("roles", "play", "names", "is_said"),
+    [
+        (["sshd_chroot"], ["sshd_chroot"], None, True),
+        (["sshd_chroot"], ["sshd_chroot", "pam_userdb"], None, False),
+        (["sshd_chroot", "pam_userdb"], [], None, False),
+        (["sshd_chroot"], ["sshd_chroot"], frozenset(), False),
+        ([], [], None, False),
+    ],
+)
+def test_users_whom_nobody_makes_are_warned_about(roles, play, names, is_said):
+    users = [{"name": "robin", "protocols": ["ftps"]}, {"name": "batman"}, {"name": "x", "protocols": ["sftp"]}]
+    host = replace(DEBIAN, ftps_names=lambda _db: names)
+    control = _preflight.Control(play_roles=tuple(play))
+    said = _preflight.warnings(parsed({}, roles), users, host, control)
+    assert bool(said) == is_said and (not said or said[0].startswith("ftp_users: robin: protocols: [ftps], but"))
