@@ -95,6 +95,12 @@ changes:
   type: list
   elements: str
   sample: [keys]
+removed:
+  description: The names of the clients who had access and have none any more. A warning names them, too.
+  returned: success
+  type: list
+  elements: str
+  sample: [shop]
 backup_file:
   description: The old configuration file of sshd.
   returned: when it changed and O(backup=true)
@@ -106,7 +112,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.backup import keep_old
-from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.module import run
+from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.module import run, warn
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import login_names
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.installer import COMMAND
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.units import is_outdated
@@ -114,6 +120,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._remote.access i
     DEFAULT_KEYS_DIRECTORY,
     DEFAULT_USER,
     clients_from_options,
+    removed_clients,
     validate_user,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._remote.grant import ControlHost
@@ -125,14 +132,19 @@ def _logic(module: AnsibleModule) -> dict[str, Any]:
     entries = [{key: value for key, value in entry.items() if value is not None} for entry in params["clients"]]
     control = ControlHost(validate_user(params["user"]), params["keys_directory"], params["config"], check)
     result: dict[str, Any] = {}
+    clients = clients_from_options(entries, params["command"])
+    removed = removed_clients(clients)
     changes = control.apply(
-        clients_from_options(entries, params["command"]),
+        clients,
         sorted({"root", *login_names()}),
         lambda: keep_old(module, params["config"], result),
     )
     if "config" not in changes and control.configured() and is_outdated(UNIT, [params["config"]]):
         changes.append("reload")
-    return {"changed": bool(changes), "changes": changes, "diff": control.diff, **result}
+    if removed:
+        what = f"{'would be' if check else 'was'} removed: remote_control_clients lists no such client"
+        warn(module, [f"remote control: the access of {', '.join(removed)} {what}"])
+    return {"changed": bool(changes), "changes": changes, "removed": removed, "diff": control.diff, **result}
 
 
 def main() -> None:

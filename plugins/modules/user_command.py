@@ -72,8 +72,15 @@ def _logic(module: AnsibleModule) -> dict[str, Any]:
     return {
         "changed": bool(paths),
         "paths": paths,
-        "diff": {"before": "", "after": "".join(f"{path}\n" for path in paths)},
+        "diff": {"before": "", "after": "".join(f"{_said(path, where)}\n" for path in paths)},
     }
+
+
+def _said(path: str, where: Installation) -> str:
+    """What is to be at ``path``."""
+    if path == where.link:
+        return f"{path} (link to {where.command})"
+    return f"{path} ({'the command' if path == where.command else 'directory with its library'})"
 
 
 def main() -> None:

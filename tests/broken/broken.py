@@ -429,7 +429,7 @@ WAYS = (
     Broken(
         "takeover: vsftpd is not masked while it is not configured",
         "roles/vsftpd/vars/main.yml",
-        "__vsftpd_packages_first:\n  vsftpd: mask.yml\n",
+        '__vsftpd_packages_first:\n  vsftpd: "{{ role_path }}/tasks/mask.yml"\n',
         "__vsftpd_packages_first: {}\n",
         "unit/test_roles.py::test_the_unit_is_masked_before_the_package_comes_and_until_it_is_configured",
     ),

@@ -59,7 +59,7 @@ def test_it_holds_what_is_needed_at_run_time_and_nothing_else(names: list[str]) 
 def test_it_holds_every_plugin_and_role_of_the_repository(names: list[str]) -> None:
     wanted = {str(path.relative_to(ROOT)) for path in ROOT.glob("plugins/**/*.py")}
     wanted |= {str(path.relative_to(ROOT)) for path in ROOT.glob("roles/**/*") if path.is_file()}
-    wanted |= {str(path.relative_to(ROOT)) for path in ROOT.glob("playbooks/*.yml")}
+    wanted |= {str(path.relative_to(ROOT)) for path in ROOT.glob("playbooks/**/*.yml")}
     assert {name for name in wanted if not name.endswith(".pyc")} <= set(names)
 
 

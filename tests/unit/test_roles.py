@@ -22,6 +22,7 @@ from ansible.plugins.filter.mathstuff import FilterModule
 ROOT = Path(__file__).resolve().parents[2]
 ROLES = ROOT / "roles"
 VSFTPD = ROLES / "vsftpd"
+PACKAGES = ROOT / "playbooks/tasks/packages.yml"
 TASKS = yaml.safe_load((VSFTPD / "tasks/main.yml").read_text())
 
 
@@ -37,12 +38,12 @@ def variables(role: str) -> dict[str, Any]:
 
 
 def test_the_unit_is_masked_before_the_package_comes_and_until_it_is_configured() -> None:
-    install = place("include_tasks", "packages.yml")
+    install = place("include_tasks", "tasks/packages.yml")
     written = next(number for number, task in enumerate(TASKS) if "secure_ftp.server.vsftpd_config" in task)
     assert install < written < place("include_tasks", "units.yml")
     units = yaml.safe_load((VSFTPD / "tasks/units.yml").read_text())
     unmasked = place("file", "'{{ item }}', 'state': 'absent'", units)
-    assert variables("vsftpd")["__vsftpd_packages_first"] == {"vsftpd": "mask.yml"}
+    assert variables("vsftpd")["__vsftpd_packages_first"] == {"vsftpd": "{{ role_path }}/tasks/mask.yml"}
     assert variables("vsftpd")["__vsftpd_packages_policy_rc_d"] == 101
     masking = yaml.safe_load((VSFTPD / "tasks/mask.yml").read_text())
     assert masking[-1]["ansible.builtin.file"] == {
@@ -58,7 +59,7 @@ def test_the_unit_is_masked_before_the_package_comes_and_until_it_is_configured(
 
 def test_packages_are_installed_in_one_place_and_what_has_to_come_first_does() -> None:
     """tests/takeover and Molecule run it; here is that no role has a second way."""
-    tasks = yaml.safe_load((VSFTPD / "tasks/packages.yml").read_text())
+    tasks = yaml.safe_load(PACKAGES.read_text())
     first, install = (
         next(number for number, task in enumerate(tasks) if module in task)
         for module in ("ansible.builtin.include_tasks", "ansible.builtin.apt")
@@ -68,10 +69,10 @@ def test_packages_are_installed_in_one_place_and_what_has_to_come_first_does() -
     used = set()
     for path in ROLES.glob("*/tasks/*.yml"):
         role, text = path.parts[-3], path.read_text()
-        if path != VSFTPD / "tasks/packages.yml":
-            found = "ansible.builtin.apt:" in text
-            assert "dpkg-query" not in text and found == (path.name == "ufw_install.yml"), path
-        if "tasks: packages.yml" in text or "tasks/packages.yml" in text:
+        found = "ansible.builtin.apt:" in text
+        assert "dpkg-query" not in text and found == (path.name == "ufw_install.yml"), path
+        if "packages.yml" in text:
+            assert "{{ role_path }}/../../playbooks/tasks/packages.yml" in text, "the file whose name Ansible prints"
             used.add(role)
             assert variables(role)[f"__{role}_packages"] and f"when: __{role}_missing" in text.replace(
                 "remote_control_clients | length > 0 and ", ""

@@ -372,6 +372,7 @@ for _ in range(300):
     output = role(server, [])
     for what in ("account", "config", "sudoers", "keys"):
         assert f"- {what}\n" in output, output
+    assert "removed:\n    - tests\n    - elsewhere\n" in output, output
     server.client.sh(
         f"for _ in $(seq 40); do grep -q 'cut off' {CLIENT_DIRECTORY}/kept.log && exit 0; sleep 0.5; done; exit 1"
     )

@@ -38,7 +38,8 @@ class Text:
 
 @dataclass(frozen=True)
 class Change:
-    """One path created or replaced: ``before`` is the old text, None if there was none; both are '' for a directory.
+    """One path created or replaced: ``before`` is the old text, None if there was none; for a directory it is
+    said in words.
 
     A diff shows the content only if ``diff``, else the number of lines.
     """
@@ -82,7 +83,7 @@ def make(directories: Iterable[Directory], check_mode: bool = False) -> list[Cha
         if not os.path.isdir(one.path):
             if not check_mode:
                 ensure_directory(one.path, 0, 0, one.mode)
-            changes.append(Change(one.path))
+            changes.append(Change(one.path, "", f"(directory, mode {one.mode:04o})\n"))
     return changes
 
 

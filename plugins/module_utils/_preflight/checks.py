@@ -230,6 +230,7 @@ def warnings(settings: Settings, users: object, host: Host, control: Control = C
         remedy = "give the public address of the NAT, or leave it empty without NAT: listings and transfers would hang"
         problem = Problem("vsftpd_pasv_address", found=f"{address} is {why}", remedy=remedy)
         said.append(str(problem))
+    said += [str(problem) for problem in _few_ports(settings)]
     if not settings.serves_ftps:
         said += [
             f"vsftpd still listens on port {port} of this host: ftp_protocols without ftps leaves it as it is;"
@@ -238,6 +239,24 @@ def warnings(settings: Settings, users: object, host: Host, control: Control = C
             if host.listener_of(port) == "vsftpd"
         ]
     return said + _without_ftps(settings, users, host, control) + _hash_warnings(users, host)
+
+
+def _few_ports(settings: Settings) -> Iterable[Problem]:
+    """Whether so many transfers at once as one address may have find a free passive port.
+
+    vsftpd tries ten ports at random for each transfer. With twice as many ports as transfers one in a thousand fails.
+    """
+    span = _port_plan.passive_range(settings, [])
+    transfers = settings.vsftpd_max_per_ip or Settings().vsftpd_max_per_ip
+    count = span[1] - span[0] + 1 if span else 0
+    if span and count < 2 * transfers:
+        last = span[0] + 10 * transfers - 1
+        remedy = (
+            "vsftpd tries ten of them at random for each transfer, and then gives up; ten times as many are enough"
+            f" (vsftpd_pasv_max_port: {last}), or set a lower vsftpd_max_per_ip"
+        )
+        said = f"{count} passive {'port' if count == 1 else 'ports'} for {transfers} transfers at once of one address"
+        yield Problem("vsftpd_pasv_min_port and vsftpd_pasv_max_port", found=said, remedy=remedy)
 
 
 def _without_ftps(settings: Settings, users: object, host: Host, control: Control) -> list[str]:

@@ -194,6 +194,13 @@ def access_here(path: str = SUDOERS) -> tuple[str, tuple[str, ...]] | None:
         return None
 
 
+def removed_clients(clients: Iterable[Client], path: str = SUDOERS) -> list[str]:
+    """The clients who have access to this host, and would lose it to the list ``clients``."""
+    present = access_here(path)
+    kept = {client.name for client in clients}
+    return [name for name in (present[1] if present else ()) if name not in kept]
+
+
 def _escaped(command: str) -> str:
     return re.sub(r"([,:=\\])", r"\\\1", command)
 

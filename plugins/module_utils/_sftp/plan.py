@@ -386,7 +386,7 @@ def _parts(changes: _Changes, stored: Stored, name: str) -> list[str]:
             *((field, True) for field in changes.account.parts.get(name, ())),
             ("authorized_keys", name in changes.key_files),
             ("shell", name in changes.shells),
-            ("passwd home", name in changes.passwd_homes),
+            ("home in passwd", name in changes.passwd_homes),
             (HOME, name in changes.homes),
         )
         if changed
@@ -399,10 +399,11 @@ def _outcome(stored: Stored, users: Sequence[User], changes: _Changes, deletions
     outcome = Outcome("SFTP users", [user.name for user in changes.add], removed=[*changes.remove, *closed])
     outcome.before += [f"{name}: present" for name in outcome.removed]
     for name in changes.shut:
-        parts = ["account"] if not stored.has_account(name) or name in changes.close else []
+        parts = ["password removed"] if name in changes.close else []
+        parts += ["new account"] if not stored.has_account(name) else []
         parts += [what for what in _parts(changes, stored, name) if what != PASSWORD]
         if name in changes.rights.classes:
-            parts.append("class")
+            parts.append("group without log-in")
         if parts and name not in closed:
             outcome.changed_users[name] = parts
             outcome.after.append(f"{name}: account without log-in by SFTP: {', '.join(parts)}")

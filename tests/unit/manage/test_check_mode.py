@@ -42,7 +42,7 @@ def test_with_one_home_accounts_are_planned_and_no_directory_of_the_guest(planne
     said = planned(f"{tmp_path}/jail/$USER", USERS)
     assert said["ftps"].added == [user.name for user in USERS] and said["ftps"].homes == []
     assert said["sftp"].homes == [str(tmp_path / "jail" / user.name) for user in USERS]
-    assert "onlyftps-2718: account without log-in by SFTP: account, class" in said["sftp"].after
+    assert "onlyftps-2718: account without log-in by SFTP: new account, group without log-in" in said["sftp"].after
     assert said["sftp"].added == ["both-2718"]
 
 

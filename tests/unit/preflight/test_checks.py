@@ -518,3 +518,22 @@ def test_users_whom_nobody_makes_are_warned_about(roles, play, names, is_said):
     control = _preflight.Control(play_roles=tuple(play))
     said = _preflight.warnings(parsed({}, roles), users, host, control)
     assert bool(said) == is_said and (not said or said[0].startswith("ftp_users: robin: protocols: [ftps], but"))
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({}, ""),
+        ({"vsftpd_pasv_max_port": 50039}, ""),
+        ({"vsftpd_pasv_max_port": 50010}, "11 passive ports for 20 transfers at once of one address"),
+        ({"vsftpd_pasv_max_port": 50010}, "(vsftpd_pasv_max_port: 50199)"),
+        ({"vsftpd_pasv_max_port": 50010, "vsftpd_max_per_ip": 5}, ""),
+        ({"vsftpd_pasv_max_port": 50000, "vsftpd_max_per_ip": 0}, "1 passive port for 20 transfers"),
+        ({"vsftpd_pasv_max_port": 50010, "vsftpd_pasv_enable": False}, ""),
+        ({"vsftpd_pasv_max_port": 50010, "ftp_protocols": ["sftp"]}, ""),
+        ({"vsftpd_pasv_max_port": 49000}, ""),
+    ],
+)
+def test_a_passive_range_that_is_too_small_for_one_address_is_warned_about(variables, said):
+    found = _preflight.warnings(parsed({"vsftpd_pasv_min_port": 50000, **variables}), [], DEBIAN)
+    assert len(found) == bool(said) and said in "".join(found)

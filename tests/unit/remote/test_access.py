@@ -17,6 +17,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._remote.access i
     access_here,
     clients_from_options,
     keys_text,
+    removed_clients,
     sshd_problems,
     sshd_settings,
     sudo_problems,
@@ -103,6 +104,14 @@ def test_who_has_access_is_read_from_the_same_file(tmp_path):
     assert access_here(str(path)) == ("ftpcontrol", ("shop", "till.2"))
     path.write_text("# nobody\n")
     assert access_here(str(path)) is None
+
+
+def test_clients_who_are_not_listed_any_more_are_named(tmp_path):
+    path = tmp_path / "sudoers"
+    till = Client("till.2", OTHER, program="/opt/a/ftp-users")
+    assert removed_clients([SHOP], str(path)) == []
+    path.write_text(sudoers_text("ftpcontrol", [SHOP, till]))
+    assert removed_clients([till], str(path)) == ["shop"] and removed_clients([], str(path)) == ["shop", "till.2"]
 
 
 LISTING = """Matching Defaults entries for ftpcontrol on host:

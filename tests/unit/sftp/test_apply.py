@@ -510,9 +510,9 @@ def test_a_home_that_its_user_can_write_is_taken_away(host):
     host.add("ann", 1003, stored=HASH, home=inside)
     (host.jail / "ann").mkdir()
     said = host.run([User("ann")], check_mode=True)
-    assert said.changed_users == {"ann": ["passwd home"]} and host.log == []
+    assert said.changed_users == {"ann": ["home in passwd"]} and host.log == []
     done = host.run([User("ann", password_hash=HASH)])
-    assert done.changed_users == {"ann": ["passwd home"]} and ("home", "ann") in host.log
+    assert done.changed_users == {"ann": ["home in passwd"]} and ("home", "ann") in host.log
     assert not host.run([User("ann")]).changed
 
 

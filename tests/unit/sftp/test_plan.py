@@ -328,7 +328,7 @@ def test_a_shell_is_taken_away_and_bin_false_is_fine() -> None:
 def test_a_passwd_home_that_its_user_can_write_is_taken_away() -> None:
     ann = account("ann", 1001, home="/home/sftp/ann")
     found = plan(stored({"ann": HASH}, accounts=(ann,), obeying=frozenset(("ann",))), User("ann"))
-    assert found.outcome.changed_users == {"ann": ["passwd home"]}
+    assert found.outcome.changed_users == {"ann": ["home in passwd"]}
     assert step(found, NoHome) == NoHome((ann,), frozenset())
     assert kinds(found) == [AssertJail, NoHome]
 

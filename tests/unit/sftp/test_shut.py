@@ -70,7 +70,7 @@ def test_a_user_of_ftps_gets_an_account_without_credentials() -> None:
     assert (asked.name, asked.shut, asked.by_password, asked.by_key) == ("cat", True, False, False)
     assert asked.groups == ("sftponly", SHUT)
     assert (found.outcome.added, found.outcome.removed) == ([], []), "the user is new to FTPS, not to SFTP"
-    assert found.outcome.changed_users == {"cat": ["account", "class"]} and found.new_directories
+    assert found.outcome.changed_users == {"cat": ["new account", "group without log-in"]} and found.new_directories
     later = after(found)
     assert later.user("cat") == silent(only_ftps("cat")) and not plan(later, only_ftps("cat")).outcome.changed
 
@@ -117,7 +117,7 @@ def test_a_class_of_rights_goes_with_sftp() -> None:
 def test_a_password_that_somebody_has_set_is_taken_away() -> None:
     found = plan(one_home("ann", shadow={"ann": HASH, "bob": HASH}), only_ftps("ann"))
     assert kinds(found) == [TakePasswords, AssertJail, EndSessions]
-    assert found.outcome.changed_users == {"ann": ["account"]}
+    assert found.outcome.changed_users == {"ann": ["password removed"]}
 
 
 def test_sftp_comes_last_for_an_account_that_has_none() -> None:
