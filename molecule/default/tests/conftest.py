@@ -220,6 +220,13 @@ class Server:
             assert result.returncode == 0, f"{self.name}: rc {result.returncode}\n{result.stdout}\n{result.stderr}"
         return result
 
+    def unmount(self, point: str) -> None:
+        """Unmount what is mounted at ``point`` as soon as the sessions that were just closed have left it."""
+        wait_until(
+            lambda: self.sh(f"umount {point}", check=False).returncode == 0,
+            state=lambda: self.sh(f"fuser --verbose --mount {point} 2>&1", check=False).stdout,
+        )
+
     @property
     def directory(self) -> str:
         """This server's directory on the client."""

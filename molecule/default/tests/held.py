@@ -19,9 +19,10 @@ def known_passwords(monkeypatch):
 
 
 def clean(server) -> None:
-    points = "$(awk '{print $5}' /proc/self/mountinfo | grep -E '/jok[a-z]*(/|$)' | sort -r)"
-    server.sh(f"""for point in {points}; do umount $point; done
-for name in {NAME} {OTHER} harley; do
+    points = "awk '{print $5}' /proc/self/mountinfo | grep -E '/jok[a-z]*(/|$)' | sort -r"
+    for point in server.sh(points).stdout.split():
+        server.unmount(point)
+    server.sh(f"""for name in {NAME} {OTHER} harley; do
   ftp-users del $name >/dev/null 2>&1; userdel $name 2>/dev/null
   rm -rf {" ".join(server.homes("$name"))}
 done; rm -rf /srv/shared; true""")

@@ -55,7 +55,8 @@ touch {home}/a-file; mount --bind /srv/shared {point}""")
         assert server.sh("ls /srv/shared | wc -l").stdout.strip() == "5"
         assert server.host.user(NAME).exists
         assert server.ftps_login(NAME, PASSWORD)["granted"] and server.sftp_login(NAME)["granted"]
-    server.sh(f"umount {point}; test -e {home}/a-file; ftp-users del {NAME} --remove-home")
+    server.unmount(point)
+    server.sh(f"test -e {home}/a-file; ftp-users del {NAME} --remove-home")
     assert not any(server.host.file(path).exists for path in server.homes(NAME))
     assert server.sh("ls /srv/shared | wc -l").stdout.strip() == "5"
 
