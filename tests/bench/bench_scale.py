@@ -7,7 +7,7 @@ from __future__ import annotations
 import statistics
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Callable, Iterator, Sequence
+from typing import Callable, Iterator
 
 from bench_ansible import in_pings
 from scale import ACCESS_FILE, ScaleServer, name_of, people
@@ -16,7 +16,7 @@ from line import Line
 from plays import PlayError, Plays
 
 MANY, FEW = 10_000, 10
-CHANGES, LOGINS = 9, 15
+CHANGES = 9
 FILES_TIMES = 3
 """How often the time to copy the files of users may be spent, besides that for accounts."""
 
@@ -26,8 +26,10 @@ rm -r /etc/vsftpd/copy; echo $((ended - began))
 """
 
 
-def task(users: Sequence[dict[str, Any]], module: str = "ftp_users") -> dict[str, Any]:
-    return {f"secure_ftp.server.{module}": {"users": list(users)}}
+def whole_list(plays: Plays, count: int, module: str = "ftp_users", changed: bool = True, rights: bool = True) -> float:
+    """Wall seconds of one task that gets all users from a variable, as a list of an inventory is."""
+    users = {"bench_users": people(count, rights)}
+    return plays.tasks([{f"secure_ftp.server.{module}": {"users": "{{ bench_users }}"}}], users, int(changed))
 
 
 def expect(server: ScaleServer, count: int) -> None:
@@ -42,9 +44,9 @@ def expect(server: ScaleServer, count: int) -> None:
 
 def first(server: ScaleServer, plays: Plays) -> Iterator[Line]:
     """All users new: the peer is what accounts alone cost, and cp of the same files of users."""
-    accounts = plays.tasks([task(people(MANY, rights=False), "sftp_users")])
+    accounts = whole_list(plays, MANY, "sftp_users", rights=False)
     server.reset()
-    ours = plays.tasks([task(people(MANY))])
+    ours = whole_list(plays, MANY)
     expect(server, MANY)
     copied = min(int(server.sh(COPY)) / 1e9 for _turn in range(3))
     peer = f"accounts alone, {accounts:.1f} s, and {FILES_TIMES} x cp -r and sync of the files, {copied:.2f} s"
@@ -65,10 +67,13 @@ def against_few(what: str, many: list[float], few: list[float], target: float) -
 
 
 def someone(login: Callable[[ScaleServer, str], float], server: ScaleServer, count: int) -> Callable[[int], float]:
-    """One log-in after the other, by users from all over the account files, which are searched from their beginning."""
+    """One log-in each of FEW users from all over the account files, which are searched from their beginning.
+
+    Nobody logs in twice: the first log-in of a user starts a systemd of his own, which the second one finds.
+    """
 
     def run(turn: int) -> float:
-        number = (2 * turn + 1) * count // (2 * LOGINS)
+        number = (2 * turn + 1) * count // (2 * FEW)
         return login(server, name_of(number if number < 10 else number // 10 * 10))
 
     return run
@@ -93,14 +98,14 @@ def lines(folder: Path) -> Iterator[Line]:
         plays, plays_few = Plays(many.inventory, folder), Plays(few.inventory, folder)
         size = int(many.sh("stat -c %s /etc/ssh/sshd_config"))
         yield from first(many, plays)
-        again = statistics.median(plays.tasks([task(people(MANY))]) for _turn in range(3))
+        again = statistics.median(whole_list(plays, MANY, changed=False) for _turn in range(3))
         yield in_pings(f"ftp_users, {MANY:,} users unchanged, all rights", again, plays.ping(), 6)
-        plays_few.tasks([task(people(FEW))])
+        whole_list(plays_few, FEW)
         expect(few, FEW)
         grown = int(many.sh("stat -c %s /etc/ssh/sshd_config"))
         yield Line(f"sshd_config with {MANY:,} users", f"{grown} bytes", f"with none, {size} bytes", grown / size, 1)
         times = pairs(change(plays, MANY // 3 * 3 - 3), change(plays_few, FEW // 3 * 3 - 3), CHANGES)
         yield against_few("one change by ftp_user", *times, 1.5)
         for protocol, login in (("FTPS", ScaleServer.ftps_login), ("SFTP", ScaleServer.sftp_login)):
-            times = pairs(someone(login, many, MANY), someone(login, few, FEW), LOGINS)
+            times = pairs(someone(login, many, MANY), someone(login, few, FEW), FEW)
             yield against_few(f"a log-in by {protocol}", *times, 1.2)

@@ -49,11 +49,24 @@ class Plays:
         self.start_up = 0.0
         self.start_up = statistics.median(self.tasks([]) for _turn in range(3))
 
-    def tasks(self, tasks: Sequence[dict[str, Any]]) -> float:
-        """Wall seconds of the tasks alone."""
+    def tasks(
+        self, tasks: Sequence[dict[str, Any]], variables: dict[str, Any] | None = None, changed: int | None = None
+    ) -> float:
+        """Wall seconds of the tasks alone.
+
+        ``variables`` are what they use: to read them belongs to the start of a play and is not counted either.
+        Raises PlayError when another number of tasks than ``changed`` changed something.
+        """
+        start_up = self._run([], variables)[0] if variables else self.start_up
+        seconds, found = self._run(tasks, variables)
+        if changed not in (None, found):
+            raise PlayError(f"expected {changed} changed tasks, found {found}")
+        return seconds - start_up
+
+    def _run(self, tasks: Sequence[dict[str, Any]], variables: dict[str, Any] | None) -> tuple[float, int]:
         playbook = self.folder / "play.json"
         playbook.write_text(json.dumps([{"hosts": "all", "gather_facts": False, "tasks": list(tasks)}]))
-        return run_playbook(self.inventory, playbook)[0] - self.start_up
+        return run_playbook(self.inventory, playbook, variables)
 
     def ping(self, count: int = 8) -> float:
         """Wall seconds of one ansible.builtin.ping task, the mean of ``count`` in one play."""

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import cache
 from pathlib import Path
 from typing import Any, Sequence
 
@@ -76,7 +77,7 @@ def people(count: int, rights: bool = True) -> list[dict[str, Any]]:
 
     Those whose number ends in 0, the last one, and the first ten have PASSWORD; each of the others has another hash.
     """
-    password_hash = hash_password(PASSWORD)
+    password_hash = _known_hash()
     found: list[dict[str, Any]] = []
     for number in range(count):
         known = number % 10 == 0 or number < 10 or number == count - 1
@@ -90,6 +91,12 @@ def people(count: int, rights: bool = True) -> list[dict[str, Any]]:
                 user["umask"] = "0077"
         found.append(user)
     return found
+
+
+@cache
+def _known_hash() -> str:
+    """Of PASSWORD; the same each time, as another one would be a change of a thousand users."""
+    return hash_password(PASSWORD)
 
 
 def name_of(number: int) -> str:

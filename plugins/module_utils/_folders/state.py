@@ -162,24 +162,28 @@ def links(units: str, folder: str) -> frozenset[tuple[str, str]]:
     return frozenset((one[1], one[2]) for one in found if one and one[0] == folder)
 
 
-def folders_with(person: str, units: str = UNITS) -> list[str]:
-    """The folders that are enabled for ``person``."""
-    return [name for name in known_folders(units) if any(who == person for _right, who in links(units, name))]
+def folders_of_all(units: str = UNITS) -> dict[str, list[str]]:
+    """The folders that are enabled for each user who has one."""
+    found: dict[str, set[str]] = {}
+    for folder in known_folders(units):
+        for _right, person in links(units, folder):
+            found.setdefault(person, set()).add(folder)
+    return {person: sorted(folders) for person, folders in found.items()}
 
 
-def refuse_upload_only(names: Iterable[str]) -> None:
+def refuse_upload_only(names: Collection[str]) -> None:
     """Raise SecureFtpError if one of ``names``, who are to upload only, has a folder.
 
     Files that such a user uploads cannot be overwritten, because of their permissions; those of a folder are the same
     for everybody.
     """
+    folders_of = folders_of_all() if names else {}
     for name in names:
-        folders = folders_with(name)
-        if folders:
+        if name in folders_of:
             raise SecureFtpError(
                 f"user {name!r}: access",
                 "no upload_only for a user of a shared folder, in which files can be overwritten",
-                found=f"the folder {', '.join(folders)}",
+                found=f"the folder {', '.join(folders_of[name])}",
                 remedy="take the user out of it first",
             )
 

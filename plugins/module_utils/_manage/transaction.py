@@ -186,7 +186,7 @@ class Transaction:
     # --- its steps -------------------------------------------------------------------------------------------------
 
     def _plans(self, users: Sequence[User], reading: Reading, remove_home: Remove) -> dict[str, Plan]:
-        refuse_upload_only(user.name for user in users if user.present and user.access == UPLOAD_ONLY)
+        refuse_upload_only([user.name for user in users if user.present and user.access == UPLOAD_ONLY])
         expect_accounts(users, reading, self._reopen)
         plans = {
             one.protocol: one.plan(reading[one.protocol], users, one.protocol in remove_home) for one in self._backends

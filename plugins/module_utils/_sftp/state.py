@@ -411,8 +411,8 @@ def obeys_its_user(account: Account, directory: str) -> bool:
     """
     if account.home == NO_HOME:
         return False
-    home = os.path.realpath(account.home)
-    if home == os.path.realpath(directory) or home.startswith(os.path.realpath(directory).rstrip("/") + "/"):
+    home, jail = os.path.realpath(account.home), os.path.realpath(directory)
+    if home == jail or home.startswith(jail.rstrip("/") + "/"):
         return True
     path, below = home, None
     while True:

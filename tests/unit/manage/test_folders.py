@@ -71,7 +71,7 @@ def test_upload_only_and_a_folder_exclude_each_other() -> None:
 
 def test_nobody_in_a_folder_becomes_upload_only(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     host.manager.add("batman", password="geheim geheim")
-    monkeypatch.setattr(state, "folders_with", lambda name: ["projects"] if name == "batman" else [])
+    monkeypatch.setattr(state, "folders_of_all", lambda: {"batman": ["projects"]})
     with pytest.raises(SecureFtpError, match="'batman'.*projects"):
         host.manager.edit("batman", access="upload_only")
     host.manager.add("robin", password="geheim geheim", protocols=["sftp"], access="upload_only")

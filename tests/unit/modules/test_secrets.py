@@ -10,6 +10,8 @@ from ansible.module_utils.common.parameters import remove_values
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.module import (
     HIDDEN,
+    LONG,
+    counted,
     hidden,
     occurring,
     strings_in,
@@ -37,6 +39,12 @@ def test_a_parameter_that_is_a_secret_is_hidden_and_what_holds_one_is_left_to_an
     assert found["users"][0]["password"] == HIDDEN and found["purge"] is True
     rest = occurring(secrets, strings_in(found))
     assert rest == secrets and "geheim geheim" not in str(remove_values(found, rest))
+
+
+def test_a_long_list_of_users_is_counted_and_not_repeated() -> None:
+    users = [{"name": f"user{number}"} for number in range(LONG + 1)]
+    params = {"users": users, "purge": True, "protocols": ["ftps"], "few": users[:LONG]}
+    assert counted(params) == {**params, "users": f"({LONG + 1} elements)"}
 
 
 def test_ten_thousand_users_take_as_long_as_ten_times_a_thousand() -> None:
