@@ -24,7 +24,6 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors imp
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.settings import Settings
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import did_you_mean, kind_said, value_said
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.installer import COMMAND
-from ansible_collections.secure_ftp.server.plugins.module_utils._remote.schema import LABEL
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import CLOSED, access_problems
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.keys import KEY_TYPES, validate_key
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.names import RESERVED
@@ -35,6 +34,9 @@ SUDOERS = "/etc/sudoers.d/secure_ftp_remote_control"
 SUDO = "/usr/bin/sudo"
 OWNER = "remote_control"
 """The owner named in the marks of our block in sshd_config."""
+
+LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}\Z")
+"""The name of a client: no character has a meaning in sudoers(5), authorized_keys or a log."""
 
 GECOS = "secure_ftp.server remote control"
 """Tells our account from one that happens to have its name (passwd(5), field 5)."""

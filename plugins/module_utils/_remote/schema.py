@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import Any, Callable, Mapping
 
@@ -24,10 +23,6 @@ VERSION = 1
 
 NUMBER = "string or whole number"
 """The kind of a size: users are answered with numbers, which can be sent back."""
-
-LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}\Z")
-"""The name of a client: no character has a meaning in sudoers(5), authorized_keys or a log."""
-
 
 @dataclass(frozen=True)
 class Field:
