@@ -24,6 +24,7 @@ VERSION = 1
 NUMBER = "string or whole number"
 """The kind of a size: users are answered with numbers, which can be sent back."""
 
+
 @dataclass(frozen=True)
 class Field:
     """One member of a request: ``kind`` is "string", "boolean", "list of strings" or NUMBER."""
