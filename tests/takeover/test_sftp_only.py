@@ -37,6 +37,8 @@ def test_sftp_alone_is_set_up_and_managed(server):
     assert added == "robin: added (sftp)\n"
     users = json.loads(server.sh("ftp-users list --json").stdout)["users"]
     assert {user["name"]: user["protocols"] for user in users} == {"batman": ["sftp"], "robin": ["sftp"]}
+    server.sh("ftp-users import - --yes", stdin=f"name,password\nselina,{PASSWORD}\n")
+    assert json.loads(server.sh("ftp-users show selina --json").stdout)["user"]["protocols"] == ["sftp"]
     refused = server.sh("ftp-users add joker --protocol ftps --generate", check=False)
     assert refused.returncode == 1 and "this server has SFTP only" in refused.stdout, refused.stdout
     check = server.sh("ftp-users check", check=False)

@@ -225,6 +225,8 @@ CASES = [
     Case("open home", f"chmod 0755 {SFTP_JAIL}/robin", ("sftp-home-open",), "robin"),
     Case("half an account", "echo 'robin:!*' | chpasswd -e", ("account-pending",), "robin",
          answer=" --generate"),
+    Case("neither password nor key", "echo 'robin:*' | chpasswd -e", ("no-way-in",), "robin: no password and no key",
+         answer=" --generate"),
     Case("locked by half", f"printf '!%s' \"$(db_dump -p {DB} | grep -A1 '^ robin$' | sed -n '2s/^ //p')\" >/run/value"
          f" && printf '%s\\n' robin \"$(cat /run/value)\" | db_load -T -t hash {DB}; rm /run/value",
          ("half-locked",), "robin: locked over FTPS only"),

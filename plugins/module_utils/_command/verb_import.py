@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace, manager: Manager) -> int:
     text = read(arguments.file)
     with progress():
         found, skipped = entries(text, arguments.format, source, is_taken)
-        users = users_from_list(found, min_length(), is_taken)
+        users = users_from_list(map(manager.with_protocols, found), min_length(), is_taken)
     weak = sorted(set(weak))
     if arguments.yes and not arguments.dry_run:  # one change, so that the log shows a refusal too
         print_result(arguments, _apply(manager, users, weak), skipped, "")

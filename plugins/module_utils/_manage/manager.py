@@ -308,6 +308,12 @@ class Manager:
             self._report("hashed", hashed)
             return Result(changed=hashed, warnings=[*warnings, *outcome.warnings])
 
+    def with_protocols(self, options: Mapping[str, Any]) -> Mapping[str, Any]:
+        """``options`` of a new user, with SFTP alone if they name no protocols and this host has nothing else."""
+        if options.get("protocols") is None and self._is_sftp_only:
+            return {**options, "protocols": ["sftp"]}
+        return options
+
     # --- the transaction -------------------------------------------------------------------------------------------
 
     @contextlib.contextmanager
@@ -360,8 +366,7 @@ class Manager:
     # --- users ----------------------------------------------------------------------------------------------------
 
     def _wanted(self, name: str, options: Mapping[str, Any], existing: bool = False) -> User:
-        if not existing and options.get("protocols") is None and self._is_sftp_only:
-            options = {**options, "protocols": ["sftp"]}
+        options = options if existing else self.with_protocols(options)
         user = user_from_options({"name": name, **options}, min_length(), existing)
         if not user.protocols:
             raise InvalidInput(

@@ -65,6 +65,8 @@ class Recorder:
             for error in self.errors:
                 raise error
             answers = {"users": [USER], "show": USER, "keys": ["ssh-ed25519 A"], "export": ([], [])}
+            if method == "with_protocols":
+                return arguments[0]
             if method in ("apply_list", "hash_plaintext"):
                 return Result(added=["batman"])
             return answers.get(method, {"changed": True, "user": USER, "files": [], "warnings": ["careful"]})

@@ -59,6 +59,9 @@ class Evil:
     def unlock(self, name: str) -> dict[str, Any]:
         raise SecureFtpError("what the system said", found=EVIL)
 
+    def with_protocols(self, options: Any) -> Any:
+        return options
+
     def apply_list(self, users: Any, dry_run: bool = False, weak: Any = ()) -> Result:
         return Result(added=[EVIL], changed=[EVIL], removed=[EVIL], warnings=[EVIL])
 

@@ -588,6 +588,7 @@ def test_a_host_without_vsftpd_has_users_of_sftp(host: Host, monkeypatch: pytest
         assert call("alfred")["changed"]
     assert host.manager.edit("alfred", password="yyyyyyyyyyyy")["user"]["protocols"] == ["sftp"]
     assert host.manager.add("batman", password="xxxxxxxxxxxx")["user"]["protocols"] == ["sftp"]
+    assert host.manager.with_protocols({"name": "x", "protocols": ["ftps"]})["protocols"] == ["ftps"]
     with pytest.raises(SecureFtpError, match="FTPS: expected vsftpd's configuration at .*; this server has SFTP only"):
         host.manager.add("robin", password="xxxxxxxxxxxx", protocols=["ftps"])
     assert host.manager.delete("alfred")["changed"]
