@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 PLATFORM ?= debian12
 
 .PHONY: help venv rig demo demo-info demo-down test lint sanity unit unit-oldest unit-newest unit-all lock cores cores-oldest platforms package build bundle docs release reliability \
-    soak broken azure readme takeover examples molecule vm bench host host-down clean
+    soak broken azure readme takeover examples molecule clients vm bench host host-down clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' $(MAKEFILE_LIST) | expand -t 22
@@ -164,6 +164,10 @@ platforms: rig ## site.yml with its defaults on a bare host of each platform
 
 molecule: rig ## the roles, on real hosts with real clients
 	@tests/containers/molecule test
+
+clients: rig ## some thirty real clients, each with everything it can do, on two hosts: make clients, or ONLY=curl,lftp PLATFORM=debian13
+	@$(PYTHON) tests/clients/matrix.py $(if $(filter command line,$(origin PLATFORM)),--platform=$(PLATFORM)) $(addprefix --only=,$(ONLY))
+	@$(PYTHON) docs/generate.py
 
 vm: rig ## a virtual machine with a kernel of its own: reboots, a lock-out, power cuts (an hour or more; SECURE_FTP_CUTS=20)
 	@tests/vm/build packages

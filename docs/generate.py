@@ -3,8 +3,8 @@
     .venv/bin/python docs/generate.py            rewrite it
     .venv/bin/python docs/generate.py --check    fail when it is stale
 
-In docs/reference.md, firewall.md, ftp-users-check.md, remote-control.md and tested-with.md a part lies between
-the lines ``<!-- NAME:begin -->`` and ``<!-- NAME:end -->``. docs/remote-control.schema.json is generated as a whole.
+In docs/reference.md, clients.md, firewall.md, ftp-users-check.md, remote-control.md and tested-with.md a part lies
+between the lines ``<!-- NAME:begin -->`` and ``<!-- NAME:end -->``. docs/remote-control.schema.json is generated whole.
 Each role has a page, docs/roles/ROLE.md, and a file of the example inventory, group_vars/all/ROLE.yml; what is beside
 that file is written by hand.
 """
@@ -42,6 +42,8 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields im
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = ROOT / "docs" / "reference.md"
 CHECK = ROOT / "docs" / "ftp-users-check.md"
+CLIENTS = ROOT / "docs" / "clients.md"
+MEASURED = ROOT / "docs" / "clients.json"
 REMOTE = ROOT / "docs" / "remote-control.md"
 SCHEMA = ROOT / "docs" / "remote-control.schema.json"
 PAGES = ROOT / "docs" / "roles"
@@ -309,6 +311,17 @@ def answered() -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in [("member", "type", "meaning"), ("---",) * 3, *rows])
 
 
+def client_tables() -> dict[str, Callable[[], str]]:
+    """The tables of the clients: what their drivers say, and what `make clients` found."""
+    sys.path.insert(0, str(ROOT / "tests" / "clients"))
+    import header
+    import tables
+
+    every = list(header.drivers())
+    found = json.loads(MEASURED.read_text(encoding="utf-8"))
+    return {"results": lambda: tables.results(every, found), "limits": lambda: tables.limits(every)}
+
+
 def platforms() -> str:
     """The platforms Molecule runs on, and what kind of host each is."""
     rig = (ROOT / "tests" / "containers" / "rig").read_text(encoding="utf-8")
@@ -375,6 +388,7 @@ def main(arguments: list[str] | None = None) -> int:
             REFERENCE: fill(REFERENCE, PARTS),
             FIREWALL: fill(FIREWALL, FIREWALL_PARTS),
             CHECK: fill(CHECK, CHECK_PARTS),
+            CLIENTS: fill(CLIENTS, client_tables()),
             REMOTE: fill(REMOTE, REMOTE_PARTS),
             TESTED: fill(TESTED, TESTED_PARTS),
             SCHEMA: json.dumps(json_schema(), indent=2) + "\n",
