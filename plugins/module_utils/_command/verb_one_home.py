@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import argparse
 import sys
+from typing import TYPE_CHECKING
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._command.answers import print_json, warn
 from ansible_collections.secure_ftp.server.plugins.module_utils._command.progress import progress
 from ansible_collections.secure_ftp.server.plugins.module_utils._command.words import Verbs
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import listed, visible
-from ansible_collections.secure_ftp.server.plugins.module_utils._manage.changeover import ASIDE
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.manager import Manager, expect_root
-from ansible_collections.secure_ftp.server.plugins.module_utils._manage.one_home import Done, preview
-from ansible_collections.secure_ftp.server.plugins.module_utils._manage.one_home import run as move
+
+if TYPE_CHECKING:
+    from ansible_collections.secure_ftp.server.plugins.module_utils._manage.one_home import Done
 
 
 def register(verbs: Verbs) -> None:
@@ -26,6 +27,10 @@ def register(verbs: Verbs) -> None:
 
 def run(arguments: argparse.Namespace, _manager: Manager) -> int:
     """Do it; return the exit status."""
+    # The other verbs do not need it, and it brings ssl.
+    from ansible_collections.secure_ftp.server.plugins.module_utils._manage.one_home import preview
+    from ansible_collections.secure_ftp.server.plugins.module_utils._manage.one_home import run as move
+
     expect_root()
     if arguments.dry_run:
         done = preview()
@@ -42,6 +47,8 @@ def run(arguments: argparse.Namespace, _manager: Manager) -> int:
 
 
 def _lines(done: Done, mood: str) -> list[str]:
+    from ansible_collections.secure_ftp.server.plugins.module_utils._manage.changeover import ASIDE
+
     lines = []
     for user in done.users():
         if user["from"] == user["to"]:

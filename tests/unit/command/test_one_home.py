@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._command import main as command
-from ansible_collections.secure_ftp.server.plugins.module_utils._command import verb_one_home
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.personal import Account
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.moving import Moved
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage import one_home
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.changeover import Person
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.one_home import Done
 
@@ -23,8 +23,8 @@ DONE = Done({"ann": ANN}, {"ann": Moved(1, aside=["from-ftps/x\x1b"])}, ["bob"],
 @pytest.fixture(autouse=True)
 def host(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 0)
-    monkeypatch.setattr(verb_one_home, "preview", lambda: DONE)
-    monkeypatch.setattr(verb_one_home, "move", lambda _front: Done())
+    monkeypatch.setattr(one_home, "preview", lambda: DONE)
+    monkeypatch.setattr(one_home, "run", lambda _front: Done())
 
 
 def test_what_would_be_moved(capsys: pytest.CaptureFixture[str]) -> None:
@@ -48,7 +48,7 @@ def test_programs_get_the_same_as_data(capsys: pytest.CaptureFixture[str]) -> No
 
 def test_a_file_that_was_wrong(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     bob = ANN._replace(name="bob", old="/home/sftp/ann")
-    monkeypatch.setattr(verb_one_home, "preview", lambda: Done({"bob": bob}, {"bob": Moved()}))
+    monkeypatch.setattr(one_home, "preview", lambda: Done({"bob": bob}, {"bob": Moved()}))
     assert command.main(["one-home", "--dry-run"]) == 0
     assert capsys.readouterr().out == "bob: the file of vsftpd would be corrected\n"
 

@@ -81,17 +81,17 @@ sys.exit(command.main(["import", "-", "--yes"]))
 """
 ONE_HOME = """
 import sys, time
-from ansible_collections.secure_ftp.server.plugins.module_utils._command import main as command, progress, verb_one_home
+from ansible_collections.secure_ftp.server.plugins.module_utils._command import main as command, progress
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.work import say
-from ansible_collections.secure_ftp.server.plugins.module_utils._manage.one_home import Done
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage import one_home
 
 def move(front):
     say("files of batman", 1, 9)
     time.sleep(1)
-    return Done()
+    return one_home.Done()
 
 progress.PATIENCE = 0.05
-verb_one_home.move = move
+one_home.run = move
 sys.exit(command.main(["one-home"]))
 """
 
