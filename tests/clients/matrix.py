@@ -92,7 +92,7 @@ def place_of(platform: str) -> steps.Place:
 
 
 def tried(driver: Driver, place: steps.Place) -> dict[str, object]:
-    """What is recorded of a client: its version, and what was not as its driver says."""
+    """What is recorded of a client: its version, the modes it was tried in, and what was not as its driver says."""
     found: dict[str, dict[str, str]] = {}
     for mode in driver.modes:
         began = time.monotonic()
@@ -106,7 +106,8 @@ def tried(driver: Driver, place: steps.Place) -> dict[str, object]:
             say(f"    {step}: {why}")
         if wrong:
             found[mode] = sorted(wrong)
-    return {"version": steps.version(driver, place), **({"wrong": found} if found else {})}
+    tried_in = {"version": steps.version(driver, place), "modes": " ".join(driver.modes)}
+    return {**tried_in, **({"wrong": found} if found else {})}
 
 
 def record(platform: str, server: dict[str, str], found: dict[str, dict[str, object]], whole: bool) -> None:

@@ -38,6 +38,8 @@ def _cell(driver: Driver, mode: str, of_client: Mapping[str, Any]) -> str:
 
 
 def _fared(driver: Driver, mode: str, platform: str, found: Mapping[str, Any]) -> str:
+    if mode not in found["modes"].split():
+        return "not run"
     wrong = found.get("wrong", {}).get(mode)
     if wrong:
         return f"**fails**: {_said(wrong)}"

@@ -39,6 +39,8 @@ def test_every_client_was_run_on_every_platform() -> None:
     for platform, found in FOUND.items():
         assert set(found["clients"]) == {one.name for one in EVERY}, platform
         assert [name for name, one in found["clients"].items() if one["version"] == "?"] == []
+        tried = {name: one["modes"].split() for name, one in found["clients"].items()}
+        assert tried == {one.name: list(one.modes) for one in EVERY}, platform
 
 
 @pytest.mark.parametrize(
@@ -107,9 +109,10 @@ def test_the_table_never_hides_what_is_wrong(tmp_path: Path) -> None:
     path.write_text(text, encoding="utf-8")
     driver = header.read(path)
     found = {
-        "debian12": {"clients": {"driver": {"version": "1.0"}}},
-        "debian13": {"clients": {"driver": {"version": "2.0", "wrong": {"explicit": ["list"]}}}},
+        "debian12": {"clients": {"driver": {"version": "1.0", "modes": "explicit key"}}},
+        "debian13": {"clients": {"driver": {"version": "2.0", "modes": "explicit", "wrong": {"explicit": ["list"]}}}},
     }
     row = tables.results([driver], found).splitlines()[-1]
-    assert row == "| X | 1.0 | 2.0 | ✔ (Debian 12); **fails**: lists (Debian 13) | - | - | ✔ except resume |"
+    explicit, key = "✔ (Debian 12); **fails**: lists (Debian 13)", "✔ except resume (Debian 12); not run (Debian 13)"
+    assert row == f"| X | 1.0 | 2.0 | {explicit} | - | - | {key} |"
     assert "resume (key): it is a toy" in tables.limits([driver])

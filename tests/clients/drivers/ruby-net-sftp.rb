@@ -1,12 +1,14 @@
 #: client: Ruby net-sftp
 #: packages: ruby ruby-net-sftp
 #: version: dpkg-query -W -f '${Version}' ruby-net-sftp
-#: modes: password
+#: modes: password key
 #: times: none
 require "net/sftp"
 
-options = { password: ENV["PASSWORD"], auth_methods: ["password"], user_known_hosts_file: ENV["KNOWN"],
-            global_known_hosts_file: [], verify_host_key: :always, timeout: 20 }
+options = { user_known_hosts_file: ENV["KNOWN"], global_known_hosts_file: [], verify_host_key: :always, timeout: 20,
+            use_agent: false, config: false }
+options.update(ENV["MODE"] == "password" ? { password: ENV["PASSWORD"], auth_methods: ["password"] }
+                                         : { keys: [ENV["KEY"]], keys_only: true, auth_methods: ["publickey"] })
 verb, one, two, names = ARGV
 root = ENV["ROOT"]
 Net::SFTP.start(ENV["HOST"], ENV["LOGIN"], **options) do |sftp|
