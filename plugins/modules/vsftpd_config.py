@@ -25,6 +25,8 @@ options:
     description:
       - The settings, named as in vsftpd.conf(5). They become the complete content of the file, in this order.
       - A boolean is written as C(YES) or C(NO). A setting with the value V(null) is omitted.
+      - A host name as C(pasv_address) is looked up on this host. The file gets its IPv4 address, since vsftpd forgets
+        what a name resolved to, and the name in a comment.
       - Quote octal numbers, as in C(local_umask=077), because YAML reads a bare C(077) as the number 63.
     type: dict
     required: true
@@ -126,6 +128,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._ansible.module 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.places import is_ours
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.probe import serves_another_certificate
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.public_name import with_address
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.vsftpd_check import (
     ask_vsftpd,
     certificate_files,
@@ -160,10 +163,12 @@ def configure(module: AnsibleModule) -> dict[str, Any]:
     if not re.match(r"0?[0-7]{3}\Z", module.params["mode"]):
         raise SecureFtpError("mode", "octal permission bits such as '0644'", found=repr(module.params["mode"]))
     mode = int(module.params["mode"], 8)
-    text = HEADER + render(module.params["options"])
+    old_text, old_mode = current_file(path)
+    old = parse(old_text or "")
+    options, comment = with_address(module.params["options"], old.get("pasv_address", ""))
+    text = HEADER + comment + render(options)
     wanted = parse(text)
     check_values(wanted)
-    old_text, old_mode = current_file(path)
     absent: list[str] = []
     installed = os.access(binary, os.X_OK)
     if module.params["validate"] and (installed or not module.check_mode):
@@ -171,7 +176,6 @@ def configure(module: AnsibleModule) -> dict[str, Any]:
         if installed:
             ask_vsftpd(binary, wanted, text, module.check_mode)
 
-    old = parse(old_text or "")
     unit = module.params["unit"]
     outdated = bool(unit) and (
         is_outdated(unit, [path], certificate_files(wanted).values())

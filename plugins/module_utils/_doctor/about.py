@@ -29,6 +29,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.server i
     Users,
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.instances import Instance
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.public_name import name_in
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.addresses import addresses
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.programs import Run, run_command
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import (
@@ -127,7 +128,7 @@ def _candidates(instances: Sequence[Instance], found: Sequence[str]) -> list[str
     """
     for name in ("pasv_address", "listen_address", "listen_address6"):
         for instance in instances:
-            told = instance.get(name)
+            told = (name_in(instance.text) if name == "pasv_address" else "") or instance.get(name)
             if told and told not in _ANY_ADDRESS:
                 return [told]
     return list(found)

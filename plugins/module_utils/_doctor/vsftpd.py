@@ -10,7 +10,7 @@ import os
 import stat
 from typing import Any, Iterator, Mapping, Sequence
 
-from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import quoted
+from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import listed, quoted
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.certificates import certificate_findings
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.findings import (
     ERROR,
@@ -21,6 +21,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.findings
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.instances import Instance
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.probe import serves_another_certificate
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.public_name import addresses_of, name_in
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.vsftpd_check import (
     host_findings,
     refusal,
@@ -69,6 +70,12 @@ KINDS: dict[str, Kind] = {
         WARNING,
         "the address that clients are told for data connections is none that they can reach",
         "Log-ins work, but every listing and transfer in passive mode hangs.",
+        "sed -i {edits} {path} && systemctl restart {unit}",
+    ),
+    "pasv-address-changed": Kind(
+        WARNING,
+        "the name behind `vsftpd_pasv_address` has another address now",
+        "Clients are told the old one: log-ins work, but every listing and transfer in passive mode hangs.",
         "sed -i {edits} {path} && systemctl restart {unit}",
     ),
     "ftps-jail-open": Kind(
@@ -177,6 +184,12 @@ def _safety_findings(instance: Instance) -> Iterator[Finding]:
         what = f"{path}: pasv_address={address}, {why}; expected the public address of the NAT,"
         fix = set_options(instance, {"pasv_address": "PUBLIC_ADDRESS"})
         yield found("pasv-address", f"{what} or no such line without NAT", path, fix, restarts=units)
+    name = name_in(instance.text)
+    now = addresses_of(name) if name else []
+    if now and address not in now:
+        what = f"{path}: pasv_address={address}; {name} is {listed(now)} now"
+        fix = set_options(instance, {"pasv_address": now[0]})
+        yield found("pasv-address-changed", what, path, fix, restarts=units)
     if not instance.is_yes("chroot_local_user") and not instance.is_yes("chroot_list_enable"):
         what = f"{path}: chroot_local_user={instance.get('chroot_local_user', 'NO (the default)')}; expected YES"
         yield found("ftps-jail-open", what, path, set_options(instance, {"chroot_local_user": "YES"}), restarts=units)

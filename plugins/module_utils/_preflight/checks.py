@@ -32,6 +32,8 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._core.text impor
 from ansible_collections.secure_ftp.server.plugins.module_utils._firewall import plan as _port_plan
 from ansible_collections.secure_ftp.server.plugins.module_utils._firewall.plan import tls_modes
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps import database as _userdb
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.public_name import addresses_of, is_name
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.public_name import problem as no_address
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.server import discover
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.vsftpd_check import unreachable
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import login_names
@@ -123,6 +125,8 @@ class Host:
     """The group that sshd's configuration jails."""
     gives_accounts: bool = False
     """Whether users of FTPS only have an account too."""
+    addresses_of: Callable[[str], Sequence[str] | None] = field(default=lambda name: None)
+    """The IPv4 addresses of a host name; None if that cannot be known."""
     quota_problem: Callable[[str], Problem | None] = field(default=lambda path: None)
     """Why the file system of a path, existing or not, enforces no quotas of users; None if it does, or may do."""
 
@@ -225,7 +229,7 @@ def warnings(settings: Settings, users: object, host: Host, control: Control = C
     """What may not work with ``settings`` and ``users`` (as ``ftp_users``), each a sentence."""
     said = []
     address = settings.vsftpd_pasv_address
-    why = unreachable(address)
+    why = unreachable(next(iter(host.addresses_of(address) or ()), "") if is_name(address) else address)
     if why:
         remedy = "give the public address of the NAT, or leave it empty without NAT: listings and transfers would hang"
         problem = Problem("vsftpd_pasv_address", found=f"{address} is {why}", remedy=remedy)
@@ -496,7 +500,10 @@ def _check_vsftpd(settings: Settings, host: Host) -> list[Problem]:
                 remedy = "give the public address of the NAT, or leave it empty without NAT"
                 found.append(Problem("vsftpd_pasv_address", found=said, remedy=remedy))
         except ValueError:
-            found.append(Problem("vsftpd_pasv_address", "an IPv4 address or nothing", repr(address)))
+            if not is_name(address):
+                found.append(Problem("vsftpd_pasv_address", "an IPv4 address, a host name or nothing", repr(address)))
+            elif host.addresses_of(address) == []:
+                found.append(no_address("vsftpd_pasv_address", address))
     if settings.vsftpd_guest_username == "root":
         said = "is root, which would give all users all rights"
         found.append(Problem("vsftpd_guest_username", found=said, remedy="use ftp"))
@@ -631,6 +638,7 @@ def this_host(login_user: str, ssh_ports: Iterable[int], check_mode: bool = Fals
         listener_of=listener,
         has_file=lambda path: check_mode or os.path.isfile(path),
         ftps_names=ftps_names,
+        addresses_of=addresses_of,
         jail_group=_jail_group(),
         quota_problem=quota_problem,
     )

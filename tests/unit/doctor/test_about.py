@@ -175,6 +175,11 @@ def test_behind_nat_a_name_that_the_administrator_put_into_the_certificate_is_be
     assert host.about().host == "ftp.example.org"
 
 
+def test_behind_nat_clients_use_the_name_that_vsftpd_tells_the_address_of(host: Host) -> None:
+    host.tls("# pasv_address is the address of ftp.example.org: said by the test\npasv_address=198.51.100.7\n")
+    assert host.about().host == "ftp.example.org"
+
+
 @pytest.mark.parametrize(
     ("names", "expected"),
     [

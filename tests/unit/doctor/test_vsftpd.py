@@ -15,7 +15,8 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._doctor import v
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.certificates import certificate_findings
 from ansible_collections.secure_ftp.server.plugins.module_utils._doctor.vsftpd import set_options, vsftpd_findings
 from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.instances import Instance, find_instances
-from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.vsftpd_conf import parse
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.public_name import with_address
+from ansible_collections.secure_ftp.server.plugins.module_utils._ftps.vsftpd_conf import parse, render
 from ansible_collections.secure_ftp.server.plugins.module_utils._host import programs as _processes
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.programs import Output
 
@@ -109,6 +110,22 @@ def test_an_address_for_clients_that_none_can_reach(tmp_path, address):
         assert one.severity == "warning" and f"pasv_address={address}, a" in one.what
         subprocess.run(one.fix.partition(" && ")[0], shell=True, check=True)
         assert parse(path.read_text())["pasv_address"] == "PUBLIC_ADDRESS"
+
+
+@pytest.mark.parametrize(("now", "is_found"), [(["192.0.2.9"], True), (["192.0.2.7", "8.8.8.8"], False), ([], False)])
+def test_a_name_that_has_another_address_now(tmp_path, monkeypatch, now, is_found):
+    options, comment = with_address({"listen": True, "pasv_address": "ftp.example.org"}, "", lambda name: ["8.8.8.8"])
+    path = tmp_path / "vsftpd.conf"
+    path.write_text(comment + render(options))
+    instance = Instance("vsftpd", str(path), options=parse(path.read_text()), text=path.read_text())
+    monkeypatch.setattr(_doctor_vsftpd, "addresses_of", lambda name: now)
+    findings = [one for one in _doctor_vsftpd._safety_findings(instance) if one.subject == "pasv-address-changed"]
+    assert len(findings) == is_found
+    for one in findings:
+        assert "pasv_address=8.8.8.8; ftp.example.org is 192.0.2.9 now" in one.what
+        subprocess.run(one.fix.partition(" && ")[0], shell=True, check=True)
+        again = with_address({**options, "pasv_address": "ftp.example.org"}, "192.0.2.9", lambda name: now)
+        assert path.read_text() == again[1] + render(again[0]), "what a run writes then"
 
 
 def test_vsftpd_is_configured_but_gone(tmp_path, monkeypatch):

@@ -108,6 +108,15 @@ def test_an_address_for_clients_that_none_can_reach_is_said_but_refuses_nothing(
         assert problems({**GOOD, "vsftpd_pasv_address": address}, USERS, DEBIAN) == []
 
 
+def test_a_name_for_clients_has_an_address_that_they_can_reach():
+    name = {"vsftpd_pasv_address": "ftp.example.org"}
+    assert problems({**GOOD, **name}, USERS, DEBIAN) == []
+    text = one(host=replace(DEBIAN, addresses_of=lambda _name: []), **name)
+    assert "vsftpd_pasv_address" in text and "found ftp.example.org, which has none on this host" in text
+    (said,) = _preflight.warnings(Settings(**name), USERS, replace(DEBIAN, addresses_of=lambda _name: ["127.0.0.1"]))
+    assert "ftp.example.org is a loopback address" in said
+
+
 def test_unsupported_system_names_the_supported_ones():
     text = one(host=Host("centos", "9", "CentOS Stream 9"))
     assert "CentOS Stream 9" in text
@@ -151,7 +160,7 @@ def test_unsupported_system_names_the_supported_ones():
         ({"vsftpd_pasv_enable": False, "vsftpd_port_enable": False}, ["vsftpd_port_enable"]),
         ({"vsftpd_ssl_enable": False}, ["vsftpd_ssl_enable", "implicit"]),
         ({"vsftpd_pasv_address": "0.0.0.0"}, ["vsftpd_pasv_address", "0.0.0.0"]),
-        ({"vsftpd_pasv_address": "ftp.example.org"}, ["vsftpd_pasv_address", "IPv4"]),
+        ({"vsftpd_pasv_address": "ftp.example.org/"}, ["vsftpd_pasv_address", "IPv4", "host name"]),
         ({"vsftpd_guest_username": "root"}, ["vsftpd_guest_username", "root"]),
         ({"vsftpd_guest_username": "robin"}, ["ftp_users[1]", "'robin'", "vsftpd_guest_username"]),
         ({"vsftpd_certificate_source": "letsencrypt"}, ["vsftpd_certificate_source", "letsencrypt", "self_signed"]),
