@@ -165,8 +165,8 @@ platforms: rig ## site.yml with its defaults on a bare host of each platform
 molecule: rig ## the roles, on real hosts with real clients
 	@tests/containers/molecule test
 
-clients: rig ## some thirty real clients, each with everything it can do, on two hosts: make clients, or ONLY=curl,lftp PLATFORM=debian13
-	@$(PYTHON) tests/clients/matrix.py $(if $(filter command line,$(origin PLATFORM)),--platform=$(PLATFORM)) $(addprefix --only=,$(ONLY))
+clients: rig ## some thirty real clients, each with everything it can do, on two hosts: make clients, or ONLY=curl,lftp PLATFORM=debian13; PICTURES=1: the pictures of the docs
+	@$(PYTHON) tests/clients/matrix.py $(if $(filter command line,$(origin PLATFORM)),--platform=$(PLATFORM)) $(addprefix --only=,$(ONLY)) $(if $(PICTURES),--pictures)
 	@$(PYTHON) docs/generate.py
 
 vm: rig ## a virtual machine with a kernel of its own: reboots, a lock-out, power cuts (an hour or more; SECURE_FTP_CUTS=20)

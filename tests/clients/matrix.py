@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Every client of tests/clients/drivers against a server with the defaults: make clients
 
-    matrix.py [--platform debian12] [--only curl,lftp]
+    matrix.py [--platform debian12] [--only curl,lftp] [--pictures]
 
 One server and one client host for each platform, both of this release. What was found is written to docs/clients.json,
 and docs/generate.py makes the tables of docs/clients.md of it. The exit status is 1 if a client did not do what its
@@ -27,6 +27,9 @@ from header import Driver, drivers
 ROOT = Path(__file__).resolve().parents[2]
 RIG = ROOT / "tests" / "containers" / "rig"
 RESULTS = ROOT / "docs" / "clients.json"
+PICTURES = {"explicit": "filezilla-certificate.png", "password": "filezilla-host-key.png"}
+"""The questions of FileZilla at the first connection, in docs/pictures."""
+
 WORK = ROOT / ".work" / "clients"
 PREFIX = os.environ.get("SECURE_FTP_PREFIX", "secure-ftp") + "-clients"
 PLATFORMS = ("debian12", "debian13")
@@ -110,6 +113,17 @@ def tried(driver: Driver, place: steps.Place) -> dict[str, object]:
     return {**tried_in, **({"wrong": found} if found else {})}
 
 
+def picture(place: steps.Place) -> None:
+    """Make the pictures of docs/clients.md anew."""
+    filezilla = next(one for one in drivers() if one.name == "filezilla")
+    for mode, name in PICTURES.items():
+        trial = steps.Trial(filezilla, mode, place)
+        trial.clear()
+        trial.do("picture", str(trial.there(name)))
+        (ROOT / "docs/pictures" / name).write_bytes(trial.local(name).read_bytes())
+        trial.clean()
+
+
 def record(platform: str, server: dict[str, str], found: dict[str, dict[str, object]], whole: bool) -> None:
     """Write what was found; what another run found of other platforms stays, and of other clients too if not whole."""
     results = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.is_file() else {}
@@ -123,6 +137,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--platform", action="append", choices=PLATFORMS, help="default: all")
     parser.add_argument("--only", default="", help="drivers, with commas")
+    parser.add_argument("--pictures", action="store_true", help="make docs/pictures anew, nothing else")
     options = parser.parse_args()
     only = [name for name in options.only.split(",") if name]
     wanted = [one for one in drivers() if not only or one.name in only]
@@ -132,9 +147,12 @@ def main() -> int:
             f"--only: expected files of tests/clients/drivers without their ending, found {', '.join(unknown)}"
         )
     wrong = 0
-    for platform in options.platform or PLATFORMS:
+    for platform in options.platform or (PLATFORMS[-1:] if options.pictures else PLATFORMS):
         try:
             place = place_of(platform)
+            if options.pictures:
+                picture(place)
+                continue
             versions = "dpkg-query -W -f '${Version}' vsftpd; echo; ssh -V 2>&1"
             vsftpd, ssh = on(place.server, versions).splitlines()
             server = {"vsftpd": vsftpd.split("-")[0], "openssh": ssh.split(" ")[0].partition("_")[2].rstrip(",")}
@@ -145,6 +163,8 @@ def main() -> int:
             if not os.environ.get("SECURE_FTP_KEEP"):
                 for name in (f"{PREFIX}-server-{platform}", f"{PREFIX}-{platform}"):
                     rig("host-down", name)
+    if options.pictures:
+        return 0
     say(f"{RESULTS.relative_to(ROOT)} is written; docs/generate.py makes the tables of it")
     return 1 if wrong else 0
 

@@ -140,10 +140,14 @@ class Trial:
         for one in (path, *missing):
             os.chown(one, owner.st_uid, owner.st_gid)
 
-    def clear(self) -> None:
-        """Remove both directories and make them anew."""
+    def clean(self) -> None:
+        """Remove both directories."""
         for path in (self.local(), self.remote()):
             shutil.rmtree(path, ignore_errors=True)
+
+    def clear(self) -> None:
+        """Remove both directories and make them anew."""
+        self.clean()
         self.local().mkdir(parents=True)
         self.store("there", b"")
         self.remote("there").unlink()
@@ -388,8 +392,7 @@ def run(driver: Driver, mode: str, place: Place, steps: tuple[str, ...] = STEPS)
             if limit is not None:
                 wrong[step] = "the driver says that the client cannot do it, and it did"
     if not wrong:
-        shutil.rmtree(trial.local(), ignore_errors=True)
-        shutil.rmtree(trial.remote(), ignore_errors=True)
+        trial.clean()
     return wrong
 
 
