@@ -34,7 +34,8 @@ options:
     type: raw
   locked:
     description:
-      - Whether the user is locked (no login by password or key). If omitted, a lock stays as it is.
+      - Whether the user is locked (no login by password or key). If omitted, a lock stays as it is,
+        in a protocol that is added, too.
       - Password, keys and files stay, and unlocking restores exactly the state before.
     type: bool
   access:
@@ -136,7 +137,8 @@ options:
         elements: str
       locked:
         description:
-          - Whether the user is locked (no login by password or key). If omitted, a lock stays as it is.
+          - Whether the user is locked (no login by password or key). If omitted, a lock stays as it is,
+            in a protocol that is added, too.
           - Password, keys and files stay, and unlocking restores exactly the state before.
         type: bool
       access:

@@ -134,6 +134,17 @@ def test_a_lock_shuts_password_and_key_and_is_undone_exactly(server, key_file):
     assert granted(server, FIRST) == EVERYWHERE and server.sftp_login(NAME, key_file=key_file)["granted"]
 
 
+@pytest.mark.spread
+@pytest.mark.parametrize("has", ["ftps", "sftp"])
+def test_a_locked_user_who_gets_the_other_protocol_gets_in_by_neither(server, has):
+    run(server, "add", NAME, "--protocol", has, "--password-stdin", stdin=FIRST)
+    run(server, "lock", NAME)
+    assert "still locked" in run(server, "edit", NAME, "--protocol", "both").stdout
+    assert granted(server, FIRST) == NOWHERE and answer(server, "show", NAME)["user"]["locked"]
+    run(server, "unlock", NAME)
+    assert granted(server, FIRST) == EVERYWHERE
+
+
 def public_key() -> str:
     """The key the client host has the other half of."""
     with open(f"{KEY_FILE}.pub", encoding="ascii") as file:

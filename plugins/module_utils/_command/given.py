@@ -53,9 +53,10 @@ def password(arguments: argparse.Namespace, before_asking: Callable[[], object] 
 
 def public_key(given: str) -> str:
     """Return a key that is given directly or as the name of a file."""
-    if " " in given.strip() or not os.path.exists(given):
-        return given
-    return read(given).strip()
+    is_word = not any(map(str.isspace, given.strip()))
+    if is_word and (os.path.exists(given) or given.startswith(("/", "./", "../", "~")) or given.endswith(".pub")):
+        return read(given).strip()
+    return given
 
 
 def read(path: str) -> str:

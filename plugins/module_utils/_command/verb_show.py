@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace, manager: Manager) -> int:
     if arguments.json:
         print_json({"user": user})
         return 0
-    rows = [("name", user["name"]), ("state", state(user))]
+    rows = [("name", user["name"]), ("protocols", ", ".join(user["protocols"])), ("state", state(user))]
     rows += [(what, str(user[what])) for what in ("access", "umask")]
     if user["ftps_max_rate"] is not None:
         rows.append(

@@ -56,11 +56,34 @@ class Parser(argparse.ArgumentParser):
         raise InvalidInput("", found=message, remedy=f"{meant} see: {self.prog} --help".lstrip())
 
 
+class VerbParser(Parser):
+    """One verb: what it does not know it refuses itself, with its own help. Options are never abbreviated."""
+
+    def __init__(self, **more: Any) -> None:
+        super().__init__(allow_abbrev=False, **more)
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        found, left = super().parse_known_args(args, namespace)
+        if left:
+            meant = did_you_mean([left[0].partition("=")[0]], self._option_string_actions)
+            self._refuse(f"unrecognized arguments: {' '.join(left)}", meant)
+        return found, left
+
+
+class Once(argparse.Action):
+    """An option that is not repeated: with argparse the last one would win without a word."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
+        if getattr(namespace, self.dest) is not None:
+            parser.error(f"{option_string}: expected once, found again; for both protocols: {option_string} both")
+        setattr(namespace, self.dest, values)
+
+
 class Verbs:
     """The verbs of the command line; each adds itself."""
 
     def __init__(self, top: argparse.ArgumentParser) -> None:
-        self._parsers = top.add_subparsers(dest="verb", metavar="VERB")
+        self._parsers = top.add_subparsers(dest="verb", metavar="VERB", parser_class=VerbParser)
         self._prog = top.prog
         top.set_defaults(run=self._none_given)
 
@@ -94,7 +117,8 @@ def user_options(found: argparse.ArgumentParser, verb: str) -> None:
         elif field.option == "--protocol":
             default = "both" if verb == "add" else "unchanged"
             choices = (*field.choices, "both")
-            found.add_argument(field.option, choices=choices, help=f"{field.meaning}; default: {default}")
+            said = f"{field.meaning}; default: {default}"
+            found.add_argument(field.option, action=Once, choices=choices, help=said)
         elif field.kind in (WORD, TEXT, SIZE) and field.option:
             metavar = None if field.choices else last_word
             said = field.meaning.replace("`", "")
@@ -103,6 +127,7 @@ def user_options(found: argparse.ArgumentParser, verb: str) -> None:
             found.add_argument(field.option, type=_words, metavar=last_word, help=f"{field.meaning}; with commas")
         elif field.option == "--key":
             meaning = "a public key for SFTP or its .pub file; repeatable"
+            meaning += "" if verb == "add" else "; in place of all present keys, to add one: ftp-users keys NAME add"
             found.add_argument(field.option, action="append", metavar="KEY", help=meaning)
 
 

@@ -171,7 +171,9 @@ def _parsed(path: str, parse: Callable[[Iterable[str]], _T], only: Collection[st
         return parse(())
     except OSError as error:
         kind = NotPermitted if isinstance(error, PermissionError) else SecureFtpError
-        raise kind(path, found=f"cannot read it: {error.strerror}", remedy="run as root (become: true)") from error
+        raise kind(
+            path, found=f"cannot read it: {error.strerror}", remedy="run as root (sudo, or become: true)"
+        ) from error
     if only is not None:
         return parse(_lines_of(text, only))
     before = _parsed_before.get(path)

@@ -27,8 +27,8 @@ _MEANING = {
     errno.EDQUOT: "the disk quota is used up; free some space or raise it",
     errno.EROFS: "the file system is mounted read-only; remount it read-write",
     errno.EIO: "the device reported an input/output error; check the kernel log and the disk",
-    errno.EACCES: "permission denied; run as root (become: true)",
-    errno.EPERM: "operation not permitted; run as root (become: true)",
+    errno.EACCES: "permission denied; run as root (sudo, or become: true)",
+    errno.EPERM: "operation not permitted; run as root (sudo, or become: true)",
     errno.ENOENT: "its directory does not exist; create it first",
     errno.ENOTDIR: "a part of its path is not a directory",
 }

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Callable, Mapping, Sequence
+from typing import Callable, Container, Mapping, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import SecureFtpError, UserExists
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.text import listed
@@ -84,6 +84,28 @@ def _with_present_rights(user: User, reading: Reading) -> User:
     return user._replace(access=access, umask=umask, ftps_max_rate=rate)
 
 
+def with_present_lock(users: Sequence[User], reading: Reading, elsewhere: Reading) -> list[User]:
+    """``users``, each who is locked and gets another protocol locked in that too, unless ``locked`` is given.
+
+    ``elsewhere`` is what is stored in protocols that the change leaves as they are. An account of which only the
+    password is locked (``passwd --lock``) counts as locked: the other protocol would accept the password.
+    """
+    return [
+        user._replace(locked=True) if joins(user, reading) and _is_locked(user, {**elsewhere, **reading}) else user
+        for user in users
+    ]
+
+
+def joins(user: User, reading: Reading) -> bool:
+    """Whether ``user`` is new in a protocol, and nothing is said of a lock."""
+    return user.present and user.locked is None and any(not reading[one].has(user.name) for one in _of(user, reading))
+
+
+def _is_locked(user: User, reading: Reading) -> bool:
+    has = [stored for stored in reading.values() if stored.has(user.name)]
+    return any(stored.user(user.name).locked is not False for stored in has)
+
+
 def untouched(user: User, protocol: str, reopen: Callable[[str, Mapping[str, object]], Backend | None]) -> list[str]:
     """Warn if a change of ``user`` in ``protocol`` alone leaves the other protocol different.
 
@@ -135,5 +157,5 @@ def gives_password(user: User) -> bool:
     return user.password is not None or user.password_hash is not None
 
 
-def _of(user: User, before: Users) -> list[str]:
+def _of(user: User, before: Container[str]) -> list[str]:
     return [protocol for protocol in user.protocols if protocol in before]

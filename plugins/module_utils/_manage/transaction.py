@@ -27,7 +27,11 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._folders.state i
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import accounts_lock, note
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.files import file_error
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage import audit, journal
-from ansible_collections.secure_ftp.server.plugins.module_utils._manage.halves import with_present_rights
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage.halves import (
+    joins,
+    with_present_lock,
+    with_present_rights,
+)
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage.with_account import (
     expect_accounts,
     with_kept,
@@ -107,7 +111,7 @@ class Transaction:
     def plan(self, users: Sequence[User], remove_home: Remove, reading: Reading) -> dict[str, Plan]:
         """By protocol, what ``run`` would do."""
         users = with_kept(self._without_passwords(users, reading, dry_run=True), reading)
-        wanted = with_present_rights(users, reading)
+        wanted = with_present_rights(self._with_lock(users, reading), reading)
         return self._plans(wanted, reading, remove_home)
 
     def run(self, users: Sequence[User], remove_home: Remove = (), reading: Reading | None = None) -> dict[str, Plan]:
@@ -118,7 +122,7 @@ class Transaction:
         if reading is None:
             reading = self.read([user.name for user in users], remove_home)
         users = self._without_passwords(users, reading)
-        users = with_present_rights(with_kept(users, reading), reading)
+        users = with_present_rights(self._with_lock(with_kept(users, reading), reading), reading)
         plans = self._plans(users, reading, remove_home)
         if not any(plan.outcome.changed for plan in plans.values()):
             return plans
@@ -193,6 +197,17 @@ class Transaction:
         }
         _note_joined(plans, reading)
         return plans
+
+    def _with_lock(self, users: Sequence[User], reading: Reading) -> list[User]:
+        """``users``, who stay locked when they get another protocol, be it by a change of that protocol alone."""
+        names = [user.name for user in users if joins(user, reading)]
+        elsewhere: dict[str, Stored] = {}
+        for protocol in PROTOCOLS:
+            if names and self._path is not None and protocol not in reading:
+                with contextlib.suppress(SecureFtpError, OSError):  # a host without this protocol
+                    backend = self._reopen(protocol, {})
+                    elsewhere.update({} if backend is None else {protocol: backend.stored(names)})
+        return with_present_lock(users, reading, elsewhere)
 
     def _without_passwords(self, users: Sequence[User], reading: Reading, dry_run: bool = False) -> list[User]:
         """``users`` with hashes instead of passwords, so that no password reaches the journal.

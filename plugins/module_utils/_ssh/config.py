@@ -161,7 +161,7 @@ def read_config(path: str = CONFIG) -> str | None:
         return None
     except OSError as error:
         raise SecureFtpError(
-            path, found=f"cannot read it: {error.strerror}", remedy="run as root (become: true)"
+            path, found=f"cannot read it: {error.strerror}", remedy="run as root (sudo, or become: true)"
         ) from error
 
 

@@ -217,6 +217,36 @@ def test_a_misspelled_verb_is_answered_with_the_one_that_was_meant(
     assert capsys.readouterr().err.endswith(remedy)
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["edit", "batman", "--password"], "unrecognized arguments: --password; did you mean --password-stdin?"),
+        (["add", "batman", "--gen"], "unrecognized arguments: --gen"),
+        (["list", "batman"], "unrecognized arguments: batman; see: ftp-users list --help"),
+        (["keys", "batman", "list", "--jsn"], "unrecognized arguments: --jsn; did you mean --json?"),
+        (
+            ["add", "batman", "--protocol", "ftps", "--protocol=sftp"],
+            "--protocol: expected once, found again; for both protocols: --protocol both; see: ftp-users add --help",
+        ),
+    ],
+)
+def test_options_are_not_abbreviated_and_a_verb_refuses_what_it_does_not_know(
+    manager: Recorder, capsys: Any, words: list[str], said: str
+) -> None:
+    assert command.main(words) == 2
+    error = capsys.readouterr().err
+    assert said in error and f"see: ftp-users {words[0]}" in error
+
+
+@pytest.mark.parametrize("file", ["/no/such/key", "./key", "~/key", "robin.pub"])
+@pytest.mark.parametrize("words", [["add", "robin", "--key"], ["edit", "robin", "--key"], ["keys", "robin", "add"]])
+def test_the_file_of_a_key_that_is_not_there_is_said_to_be_missing(
+    manager: Recorder, capsys: Any, words: list[str], file: str
+) -> None:
+    assert command.main([*words, file]) == 2
+    assert capsys.readouterr().err == f"error: {file}: cannot read it: No such file or directory\n"
+
+
 def test_without_a_verb_the_verbs_are_listed(manager: Recorder, capsys: Any) -> None:
     assert command.main([]) == 2
     said = capsys.readouterr().err

@@ -79,7 +79,7 @@ def test_what_can_be_seen_stays() -> None:
     [
         (["list"], 2),
         (["list", "--names"], 1),
-        (["show", "x"], 17),
+        (["show", "x"], 18),
         (["keys", "x", "list"], 1),
         (["lock", EVIL.replace("\udcff", "")], 1),
         (["unlock", "x"], 0),

@@ -22,6 +22,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors imp
 )
 from ansible_collections.secure_ftp.server.plugins.module_utils._manage import audit, by_module
 from ansible_collections.secure_ftp.server.plugins.module_utils._users import passwords
+from ansible_collections.secure_ftp.server.plugins.module_utils._users.fields import PROTOCOLS
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.user import User
 from manage.test_manager import KEY, Host, host  # noqa: F401  # pylint: disable=unused-import
 
@@ -213,3 +214,61 @@ def test_a_remote_edit_locks_with_everything_else_and_is_logged(host: Host, line
         refused = Session({"version": 1, "verb": "edit", "name": "batman", "locked": wrong}, host.manager)
         assert refused.code == "invalid" and "locked: expected true or false" in refused.message
         assert refused.log[0].endswith("request result=invalid")
+
+
+# --- who is locked stays locked ---------------------------------------------------------------------------------------
+
+
+def by_list(host: Host, protocols: list[str], **fields: Any) -> None:
+    """What the modules of lists do, for these protocols."""
+    users = [User("batman", **{"protocols": tuple(PROTOCOLS), **fields})]
+    by_module.change("ftp_users", users, [host.backends[protocol] for protocol in protocols], False)
+
+
+@pytest.mark.parametrize("has", ["ftps", "sftp"])
+@pytest.mark.parametrize("front", ["edit", "import", "remote edit", "remote add", "ftp_users", "one task each"])
+def test_who_is_locked_and_gets_another_protocol_is_locked_in_both(
+    host: Host, ask: Front, has: str, front: str, tmp_path: Path
+) -> None:
+    keys = [KEY] if has == "sftp" else None
+    host.manager.add("batman", password=OLD, protocols=[has], authorized_keys=keys)
+    host.manager.lock("batman")
+    if front.startswith("remote"):
+        fields = {"name": "batman", "protocols": PROTOCOLS if front == "remote edit" else [OTHER[has]]}
+        session = Session({"version": 1, "verb": front.split()[1], **fields}, host.manager)
+        assert session.answer["result"]["user"]["locked"] is True
+    elif front == "import":
+        (tmp_path / "users.csv").write_text("name,protocols\nbatman,ftps sftp\n")
+        assert ask("import", str(tmp_path / "users.csv"), "--yes") == 0
+    elif front == "ftp_users":
+        by_list(host, ["sftp", "ftps"], password=OLD)
+    elif front == "one task each":
+        for protocol in ("sftp", "ftps"):
+            by_list(host, [protocol], password=OLD)
+    else:
+        assert ask("edit", "batman", "--protocol", "both") == 0
+    assert dump(host.db)["batman"].startswith("!") and host.sftp.users["batman"].locked is True
+    assert host.manager.show("batman")["locked"] is True
+    host.manager.unlock("batman")
+    assert there(host) == {"ftps": "old", "sftp": "old"} and host.sftp.users["batman"].locked is False
+
+
+@pytest.mark.parametrize("one", PROTOCOLS)
+def test_who_is_locked_and_changes_the_protocol_stays_locked(host: Host, ask: Front, one: str, capsys: Any) -> None:
+    host.manager.add("batman", password=OLD)
+    host.manager.lock("batman")
+    for protocol in (one, OTHER[one], "both"):
+        assert ask("edit", "batman", "--protocol", protocol) == 0
+        assert "still locked" in capsys.readouterr().out and host.manager.show("batman")["locked"] is True
+
+
+@pytest.mark.parametrize("has", PROTOCOLS)
+def test_the_lock_goes_when_it_is_said_and_nobody_else_gets_one(host: Host, has: str) -> None:
+    host.manager.add("batman", password=OLD, protocols=[has])
+    host.manager.lock("batman")
+    by_list(host, ["sftp", "ftps"], password=OLD, locked=False)
+    assert host.manager.show("batman")["locked"] is False
+    host.manager.delete("batman")
+    host.manager.add("batman", password=OLD, protocols=[has])
+    by_list(host, ["sftp", "ftps"], password=OLD)
+    assert host.manager.show("batman")["locked"] is False
