@@ -37,7 +37,7 @@ SUPPORT = Path(__file__).resolve().parents[1] / "support"
 NAMES = ("with some spaces.txt", "grüße ä.txt", "日本語.txt", "fledermaus 🦇.txt")
 BEFORE = 1577934245
 """2020-01-02 03:04:05 UTC, the time of the files whose time is looked at."""
-INTERPRETERS = {".py": ("python3",), ".php": ("php",), ".rb": ("ruby",), "": ()}
+INTERPRETERS = {".py": ("python3",), ".php": ("php",), ".rb": ("ruby",), ".js": ("node",), "": ()}
 """What runs a driver, by the ending of its name; without one it is a program."""
 
 SIZE = 300_000
@@ -167,7 +167,7 @@ class Trial:
             "KNOWN": f"{home}/.ssh/known_hosts",
             "HOME": home,
             "LC_ALL": "C.UTF-8",
-            "NODE_PATH": "/usr/local/lib/node_modules:/usr/share/nodejs:/usr/lib/nodejs",
+            "NODE_PATH": "/opt/clients/node_modules",
         }
         settings = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in given.items())
         self.local("settings").write_text(settings, encoding="utf-8")
