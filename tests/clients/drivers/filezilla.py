@@ -135,7 +135,8 @@ class FileZilla:
         shutil.copy(empty_queue(), self.files / "queue.sqlite3")
         secret = {"keyfile": E["KEY"]} if MODE == "key" else {"password": E["PASSWORD"]}
         server = {"host": E["HOST"], "port": E["PORT"], "user": E["LOGIN"], "protocol": PROTOCOL, "logontype": LOGON}
-        with contextlib.closing(sqlite3.connect(self.files / "queue.sqlite3")) as base, base:
+        with contextlib.closing(sqlite3.connect(self.files / "queue.sqlite3")) as base, contextlib.ExitStack() as stack:
+            stack.enter_context(base)  # commits
             to = insert(base, "servers", **server, **secret, type=0, transfer_mode="default", encoding="Auto")
             for local, remote in transfers:
                 here, there = PurePosixPath(local), PurePosixPath(ROOT, remote)
@@ -216,7 +217,7 @@ class FileZilla:
 
     def until(self, act: Callable[[], None], condition: Callable[[], list[str]], what: str) -> None:
         """Do something till it takes effect: a key that comes before a window is ready is lost."""
-        for _ in range(8):
+        for _turn in range(8):
             act()
             with contextlib.suppress(TimeoutError):
                 self.wait(condition, what, 5)
@@ -321,8 +322,11 @@ class Verbs:
         path = PurePosixPath(remote)
         with connected(str(path.parent)) as client:
             asked = "^Confirmation needed$"
-            act = lambda: selected(client, path.name, "key Delete")  # noqa: E731
-            client.until(act, lambda: client.windows(asked), "a question whether to delete")
+
+            def ask() -> None:
+                selected(client, path.name, "key Delete")
+
+            client.until(ask, lambda: client.windows(asked), "a question whether to delete")
             client.press(asked, "key alt+y")
             client.wait(client.logged(r"DeleteOpData::Reset\(0\)"), "that the file is deleted")
 
