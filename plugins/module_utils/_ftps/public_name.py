@@ -10,6 +10,7 @@ and in a comment the name, by which it is looked up again.
 
 from __future__ import annotations
 
+import functools
 import re
 import socket
 from typing import Callable, Mapping, Sequence
@@ -28,8 +29,9 @@ def is_name(text: str) -> bool:
     return bool(_NAME.match(text))
 
 
+@functools.lru_cache(maxsize=None)
 def addresses_of(name: str) -> list[str]:
-    """The IPv4 addresses of ``name`` as this host sees them, sorted; empty if there are none."""
+    """The IPv4 addresses of ``name`` as this host sees them, sorted; empty if there are none. Looked up once."""
     try:
         found = socket.getaddrinfo(name, None, socket.AF_INET, socket.SOCK_STREAM)
     except (OSError, UnicodeError):

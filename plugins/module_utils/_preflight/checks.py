@@ -66,8 +66,8 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._users.user impo
     IsTaken,
     User,
     never,
-    problems_of,
     user_from_options,
+    user_or_problems,
     with_defaults,
 )
 
@@ -320,11 +320,10 @@ def check_users(users: object, settings: Settings, host: Host) -> list[Problem]:
         options = _as_modules_read(with_defaults(sound, defaults))
         if options.get("protocols") is None and not settings.serves_ftps:
             options["protocols"] = ["sftp"]
-        wrong = problems_of(options, least, host.is_stored) if "name" in entry else []
+        user, wrong = user_or_problems(options, least, host.is_stored) if "name" in entry else (None, [])
         found += shape + [problem.about(where) for problem in wrong]
-        if shape or wrong:
+        if shape or user is None:
             continue
-        user = user_from_options(options, least, is_taken=host.is_stored)
         count[user.name] = count.get(user.name, 0) + 1
         limited += [user.name] if user.present and given_quotas(user) else []
         found += _check_user(user, where, settings, host)

@@ -109,16 +109,14 @@ def user_from_options(
     return User(name, state == "present", password, password_hash, protocols, authorized_keys, locked, *rights)
 
 
-def problems_of(
+def user_or_problems(
     options: Mapping[str, Any], min_length: int = DEFAULT_MIN_LENGTH, is_taken: IsTaken = never
-) -> list[Problem]:
-    """Why ``user_from_options`` refuses ``options``: its first problem, and those of each field by itself."""
+) -> tuple[User | None, list[Problem]]:
+    """``user_from_options``, or why it refuses ``options``: its first problem, and those of each field by itself."""
     try:
-        user_from_options(options, min_length, is_taken=is_taken)
+        return user_from_options(options, min_length, is_taken=is_taken), []
     except InvalidInput as error:
         found = [error.problem]
-    else:
-        return []
     name = options.get("name")
     # Only so that the other fields are looked at: what is wrong with the name is known.
     who = name if isinstance(name, str) and 0 < len(name) <= MAX_EXISTING and "\0" not in name else "without a name"
@@ -133,7 +131,7 @@ def problems_of(
             found.append(error.problem)
         else:
             base = alone if field == "protocols" else base
-    return list(dict.fromkeys(found))
+    return None, list(dict.fromkeys(found))
 
 
 def _rights(options: Mapping[str, Any], name: str) -> tuple[str | None, str | None, int | None]:
