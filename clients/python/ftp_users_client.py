@@ -582,14 +582,11 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = _parser()
     options, unknown = parser.parse_known_args(arguments)
     if unknown:
-        word = next((one for one in unknown if one.startswith("-")), unknown[0]).partition("=")[0]
-        verb = options.its_parser
-        meant = (
-            _did_you_mean(word, [*parser._option_string_actions, *verb._option_string_actions])
-            if word.startswith("-")
-            else ""
-        )
-        verb.error(f"{word}: no such option" if word.startswith("-") else f"{word}: one word too many", meant)
+        verb, option = options.its_parser, next((one for one in unknown if one.startswith("-")), "").partition("=")[0]
+        if not option:
+            verb.error(f"{unknown[0].partition('=')[0]}: one word too many")
+        known = [*parser._option_string_actions, *verb._option_string_actions]
+        verb.error(f"{option}: no such option", _did_you_mean(option, known))
     return options
 
 

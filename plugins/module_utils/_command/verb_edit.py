@@ -14,8 +14,11 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._command.words i
     password_options,
     user_options,
 )
-from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import InvalidInput
-from ansible_collections.secure_ftp.server.plugins.module_utils._manage.manager import Manager, expect_root
+from ansible_collections.secure_ftp.server.plugins.module_utils._manage.manager import (
+    Manager,
+    expect_root,
+    nothing_to_change,
+)
 
 
 def register(verbs: Verbs) -> None:
@@ -38,10 +41,5 @@ def run(arguments: argparse.Namespace, manager: Manager) -> int:
     if not options:
         manager.show(arguments.name)  # raises if there is no such user
         remedy = f"give {', '.join(_options(arguments))}; to be asked for a password: ftp-users passwd {arguments.name}"
-        raise InvalidInput(
-            f"user {arguments.name!r}",
-            "something to change",
-            found="nothing",
-            remedy=remedy,
-        )
+        raise nothing_to_change(arguments.name, remedy)
     return answer(arguments, manager.edit(arguments.name, **options), "changed", options)

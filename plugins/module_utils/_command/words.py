@@ -70,8 +70,8 @@ class VerbParser(Parser):
         return found, left
 
 
-class Once(argparse.Action):
-    """An option that is not repeated: with argparse the last one would win without a word."""
+class Protocol(argparse.Action):
+    """``--protocol``, which is not repeated: with argparse the last one would win without a word."""
 
     def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
         if getattr(namespace, self.dest) is not None:
@@ -118,7 +118,7 @@ def user_options(found: argparse.ArgumentParser, verb: str) -> None:
             default = "both" if verb == "add" else "unchanged"
             choices = (*field.choices, "both")
             said = f"{field.meaning}; default: {default}"
-            found.add_argument(field.option, action=Once, choices=choices, help=said)
+            found.add_argument(field.option, action=Protocol, choices=choices, help=said)
         elif field.kind in (WORD, TEXT, SIZE) and field.option:
             metavar = None if field.choices else last_word
             said = field.meaning.replace("`", "")

@@ -44,7 +44,7 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._host.account_fi
     SHELL,
     set_fields,
 )
-from ansible_collections.secure_ftp.server.plugins.module_utils._host.files import flush
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.files import AS_ROOT, flush
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.programs import (
     Output,
     find_program,
@@ -171,9 +171,7 @@ def _parsed(path: str, parse: Callable[[Iterable[str]], _T], only: Collection[st
         return parse(())
     except OSError as error:
         kind = NotPermitted if isinstance(error, PermissionError) else SecureFtpError
-        raise kind(
-            path, found=f"cannot read it: {error.strerror}", remedy="run as root (sudo, or become: true)"
-        ) from error
+        raise kind(path, found=f"cannot read it: {error.strerror}", remedy=AS_ROOT) from error
     if only is not None:
         return parse(_lines_of(text, only))
     before = _parsed_before.get(path)
@@ -379,9 +377,15 @@ def choose_uids(
     return chosen
 
 
-def serves_the_host(account: Account, groups: Collection[str], uid_min: int) -> bool:
-    """Whether ``account``, a member of ``groups``, is one of the system or of somebody with rights on it."""
-    return account.uid < uid_min or not PRIVILEGED_GROUPS.isdisjoint(groups)
+def of_the_host(account: Account, groups: Collection[str], uid_min: int) -> Problem | None:
+    """Why ``account``, a member of ``groups``, is one of the system or of somebody with rights on it; None if not."""
+    who = f"user {account.name!r}"
+    privileged = sorted(PRIVILEGED_GROUPS.intersection(groups))
+    if account.uid < uid_min:
+        return Problem(who, f"a user id of at least {uid_min} (UID_MIN of /etc/login.defs)", str(account.uid))
+    if privileged:
+        return Problem(who, "an account without rights on the host", f"a member of {', '.join(privileged)}")
+    return None
 
 
 def unsuitable(account: Account, groups: Collection[str], group: Group, uid_min: int) -> Problem | None:
@@ -389,16 +393,12 @@ def unsuitable(account: Account, groups: Collection[str], group: Group, uid_min:
 
     Managing it would change, lock or delete an account that has another purpose.
     """
-    who = f"user {account.name!r}"
-    privileged = sorted(PRIVILEGED_GROUPS.intersection(groups))
-    if account.uid < uid_min:
-        return Problem(who, f"a user id of at least {uid_min} (UID_MIN of /etc/login.defs)", str(account.uid))
-    if privileged:
-        return Problem(who, "an account without rights on the host", f"a member of {', '.join(privileged)}")
-    if account.gid != group.gid:
+    problem = of_the_host(account, groups, uid_min)
+    if problem is None and account.gid != group.gid:
         alone = f"if it really is to be a user of that group alone, run: usermod -g {group.name} {account.name}"
-        return Problem(who, f"the primary group {group.name}", f"group id {account.gid}", alone)
-    return None
+        expected = f"the primary group {group.name}"
+        problem = Problem(f"user {account.name!r}", expected, f"group id {account.gid}", alone)
+    return problem
 
 
 def create_accounts(

@@ -22,13 +22,16 @@ from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors imp
     SecureFtpError,
 )
 
+AS_ROOT = "run as root (sudo, or become: true)"
+"""The remedy, for the command and for a playbook."""
+
 _MEANING = {
     errno.ENOSPC: "no space left on the device; free some",
     errno.EDQUOT: "the disk quota is used up; free some space or raise it",
     errno.EROFS: "the file system is mounted read-only; remount it read-write",
     errno.EIO: "the device reported an input/output error; check the kernel log and the disk",
-    errno.EACCES: "permission denied; run as root (sudo, or become: true)",
-    errno.EPERM: "operation not permitted; run as root (sudo, or become: true)",
+    errno.EACCES: f"permission denied; {AS_ROOT}",
+    errno.EPERM: f"operation not permitted; {AS_ROOT}",
     errno.ENOENT: "its directory does not exist; create it first",
     errno.ENOTDIR: "a part of its path is not a directory",
 }

@@ -74,8 +74,8 @@ def with_present_rights(users: Sequence[User], reading: Reading) -> list[User]:
 
 
 def _with_present_rights(user: User, reading: Reading) -> User:
-    has = [one for one in reading if user.present and reading[one].has(user.name)]
-    if not has or all(one in has for one in user.protocols if one in reading):
+    has = [one for one in reading if reading[one].has(user.name)]
+    if not has or not joins(user, reading):
         return user
     there = [reading[one].user(user.name) for one in has]
     access = there[0].access if user.access is None else user.access
@@ -91,14 +91,16 @@ def with_present_lock(users: Sequence[User], reading: Reading, elsewhere: Readin
     password is locked (``passwd --lock``) counts as locked: the other protocol would accept the password.
     """
     return [
-        user._replace(locked=True) if joins(user, reading) and _is_locked(user, {**elsewhere, **reading}) else user
+        user._replace(locked=True)
+        if user.locked is None and joins(user, reading) and _is_locked(user, {**elsewhere, **reading})
+        else user
         for user in users
     ]
 
 
 def joins(user: User, reading: Reading) -> bool:
-    """Whether ``user`` is new in a protocol, and nothing is said of a lock."""
-    return user.present and user.locked is None and any(not reading[one].has(user.name) for one in _of(user, reading))
+    """Whether ``user`` is new in a protocol."""
+    return user.present and any(not reading[one].has(user.name) for one in _of(user, reading))
 
 
 def _is_locked(user: User, reading: Reading) -> bool:

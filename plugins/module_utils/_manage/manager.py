@@ -60,6 +60,11 @@ class Result:
         return bool(self.added or self.changed or self.removed)
 
 
+def nothing_to_change(name: str, remedy: str) -> InvalidInput:
+    """The error for an edit of ``name`` that names no change."""
+    return InvalidInput(f"user {name!r}", "something to change", found="nothing", remedy=remedy)
+
+
 def expect_root(what: str = "changing users") -> None:
     """Raise NotPermitted unless this process may do ``what``."""
     if os.geteuid() != 0:
@@ -194,7 +199,9 @@ class Manager:
         """
         with self._changing("edit", [name]) as warnings:
             there = self.show(name)
-            self._expect_something(name, options)
+            if all(value is None for value in options.values()):
+                words = "name what to change, such as a password, protocols or keys; to be asked for a new password:"
+                raise nothing_to_change(name, f"{words} {self._command('passwd', name)}")
             if options.get("protocols") is None:  # they decide how long a password may be
                 options["protocols"] = there["protocols"]
             user = self._wanted(name, options, existing=True)
@@ -376,17 +383,6 @@ class Manager:
                 remedy=f"to remove the user: {self._command('del', name)}",
             )
         return user
-
-    def _expect_something(self, name: str, options: Mapping[str, Any]) -> None:
-        if any(value is not None for value in options.values()):
-            return
-        raise InvalidInput(
-            f"user {name!r}",
-            "something to change",
-            found="nothing",
-            remedy="name what to change, such as a password, protocols or keys; to be asked for a new password:"
-            f" {self._command('passwd', name)}",
-        )
 
     def _expect_no_silent_change(self, user: User, has: Sequence[str]) -> None:
         edit, passwd = self._command("edit", user.name, "--protocol both"), self._command("passwd", user.name)

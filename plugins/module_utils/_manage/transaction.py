@@ -200,7 +200,7 @@ class Transaction:
 
     def _with_lock(self, users: Sequence[User], reading: Reading) -> list[User]:
         """``users``, who stay locked when they get another protocol, be it by a change of that protocol alone."""
-        names = [user.name for user in users if joins(user, reading)]
+        names = [user.name for user in users if user.locked is None and joins(user, reading)]
         elsewhere: dict[str, Stored] = {}
         for protocol in PROTOCOLS:
             if names and self._path is not None and protocol not in reading:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Collection, Mapping
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import Problem
-from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import Accounts, serves_the_host
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.accounts import Accounts, of_the_host
 from ansible_collections.secure_ftp.server.plugins.module_utils._ssh.config import CONFIG, DEFAULT_GROUP
 from ansible_collections.secure_ftp.server.plugins.module_utils._users.passwords import DEFAULT_ROUNDS
 
@@ -52,7 +52,7 @@ def stranger(name: str, group: str, accounts: Accounts, uid_min: int, operator: 
     ``operator`` are the names of those who make the change.
     """
     remedy = "choose another name"
-    if name not in operator and not serves_the_host(accounts.users[name], accounts.groups_of(name), uid_min):
+    if name not in operator and of_the_host(accounts.users[name], accounts.groups_of(name), uid_min) is None:
         remedy += f", or, when it really is to become an SFTP-only user, run: usermod -g {group} {name}"
     expected = f"a new name or a member of the group {group}"
     return Problem(f"user {name!r}", expected, "another system account of this name", remedy)

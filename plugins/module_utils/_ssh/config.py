@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Callable, Iterable, Iterator, Mapping, Sequence
 
 from ansible_collections.secure_ftp.server.plugins.module_utils._core.errors import Problem, SecureFtpError
-from ansible_collections.secure_ftp.server.plugins.module_utils._host.files import replace_file
+from ansible_collections.secure_ftp.server.plugins.module_utils._host.files import AS_ROOT, replace_file
 from ansible_collections.secure_ftp.server.plugins.module_utils._host.programs import (
     run_command,
 )
@@ -160,9 +160,7 @@ def read_config(path: str = CONFIG) -> str | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise SecureFtpError(
-            path, found=f"cannot read it: {error.strerror}", remedy="run as root (sudo, or become: true)"
-        ) from error
+        raise SecureFtpError(path, found=f"cannot read it: {error.strerror}", remedy=AS_ROOT) from error
 
 
 def read_settings(path: str = CONFIG) -> list[Setting]:
